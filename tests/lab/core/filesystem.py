@@ -1,0 +1,309 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows paths on a directory tree: drives of a machine, shares of the network, who may reach what.
+
+A path is case-insensitive, ``/`` counts as ``\\``, and every failure is a Windows error number, as CreateFile gives it
+(https://learn.microsoft.com/windows/win32/debug/system-error-codes).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator
+
+if TYPE_CHECKING:
+    from .network import Network
+
+MESSAGES = {
+    2: "The system cannot find the file specified.",
+    3: "The system cannot find the path specified.",
+    5: "Access is denied.",
+    15: "The system cannot find the drive specified.",
+    32: "The process cannot access the file because it is being used by another process.",
+    53: "The network path was not found.",
+    67: "The network name cannot be found.",
+    80: "The file exists.",
+    112: "There is not enough space on the disk.",
+    123: "The filename, directory name, or volume label syntax is incorrect.",
+    145: "The directory is not empty.",
+    183: "Cannot create a file when that file already exists.",
+    1326: "The user name or password is incorrect.",
+}
+
+
+class WinError(Exception):
+    """A Windows system error: ``code`` and its English message."""
+
+    def __init__(self, code: int, path: str = "") -> None:
+        super().__init__(f"{MESSAGES.get(code, f'error {code}')} ({path})" if path else MESSAGES.get(code, f"error {code}"))
+        self.code = code
+        self.path = path
+
+    @property
+    def text(self) -> str:
+        return MESSAGES.get(self.code, f"error {self.code}")
+
+
+@dataclass(frozen=True)
+class Logon:
+    """Who a process runs as, and whether that logon has credentials for a second hop (windows-facts 1, double hop)."""
+
+    account: str  # "LAB\\octo-admin", "SYSTEM", "NT SERVICE\\MSSQLSERVER"
+    kind: str  # network (WinRM), service, batch (scheduled task), interactive
+    delegates: bool
+
+    @classmethod
+    def network(cls, account: str) -> Logon:
+        return cls(account, "network", False)
+
+    @classmethod
+    def service(cls, account: str) -> Logon:
+        return cls(account, "service", True)
+
+    @classmethod
+    def batch(cls, account: str) -> Logon:
+        return cls(account, "batch", True)
+
+
+@dataclass
+class Volume:
+    """A drive or a share's disk: a folder, its capacity in bytes."""
+
+    root: Path
+    capacity: int = 64 * 1024**3
+    reserved: int = 0  # bytes that count as used beyond what lies in the folder
+
+    def used(self) -> int:
+        total = self.reserved
+        for folder, _folders, files in os.walk(self.root):
+            for name in files:
+                try:
+                    total += os.lstat(os.path.join(folder, name)).st_size
+                except FileNotFoundError:
+                    continue  # gone between listing and asking: it takes no room
+        return total
+
+    def free(self) -> int:
+        return max(0, self.capacity - self.used())
+
+
+@dataclass
+class Share:
+    """A folder of a machine under a UNC name; ``allow`` are the accounts that may read and write it."""
+
+    machine: str
+    name: str
+    volume: Volume
+    allow: set[str] = field(default_factory=set)
+    reachable: bool = True
+
+    @property
+    def unc(self) -> str:
+        return f"\\\\{self.machine}\\{self.name}"
+
+    def allows(self, account: str) -> bool:
+        return account.lower() in {one.lower() for one in self.allow}
+
+
+BAD_NAME = re.compile(r'[<>:"|?*\x00-\x1f]')
+
+
+class FileSystem:
+    """The files that processes of one machine see."""
+
+    def __init__(self, machine: str, network: Network) -> None:
+        self.machine = machine
+        self.network = network
+        self.drives: dict[str, Volume] = {}
+        self._locked: dict[Path, int] = {}
+        self._lock = threading.Lock()
+
+    def add_drive(self, letter: str, root: Path, capacity: int = 64 * 1024**3) -> Volume:
+        root.mkdir(parents=True, exist_ok=True)
+        volume = self.drives[letter.upper()] = Volume(root, capacity)
+        return volume
+
+    # -- names
+
+    def locate(self, path: str, logon: Logon) -> tuple[Volume, list[str]]:
+        """The volume that an absolute path is on, and the parts below its root.
+
+        :raises WinError: 123 bad name or relative path, 15 no such drive, 53/67 no such share, 5 or 1326 no access.
+        """
+        text = path.replace("/", "\\")
+        if text.startswith("\\\\?\\"):
+            text = text[4:]
+        if text.startswith("\\\\"):
+            server, _, rest = text[2:].partition("\\")
+            name, _, below = rest.partition("\\")
+            share = self.network.share(server, name, path)
+            account = logon.account
+            if not logon.delegates:
+                # A network logon has no credentials for a second hop: it arrives as ANONYMOUS LOGON.
+                raise WinError(5, path)
+            if account.upper() in ("SYSTEM", "NT AUTHORITY\\SYSTEM", "NT AUTHORITY\\NETWORK SERVICE") or account.upper().startswith("NT SERVICE\\"):
+                account = self.network.machine_account(self.machine)
+            if not share.allows(account):
+                raise WinError(5, path)
+            volume = share.volume
+        else:
+            match = re.match(r"([A-Za-z]):(?:\\|$)(.*)$", text, re.S)
+            if not match:
+                raise WinError(123, path)
+            if match[1].upper() not in self.drives:
+                raise WinError(15, path)
+            volume, below = self.drives[match[1].upper()], match[2]
+        parts: list[str] = []
+        for part in below.split("\\"):
+            if part in ("", "."):
+                continue
+            if part == "..":
+                parts = parts[:-1]
+                continue
+            if BAD_NAME.search(part):
+                raise WinError(123, path)
+            parts.append(part.rstrip(". ") or part)
+        return volume, parts
+
+    def real(self, path: str, logon: Logon) -> Path:
+        """The real path, in the letter case of what exists; it need not exist."""
+        volume, parts = self.locate(path, logon)
+        real = volume.root
+        for part in parts:
+            exact = real / part
+            if not exact.exists() and real.is_dir():
+                lower = part.lower()
+                exact = next((entry for entry in real.iterdir() if entry.name.lower() == lower), exact)
+            real = exact
+        return real
+
+    # -- questions
+
+    def exists(self, path: str, logon: Logon) -> bool:
+        return self.real(path, logon).exists()
+
+    def is_dir(self, path: str, logon: Logon) -> bool:
+        return self.real(path, logon).is_dir()
+
+    def is_file(self, path: str, logon: Logon) -> bool:
+        return self.real(path, logon).is_file()
+
+    def free(self, path: str, logon: Logon) -> int:
+        volume, _parts = self.locate(path, logon)
+        return volume.free()
+
+    def listdir(self, path: str, logon: Logon) -> list[str]:
+        real = self.real(path, logon)
+        if not real.is_dir():
+            raise WinError(3, path)
+        return sorted((entry.name for entry in real.iterdir()), key=str.lower)
+
+    def walk(self, path: str, logon: Logon) -> Iterator[tuple[str, Path]]:
+        """Every file below, as (path relative to ``path`` with backslashes, real path)."""
+        real = self.real(path, logon)
+        if not real.is_dir():
+            raise WinError(3, path)
+        for entry in sorted(real.rglob("*")):
+            if entry.is_file():
+                yield str(entry.relative_to(real)).replace("/", "\\"), entry
+
+    # -- contents
+
+    def read(self, path: str, logon: Logon) -> bytes:
+        real = self.real(path, logon)
+        if not real.parent.is_dir():
+            raise WinError(3, path)
+        if not real.exists():
+            raise WinError(2, path)
+        if real.is_dir():
+            raise WinError(5, path)
+        return real.read_bytes()
+
+    def write(self, path: str, data: bytes, logon: Logon, append: bool = False) -> None:
+        real = self.real(path, logon)
+        if not real.parent.is_dir():
+            raise WinError(3, path)
+        if real.is_dir():
+            raise WinError(5, path)
+        self._refuse_locked(real, path)
+        self.room(path, len(data), logon)
+        with real.open("ab" if append else "wb") as stream:
+            stream.write(data)
+
+    def room(self, path: str, size: int, logon: Logon) -> None:
+        """:raises WinError: 112, ``size`` bytes more do not fit, or the disk is full by a fault."""
+        volume, _parts = self.locate(path, logon)
+        full = self.network.disk_full(self.machine, path)
+        if full or size > 0 and volume.capacity < 64 * 1024**3 and volume.free() < size:
+            raise WinError(112, path)
+
+    def mkdir(self, path: str, logon: Logon) -> None:
+        """As cmd's mkdir with extensions: parents too; 183 if it exists."""
+        real = self.real(path, logon)
+        if real.exists():
+            raise WinError(183, path)
+        real.mkdir(parents=True)
+
+    def remove(self, path: str, logon: Logon) -> None:
+        real = self.real(path, logon)
+        if not real.exists():
+            raise WinError(2, path)
+        if real.is_dir():
+            raise WinError(5, path)
+        self._refuse_locked(real, path)
+        real.unlink()
+
+    def rmtree(self, path: str, logon: Logon) -> None:
+        """:raises WinError: 2 missing, 32 a file in it is in use (then nothing is removed)."""
+        real = self.real(path, logon)
+        if not real.exists():
+            raise WinError(2, path)
+        entries = sorted(real.rglob("*"), key=lambda entry: len(entry.parts), reverse=True)
+        for entry in entries:
+            self._refuse_locked(entry, path)
+        for entry in entries:
+            if entry.is_dir():
+                entry.rmdir()
+            else:
+                entry.unlink()
+        real.rmdir()
+
+    def move(self, source: str, target: str, logon: Logon, replace: bool = True) -> None:
+        real, to = self.real(source, logon), self.real(target, logon)
+        if not real.exists():
+            raise WinError(2, source)
+        if not to.parent.is_dir():
+            raise WinError(3, target)
+        if to.is_dir():
+            raise WinError(5, target)
+        if to.exists() and not replace:
+            raise WinError(183, target)
+        self._refuse_locked(real, source)
+        self._refuse_locked(to, target)
+        os.replace(real, to)
+
+    # -- files in use
+
+    def lock(self, real: Path) -> None:
+        """A running program holds its file: it can be read, not changed."""
+        with self._lock:
+            self._locked[real] = self._locked.get(real, 0) + 1
+
+    def unlock(self, real: Path) -> None:
+        with self._lock:
+            left = self._locked.get(real, 0) - 1
+            if left > 0:
+                self._locked[real] = left
+            else:
+                self._locked.pop(real, None)
+
+    def _refuse_locked(self, real: Path, path: str) -> None:
+        with self._lock:
+            if real in self._locked:
+                raise WinError(32, path)
