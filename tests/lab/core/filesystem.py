@@ -140,8 +140,8 @@ class FileSystem:
         if text.startswith("\\\\?\\"):
             text = text[4:]
         if text.startswith("\\\\"):
-            server, _, rest = text[2:].partition("\\")
-            name, _, below = rest.partition("\\")
+            server, dummy, rest = text[2:].partition("\\")
+            name, dummy, below = rest.partition("\\")
             share = self.network.share(server, name, path)
             account = logon.account
             if not logon.delegates:

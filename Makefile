@@ -1,0 +1,21 @@
+# Everything is done in build/; `make clean` forgets it.
+.PHONY: demo test check lint chaos clean
+
+PYTHON ?= python3
+export PYTHON
+
+demo:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/demo.py
+
+test:
+	@tools/setup.sh test
+	@build/venv/bin/python tools/check.py
+
+# One check or several by name: make check NAME="unit lab"
+check:
+	@tools/setup.sh test
+	@build/venv/bin/python tools/check.py $(NAME)
+
+clean:
+	rm -rf build

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# ansible-test in a copy of the working tree, with a home of its own, so that nothing outside build/ is touched.
+# Usage: tools/ansible_test.sh sanity|units|integration [arguments]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+command=$1
+shift
+tree=$(tools/copy_tree.sh "build/ansible-test/$command")
+export HOME=$root/build/ansible-test/home
+export PATH=$root/build/venv/bin:$PATH
+export OCTOPUS_UPGRADE_REPOSITORY=$root
+export ANSIBLE_COLLECTIONS_PATH=$root/build/ansible-test/$command
+unset PYTHONPATH
+# The pip bootstrap of ansible-test comes from a host that not every network reaches (tools/get_pip.py).
+version=$(python - <<'PYTHON'
+from ansible_test._internal.python_requirements import get_venv_packages
+import sys, types
+python = types.SimpleNamespace(version=".".join(map(str, sys.version_info[:2])))
+print(get_venv_packages(python)["pip"].replace(".", "_"))
+PYTHON
+)
+mkdir -p "$HOME/.ansible/test/cache"
+cp tools/get_pip.py "$HOME/.ansible/test/cache/get_pip_$version.py"
+python=$(python -c 'import sys; print(".".join(map(str, sys.version_info[:2])))')
+cd "$tree"
+# One Python, the one the modules run with here: shims of version managers answer for Pythons that are not installed.
+exec ansible-test "$command" --color no --python "$python" "$@"

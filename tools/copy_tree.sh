@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# A copy of the working tree as a real path …/ansible_collections/octopus/upgrade: ansible-test refuses symbolic links,
+# and looks for files with git. Usage: tools/copy_tree.sh FOLDER
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=$1/ansible_collections/octopus/upgrade
+rm -rf "$target"
+mkdir -p "$target"
+git ls-files -z --cached --others --exclude-standard --deduplicate |
+  while IFS= read -r -d '' name; do [[ ! -e $name ]] || printf '%s\0' "$name"; done |
+  tar --null --files-from - --create | tar --extract --directory "$target"
+git -C "$target" init --quiet
+git -C "$target" add --all
+printf '%s\n' "$target"

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# The linters that want the collection as a built artifact or as a real tree. Usage: tools/lint.sh ansible-lint|antsibull-docs|galaxy-importer
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+what=$1
+export PATH=$root/build/lint/bin:$PATH
+export HOME=$root/build/lint/home
+mkdir -p "$HOME"
+unset PYTHONPATH
+case $what in
+  ansible-lint)
+    tree=$(tools/copy_tree.sh build/lint/ansible-lint)
+    export ANSIBLE_COLLECTIONS_PATH=$root/build/lint/ansible-lint
+    cd "$tree"
+    exec ansible-lint --offline --profile production --strict
+    ;;
+  antsibull-docs)
+    tree=$(tools/copy_tree.sh build/lint/docs)
+    export ANSIBLE_COLLECTIONS_PATH=$root/build/lint/docs
+    cd "$tree"
+    exec antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs .
+    ;;
+  galaxy-importer)
+    rm -rf build/lint/artifact
+    mkdir -p build/lint/artifact
+    tree=$(tools/copy_tree.sh build/lint/importer)
+    artifact=$(cd "$tree" && rm -rf .git && ansible-galaxy collection build --output-path "$root/build/lint/artifact" | sed -n 's/^Created collection for .* at //p')
+    cat > build/lint/galaxy-importer.cfg <<CONFIG
+[galaxy-importer]
+LOG_LEVEL_MAIN = INFO
+RUN_ANSIBLE_TEST = False
+CHECK_REQUIRED_TAGS = True
+REQUIRE_V1_OR_GREATER = True
+CONFIG
+    export GALAXY_IMPORTER_CONFIG=$root/build/lint/galaxy-importer.cfg
+    cd build/lint/artifact
+    exec python -m galaxy_importer.main "$artifact"
+    ;;
+  *) echo "unknown linter $what" >&2; exit 2 ;;
+esac
