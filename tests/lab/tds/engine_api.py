@@ -103,7 +103,7 @@ class LoginRequest:
 class Output(Protocol):
     """Where an engine puts the answer to one request. DONE tokens get their "more follows" right by themselves."""
 
-    def info(self, number: int, text: str, severity: int = 0, state: int = 1, line: int = 1, procedure: str = "") -> None:
+    def info(self, number: int, text: str, severity: int = 0, *, state: int = 1, line: int = 1, procedure: str = "") -> None:
         """A message (PRINT has number 0). It stays in the answer's buffer: call :meth:`flush` where it must be seen at once."""
 
     def progress(self, number: int, text: str) -> None:
