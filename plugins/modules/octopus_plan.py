@@ -124,6 +124,7 @@ checks:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 
 def main() -> None:
@@ -150,7 +151,7 @@ def main() -> None:
     try:
         climb = plan.rungs(installed, params["version"], params["ladder"])
         found = plan.checks(facts, params["version"], climb, params["waivers"])
-    except ValueError as error:
+    except OctopusError as error:
         module.fail_json(msg=f"Instance {facts.instance} cannot be planned: {error}.")
     unknown = plan.unknown_waivers(found, params["waivers"])
     if unknown:

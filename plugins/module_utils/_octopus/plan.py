@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
@@ -61,15 +62,15 @@ class Facts:
 def rungs(installed: str, wanted: str, ladder: list[str]) -> list[str]:
     """The versions still to climb through, in order; empty where ``installed`` is ``wanted``.
 
-    :raises ValueError: the ladder does not rise, or does not end at ``wanted``; or one of them is no version.
+    :raises OctopusError: the ladder does not rise, or does not end at ``wanted``; or one of them is no version.
     """
     steps = list(ladder) or [wanted]
     versions = [Version.parse(step) for step in steps]
     if versions[-1] != Version.parse(wanted):
-        raise ValueError(f"the last rung of octopus_ladder must be octopus_version {wanted}, but it is {steps[-1]}")
+        raise OctopusError(f"the last rung of octopus_ladder must be octopus_version {wanted}, but it is {steps[-1]}")
     for lower, upper in zip(versions, versions[1:]):
         if not lower < upper:
-            raise ValueError(f"octopus_ladder must rise, but {upper} follows {lower}")
+            raise OctopusError(f"octopus_ladder must rise, but {upper} follows {lower}")
     have = Version.parse(installed)
     return [step for step, version in zip(steps, versions) if version > have]
 
@@ -156,7 +157,7 @@ def _versions(facts: Facts, wanted: str) -> t.Iterator[Check]:
 def _same(one: str, other: str) -> bool:
     try:
         return Version.parse(one) == Version.parse(other)
-    except ValueError:
+    except OctopusError:
         return False
 
 

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan: rungs, and what each named check says of good and of bad facts."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+GOOD: dict[str, Any] = {
+    "instance": "prod",
+    "nodes": ["octo-a", "octo-b"],
+    "server": {
+        "version": "2020.5.7",
+        "maintenance": {"enabled": False},
+        "nodes": [
+            {"name": "OCTO-A", "draining": False, "offline": False, "last_seen": "now"},
+            {"name": "OCTO-B", "draining": True, "offline": False, "last_seen": "now"},
+        ],
+        "running_tasks": [],
+        "license": {"is_compliant": True, "summary": "fine"},
+    },
+    "hosts": {
+        name: {
+            "program": {"version": "2020.5.7"},
+            "instances": [{"name": "OctopusServer", "node_name": name.upper(), "service": {"state": "running"}}],
+            "watchdog": {"enabled": name == "octo-a"},
+            "free_bytes": {"C:": 10 * 1024**3},
+        }
+        for name in ("octo-a", "octo-b")
+    },
+    "database": {"version": "2020.5.7", "server": "sql01", "used_bytes": 1000, "volumes": [{"name": "D:", "free": 2000}]},
+    "packages": {"2026.2.9853": {"size": 1024**3}},
+    "backup": {"free_bytes": 5000, "estimated_bytes": 1000, "paths": ["x.bak"]},
+}
+
+
+def facts(**changes: Any) -> plan.Facts:
+    return plan.Facts(**{**copy.deepcopy(GOOD), **changes})
+
+
+def failing(found: list[plan.Check]) -> list[str]:
+    return sorted({check.name for check in found if check.blocks})
+
+
+def test_rungs_without_a_ladder_are_the_target_alone() -> None:
+    assert plan.rungs("2018.10.7", "2026.2.9853", []) == ["2026.2.9853"]
+
+
+def test_rungs_leave_out_what_is_installed_already() -> None:
+    ladder = ["2021.1.8045", "2025.3.14357", "2026.2.9853"]
+    assert plan.rungs("2021.1.8045", "2026.2.9853", ladder) == ["2025.3.14357", "2026.2.9853"]
+    assert plan.rungs("2026.2.9853", "2026.2.9853", ladder) == []
+
+
+@pytest.mark.parametrize(
+    ("ladder", "message"),
+    [
+        (["2025.3.14357"], "the last rung"),
+        (["2025.3.14357", "2021.1.8045", "2026.2.9853"], "must rise"),
+        (["2026.2.9853", "2026.2.9853"], "must rise"),
+        (["newest", "2026.2.9853"], "newest"),
+    ],
+)
+def test_rungs_refuse_a_ladder_that_does_not_lead_to_the_target(ladder: list[str], message: str) -> None:
+    with pytest.raises(OctopusError, match=message):
+        plan.rungs("2018.10.7", "2026.2.9853", ladder)
+
+
+def test_good_facts_have_no_blocker() -> None:
+    assert failing(plan.checks(facts(), "2026.2.9853", ["2026.2.9853"])) == []
+
+
+def change(path: str, value: Any) -> dict[str, Any]:
+    """GOOD with the value at a path like ``hosts/octo-a/program`` replaced."""
+    first, *rest = path.split("/")
+    changed = copy.deepcopy(GOOD[first])
+    place: Any = changed
+    for key in rest[:-1]:
+        place = place[int(key) if isinstance(place, list) else key]
+    if rest:
+        place[int(rest[-1]) if isinstance(place, list) else rest[-1]] = value
+    else:
+        changed = value
+    return {first: changed}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "name"),
+    [
+        ("hosts/octo-b/instances", [], "instance_found"),
+        ("hosts/octo-a/program", {"version": "2021.1.8045"}, "versions_agree"),
+        ("hosts/octo-a/program", None, "versions_agree"),
+        ("database/version", "2019.13.7", "versions_agree"),
+        ("server/nodes/1/name", "OCTO-C", "node_in_inventory"),
+        ("hosts/octo-a/instances/0/service", {"state": "stopped"}, "service_running"),
+        ("server/license", {"is_compliant": False, "summary": "expired"}, "license_compliant"),
+        ("hosts/octo-a/running_jobs", ["msi-1"], "nothing_else_running"),
+        ("hosts/octo-a/free_bytes", {"C:": 1024}, "space_on_node"),
+        ("database/volumes", [{"name": "D:", "free": 10}], "space_on_sql_server"),
+        ("backup", {"free_bytes": 10, "estimated_bytes": 1000, "paths": ["x"]}, "space_for_backup"),
+    ],
+)
+def test_each_check_finds_what_it_is_for(path: str, value: Any, name: str) -> None:
+    found = plan.checks(facts(**change(path, value)), "2026.2.9853", ["2026.2.9853"])
+    assert name in failing(found)
+    assert all(check.found and check.wanted and check.where and check.todo for check in found if check.blocks)
+
+
+def test_two_instances_on_a_host_are_found_before_one_msi_run_upgrades_both() -> None:
+    two = change("hosts/octo-a/instances", [*GOOD["hosts"]["octo-a"]["instances"], {"name": "Test"}])
+    assert "instance_found" in failing(plan.checks(facts(**two), "2026.2.9853", ["2026.2.9853"]))
+    named = plan.checks(facts(**two, instance_name="octopusserver"), "2026.2.9853", ["2026.2.9853"])
+    assert failing(named) == ["only_instance_on_host"]
+
+
+def test_a_lower_target_is_refused() -> None:
+    assert failing(plan.checks(facts(), "2019.13.7", [])) == ["target_not_older"]
+
+
+def test_a_node_that_is_gone_does_not_block() -> None:
+    gone = change("server/nodes", [*GOOD["server"]["nodes"], {"name": "OLD", "offline": True, "last_seen": "2019"}])
+    assert failing(plan.checks(facts(**gone), "2026.2.9853", ["2026.2.9853"])) == []
+
+
+def test_a_waiver_accepts_one_name_only() -> None:
+    bad = facts(**change("server/license", {"is_compliant": False}), **change("database/version", "2019.13.7"))
+    found = plan.checks(bad, "2026.2.9853", ["2026.2.9853"], ["license_compliant"])
+    assert failing(found) == ["versions_agree"]
+    assert plan.unknown_waivers(found, ["license_compliant", "licence"]) == ["licence"]
+
+
+def test_before_remembers_how_the_instance_was_found() -> None:
+    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"]}
