@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collections of the API: address, table, permissions, first version, whose they are, what they hide.
+
+Permission names are those of ``Permission`` in OctopusDeploy/OctopusClients; which one a collection asks for is *assumed* where
+its name does not say it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .ports import Document
+from .server import sensitive
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One kind of resource.
+
+    :param subject: what its permissions are called after: ``ProjectView``, ``ProjectEdit``.
+    :param owned: by a space, from 2019.1.
+    :param mixed: owned by a space or by the system; listed together at the address without a space.
+    :param secrets: properties that are shown as whether they are there.
+    :param hidden: properties that are not shown at all.
+    :param one_permission: ``Edit`` stands for creating and deleting too.
+    """
+
+    address: str
+    table: str
+    item: str
+    subject: str
+    since: tuple[int, ...] = (3,)
+    owned: bool = True
+    mixed: bool = False
+    secrets: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    writable: bool = True
+    one_permission: bool = False
+    more_links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def view(self) -> str:
+        return f"{self.subject}View"
+
+    def permission(self, method: str) -> str:
+        """What a request of that method needs."""
+        verb = {"GET": "View", "POST": "Create", "DELETE": "Delete"}.get(method, "Edit")
+        return f"{self.subject}{'Edit' if self.one_permission and verb != 'View' else verb}"
+
+
+ACCOUNT_SECRETS = ("Password", "Token", "SecretKey", "PrivateKeyFile", "PrivateKeyPassphrase", "CertificateBytes", "JsonKey")
+
+COLLECTIONS = [
+    Collection(
+        "projects",
+        "Project",
+        "Project",
+        "Project",
+        more_links=(
+            ("Logo", "/logo"),
+            ("Triggers", "/triggers{?skip,take}"),
+            ("Releases", "/releases{/version}{?skip,take}"),
+            ("Channels", "/channels"),
+        ),
+    ),
+    Collection("projectgroups", "ProjectGroup", "ProjectGroup", "ProjectGroup", more_links=(("Projects", "/projects"),)),
+    Collection("environments", "DeploymentEnvironment", "Environment", "Environment", more_links=(("Machines", "/machines"),)),
+    Collection("tenants", "Tenant", "Tenant", "Tenant", (3, 4), more_links=(("Logo", "/logo"),)),
+    Collection("tagsets", "TagSet", "TagSet", "TagSet", (3, 4), one_permission=True),
+    Collection("machines", "Machine", "Machine", "Machine"),
+    Collection("machinepolicies", "MachinePolicy", "MachinePolicy", "MachinePolicy", (3, 4)),
+    Collection("workers", "Worker", "Worker", "Worker", (2018, 7), one_permission=True),
+    Collection("workerpools", "WorkerPool", "WorkerPool", "Worker", (2018, 7), one_permission=True),
+    Collection("feeds", "Feed", "Feed", "Feed", one_permission=True, secrets=("Password", "SecretKey")),
+    Collection("channels", "Channel", "Channel", "Process", one_permission=True),
+    Collection("deploymentprocesses", "DeploymentProcess", "DeploymentProcess", "Process", one_permission=True),
+    Collection("releases", "Release", "Release", "Release", more_links=(("Deployments", "/deployments{?skip,take}"),)),
+    Collection("deployments", "Deployment", "Deployment", "Deployment"),
+    Collection("runbooks", "Runbook", "Runbook", "Runbook", (2019, 11), one_permission=True),
+    Collection("lifecycles", "Lifecycle", "Lifecycle", "Lifecycle"),
+    Collection("accounts", "Account", "Account", "Account", secrets=ACCOUNT_SECRETS),
+    Collection("certificates", "Certificate", "Certificate", "Certificate", secrets=("CertificateData", "Password", "PrivateKey")),
+    Collection("libraryvariablesets", "LibraryVariableSet", "LibraryVariableSet", "LibraryVariableSet"),
+    Collection("variables", "VariableSet", "VariableSet", "Variable", one_permission=True),
+    Collection("artifacts", "Artifact", "Artifact", "Artifact", more_links=(("Content", "/content"),)),
+    Collection("projecttriggers", "ProjectTrigger", "ProjectTrigger", "Trigger", (3, 4)),
+    Collection("subscriptions", "Subscription", "Subscription", "Subscription", (3, 5)),
+    Collection("actiontemplates", "ActionTemplate", "ActionTemplate", "ActionTemplate"),
+    Collection("events", "Event", "Event", "Event", mixed=True, writable=False),
+    Collection("teams", "Team", "Team", "Team", mixed=True),
+    Collection("userroles", "UserRole", "UserRole", "UserRole", owned=False, one_permission=True),
+]
+BY_ADDRESS = {one.address: one for one in COLLECTIONS}
+
+
+def masked(collection: Collection, document: Document) -> Document:
+    """The document without its secrets, at every depth (an account's, an endpoint's, a sensitive variable's)."""
+    shown = {
+        name: sensitive(value) if name in collection.secrets else value for name, value in document.items() if name not in collection.hidden
+    }
+    if collection.address == "variables":
+        shown["Variables"] = [_variable(one) for one in shown.get("Variables") or []]
+    return shown
+
+
+def _variable(variable: dict[str, Any]) -> dict[str, Any]:
+    secret = variable.get("IsSensitive") or variable.get("Type") == "Sensitive"
+    return {**variable, "Value": None} if secret else variable
+
+
+def merged(collection: Collection, old: Document, new: Document) -> Document:
+    """What to store when ``new`` is put over ``old``: a secret that came back as it was shown stays what it was."""
+    result = dict(old)
+    for name, value in new.items():
+        if name in ("Id", "Links", "SpaceId"):
+            continue
+        if name in collection.secrets:
+            if isinstance(value, dict) and value.get("NewValue") is not None:
+                result[name] = value["NewValue"]
+        elif collection.address == "variables" and name == "Variables":
+            held = {one.get("Id"): one for one in old.get("Variables") or []}
+            result[name] = [
+                {**one, "Value": held[one.get("Id")].get("Value")} if one.get("Value") is None and one.get("Id") in held else one
+                for one in value or []
+            ]
+        else:
+            result[name] = value
+    return result

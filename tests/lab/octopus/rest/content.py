@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What lies in files: logos, artifacts, packages. They are read from the server folders at each request, as the product does."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from base64 import b64decode
+
+from flask import Blueprint, Response, request
+
+from .catalogue import BY_ADDRESS
+from .context import need, node, space, store
+from .errors import ApiError, not_found
+from .paging import flag, page
+from .ports import Document
+from .resources import find
+
+api = Blueprint("content", __name__)
+# What projects and tenants without a picture of their own show (that there is one is known from the portal, its bytes are not).
+DEFAULT_LOGO = b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+
+@api.get("/<any(projects, tenants):address>/<document_id>/logo")
+def logo(address: str, document_id: str) -> Response:
+    """The picture; a file that the row names and the folder has not is 404 (*assumed*)."""
+    owner = find(BY_ADDRESS[address], document_id)
+    try:
+        own = store().logo(owner)
+    except FileNotFoundError as error:
+        raise ApiError(404, f"The logo of '{document_id}' was not found in the artifacts folder.") from error
+    data, content_type = own or (DEFAULT_LOGO, "image/png")
+    return Response(data, content_type=content_type, headers={"ETag": f'"{zlib.crc32(data):08x}"'})
+
+
+@api.get("/artifacts/<document_id>/content")
+def artifact(document_id: str) -> Response:
+    document = find(BY_ADDRESS["artifacts"], document_id)
+    data = store().artifact(document)
+    if data is None:
+        raise ApiError(404, f"The file of artifact '{document_id}' was not found in the artifacts folder.")
+    name = str(document.get("Filename") or document_id).replace('"', "")
+    return Response(data, content_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+# -- packages of the built-in feed
+
+
+def package_shape(package: Document) -> Document:
+    start = f"/api/{package['SpaceId']}" if node().has_spaces and package.get("SpaceId") else "/api"
+    own = f"{start}/packages/{package['Id']}"
+    body = {**package, "FeedId": package.get("FeedId") or "feeds-builtin", "Links": {"Self": own, "Raw": f"{own}/raw"}}
+    if "PackageId" in body:
+        body.setdefault("NuGetPackageId", body["PackageId"])
+    if not node().has_spaces:
+        body.pop("SpaceId", None)
+    return body
+
+
+def _package_id(package: Document) -> str:
+    return str(package.get("PackageId") or package.get("NuGetPackageId") or "")
+
+
+@api.get("/packages")
+def packages() -> Document:
+    where = space()
+    need("BuiltInFeedDownload", where)
+    documents = store().documents("NuGetPackage", where)
+    wanted, partial = request.args.get("nuGetPackageId"), request.args.get("filter", "").lower()
+    documents = [
+        one
+        for one in documents
+        if (not wanted or _package_id(one).lower() == wanted.lower()) and (not partial or partial in _package_id(one).lower())
+    ]
+    if flag("latest"):
+        latest = {_package_id(one).lower(): one for one in documents}
+        documents = list(latest.values())
+    return page("Package", documents, package_shape)
+
+
+def _package(package_id: str) -> Document:
+    where = space()
+    need("BuiltInFeedDownload", where)
+    found = store().document("NuGetPackage", package_id)
+    if found is None or (where and found.get("SpaceId") not in (where, None)):
+        raise not_found(package_id)
+    return found
+
+
+@api.get("/packages/<package_id>")
+def package(package_id: str) -> Document:
+    return package_shape(_package(package_id))
+
+
+@api.get("/packages/<package_id>/raw")
+def raw(package_id: str) -> Response:
+    """The package's file; 404 when it is not in the package folder (*assumed*)."""
+    document = _package(package_id)
+    data = store().package(document)
+    if data is None:
+        raise ApiError(404, f"The file of package '{package_id}' was not found in the package repository.")
+    name = f"{_package_id(document)}.{document.get('Version')}{document.get('FileExtension') or '.nupkg'}"
+    return Response(
+        data,
+        content_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "ETag": f'"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"',
+        },
+    )
+
+
+@api.get("/feeds/stats")
+def stats() -> Document:
+    need("FeedView", space())
+    return {"TotalPackages": store().count("NuGetPackage"), "IsIndexing": False, "Links": {"Self": "/api/feeds/stats"}}

@@ -1,0 +1,299 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every collection alike: a page, all, one, change, add, remove; and the lists below a project or a release."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from .body import json_body, shown
+from .catalogue import BY_ADDRESS, Collection, masked, merged
+from .context import caller, grants, is_administrator, need, node, prefix, space, store
+from .errors import ApiError, forbidden, invalid, not_found
+from .paging import chosen, flag, names, page
+from .ports import Document
+
+api = Blueprint("resources", __name__)
+TIMES = ("Assembled", "Created", "Occurred", "LastModifiedOn", "NotAfter", "NotBefore", "Published")
+# Query parameter -> property that must be equal.
+EQUAL = {
+    "project": "ProjectId",
+    "projectId": "ProjectId",
+    "regarding": None,
+    "user": "UserId",
+    "feedType": "FeedType",
+    "accountType": "AccountType",
+}
+
+
+def _collection(address: str, method: str = "GET") -> Collection:
+    found = BY_ADDRESS.get(address.lower())
+    if found is None or not node().at_least(*found.since):
+        raise not_found()
+    caller()
+    if method != "GET" and not found.writable:
+        raise ApiError(405, f"The method {method} is not allowed for {address}.")
+    return found
+
+
+def _where(collection: Collection) -> str | None:
+    """The space whose documents are meant; None: the whole server's."""
+    if not collection.owned or (collection.mixed and not g.get("space")):
+        return None
+    return space()
+
+
+def _need(collection: Collection, method: str, where: str | None) -> None:
+    permission = collection.permission(method)
+    if collection.mixed and where is None and any(held == permission for held, _space in grants()):
+        return
+    if collection.address == "userroles" and method == "GET":
+        return  # any user may read the roles (assumed)
+    need(permission, where)
+
+
+def shape(collection: Collection, document: Document) -> Document:
+    body = masked(collection, document)
+    for name in TIMES:
+        if body.get(name):
+            body[name] = shown(body[name])
+    if not node().has_spaces:
+        body.pop("SpaceId", None)
+    start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
+    own = f"{start}/{collection.address}/{document['Id']}"
+    return {**body, "Links": {"Self": own, **{name: own + path for name, path in collection.more_links}}}
+
+
+def _visible(collection: Collection, documents: list[Document]) -> list[Document]:
+    """Of a mixed list only what the caller may see where it is owned."""
+    if not collection.mixed or is_administrator():
+        return documents
+    held = grants()
+    return [one for one in documents if (collection.view, None) in held or (collection.view, one.get("SpaceId")) in held]
+
+
+def _filtered(collection: Collection, documents: list[Document]) -> list[Document]:
+    documents = chosen(documents)
+    for parameter, name in EQUAL.items():
+        value = request.args.get(parameter)
+        if not value:
+            continue
+        if name is not None:
+            documents = [one for one in documents if one.get(name) == value]
+        elif collection.address == "events":
+            documents = [one for one in documents if value in (one.get("RelatedDocumentIds") or [])]
+        else:
+            documents = [one for one in documents if value in (one.get("ServerTaskId"), *(one.get("RelatedDocumentIds") or []))]
+    projects, environments, roles, disabled = names("projects"), names("environments"), names("roles"), flag("isDisabled")
+    return [
+        one
+        for one in documents
+        if (not projects or one.get("ProjectId") in projects)
+        and (not environments or one.get("EnvironmentId") in environments)
+        and (not roles or roles & set(one.get("Roles") or []))
+        and (disabled is None or bool(one.get("IsDisabled")) == disabled)
+    ]
+
+
+def listing(collection: Collection, documents: list[Document]) -> Document:
+    return page(collection.item, _filtered(collection, documents), lambda one: shape(collection, one))
+
+
+@api.get("/<address>")
+def listed(address: str) -> Document:
+    collection = _collection(address)
+    where = _where(collection)
+    _need(collection, "GET", where)
+    documents = _visible(collection, store().documents(collection.table, where))
+    if collection.address in ("events", "releases", "deployments"):
+        documents = documents[::-1]  # newest first
+    return listing(collection, documents)
+
+
+@api.get("/<address>/all")
+def every(address: str) -> ResponseReturnValue:
+    collection = _collection(address)
+    where = _where(collection)
+    _need(collection, "GET", where)
+    documents = _visible(collection, store().documents(collection.table, where))
+    return jsonify([shape(collection, one) for one in _filtered(collection, documents)])
+
+
+def find(collection: Collection, document_id: str, method: str = "GET") -> Document:
+    """One document that the caller may see and treat so.
+
+    :raises ApiError: 404 not there, or in another space than the address says; 403 not allowed.
+    """
+    document = store().document(collection.table, document_id)
+    where = g.get("space") and space()
+    if document is None or (collection.owned and where and document.get("SpaceId") not in (where, None)):
+        caller()
+        raise not_found(document_id)
+    owner = document.get("SpaceId") if node().has_spaces else None
+    if collection.owned and not where and node().has_spaces and owner and not collection.mixed and owner != space():
+        raise not_found(document_id)  # without a space in the address the default one is meant
+    _need(collection, "GET", owner)
+    if method != "GET":
+        _need(collection, method, owner)
+    return document
+
+
+@api.get("/<address>/<document_id>")
+def one(address: str, document_id: str) -> Document:
+    collection = _collection(address)
+    return shape(collection, find(collection, document_id))
+
+
+@api.put("/<address>/<document_id>")
+def change(address: str, document_id: str) -> Document:
+    collection = _collection(address, "PUT")
+    document = find(collection, document_id, "PUT")
+    body = json_body()
+    if body.get("Id", document["Id"]) != document["Id"]:
+        raise invalid(f"The Id '{body['Id']}' of the body is not that of the address.")
+    if "IsDisabled" in body and not isinstance(body["IsDisabled"], bool):
+        raise invalid("IsDisabled is true or false.")
+    changed = merged(collection, document, body)
+    store().save(collection.table, changed)
+    return shape(collection, changed)
+
+
+@api.post("/<address>")
+def add(address: str) -> ResponseReturnValue:
+    collection = _collection(address, "POST")
+    where = _where(collection)
+    _need(collection, "POST", where)
+    body = json_body()
+    if collection.address == "deployments":
+        return jsonify(_deploy(collection, body, where)), 201
+    if "Version" not in body and not body.get("Name"):
+        raise invalid("Please provide a name.")
+    document = merged(collection, {}, body)
+    if where:
+        document["SpaceId"] = where
+    if collection.address == "releases":
+        if store().document("Project", str(document.get("ProjectId"))) is None:
+            raise invalid("Please select a project.")
+        document.setdefault("Assembled", node().clock.now().isoformat())
+    document = store().add(collection.table, document)
+    return jsonify(shape(collection, document)), 201, {"Location": f"{prefix()}/{collection.address}/{document['Id']}"}
+
+
+def _deploy(collection: Collection, body: Document, where: str | None) -> Document:
+    """A deployment and the task that carries it out."""
+    release = store().document("Release", str(body.get("ReleaseId")))
+    environment = store().document("DeploymentEnvironment", str(body.get("EnvironmentId")))
+    if release is None or environment is None:
+        raise invalid("Please select a release and an environment.")
+    project = store().document("Project", release["ProjectId"]) or {}
+    if project.get("IsDisabled"):
+        raise invalid(f"The project '{project.get('Name')}' is disabled.")
+    now = node().clock.now().isoformat()
+    name = f"Deploy {project.get('Name')} release {release.get('Version')} to {environment.get('Name')}"
+    common = {"ProjectId": release["ProjectId"], "EnvironmentId": environment["Id"], "TenantId": body.get("TenantId"), "SpaceId": where}
+    deployment = store().add(
+        collection.table, {"Name": f"Deploy to {environment.get('Name')}", "ReleaseId": release["Id"], "Created": now, **common}
+    )
+    task = store().add(
+        "ServerTask",
+        {
+            "Name": "Deploy",
+            "Description": name,
+            "Arguments": {"DeploymentId": deployment["Id"]},
+            "State": "Queued",
+            "QueueTime": body.get("QueueTime") or now,
+            "ServerNodeId": None,
+            "HasWarningsOrErrors": False,
+            "ErrorMessage": None,
+            **common,
+        },
+    )
+    deployment["TaskId"] = task["Id"]
+    store().save(collection.table, deployment)
+    return shape(collection, deployment)
+
+
+@api.delete("/<address>/<document_id>")
+def remove(address: str, document_id: str) -> Document:
+    collection = _collection(address, "DELETE")
+    find(collection, document_id, "DELETE")
+    store().remove(collection.table, document_id)
+    return {}
+
+
+# address of the owner -> list below it -> (address of the collection, property that names the owner)
+BELOW = {
+    "projects": {
+        "triggers": ("projecttriggers", "ProjectId"),
+        "releases": ("releases", "ProjectId"),
+        "channels": ("channels", "ProjectId"),
+        "runbooks": ("runbooks", "ProjectId"),
+    },
+    "releases": {"deployments": ("deployments", "ReleaseId")},
+    "projectgroups": {"projects": ("projects", "ProjectGroupId")},
+}
+
+
+@api.get("/<address>/<document_id>/<below>")
+def owned(address: str, document_id: str, below: str) -> Document:
+    collection = _collection(address)
+    wanted = BELOW.get(collection.address, {}).get(below)
+    if collection.address == "environments" and below == "machines":
+        machines = BY_ADDRESS["machines"]
+        environment = find(collection, document_id)
+        need(machines.view, environment.get("SpaceId"))
+        documents = store().documents(machines.table, environment.get("SpaceId"))
+        return listing(machines, [one for one in documents if document_id in (one.get("EnvironmentIds") or [])])
+    if wanted is None:
+        raise not_found()
+    items, name = _collection(wanted[0]), wanted[1]
+    owner = find(collection, document_id)
+    need(items.view, owner.get("SpaceId"))
+    documents = store().documents(items.table, owner.get("SpaceId") if node().has_spaces else None)
+    return listing(items, [one for one in documents if one.get(name) == document_id])
+
+
+@api.get("/dashboard")
+@api.get("/dashboard/dynamic")
+def dashboard() -> Document:
+    """The last deployment of each project to each environment."""
+    where = space()
+    need("DeploymentView", where)
+    if not any(permission == "ProjectView" for permission, _space in grants()):
+        raise forbidden("ProjectView")
+    tasks = {task["Id"]: task for task in store().documents("ServerTask")}
+    releases = {release["Id"]: release for release in store().documents("Release", where)}
+    latest: dict[tuple[str, str, str | None], Document] = {}
+    for deployment in store().documents("Deployment", where):
+        latest[deployment.get("ProjectId", ""), deployment.get("EnvironmentId", ""), deployment.get("TenantId")] = deployment
+    items = []
+    for deployment in latest.values():
+        task = tasks.get(deployment.get("TaskId") or "", {})
+        items.append(
+            {
+                "Id": deployment["Id"],
+                "ProjectId": deployment.get("ProjectId"),
+                "EnvironmentId": deployment.get("EnvironmentId"),
+                "TenantId": deployment.get("TenantId"),
+                "ReleaseId": deployment.get("ReleaseId"),
+                "ReleaseVersion": releases.get(deployment.get("ReleaseId") or "", {}).get("Version"),
+                "TaskId": deployment.get("TaskId"),
+                "State": task.get("State"),
+                "IsCompleted": task.get("State") in ("Success", "Failed", "Canceled", "TimedOut"),
+                "QueueTime": shown(task.get("QueueTime")),
+                "CompletedTime": shown(task.get("CompletedTime")),
+            }
+        )
+    brief = {
+        key: [{"Id": one["Id"], "Name": one.get("Name")} for one in store().documents(table, where)]
+        for key, table in (
+            ("Projects", "Project"),
+            ("ProjectGroups", "ProjectGroup"),
+            ("Environments", "DeploymentEnvironment"),
+            ("Tenants", "Tenant"),
+        )
+    }
+    return {"Id": "Dashboard", **brief, "Items": items, "Links": {"Self": f"{prefix()}/dashboard"}}
