@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that ``octopus_info`` tells of a server, over REST and without changing anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import maintenance
+from .api import OctopusApi
+from .errors import OctopusError
+from .folders import server_folders
+from .licenses import license_status
+from .nodes import list_nodes
+from .spaces import list_spaces
+from .tasks import running_tasks
+
+
+def server_info(api: OctopusApi) -> dict[str, Any]:
+    """Return facts of one server.
+
+    Raises:
+        OctopusError: The server cannot be reached, or the key may not read what every version has.
+    """
+    root = api.root
+    return {
+        "version": root["Version"],
+        "installation_id": root.get("InstallationId"),
+        "has_spaces": api.has_spaces,
+        "spaces": list_spaces(api),
+        "maintenance": {"enabled": maintenance.is_enabled(api)},
+        "nodes": [node.as_dict() for node in list_nodes(api)],
+        "running_tasks": [task.as_dict() for task in running_tasks(api)],
+        "license": license_status(api).as_dict(),
+        "folders": server_folders(api) or {},
+        "user": _user(api),
+    }
+
+
+def _user(api: OctopusApi) -> str | None:
+    """Return the name of the key's user: who is refused something is otherwise hard to tell."""
+    try:
+        user = api.find("/api/users/me")
+    except OctopusError as error:
+        if error.status == 403:
+            return None
+        raise
+    return user and user.get("Username")
