@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Versions of Octopus Server: how they compare, what began or ended with which, and those that the lab's feed offers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+Numbers = tuple[int, int, int, int]
+
+
+def parse(version: str) -> Numbers:
+    """Its numbers, filled up to four: 3.x < 4.x < 2018.x. What follows a hyphen is not compared.
+
+    :raises ValueError: not two to four numbers.
+    """
+    parts = version.strip().partition("-")[0].split(".")
+    if not 2 <= len(parts) <= 4 or not all(part.isdecimal() for part in parts):
+        raise ValueError(f"{version!r} is no version of Octopus Server")
+    numbers = [int(part) for part in parts] + [0, 0]
+    return (numbers[0], numbers[1], numbers[2], numbers[3])
+
+
+def at_least(version: str, floor: str) -> bool:
+    return parse(version) >= parse(floor)
+
+
+def between(version: str, first: str, end: str) -> bool:
+    """Whether it is ``first`` or later, and before ``end``."""
+    return parse(first) <= parse(version) < parse(end)
+
+
+# What the lab's feed offers. The release dates are *assumed* (month and year are near the real ones); the licence check compares
+# them with the date to which the licence covers upgrades.
+RELEASES: dict[str, date] = {
+    "2018.10.7": date(2019, 3, 14),
+    "2019.13.7": date(2020, 3, 5),
+    "2020.5.7": date(2021, 1, 14),
+    "2021.1.8045": date(2021, 9, 16),
+    "2022.2.8552": date(2022, 11, 17),
+    "2023.4.8432": date(2024, 2, 22),
+    "2024.3.13097": date(2024, 11, 21),
+    "2025.3.14357": date(2025, 11, 13),
+    "2025.4.10423": date(2026, 2, 12),
+    "2026.2.9853": date(2026, 8, 20),
+}
+NEWEST = "2026.2.9853"
+
+
+def released(version: str) -> date:
+    """When it came out; for one that is not in the feed, the date of its nearest older neighbour there (or of the oldest)."""
+    if version in RELEASES:
+        return RELEASES[version]
+    older = [one for one in RELEASES if parse(one) <= parse(version)]
+    return RELEASES[max(older or RELEASES, key=parse)] if older else min(RELEASES.values())
+
+
+# Feature: (first version, first version without it or None). Sources: octopus.com/docs/administration/upgrading, the pages of the
+# command line reference, https://github.com/OctopusDeploy/OctopusDSC (version gates), and the issues named.
+FEATURES: dict[str, tuple[str, str | None]] = {
+    "upgrade_command": ("3.13.9", None),  # before: at service start (OctopusDSC)
+    "single_transaction": ("3.16.3", None),  # #3641
+    "workers": ("2018.7", None),
+    "skip_license_check": ("2018.8.9", None),  # OctopusDSC
+    "spaces": ("2019.1", None),
+    "instance_files": ("2019.1", None),  # the change from registry keys to files; version *assumed*
+    "node_status": ("2019.7", None),  # #5729; 2019.7 is about right
+    "cluster_shared": ("2020.2.15", None),
+    "node_rank": ("3.0", "2020.3"),
+    "imports": ("2021.1", None),
+    "service_password_variable": ("2020.1", None),  # *assumed*: documented for newer builds
+    "rotate_master_key": ("2022.4", None),
+    "refuses_running_nodes": ("2023.2.9755", None),  # #8241
+    "event_exports": ("2023.3", None),
+    "telemetry": ("2021.1", None),  # *assumed*
+    "license_key_required": ("2026.1", None),  # #9828
+    "project_export": ("2021.1", None),
+}
+
+
+def has(version: str, feature: str) -> bool:
+    """Whether that version has a feature of :data:`FEATURES`."""
+    first, end = FEATURES[feature]
+    return at_least(version, first) and (end is None or not at_least(version, end))
