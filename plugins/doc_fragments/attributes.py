@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What every module of the collection says of itself."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: partial
+    details:
+      - Only with C(poll=0), and M(ansible.builtin.async_status) with C(delegate_to=localhost), since the module runs on the control node.
+      - The module keeps its own deadlines, so C(async) is rarely needed.
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: control node; acts from there on Windows hosts, SQL Server and Octopus Server
+"""
+
+    OCTOPUS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/octopus.upgrade.octopus) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.octopus
+"""
+
+    MSSQL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/octopus.upgrade.mssql) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.mssql
+"""

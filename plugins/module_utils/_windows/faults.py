@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What pywinrm and requests raise, in words that say what to do."""
+
+from __future__ import annotations
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
+
+try:
+    import requests.exceptions
+    from winrm.exceptions import (
+        AuthenticationError,
+        WinRMError,
+        WinRMOperationTimeoutError,
+        WinRMTransportError,
+        WSManFaultError,
+    )
+except ImportError:
+    HAS_FAULTS = False  # connection.py reports what is missing
+else:
+    HAS_FAULTS = True
+
+FILE_NOT_FOUND = 2147942402  # HRESULT of ERROR_FILE_NOT_FOUND
+PATH_NOT_FOUND = 2147942403
+ACCESS_DENIED = 5
+# The shell or command is gone: closed, timed out, or the WinRM service was restarted.
+# https://learn.microsoft.com/windows/win32/winrm/windows-remote-management-error-codes (0x8033005B, 0x80338029 is the operation timeout)
+SHELL_GONE = (2150858843, 2150859002, 995)
+QUOTA_SHELLS = (2150859173, 2150859174, 2150859078)
+
+
+def translate(error: Exception, options: ConnectionOptions) -> WindowsError | None:
+    """The exception of ours for one of theirs, without the request's content; None where it is not about the connection."""
+    if not HAS_FAULTS:
+        return None
+    where, name = options.where, options.name
+    if isinstance(error, AuthenticationError):
+        return WindowsRefused(
+            f"{where}: the WinRM service refused {options.username!r}: wrong name or password, or an account that may not log on there. "
+            "It was tried once only, so that it is not locked out. Check ansible_user, ansible_password and ansible_winrm_transport.",
+            name,
+            401,
+        )
+    if isinstance(error, WSManFaultError):
+        return _fault(error, options)
+    if isinstance(error, WinRMTransportError):
+        return _http(error, options)
+    if isinstance(error, requests.exceptions.SSLError):
+        return WindowsRefused(
+            f"{where}: the certificate of the WinRM service is not trusted: {_reason(error)} Give the authority that issued it with "
+            "ansible_winrm_ca_trust_path, or accept any certificate with ansible_winrm_server_cert_validation: ignore.",
+            name,
+        )
+    if isinstance(error, requests.exceptions.RequestException):
+        return WindowsUnreachable(
+            f"{where}: no WinRM answer from {options.endpoint}: {_reason(error)} Is the host up, its WinRM service running and the port "
+            "open (ansible_port, ansible_winrm_scheme)?",
+            name,
+        )
+    if isinstance(error, WinRMOperationTimeoutError):
+        return WindowsUnreachable(f"{where}: the WinRM service did not answer within {options.operation_timeout} s.", name)
+    if isinstance(error, WinRMError):
+        return WindowsRefused(f"{where}: {error}", name)
+    return None
+
+
+def _fault(error: WSManFaultError, options: ConnectionOptions) -> WindowsError:
+    code = error.wsman_fault_code
+    if code in (FILE_NOT_FOUND, PATH_NOT_FOUND):
+        return WindowsError(f"{options.where}: the program does not exist there (WinRM fault {code}).", options.name, 2)
+    if code in SHELL_GONE:
+        return WindowsUnreachable(f"{options.where}: the WinRM shell is gone (fault {code}): {_sentence(error.reason)}", options.name, code)
+    if code in QUOTA_SHELLS:
+        return WindowsError(
+            f"{options.where}: the host allows no further WinRM shell for {options.username!r} (fault {code}): {_sentence(error.reason)} "
+            "Wait until others are closed, or raise MaxShellsPerUser.",
+            options.name,
+            code,
+        )
+    if code == ACCESS_DENIED:
+        return WindowsRefused(
+            f"{options.where}: access denied (WinRM fault 5): {options.username!r} may not use WinRM. "
+            "It has to be an administrator of the host.",
+            options.name,
+            code,
+        )
+    return WindowsError(f"{options.where}: WinRM fault {code}: {_sentence(error.reason)}", options.name, code)
+
+
+def _http(error: WinRMTransportError, options: ConnectionOptions) -> WindowsError:
+    status = error.code
+    advice = {
+        403: "The account may not use WinRM, or a proxy stands between.",
+        404: f"Nothing is there under {options.path}: see ansible_winrm_path.",
+        411: "A proxy stands between.",
+    }.get(status, "Is it a WinRM service that listens there?")
+    return WindowsUnreachable(
+        f"{options.where}: HTTP {status} instead of a WinRM answer from {options.endpoint}. {advice}", options.name, status
+    )
+
+
+def _sentence(text: str | None) -> str:
+    words = " ".join((text or "no reason given").split())
+    return words if words.endswith(".") else words + "."
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason: requests and urllib3 wrap it in several layers of repr."""
+    seen = error
+    while True:
+        inner = next((one for one in (getattr(seen, "reason", None), *getattr(seen, "args", ())) if isinstance(one, BaseException)), None)
+        inner = inner or seen.__cause__
+        if inner is None or inner is seen:
+            break
+        seen = inner
+    text = str(seen)
+    # urllib3 puts "<object at 0x...>: " before the reason.
+    return _sentence(text.rpartition(">: ")[2] or type(seen).__name__)

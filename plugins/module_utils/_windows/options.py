@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a Windows host is reached: the options of the modules, and the arguments for pywinrm that follow from them."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsRefused
+
+HTTP_PORT = 5985
+HTTPS_PORT = 5986
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "scheme": {"type": "str", "choices": ["http", "https"]},
+    "path": {"type": "str", "default": "/wsman"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "transport": {"type": "list", "elements": "str"},
+    "server_cert_validation": {"type": "str", "choices": ["validate", "ignore"], "default": "validate"},
+    "ca_trust_path": {"type": "path"},
+    "cert_pem": {"type": "path"},
+    "cert_key_pem": {"type": "path", "no_log": False},
+    "message_encryption": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+    "operation_timeout": {"type": "int", "default": 20},
+    "read_timeout": {"type": "int", "default": 30},
+    "proxy": {"type": "str", "no_log": True},
+    "realm": {"type": "str"},
+    "service": {"type": "str", "default": "HTTP"},
+    "keytab": {"type": "path"},
+    "kinit_mode": {"type": "str", "choices": ["managed", "manual"]},
+    "kinit_command": {"type": "str", "default": "kinit"},
+    "kinit_args": {"type": "str"},
+    "kerberos_delegation": {"type": "bool", "default": False},
+    "kerberos_hostname_override": {"type": "str"},
+    "credssp_disable_tlsv1_2": {"type": "bool", "default": False},
+    "send_cbt": {"type": "bool", "default": True},
+    "url": {"type": "str"},
+}
+
+# Argument specs of modules; the documentation fragment octopus.upgrade.windows says what they mean.
+CONNECTION_SPEC: dict[str, Any] = {"connection": {"type": "dict", "options": _OPTIONS}}
+NODES_SPEC: dict[str, Any] = {"connections": {"type": "list", "elements": "dict", "options": _OPTIONS}}
+JOB_SPEC: dict[str, Any] = {
+    "job_user": {"type": "str", "default": "SYSTEM"},
+    "job_password": {"type": "str", "no_log": True},
+    "work_root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade"},
+}
+PROGRESS_SPEC: dict[str, Any] = {"progress_file": {"type": "path"}}
+
+_CLEAR_TEXT = ("basic", "plaintext", "ssl")
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """One host's WinRM endpoint and account. ``name`` is its inventory name, ``url`` where the Octopus node on it answers."""
+
+    name: str
+    host: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    port: int = HTTPS_PORT
+    scheme: str = "https"
+    path: str = "/wsman"
+    transport: tuple[str, ...] = ()
+    server_cert_validation: str = "validate"
+    ca_trust_path: str | None = None
+    cert_pem: str | None = None
+    cert_key_pem: str | None = None
+    message_encryption: str = "auto"
+    operation_timeout: int = 20
+    read_timeout: int = 30
+    proxy: str | None = field(default=None, repr=False)
+    realm: str | None = None
+    service: str = "HTTP"
+    keytab: str | None = None
+    kinit_mode: str | None = None
+    kinit_command: str = "kinit"
+    kinit_args: str | None = None
+    kerberos_delegation: bool = False
+    kerberos_hostname_override: str | None = None
+    credssp_disable_tlsv1_2: bool = False
+    send_cbt: bool = True
+    url: str | None = None
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any] | None) -> ConnectionOptions:
+        """From a module's ``connection``, or one of its ``connections``.
+
+        :raises WindowsRefused: there is none, or it says no host.
+        """
+        if not params or not params.get("host"):
+            raise WindowsRefused(
+                "There is no WinRM connection: the action plugin of this collection hands it over for a task on a Windows host. "
+                "Run the task for a host with ansible_connection: winrm or psrp, or give the option connection."
+            )
+        known = {one.name for one in fields(cls)}
+        given = {option: value for option, value in params.items() if option in known and value is not None}
+        scheme = given.get("scheme") or ("http" if given.get("port") == HTTP_PORT else "https")
+        port = given.get("port") or (HTTP_PORT if scheme == "http" else HTTPS_PORT)
+        given.update(
+            name=given.get("name") or given["host"], scheme=scheme, port=port, transport=tuple(filter(None, given.get("transport") or ()))
+        )
+        return cls(**given)
+
+    @property
+    def endpoint(self) -> str:
+        host = self.host
+        try:
+            if ipaddress.ip_address(host).version == 6:
+                host = f"[{host}]"
+        except ValueError:
+            host = self.host  # a name, which needs no brackets
+        return f"{self.scheme}://{host}:{self.port}/{self.path.lstrip('/')}"
+
+    @property
+    def where(self) -> str:
+        """The host for messages: its name and the address that was tried."""
+        return f"{self.name} ({self.host}:{self.port})"
+
+    def chosen_transport(self, supported: set[str]) -> str:
+        """The one transport to use: the first wanted one that this control node supports. One attempt with a password is enough.
+
+        :param supported: names of transports that pywinrm and its optional libraries can do here.
+        :raises WindowsRefused: none of them, or it would send the password readable over HTTP.
+        """
+        wanted = self.transport or self._default_transport()
+        tried = [name for one in wanted for name in self._expand(one)]
+        usable = [name for name in tried if name in supported]
+        if not usable:
+            raise WindowsRefused(
+                f"{self.where}: the WinRM transport {', '.join(tried)} cannot be used on this control node; it supports "
+                f"{', '.join(sorted(supported))}. Install pywinrm[kerberos] or pywinrm[credssp], or set ansible_winrm_transport.",
+                self.name,
+            )
+        chosen = usable[0]
+        if chosen in _CLEAR_TEXT and self.scheme == "http" and self.message_encryption != "never":
+            raise WindowsRefused(
+                f"{self.where}: {chosen} over HTTP would send the password readable. Set ansible_winrm_transport: ntlm or kerberos "
+                "(encrypted over HTTP too), or use HTTPS on port 5986. If it has to be, ansible_winrm_message_encryption: never allows it.",
+                self.name,
+            )
+        return chosen
+
+    def _default_transport(self) -> tuple[str, ...]:
+        # As ansible.builtin.winrm chooses.
+        if self.username and "@" in self.username:
+            return ("kerberos",)
+        return ("ssl",) if self.scheme == "https" else ("plaintext",)
+
+    def _expand(self, transport: str) -> tuple[str, ...]:
+        if transport != "negotiate":  # psrp's default, which pywinrm has not
+            return (transport,)
+        return ("kerberos", "ntlm") if self.username and "@" in self.username else ("ntlm",)
+
+    def protocol_arguments(self, transport: str) -> dict[str, Any]:
+        """Arguments for ``winrm.protocol.Protocol``; they hold the password."""
+        arguments: dict[str, Any] = {
+            "endpoint": self.endpoint,
+            "transport": transport,
+            "username": self.username,
+            "password": self.password,
+            "service": self.service,
+            "keytab": self.keytab,
+            "cert_pem": self.cert_pem,
+            "cert_key_pem": self.cert_key_pem,
+            "server_cert_validation": self.server_cert_validation,
+            "message_encryption": self.message_encryption,
+            "operation_timeout_sec": self.operation_timeout,
+            "read_timeout_sec": max(self.read_timeout, self.operation_timeout + 1),
+            "kerberos_delegation": self.kerberos_delegation,
+            "kerberos_hostname_override": self.kerberos_hostname_override,
+            "credssp_disable_tlsv1_2": self.credssp_disable_tlsv1_2,
+            "send_cbt": self.send_cbt,
+            "realm": self.realm,
+        }
+        if self.ca_trust_path:
+            arguments["ca_trust_path"] = self.ca_trust_path
+        if self.proxy is not None:
+            arguments["proxy"] = self.proxy or None  # an empty text: no proxy at all
+        return arguments

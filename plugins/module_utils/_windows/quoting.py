@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument vectors to Windows command lines, for each of the parsers that reads them.
+
+* A program gets one string and splits it itself, most by the rules of Microsoft's C runtime
+  (https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments): :func:`argv_line`.
+* ``cmd.exe`` reads the line first, with rules of its own (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd):
+  :func:`cmd_line` and :func:`builtin` for a line after ``/d /s /c``, :func:`batch_line` for a line of a command file.
+* ``msiexec`` reads ``NAME="value"``: :func:`msi_property`.
+
+What cannot be said safely raises ValueError; nothing is dropped or changed silently.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+
+# https://learn.microsoft.com/troubleshoot/windows-client/shell-experience/command-line-string-limitation
+CMD_LIMIT = 8191
+# CreateProcess: https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
+PROCESS_LIMIT = 32766
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CMD_ACTS_ON = re.compile(r'["%]')
+_SWITCH = re.compile(r"/[A-Za-z0-9?-]+(:[A-Za-z0-9-]+)?\Z")
+_PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+def argv_line(argv: Sequence[str]) -> str:
+    """The arguments as the C runtime of a program splits them again, for CreateProcess without a shell.
+
+    :raises ValueError: an argument holds a control character (WS-Management's XML would change or refuse it), or the line is too long.
+    """
+    for argument in argv:
+        _refuse(argument, _CONTROL, "a control character")
+    line = subprocess.list2cmdline(argv)
+    return _fits(line, PROCESS_LIMIT)
+
+
+def _quoted(argument: str) -> str:
+    """In quotes, with the backslashes before the closing one doubled: they would escape it."""
+    trailing = len(argument) - len(argument.rstrip("\\"))
+    return '"' + argument + "\\" * trailing + '"'
+
+
+def cmd_line(argv: Sequence[str]) -> str:
+    r"""A program and its arguments for ``cmd.exe /d /s /c "LINE"``: every word in quotes, where ``& | < > ^ ( )`` mean nothing.
+
+    :raises ValueError: a word holds ``"`` (it would end the quotes, and what follows could run), ``%`` (expanded even within quotes)
+        or a line break, or the line is longer than cmd takes.
+    """
+    for argument in argv:
+        _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
+        _refuse(argument, _CONTROL, "a control character")
+    return _fits(" ".join(_quoted(argument) for argument in argv), CMD_LIMIT)
+
+
+def builtin(word: str, *arguments: str) -> str:
+    r"""A command that cmd.exe has built in: the word and its switches (``/y``) as they are, every other argument in quotes.
+
+    :raises ValueError: as :func:`cmd_line`, or the word is no plain word.
+    """
+    if not re.fullmatch(r"[a-z]+", word):
+        raise ValueError(f"{word!r} is not the name of a command built into cmd.exe")
+    for argument in arguments:
+        _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
+        _refuse(argument, _CONTROL, "a control character")
+    # To cmd.exe itself a backslash escapes nothing: "C:\\" is the root of a drive.
+    return _fits(" ".join([word, *(argument if _SWITCH.match(argument) else f'"{argument}"' for argument in arguments)]), CMD_LIMIT)
+
+
+def batch_line(argv: Sequence[str]) -> str:
+    """A program and its arguments for a line of a command file: as :func:`cmd_line`, with ``%`` doubled, which a file reads as one.
+
+    :raises ValueError: a word holds a double quote or a control character, or the line is too long.
+    """
+    for argument in argv:
+        _refuse(argument, re.compile('"'), "a double quote, which cmd.exe would act on,")
+        _refuse(argument, _CONTROL, "a control character")
+    return _fits(" ".join(_quoted(argument).replace("%", "%%") for argument in argv), CMD_LIMIT)
+
+
+def batch_text(line: str) -> str:
+    """A line made by :func:`builtin` or :func:`msi_property` for a command file."""
+    return line.replace("%", "%%")
+
+
+def msi_property(name: str, value: str) -> str:
+    r"""``NAME="value"`` as msiexec reads it: the quotes stand after the ``=``
+    (https://learn.microsoft.com/windows/win32/msi/command-line-options).
+
+    A value ending in ``\`` is written without it: msiexec would take ``\"`` for a quote (as measured on Wine 8.0).
+
+    :raises ValueError: the name is no property name, or the value holds a double quote or a control character.
+    """
+    if not _PROPERTY.match(name):
+        raise ValueError(f"{name!r} is not the name of an MSI property")
+    _refuse(value, re.compile('"'), "a double quote, which msiexec cannot be given,", f"the value of {name}")
+    _refuse(value, _CONTROL, "a control character", f"the value of {name}")
+    return f'{name}="{value.rstrip(chr(92))}"'
+
+
+def _refuse(argument: str, pattern: re.Pattern[str], what: str, name: str = "an argument") -> None:
+    if pattern.search(argument):
+        # The argument itself is not shown: it may be a secret.
+        raise ValueError(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
+
+
+def _fits(line: str, limit: int) -> str:
+    if len(line) > limit:
+        raise ValueError(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
+    return line
