@@ -71,7 +71,7 @@ class ApiOptions:
             url=params["url"].rstrip("/"),
             api_key=params.get("api_key") or "",
             validate_certs=params["validate_certs"],
-            ca_path=params.get("ca_path"),
+            ca_path=params.get("ca_path") or None,
             timeout=params["timeout"],
             allow_http=params["allow_http"],
         )

@@ -16,6 +16,7 @@ from .links import same_origin
 try:
     import requests
     import requests.adapters
+    from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
     from urllib3.util.retry import Retry
 
     REQUESTS_IMPORT_ERROR: str | None = None
@@ -69,7 +70,12 @@ class Http:
             self._session.headers["X-Octopus-ApiKey"] = options.api_key
         adapter = requests.adapters.HTTPAdapter(
             max_retries=_SafeRetry(
-                total=retries, backoff_factor=0.2, allowed_methods=("GET", "HEAD"), raise_on_status=False, redirect=False
+                total=retries,
+                read=min(retries, 1),  # each of these has already waited for the whole timeout
+                backoff_factor=0.2,
+                allowed_methods=("GET", "HEAD"),
+                raise_on_status=False,
+                redirect=False,
             )
         )
         self._session.mount("https://", adapter)
@@ -120,22 +126,21 @@ def _why_no_answer(method: str, url: str, options: ApiOptions, error: Exception)
             f"{method} {url}: no trust in the server's certificate ({cause}). Give the authority's certificate in ca_path, "
             "use the name that the certificate is for, or say validate_certs: false."
         )
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    # Where retries were used up, requests calls a timeout a ConnectionError.
+    if isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
         return f"{method} {url}: no connection within {options.timeout:g} s. Is the address right, and the port open from the control node?"
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, ReadTimeoutError):
         return f"{method} {url}: connected, but no answer within {options.timeout:g} s."
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return f"{method} {url}: {error}. Is ca_path ({options.ca_path}) a file of certificates?"
-    return f"{method} {url}: no connection ({cause}). Is the server running, the address right, and the port open from the control node?"
+    text = str(cause).rpartition(": ")[2] if "object at 0x" in str(cause) else str(cause)
+    return f"{method} {url}: no connection ({text}). Is the server running, the address right, and the port open from the control node?"
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the text of the error that began it, such as ``[Errno 111] Connection refused``."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that began it, such as ``[Errno 111] Connection refused``."""
+    while True:
         inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-        if not isinstance(inner, BaseException):
-            break
+        if not isinstance(inner, BaseException) or inner is error:
+            return error
         error = inner
-    return str(error).rpartition(": ")[2] if "object at 0x" in str(error) else str(error)

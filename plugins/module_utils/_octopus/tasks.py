@@ -37,7 +37,7 @@ def running_tasks(api: OctopusApi) -> list[Task]:
     """Return the tasks of all spaces, the server's own included, that a node is working on."""
     query: dict[str, Any] = {"running": True}
     if api.has_spaces:
-        query |= {"spaces": "all", "includeSystem": True}
+        query["includeSystem"] = True
     return [
         Task(row["Id"], row.get("Name", ""), row.get("Description") or "", row["State"], row.get("ServerNode") or row.get("ServerNodeId"))
         for row in api.items(_TASKS, **query)
