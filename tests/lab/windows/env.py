@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 
 class Environment(MutableMapping[str, str]):

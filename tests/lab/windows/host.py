@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from lab.core.filesystem import Logon, WinError
 from lab.core.network import DOMAIN, Machine, Network
@@ -38,6 +39,7 @@ class WindowsHost(Machine):
         self.os_build = os_build
         self.has_curl = has_curl
         self.crashes: list[str] = []
+        self.copy_rate = 50 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
@@ -190,6 +192,10 @@ class WindowsHost(Machine):
             return self.fs.is_file(path, logon)
         except WinError:
             return False
+
+    def copy_seconds(self, size: int) -> float:
+        """Lab seconds that reading and writing that many bytes takes, at :attr:`copy_rate`."""
+        return size / self.copy_rate
 
     def processes(self) -> list[Process]:
         """Those that run."""

@@ -214,7 +214,7 @@ class ServiceManager:
     def _set(self, name: str, state: int, by: str, only_from: int | None = None) -> None:
         with self.changed:
             running = self._running.get(name.lower())
-            if running is None or only_from is not None and running.state != only_from:
+            if running is None or (only_from is not None and running.state != only_from):
                 return
             running.state = state
             self._host.ledger.record("service.state", self._host.name, name=name, state=STATES[state], by=by)

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 CODECS = {437: "cp437", 850: "cp850", 852: "cp852", 1250: "cp1250", 1252: "cp1252", 65001: "utf-8"}
 

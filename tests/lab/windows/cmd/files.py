@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where redirected output goes: files held open, and NUL."""
+
+from __future__ import annotations
+
+from lab.core.filesystem import Logon
+from lab.windows.host import WindowsHost
+from lab.windows.streams import Null, Sink
+
+
+class FileSink:
+    """A file opened for writing: others may read it, not write, move or delete it, until it is closed."""
+
+    def __init__(self, host: WindowsHost, path: str, logon: Logon, append: bool) -> None:
+        self._host, self._path, self._logon = host, path, logon
+        host.fs.write(path, b"", logon, append=append)
+        self._real = host.fs.real(path, logon)
+        host.fs.lock(self._real)
+        host.ledger.record("file", host.name, action="append" if append else "write", path=path)
+
+    def write(self, data: bytes) -> None:
+        """:raises WinError: 112, no room."""
+        self._host.fs.room(self._path, len(data), self._logon)
+        with self._real.open("ab") as stream:
+            stream.write(data)
+
+    def close(self) -> None:
+        self._host.fs.unlock(self._real)
+
+
+def open_sink(host: WindowsHost, path: str, logon: Logon, append: bool) -> Sink:
+    """:raises WinError: it cannot be opened."""
+    if path.rpartition("\\")[2].lower() in ("nul", "nul:"):
+        return Null()
+    return FileSink(host, path, logon, append)
