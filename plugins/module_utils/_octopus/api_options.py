@@ -24,7 +24,7 @@ def api_spec(required: bool = True) -> dict[str, dict[str, Any]]:
         "api_key": {"type": "str", "no_log": True, "required": required},
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path"},
-        "timeout": {"type": "int", "default": 30},
+        "api_timeout": {"type": "int", "default": 30},
         "allow_http": {"type": "bool", "default": False},
     }
 
@@ -72,6 +72,6 @@ class ApiOptions:
             api_key=params.get("api_key") or "",
             validate_certs=params["validate_certs"],
             ca_path=params.get("ca_path") or None,
-            timeout=params["timeout"],
+            timeout=params["api_timeout"],
             allow_http=params["allow_http"],
         )

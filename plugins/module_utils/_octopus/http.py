@@ -16,7 +16,7 @@ from .links import same_origin
 try:
     import requests
     import requests.adapters
-    from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
+    from urllib3.exceptions import ReadTimeoutError
     from urllib3.util.retry import Retry
 
     REQUESTS_IMPORT_ERROR: str | None = None
@@ -126,9 +126,9 @@ def _why_no_answer(method: str, url: str, options: ApiOptions, error: Exception)
             f"{method} {url}: no trust in the server's certificate ({cause}). Give the authority's certificate in ca_path, "
             "use the name that the certificate is for, or say validate_certs: false."
         )
-    # Where retries were used up, requests calls a timeout a ConnectionError.
-    if isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
+    if isinstance(error, requests.exceptions.ConnectTimeout):
         return f"{method} {url}: no connection within {options.timeout:g} s. Is the address right, and the port open from the control node?"
+    # Where retries were used up, requests calls a timeout of reading a ConnectionError.
     if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, ReadTimeoutError):
         return f"{method} {url}: connected, but no answer within {options.timeout:g} s."
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):

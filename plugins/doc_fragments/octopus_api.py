@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How modules reach the REST API of Octopus Server."""
+
+    DOCUMENTATION = r"""
+requirements:
+  - requests >= 2.31 on the control node
+options:
+  url:
+    description:
+      - Address of the Octopus Server, with the virtual directory if it has one. On a cluster with a load balancer, the address of one
+        node is better wherever it matters which node answers.
+    type: str
+    required: true
+  api_key:
+    description:
+      - API key of a user who may do this, best a member of I(Octopus Administrators). From Octopus 2019.1 on, that user also needs to
+        see every space.
+      - Never shown, logged or sent to another server, not even when the server redirects there.
+    type: str
+    required: true
+  validate_certs:
+    description: Whether the certificate of an https address has to be trusted.
+    type: bool
+    default: true
+  ca_path:
+    description: File on the control node with the certificates to trust, in PEM, where the system does not know the authority.
+    type: path
+  api_timeout:
+    description:
+      - Seconds to wait for a connection, and for each answer.
+      - Reading is repeated a few times when the server is busy or says that it was asked too often.
+    type: int
+    default: 30
+  allow_http:
+    description: Whether the API key may be sent to an address that begins with V(http://), where everybody on the way can read it.
+    type: bool
+    default: false
+attributes:
+  action_group:
+    description: Use C(group/octopus.upgrade.octopus_api) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.octopus_api
+"""
+
+    # For modules that can do something without the API.
+    OPTIONAL = DOCUMENTATION.replace("    required: true\n", "")
+
+    SEAL = r"""
+requirements:
+  - ansible-core with its command C(ansible-vault) on the control node, which is there when Ansible runs
+options:
+  vault_id:
+    description:
+      - Vault id to seal with, as C(ansible-vault --vault-id) takes it, V(label@file), or
+        a label alone beside O(vault_password_file).
+      - The file holds the password. If it is executable, it is run and prints it, and gets C(--vault-id label) if its name
+        ends in C(-client). V(label@prompt) cannot work in a module.
+    type: str
+  vault_password_file:
+    description: File with the vault password, or an executable that prints it.
+    type: path
+  plaintext:
+    description:
+      - Store the secret as plain text, in a file that only its owner can read.
+      - Where this is false, which is the default, nothing is written without a vault password.
+    type: bool
+    default: false
+  force:
+    description: Replace a different secret that is stored already. The old file is kept, with the time added to its name.
+    type: bool
+    default: false
+"""

@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Turn the maintenance mode of an Octopus Server on or off."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: octopus_maintenance
+short_description: Turn the maintenance mode of an Octopus Server on or off
+version_added: 1.0.0
+description:
+  - While maintenance mode is on, only administrators can change anything or start deployments.
+  - Tasks that run or are queued already still run. To make a server quiet, also drain its nodes with
+    M(octopus.upgrade.octopus_node).
+  - The new state is read back from the server.
+extends_documentation_fragment:
+  - octopus.upgrade.attributes
+  - octopus.upgrade.octopus_api
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  state:
+    description: The maintenance mode to have.
+    type: str
+    choices: [enabled, disabled]
+    required: true
+notes:
+  - The flag is in the database, so a backup that is taken while it is on restores with it on.
+seealso:
+  - module: octopus.upgrade.octopus_node
+  - name: Maintenance mode
+    description: What Octopus Deploy says about it.
+    link: https://octopus.com/docs/administration/managing-infrastructure/maintenance-mode
+author:
+  - The octopus.upgrade contributors (@octopus-upgrade)
+"""
+
+EXAMPLES = r"""
+- name: Keep users from changing anything
+  octopus.upgrade.octopus_maintenance:
+    url: https://octopus.example.com
+    api_key: "{{ vault_octopus_api_key }}"
+    state: enabled
+  register: maintenance
+
+# ... the work ...
+
+- name: Give it back as it was
+  octopus.upgrade.octopus_maintenance:
+    url: https://octopus.example.com
+    api_key: "{{ vault_octopus_api_key }}"
+    state: "{{ 'enabled' if maintenance.was_enabled else 'disabled' }}"
+"""
+
+RETURN = r"""
+enabled:
+  description: Whether maintenance mode is on now; in check mode, whether it would be.
+  returned: success
+  type: bool
+  sample: true
+was_enabled:
+  description: Whether it was on before.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import maintenance
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**api_spec(), "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}},
+        supports_check_mode=True,
+    )
+    if REQUESTS_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
+    wanted = module.params["state"] == "enabled"
+    try:
+        with OctopusApi(ApiOptions.from_params(module.params)) as api:
+            was = maintenance.is_enabled(api)
+            if was is not wanted and not module.check_mode:
+                maintenance.set_enabled(api, wanted)
+    except OctopusError as error:
+        module.fail_json(msg=error.message)
+    result = {"changed": was is not wanted, "enabled": wanted, "was_enabled": was}
+    if module._diff:
+        result["diff"] = {"before": f"maintenance mode: {was}\n", "after": f"maintenance mode: {wanted}\n"}
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
