@@ -116,6 +116,7 @@ class Command:
             if self._receiving:
                 raise faults.receive_in_progress()
             self._receiving = True
+            self._changed.notify_all()
             try:
                 while not self._output and not self._ended and not self._aborted:
                     left = deadline - time.monotonic()
@@ -129,6 +130,11 @@ class Command:
             finally:
                 self._receiving = False
         return pieces, self.process.exit_code if done and self.process else None
+
+    def wait_receiver(self, timeout: float) -> bool:
+        """Wait at most ``timeout`` real seconds until somebody waits for output; for whoever has to act just then."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._receiving, timeout)
 
     def _take(self, room: int) -> list[tuple[str, bytes]]:
         pieces: list[tuple[str, bytes]] = []

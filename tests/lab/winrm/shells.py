@@ -45,6 +45,7 @@ class Shell:
     id: str = field(default_factory=new_id)
     job: Job = field(default_factory=Job)
     commands: dict[str, Command] = field(default_factory=dict)
+    start_folder: str = ""
     operations: int = 0
     busy: int = 0  # requests that are being answered: a shell that somebody waits for is not idle
 
@@ -99,6 +100,8 @@ class Shells:
         with self._lock:
             if sum(one.owner == owner for one in self._shells.values()) >= self.quotas.max_shells_per_user:
                 raise faults.too_many_shells(self.quotas.max_shells_per_user)
+            # A shell loads its user's profile, and starts there; two at once must not both make that folder.
+            shell.start_folder = working_directory or self._host.start_folder(Logon.network(owner))
             self._shells[shell.id] = shell
         self._wake.set()
         return shell
@@ -143,7 +146,7 @@ class Shells:
             command_id=one.id,
         )
         try:
-            if shell.working_directory and not self._host.fs.is_dir(shell.working_directory, logon):
+            if not self._host.fs.is_dir(shell.start_folder, logon):
                 raise faults.directory_invalid()
             application, line = start_line(command, arguments, skip_cmd_shell)
             environment = {**self._host.environment(logon), **shell.environment}
@@ -153,7 +156,7 @@ class Shells:
                 line,
                 logon=logon,
                 env=environment,
-                cwd=shell.working_directory or None,
+                cwd=shell.start_folder,
                 console=Console(shell.codepage),
                 job=shell.job,
             )
