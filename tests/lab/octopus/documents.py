@@ -52,8 +52,8 @@ def select(connection: Connection, table: str, where: str = "", params: Any = ()
     return [document(row) for row in rows(connection, f'SELECT * FROM "{table}" {where} ORDER BY rowid', params)]
 
 
-def _values(connection: Connection, table: str, doc: Document) -> dict[str, Any]:
-    columns = column_names(connection, table)
+def _values(connection: Connection, table: str, doc: Document, columns: list[str] | None = None) -> dict[str, Any]:
+    columns = column_names(connection, table) if columns is None else columns
     if not columns:
         raise LookupError(f"this schema has no table {table}")
     values = {name: _to_column(doc[name]) for name in columns if name in doc and name != "JSON"}
@@ -63,8 +63,9 @@ def _values(connection: Connection, table: str, doc: Document) -> dict[str, Any]
     return values
 
 
-def insert(connection: Connection, table: str, doc: Document) -> None:
-    values = _values(connection, table, doc)
+def insert(connection: Connection, table: str, doc: Document, columns: list[str] | None = None) -> None:
+    """A new row. ``columns``: the table's, where the caller knows them (they are looked up otherwise)."""
+    values = _values(connection, table, doc, columns)
     names = ", ".join(f'"{name}"' for name in values)
     connection.execute(f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(values))})', tuple(values.values()))
 

@@ -34,7 +34,9 @@ class Column:
 
     @property
     def ddl(self) -> str:
-        text = f'"{self.name}" {self.type}'
+        # SQLite takes "(max)" in a type only within quotes, and gives it back as it was written.
+        kind = f"[{self.type}]" if self.type.endswith("(max)") else self.type
+        text = f'"{self.name}" {kind}'
         if self.type.startswith("nvarchar") and self.name != "JSON":
             text += " COLLATE NOCASE"  # the product wants a case-insensitive collation
         if not self.null:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 Numbers = tuple[int, int, int, int]
@@ -32,29 +33,38 @@ def between(version: str, first: str, end: str) -> bool:
     return parse(first) <= parse(version) < parse(end)
 
 
+@dataclass(frozen=True)
+class Published:
+    """One version of the feed, and when it came out."""
+
+    version: str
+    released: date
+
+
 # What the lab's feed offers. The release dates are *assumed* (month and year are near the real ones); the licence check compares
 # them with the date to which the licence covers upgrades.
-RELEASES: dict[str, date] = {
-    "2018.10.7": date(2019, 3, 14),
-    "2019.13.7": date(2020, 3, 5),
-    "2020.5.7": date(2021, 1, 14),
-    "2021.1.8045": date(2021, 9, 16),
-    "2022.2.8552": date(2022, 11, 17),
-    "2023.4.8432": date(2024, 2, 22),
-    "2024.3.13097": date(2024, 11, 21),
-    "2025.3.14357": date(2025, 11, 13),
-    "2025.4.10423": date(2026, 2, 12),
-    "2026.2.9853": date(2026, 8, 20),
+RELEASES: dict[str, Published] = {
+    version: Published(version, date(*day))
+    for version, day in {
+        "2018.10.7": (2019, 3, 14),
+        "2019.13.7": (2020, 3, 5),
+        "2020.5.7": (2021, 1, 14),
+        "2021.1.8045": (2021, 9, 16),
+        "2022.2.8552": (2022, 11, 17),
+        "2023.4.8432": (2024, 2, 22),
+        "2024.3.13097": (2024, 11, 21),
+        "2025.3.14357": (2025, 11, 13),
+        "2025.4.10423": (2026, 2, 12),
+        "2026.2.9853": (2026, 8, 20),
+    }.items()
 }
 NEWEST = "2026.2.9853"
 
 
 def released(version: str) -> date:
     """When it came out; for one that is not in the feed, the date of its nearest older neighbour there (or of the oldest)."""
-    if version in RELEASES:
-        return RELEASES[version]
     older = [one for one in RELEASES if parse(one) <= parse(version)]
-    return RELEASES[max(older or RELEASES, key=parse)] if older else min(RELEASES.values())
+    return RELEASES[max(older, key=parse) if older else min(RELEASES, key=parse)].released
 
 
 # Feature: (first version, first version without it or None). Sources: octopus.com/docs/administration/upgrading, the pages of the

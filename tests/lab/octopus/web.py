@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import io
 import logging
 import socket
+import socketserver
 import ssl
 import threading
 from typing import Any
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import WSGIRequestHandler
 
 from .rest.app import create_app
 
@@ -38,11 +40,43 @@ class _Handler(WSGIRequestHandler):
         LOG.debug("connection given up: %s", error)
         self.close_connection = True
 
-    def send_header(self, keyword: str, value: str) -> None:
-        """Werkzeug ends every connection, for fear of bodies left unread (see :meth:`make_environ`); here they stay open."""
-        if keyword == "Connection" and value == "close" and not self.close_connection:
-            return
-        super().send_header(keyword, value)
+    def run_wsgi(self) -> None:
+        """One request. Werkzeug's own ends every connection, and waits after each for what may still come."""
+        environ = self.make_environ()
+        head: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            head[:] = [status, headers]
+
+        body = self.server.app(environ, start_response)
+        try:
+            pieces = iter(body)
+            first = next(pieces, b"")  # an app that is a generator says its status with its first piece
+            status, headers = head
+            if not any(name.lower() == "content-length" for name, _value in headers):
+                first = b"".join([first, *pieces])
+                headers = [*headers, ("Content-Length", str(len(first)))]
+            self._head(status, headers)
+            if self.command != "HEAD" and status[:3] not in ("204", "304"):
+                self.wfile.write(first)
+                for piece in pieces:
+                    self.wfile.write(piece)
+        except ConnectionError as error:
+            self.connection_dropped(error, environ)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+
+    def _head(self, status: str, headers: list[tuple[str, str]]) -> None:
+        code, _space, reason = status.partition(" ")
+        self.send_response(int(code), reason)  # with Server and Date
+        for name, value in headers:
+            if status[:3] not in ("204", "304") or name.lower() != "content-length":
+                self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
 
     def make_environ(self) -> dict[str, Any]:
         """Read the whole body before the app runs: what it leaves unread would be taken for the next request's first line."""
@@ -54,28 +88,40 @@ class _Handler(WSGIRequestHandler):
         return environ
 
 
-class _Server(ThreadedWSGIServer):
-    """A thread a connection; the TLS handshake is done there, so that a client that stalls holds up nobody else."""
+class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """A thread a connection; the TLS handshake is done there, so that a client that stalls holds up nobody else.
+
+    Werkzeug's server does it while accepting, and ends the whole program where a port is taken.
+    """
 
     daemon_threads = True
-    allow_reuse_address = True
+    allow_reuse_address = True  # SO_REUSEADDR: a service that restarts takes its port again at once
     request_queue_size = 128
+    multithread = True
+    multiprocess = False
 
     def __init__(self, address: str, port: int, app: Any, context: ssl.SSLContext | None) -> None:
-        super().__init__(address, port, app, _Handler)
-        # Werkzeug would wrap the listening socket; it only looks at this to say which scheme it serves.
-        self.ssl_context = context
+        self.app = app
+        self.ssl_context = context  # the handler looks here for the scheme
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         self._closing = False
+        super().__init__((address, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without the reverse look-up of HTTPServer: the lab's addresses have no names there."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:
-            if self._closing:
-                self.shutdown_request(request)
-                return
-            self._open.add(request)
-        super().process_request(request, client_address)
+            closing = self._closing
+            if not closing:
+                self._open.add(request)
+        if closing:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.ssl_context is None:
@@ -173,4 +219,4 @@ class WebServer:
         server.drop_all()
         server.shutdown()
         thread.join()
-        server.drop_all()
+        server.server_close()

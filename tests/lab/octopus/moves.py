@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Script0180BuiltInFeedMigration: the package files move on disk, in the course of a schema upgrade (octopus.com/docs, upgrading to 2019.x).
+
+It is no part of the database transaction: what has moved stays moved when the upgrade fails or the database is restored.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..core.filesystem import WinError
+from .folders import Files
+
+
+class MoveError(Exception):
+    """The package files could not be moved."""
+
+
+def move_packages(files: Files, configured: str, root: str, space: str) -> int:
+    """Move everything in the package folder to ``<root>\\<space>\\feeds-builtin``, through a sibling folder of the root.
+
+    :param configured: the path as it was set; forward slashes in it are what #5700 and #5716 stumbled over.
+    :returns: how many entries moved.
+    :raises MoveError: no parent (a share's or drive's root) or unreachable (#5262), a hidden DFSR folder (#5678), no right.
+    """
+    if "/" in configured:
+        raise MoveError(f"The package folder '{configured}' could not be moved: the path's format is not supported.")
+    try:
+        source = files.fs.real(root, files.logon)
+        volume, parts = files.fs.locate(root, files.logon)
+        if not source.is_dir():
+            files.make(f"{root}\\{space}\\feeds-builtin")
+            return 0
+        if not parts:
+            raise MoveError(f"The package folder '{root}' has no parent folder, so its content cannot be moved through a temporary one.")
+        names = sorted(os.listdir(source))
+        if any(name.lower() == "dfsrprivate" for name in names):
+            raise MoveError(f"Access to the path '{root}\\DfsrPrivate' is denied.")
+        temporary = source.parent / f"{source.name}-octopus-migration"
+        temporary.mkdir()
+        moving = [name for name in names if name.lower() != space.lower()]
+        for name in moving:
+            os.rename(source / name, temporary / name)
+        target = source / space / "feeds-builtin"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in moving:
+            os.rename(temporary / name, target / name)
+        temporary.rmdir()
+        return len(moving)
+    except (WinError, OSError) as error:
+        raise MoveError(f"The package folder '{root}' could not be moved: {error}") from error
