@@ -25,7 +25,8 @@ class Logons:
     """Checks passwords and counts. ``failures``: failed attempts ever, by account; an unknown one counts under the name it gave."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
+        # Not the network itself: whatever refers to it would keep it in _OF_NETWORK for ever.
+        self._accounts = network.accounts
         self._lock = threading.Lock()
         self._in_a_row: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
@@ -43,11 +44,11 @@ class Logons:
             wanted = f"{DOMAIN.lower()}\\{wanted.partition('@')[0]}"
         elif "\\" not in wanted:
             wanted = f"{DOMAIN.lower()}\\{wanted}"
-        return next((account for account in self._network.accounts if account.lower() == wanted), None)
+        return next((account for account in self._accounts if account.lower() == wanted), None)
 
     def password(self, account: str) -> str:
         """For NTLM, whose clients never send theirs."""
-        return self._network.accounts[account]
+        return self._accounts[account]
 
     def locked(self, account: str) -> bool:
         """Whether the account is locked out."""
@@ -62,7 +63,7 @@ class Logons:
     def check(self, name: str, password: str) -> str | None:
         """A logon with a password: the account, or None where it is unknown, locked out or the password is wrong."""
         account = self.resolve(name)
-        good = account is not None and self._network.password_is(name, password)
+        good = account is not None and self._accounts[account] == password
         return self.attempt(name, good)
 
     def attempt(self, name: str, good: bool) -> str | None:

@@ -137,8 +137,8 @@ class Listener(ThreadingHTTPServer):
             self._sockets.add(request)
         try:
             super().finish_request(request, client_address)
-        except ConnectionError:
-            return  # The client hung up: its business.
+        except (ConnectionError, ssl.SSLError):
+            return  # The client hung up, or (in TLS 1.3 after the handshake) did not like the certificate: its business.
         finally:
             with self._sockets_lock:
                 self._sockets.discard(request)

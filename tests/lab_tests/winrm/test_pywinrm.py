@@ -88,6 +88,17 @@ def test_session_run_cmd_goes_through_cmd_exe(lab: Lab) -> None:
     assert [event["action"] for event in lab.requests()] == ["Create", "Command", "Receive", "Signal", "Delete"]
 
 
+def test_cmd_exe_runs_what_it_is_given_with_and_without_the_shell(lab: Lab) -> None:
+    lab.handler = show
+    client = lab.https()
+    shell = client.open_shell(codepage=65001)
+    through = client.run_command(shell, "echo", ["a", "&", "echo", "b"])
+    assert client.get_command_output(shell, through) == (b"a \r\nb\r\n", b"", 0)
+    quoted = client.run_command(shell, CMD, ["/d", "/s", "/c", f'""{SPACED}" "x & y" "9""'], skip_cmd_shell=True)
+    out, _err, code = client.get_command_output(shell, quoted)
+    assert (out.decode(), code) == (repr([SPACED, "x & y", "9"]) + "\r\n", 9)
+
+
 @pytest.mark.parametrize("command", ["tool.exe", "Tools\\tool.exe", SPACED, f'"{SPACED}"', "C:\\Tools\\missing.exe"])
 def test_without_a_shell_a_command_needs_its_full_path_without_spaces(lab: Lab, command: str) -> None:
     client = lab.https()
