@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 from flask import request
 
+from ..moments import moment
 from .errors import invalid
 from .ports import Document
 
@@ -37,20 +37,6 @@ def boolean(body: Document, name: str) -> bool:
     if not isinstance(value, bool):
         raise invalid(f"Error converting value {value!r} of '{name}' to type 'System.Boolean'.")
     return value
-
-
-def moment(value: Any) -> datetime | None:
-    """A time of a row, which may be a datetime or its text, as an aware datetime."""
-    if value is None or value == "":
-        return None
-    if not isinstance(value, datetime):
-        text = str(value).strip().replace(" +", "+").replace(" -", "-").replace("Z", "+00:00")
-        head, _, fraction = text.partition(".")
-        if fraction:
-            digits = fraction[: next((at for at, char in enumerate(fraction) if not char.isdigit()), len(fraction))]
-            text = f"{head}.{digits[:6]:0<6}{fraction[len(digits) :]}"  # Python 3.10 takes 3 or 6 digits, SQL Server gives 7
-        value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
 def shown(value: Any) -> str | None:

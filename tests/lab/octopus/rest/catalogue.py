@@ -27,6 +27,7 @@ class Collection:
     :param secrets: properties that are shown as whether they are there.
     :param hidden: properties that are not shown at all.
     :param one_permission: ``Edit`` stands for creating and deleting too.
+    :param seen_with: the permission to view it, where there is none of its own.
     """
 
     address: str
@@ -40,16 +41,19 @@ class Collection:
     hidden: tuple[str, ...] = ()
     writable: bool = True
     one_permission: bool = False
+    seen_with: str = ""
     more_links: tuple[tuple[str, str], ...] = ()
 
     @property
     def view(self) -> str:
-        return f"{self.subject}View"
+        return self.seen_with or f"{self.subject}View"
 
     def permission(self, method: str) -> str:
         """What a request of that method needs."""
-        verb = {"GET": "View", "POST": "Create", "DELETE": "Delete"}.get(method, "Edit")
-        return f"{self.subject}{'Edit' if self.one_permission and verb != 'View' else verb}"
+        if method == "GET":
+            return self.view
+        verb = {"POST": "Create", "DELETE": "Delete"}.get(method, "Edit")
+        return f"{self.subject}{'Edit' if self.one_permission else verb}"
 
 
 ACCOUNT_SECRETS = ("Password", "Token", "SecretKey", "PrivateKeyFile", "PrivateKeyPassphrase", "CertificateBytes", "JsonKey")
@@ -70,7 +74,7 @@ COLLECTIONS = [
     Collection("projectgroups", "ProjectGroup", "ProjectGroup", "ProjectGroup", more_links=(("Projects", "/projects"),)),
     Collection("environments", "DeploymentEnvironment", "Environment", "Environment", more_links=(("Machines", "/machines"),)),
     Collection("tenants", "Tenant", "Tenant", "Tenant", (3, 4), more_links=(("Logo", "/logo"),)),
-    Collection("tagsets", "TagSet", "TagSet", "TagSet", (3, 4), one_permission=True),
+    Collection("tagsets", "TagSet", "TagSet", "TagSet", (3, 4), seen_with="TenantView"),
     Collection("machines", "Machine", "Machine", "Machine"),
     Collection("machinepolicies", "MachinePolicy", "MachinePolicy", "MachinePolicy", (3, 4)),
     Collection("workers", "Worker", "Worker", "Worker", (2018, 7), one_permission=True),
@@ -89,7 +93,6 @@ COLLECTIONS = [
     Collection("artifacts", "Artifact", "Artifact", "Artifact", more_links=(("Content", "/content"),)),
     Collection("projecttriggers", "ProjectTrigger", "ProjectTrigger", "Trigger", (3, 4)),
     Collection("subscriptions", "Subscription", "Subscription", "Subscription", (3, 5)),
-    Collection("actiontemplates", "ActionTemplate", "ActionTemplate", "ActionTemplate"),
     Collection("events", "Event", "Event", "Event", mixed=True, writable=False),
     Collection("teams", "Team", "Team", "Team", mixed=True),
     Collection("userroles", "UserRole", "UserRole", "UserRole", owned=False, one_permission=True),

@@ -26,12 +26,11 @@ DEFAULT_LOGO = b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQ
 
 @api.get("/<any(projects, tenants):address>/<document_id>/logo")
 def logo(address: str, document_id: str) -> Response:
-    """The picture; a file that the row names and the folder has not is 404 (*assumed*)."""
+    """The picture; where the row says that there is one and the folder has it not, 404 (*assumed*)."""
     owner = find(BY_ADDRESS[address], document_id)
-    try:
-        own = store().logo(owner)
-    except FileNotFoundError as error:
-        raise ApiError(404, f"The logo of '{document_id}' was not found in the artifacts folder.") from error
+    own = store().logo(owner)
+    if own is None and owner.get("LogoContentType"):
+        raise ApiError(404, f"The logo of '{document_id}' was not found in the artifacts folder.")
     data, content_type = own or (DEFAULT_LOGO, "image/png")
     return Response(data, content_type=content_type, headers={"ETag": f'"{zlib.crc32(data):08x}"'})
 

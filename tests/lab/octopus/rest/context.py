@@ -6,26 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
 
 from flask import current_app, g
 
 from ...core.clock import Clock
 from ...core.faults import Faults
 from ...core.ledger import Ledger
+from ..versions import parse
 from .errors import ApiError, forbidden
 from .ports import Document, Store
 
-View = TypeVar("View", bound=Callable[..., Any])
 KEY = "lab.node"
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """A version's numbers, for comparing: 3.x < 4.x < 2018.x."""
-    return tuple(int(part) for part in version.partition("-")[0].split("."))
 
 
 @dataclass
@@ -47,7 +40,7 @@ class Node:
         self.started = self.clock.now()
 
     def at_least(self, *version: int) -> bool:
-        return numbers(self.version) >= version
+        return parse(self.version) >= version
 
     @property
     def has_spaces(self) -> bool:
@@ -84,19 +77,18 @@ def grants() -> set[tuple[str, str | None]]:
 
 
 def allowed(permission: str, space: str | None = None) -> bool:
-    """Whether the caller has it: in that space, or in the system."""
-    held = grants()
-    return (permission, None) in held or (space is not None and (permission, space) in held)
+    """Whether the caller has it in that space, or (None) in the system.
+
+    Who administers the system has thereby nothing in a space
+    (https://octopus.com/docs/security/users-and-teams/system-and-space-permissions).
+    """
+    return (permission, space if node().has_spaces else None) in grants()
 
 
 def need(permission: str, space: str | None = None) -> None:
     """:raises ApiError: 401 nobody is logged in, 403 the permission is missing."""
     if not allowed(permission, space):
         raise forbidden(permission)
-
-
-def is_administrator() -> bool:
-    return allowed("AdministerSystem")
 
 
 def space() -> str | None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from .body import boolean, json_body, moment, shown
+from ..moments import moment
+from .body import boolean, json_body, shown
 from .context import caller, need, node, store
 from .errors import ApiError, invalid, not_found
 from .paging import chosen, page

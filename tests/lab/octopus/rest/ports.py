@@ -80,5 +80,5 @@ class Store(Protocol):
     def package(self, package: Document) -> bytes | None: ...
 
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
-        """The picture and its content type."""
+        """The picture and its content type; None: there is no file. A row with a ``LogoContentType`` says that there should be one."""
         ...

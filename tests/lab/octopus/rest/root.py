@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from flask import Blueprint
 
-from .context import node, numbers, store
+from ..versions import parse
+from .context import node, store
 from .ports import Document
 
 api = Blueprint("root", __name__)
@@ -124,5 +125,5 @@ def root() -> Document:
     default = None
     if here.has_spaces:
         default = next((one["Id"] for one in store().documents("Space") if one.get("IsDefault")), None)
-    document["Links"] = links(numbers(here.version), default)
+    document["Links"] = links(parse(here.version), default)
     return document

@@ -15,7 +15,8 @@ from typing import Any
 
 from flask import Blueprint
 
-from .body import boolean, json_body, moment
+from ..moments import moment
+from .body import boolean, json_body
 from .context import caller, need, node, store
 from .errors import invalid, not_found
 from .ports import Document

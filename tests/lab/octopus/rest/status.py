@@ -12,8 +12,9 @@ from datetime import timedelta
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from .body import moment
-from .context import caller, need, node, numbers, store
+from ..moments import moment
+from ..versions import parse
+from .context import caller, need, node, store
 from .errors import not_found
 from .nodes import is_offline
 from .ports import Document
@@ -30,7 +31,7 @@ def server_status() -> Document:
     newest = here.newest or here.version
     body: Document = {
         "Id": "serverstatus",
-        "IsUpgradeAvailable": numbers(newest) > numbers(here.version),
+        "IsUpgradeAvailable": parse(newest) > parse(here.version),
         "MaximumAvailableVersion": newest,
         "IsInMaintenanceMode": here.store.maintenance(),
         "IsDatabaseEncrypted": False,
@@ -46,7 +47,7 @@ def server_status() -> Document:
         covered = expires is None or expires >= here.clock.now()
         identity = here.store.configuration("upgradeavailability") or {}
         body.update(
-            IsMajorMinorUpgrade=numbers(newest)[:2] > numbers(here.version)[:2],
+            IsMajorMinorUpgrade=parse(newest)[:2] > parse(here.version)[:2],
             MaximumAvailableVersionCoveredByLicense=newest if covered else here.version,
             MaintenanceExpires=expires.strftime("%d %B %Y") if expires else None,
             IsPotentialClone=bool(identity.get("IsPotentialClone", False)),

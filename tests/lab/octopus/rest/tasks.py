@@ -9,7 +9,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from .body import json_body, moment, shown
+from ..moments import moment
+from .body import json_body, shown
 from .context import allowed, caller, need, node, store
 from .context import space as space_of_request
 from .errors import ApiError, forbidden, invalid, not_found
