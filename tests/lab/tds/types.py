@@ -48,7 +48,7 @@ class SqlType:
     """One data type. Use :meth:`parse` where it is known as text; the constructor completes what is missing as T-SQL does.
 
     :param length: characters or bytes; :data:`MAX` for (max); for the types that have one.
-    :param precision: digits of decimal and numeric (18), bits of float (53).
+    :param precision: digits of decimal and numeric (18); bits of float (53), which only choose between real and float.
     :param scale: digits after the point: decimal (0), time, datetime2, datetimeoffset (7).
     :raises ValueError: no such type, or not with that length, precision or scale.
     """
@@ -82,7 +82,9 @@ class SqlType:
                 raise ValueError(f"{name}({scale}) is no type of SQL Server")
         elif name == "float":
             precision = 53 if precision is None else precision
-            name = "real" if precision <= 24 else "float"
+            if not 1 <= precision <= 53:
+                raise ValueError(f"float({precision}) is no type of SQL Server")
+            name, precision = ("real" if precision <= 24 else "float"), None  # single or double, nothing between
         elif name not in _INTEGERS and name not in _PLAIN:
             raise ValueError(f"unknown SQL Server type {self.name!r}")
         for attribute, value in (("name", name), ("length", length), ("precision", precision), ("scale", scale)):
@@ -271,7 +273,7 @@ class SqlType:
             size = length
         else:
             raw = str(value).encode("utf-16-le", "surrogatepass")
-            padded = raw.ljust(2 * (length or 0), b"\x20\x00") if name == "nchar" else raw
+            padded = raw + b"\x20\x00" * max(0, (length or 0) - len(raw) // 2) if name == "nchar" else raw
             size = None if length is None else 2 * length
         if size is not None and length != MAX and len(padded) > size:
             raise ValueError(f"a value of {len(raw)} bytes does not fit {self}")

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from . import moments
 from .engine_api import SqlError
+from .packets import ProtocolError
 from .reader import Reader
 from .types import CODE_PAGE, MAX, SqlType
 
@@ -49,8 +50,15 @@ def read_typed(reader: Reader) -> tuple[SqlType, object]:
     """TYPE_INFO and its value.
 
     :raises SqlError: 8009, a type the lab does not know (table-valued parameters and CLR types among them).
-    :raises ProtocolError: the message ends early.
+    :raises ProtocolError: the message ends early, or the value is none of its type.
     """
+    try:
+        return _read_typed(reader)
+    except (ValueError, OverflowError, LookupError, struct.error) as error:
+        raise ProtocolError(f"a malformed parameter: {error}") from error
+
+
+def _read_typed(reader: Reader) -> tuple[SqlType, object]:
     token = reader.unsigned(1)
     if token == _NULL_TYPE:
         return SqlType("nvarchar", 4000), None
