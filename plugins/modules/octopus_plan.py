@@ -162,7 +162,9 @@ def main() -> None:
     result = {"installed": installed, "rungs": climb, "before": plan.before(facts), "checks": plan.as_dicts(found)}
     if blockers:
         lines = "\n".join(f"- {check.sentence()}" for check in blockers)
-        module.fail_json(msg=f"Preflight of instance {facts.instance} found {len(blockers)} blocker(s); nothing was changed.\n{lines}", **result)
+        module.fail_json(
+            msg=f"Preflight of instance {facts.instance} found {len(blockers)} blocker(s); nothing was changed.\n{lines}", **result
+        )
     module.exit_json(changed=False, **result)
 
 

@@ -210,6 +210,14 @@ def _running(facts: Facts) -> t.Iterator[Check]:
             node,
             "Another upgrade may be under way. Wait for it, or remove what an interrupted one left.",
         )
+    yield Check(
+        "may_see_sessions",
+        bool(facts.database.get("sessions_visible", True)),
+        "the SQL login to see other sessions, to prove that nobody is left on the database before it is changed",
+        "only its own session is shown to it",
+        facts.database.get("server") or "SQL Server",
+        "Grant it VIEW SERVER STATE, or waive this check by name.",
+    )
     operations = facts.database.get("operations") or []
     yield Check(
         "nothing_else_on_database",

@@ -33,7 +33,9 @@ def append(path: Path, event: str, **fields: t.Any) -> dict[str, t.Any]:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        raise RunRecordError(f"the run record {path} cannot be written: {error.strerror}; set octopus_run_dir to a folder that can") from error
+        raise RunRecordError(
+            f"the run record {path} cannot be written: {error.strerror}; set octopus_run_dir to a folder that can"
+        ) from error
     return line
 
 

@@ -101,6 +101,8 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("server/nodes/1/name", "OCTO-C", "node_in_inventory"),
         ("hosts/octo-a/instances/0/service", {"state": "stopped"}, "service_running"),
         ("server/license", {"is_compliant": False, "summary": "expired"}, "license_compliant"),
+        ("database/sessions_visible", False, "may_see_sessions"),
+        ("database/operations", ["BACKUP DATABASE in session 60, 10 percent"], "nothing_else_on_database"),
         ("hosts/octo-a/running_jobs", ["msi-1"], "nothing_else_running"),
         ("hosts/octo-a/free_bytes", {"C:": 1024}, "space_on_node"),
         ("database/volumes", [{"name": "D:", "free": 10}], "space_on_sql_server"),
