@@ -7,6 +7,8 @@ root=$PWD
 command=$1
 shift
 tree=$(tools/copy_tree.sh "build/ansible-test/$command")
+# What the integration targets know of the lab (tools/integration.py); it holds the lab's secrets, so it is no tracked file.
+if [[ -n ${INTEGRATION_CONFIG:-} ]]; then install -m 600 "$INTEGRATION_CONFIG" "$tree/tests/integration/integration_config.yml"; fi
 export HOME=$root/build/ansible-test/home
 export PATH=$root/build/venv/bin:$PATH
 export OCTOPUS_UPGRADE_REPOSITORY=$root

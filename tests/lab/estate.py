@@ -158,7 +158,7 @@ class Lab:
 
     def _build(self, spec: InstanceSpec) -> LabInstance:
         own = Secrets()
-        admin = self.network.add_account(f"{spec.name}-admin", own.winrm_password)
+        self.network.add_account(f"{spec.name}-admin", own.winrm_password)
         sql_machine = WindowsHost(spec.sql, self.network)
         sql_machine.fs.add_drive("D", sql_machine.root / "D")
         sql = SqlServer(sql_machine, self.network, version=spec.sql_version, edition="Standard Edition (64-bit)", engine_edition=2)
@@ -211,6 +211,6 @@ class Lab:
             handle,
             own,
             f"https://{address}:{WEB_PORT}",
-            [WinRMServer(host, self.network, administrators={admin}) for host in hosts],
+            [WinRMServer(host, self.network) for host in hosts],
             balancer,
         )

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 def write_inventory(lab: Lab, folder: Path) -> Path:
     """``hosts.yml``, ``group_vars/*/secrets.yml`` sealed with Ansible Vault, and beside the folder the vault's password."""
     folder.mkdir(parents=True, exist_ok=True)
-    password = folder.parent / "vault-password"
-    password.write_text(lab.vault_password + "\n", encoding="utf-8")
-    password.chmod(0o600)
+    password = write_vault_password(lab, folder.parent)
     groups: dict[str, Any] = {}
     for name, instance in lab.instances.items():
         group = f"octopus_{name}"
@@ -32,6 +30,14 @@ def write_inventory(lab: Lab, folder: Path) -> Path:
         "---\n" + yaml.safe_dump({"octopus": {"children": groups}}, sort_keys=False, default_flow_style=False), encoding="utf-8"
     )
     return folder
+
+
+def write_vault_password(lab: Lab, folder: Path) -> Path:
+    """The file with the password of the inventory's vault, which also seals the master key."""
+    path = folder / "vault-password"
+    path.write_text(lab.vault_password + "\n", encoding="utf-8")
+    path.chmod(0o600)
+    return path
 
 
 def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
@@ -65,6 +71,14 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
             "octopus_msi_ca_path": str(lab.ca_path),
             "octopus_vault_password_file": str(password),
         },
+    }
+
+
+def variables(lab: Lab) -> dict[str, Any]:
+    """Everything about the instances of a lab in plain variables, for tests that make their own inventory."""
+    password = write_vault_password(lab, lab.root)
+    return {
+        name: _group(lab, instance, password) | {"secrets": _secrets(instance)} for name, instance in lab.instances.items()
     }
 
 
