@@ -137,9 +137,7 @@ class ReleaseSite(Machine):
     :param names: DNS names that its certificate carries besides its address.
     """
 
-    def __init__(
-        self, network: Network, name: str = "releases", *, port: int = 8443, names: tuple[str, ...] = (), secure: bool = True
-    ) -> None:
+    def __init__(self, name: str, network: Network, *, port: int = 8443, names: tuple[str, ...] = (), secure: bool = True) -> None:
         super().__init__(name, network)
         self.releases: dict[str, Release] = {}
         context: ssl.SSLContext | None = None

@@ -23,7 +23,7 @@ from lab_tests.octopus_rest.memory_store import ADMIN, MemoryStore, filled
 class Server:
     """A running node and a client with an administrator's key."""
 
-    def __init__(self, store: MemoryStore, version: str, clock: Clock, ledger: Ledger, faults: Faults, **options: Any) -> None:
+    def __init__(self, store: Any, version: str, clock: Clock, ledger: Ledger, faults: Faults, **options: Any) -> None:
         self.store, self.clock, self.ledger, self.faults = store, clock, ledger, faults
         self.app = create_app(store, "OCTO-A", version, clock, ledger, faults=faults, machine="octo-a", **options)
         self.web = WebServer(self.app, "127.0.0.1", 0).start()
@@ -73,10 +73,10 @@ def serve(clock: Clock, ledger: Ledger, faults: Faults) -> Iterator[Callable[...
     """Start a node of a version over a filled store."""
     servers: list[Server] = []
 
-    def start(version: str = "2023.4.8432", store: MemoryStore | None = None, **options: Any) -> Server:
+    def start(version: str = "2023.4.8432", store: Any = None, **options: Any) -> Server:
         with_spaces = int(version.split(".", maxsplit=1)[0]) >= 2019
         store = store or filled(spaces=with_spaces)
-        for name in ("OCTO-A", "OCTO-B"):
+        for name in ("OCTO-A", "OCTO-B") if isinstance(store, MemoryStore) else ():
             row = {"Id": f"OctopusServerNodes-{name}", "Name": name, "LastSeen": clock.now() + timedelta(hours=1), "MaxConcurrentTasks": 5}
             store.node_rows.setdefault(row["Id"], {**row, "IsInMaintenanceMode": False})
         server = Server(store, version, options.pop("clock", clock), ledger, faults, **options)

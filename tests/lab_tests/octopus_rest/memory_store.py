@@ -10,6 +10,8 @@ import copy
 import threading
 from typing import Any
 
+from lab.octopus.licence import parse
+
 Document = dict[str, Any]
 PREFIXES = {"ServerTask": "ServerTasks", "DeploymentEnvironment": "Environments", "Deployment": "Deployments"}
 PNG = b"\x89PNG\r\n\x1a\n" + b"logo" * 10
@@ -102,6 +104,7 @@ class MemoryStore:
         return self.licence_row
 
     def save_licence(self, text: str) -> None:
+        parse(text)
         self.licence_row = {**self.licence_row, "LicenseText": text}
 
     def user_for_key(self, api_key: str) -> Document | None:

@@ -19,7 +19,7 @@ VERSIONS = ["2018.10.7", "2021.1.8045", "2025.3.14357", "2026.2.9853", "2026.3.1
 
 @pytest.fixture
 def site(network):
-    site = ReleaseSite(network)
+    site = ReleaseSite("releases", network)
     for version in VERSIONS:
         site.add(version, DATA + version.encode() if version != "2021.1.8045" else None)
     site.start()

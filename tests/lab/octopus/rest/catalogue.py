@@ -125,11 +125,15 @@ def merged(collection: Collection, old: Document, new: Document) -> Document:
             if isinstance(value, dict) and value.get("NewValue") is not None:
                 result[name] = value["NewValue"]
         elif collection.address == "variables" and name == "Variables":
-            held = {one.get("Id"): one for one in old.get("Variables") or []}
+            held = {_key(one): one.get("Value") for one in old.get("Variables") or []}
             result[name] = [
-                {**one, "Value": held[one.get("Id")].get("Value")} if one.get("Value") is None and one.get("Id") in held else one
-                for one in value or []
+                {**one, "Value": held[_key(one)]} if one.get("Value") is None and _key(one) in held else one for one in value or []
             ]
         else:
             result[name] = value
     return result
+
+
+def _key(variable: dict[str, Any]) -> tuple[Any, Any]:
+    """What a variable is known by; rows of old have no ids."""
+    return variable.get("Id"), variable.get("Name")

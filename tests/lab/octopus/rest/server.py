@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from ..licence import LicenceError
 from ..moments import moment
 from .body import boolean, json_body
 from .context import caller, need, node, store
@@ -71,10 +72,10 @@ def licence() -> Document:
 @api.put("/licenses/licenses-current")
 def change_licence() -> Document:
     need("AdministerSystem")
-    text = json_body().get("LicenseText")
-    if not isinstance(text, str) or "<License" not in text:
-        raise invalid("The license text is not a valid license.")
-    store().save_licence(text)
+    try:
+        store().save_licence(str(json_body().get("LicenseText") or ""))
+    except LicenceError as error:
+        raise invalid(str(error)) from error
     return licence()
 
 

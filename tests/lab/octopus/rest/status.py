@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from ..moments import moment
-from ..versions import parse
-from .context import caller, need, node, store
+from ..versions import NEWEST, RELEASES, parse, released
+from .context import Node, caller, need, node, store
 from .errors import not_found
 from .nodes import is_offline
 from .ports import Document
@@ -23,12 +23,26 @@ api = Blueprint("status", __name__)
 SELF = "/api/serverstatus"
 
 
+def _newest(here: Node) -> str:
+    """What the update check found; without one (``AllowChecking`` off), what runs here."""
+    if here.newest is not None:
+        return here.newest
+    checks = (here.store.configuration("upgradeconfiguration") or {}).get("AllowChecking", False)
+    return max(NEWEST, here.version, key=parse) if checks else here.version
+
+
+def _covered(current: str, newest: str, until: date | None) -> str:
+    """The newest version that came out while the licence covers upgrades."""
+    between = [one for one in {*RELEASES, newest} if parse(current) <= parse(one) <= parse(newest)]
+    return max((one for one in between if until is None or released(one) <= until), key=parse, default=current)
+
+
 @api.get("/serverstatus")
 def server_status() -> Document:
     """``IsPotentialClone`` and the licence's newest version exist in today's servers; 2018.1 as their first is *assumed*."""
     caller()
     here = node()
-    newest = here.newest or here.version
+    newest = _newest(here)
     body: Document = {
         "Id": "serverstatus",
         "IsUpgradeAvailable": parse(newest) > parse(here.version),
@@ -44,11 +58,10 @@ def server_status() -> Document:
     }
     if here.at_least(2018, 1):
         expires = moment(here.store.licence().get("Expires"))
-        covered = expires is None or expires >= here.clock.now()
         identity = here.store.configuration("upgradeavailability") or {}
         body.update(
             IsMajorMinorUpgrade=parse(newest)[:2] > parse(here.version)[:2],
-            MaximumAvailableVersionCoveredByLicense=newest if covered else here.version,
+            MaximumAvailableVersionCoveredByLicense=_covered(here.version, newest, expires.date() if expires else None),
             MaintenanceExpires=expires.strftime("%d %B %Y") if expires else None,
             IsPotentialClone=bool(identity.get("IsPotentialClone", False)),
         )
