@@ -72,7 +72,6 @@ was_enabled:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import maintenance
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import string
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.connection_string import MASK, mask, parse, secrets_of
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.connection_string import MASK, mask, parse, secrets_of
 
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " äß"
 SECRET = st.text(PRINTABLE, min_size=1).map(lambda text: "s3kr1t" + text)

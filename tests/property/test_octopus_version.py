@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 NUMBERS = st.lists(st.integers(0, 99999), min_size=2, max_size=4)
 

@@ -90,6 +90,7 @@ class FakeServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet: otherwise each answer waits for a delayed acknowledgement
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing: the requests are remembered."""
@@ -103,7 +104,10 @@ class FakeServer:
                 answer = server._answer(request)
                 is_raw = isinstance(answer.body, bytes)
                 content = answer.body if is_raw else json.dumps(answer.body).encode()
-                headers = {"Content-Type": "application/octet-stream" if is_raw else "application/json", "Content-Length": str(len(content))}
+                headers = {
+                    "Content-Type": "application/octet-stream" if is_raw else "application/json",
+                    "Content-Length": str(len(content)),
+                }
                 self.send_response(answer.status)
                 for name, value in (headers | answer.headers).items():
                     self.send_header(name, value)

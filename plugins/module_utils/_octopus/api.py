@@ -143,7 +143,7 @@ class OctopusApi:
             if not answer.content:
                 return None
             document = _json(answer)
-            if document is None:
+            if document is None and not _is_json(answer):
                 raise OctopusError(
                     f"{method} {answer.url} was answered with {answer.headers.get('Content-Type', 'no content type')} instead of JSON: "
                     "is this the address of an Octopus Server?"
@@ -163,7 +163,8 @@ class OctopusApi:
         if answer.status_code == 401:
             if not self.options.api_key:
                 return f"{method} {url} needs an API key, and none was given: set api_key."
-            return f"{method} {url}: the server does not accept the API key ({said or 'no reason given'}). Is it expired, revoked, or of another server?"
+            why = said or "no reason given"
+            return f"{method} {url}: the server does not accept the API key ({why}). Is it expired, revoked, or of another server?"
         if answer.status_code == 403:
             needed = f" It takes the permission {needs}." if needs and needs not in said else ""
             return f"{method} {url}: {self._user()} may not do this: {said or 'no reason given'}{needed} Use the key of a user who may."
@@ -182,8 +183,12 @@ def _with_query(path: str, query: dict[str, Any]) -> str:
     return path + (("&" if "?" in path else "?") + urlencode(given) if given else "")
 
 
+def _is_json(answer) -> bool:
+    return "json" in answer.headers.get("Content-Type", "")
+
+
 def _json(answer) -> Any:
-    if "json" not in answer.headers.get("Content-Type", ""):
+    if not _is_json(answer):
         return None
     try:
         return answer.json()

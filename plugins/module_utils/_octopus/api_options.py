@@ -59,7 +59,8 @@ class ApiOptions:
             raise OctopusError(f"The address of {parts.hostname} holds a user or password. Give an API key instead.")
         if parts.scheme == "http" and self.api_key and not self.allow_http:
             raise OctopusError(
-                f"The API key would be sent to {self.url} unencrypted. Use an https address, or say allow_http: true if that network is trusted."
+                f"The API key would be sent to {self.url} unencrypted. Use an https address, or say allow_http: true "
+                "if that network is trusted."
             )
 
     @classmethod

@@ -75,8 +75,8 @@ class ServerCli:
         if result.exit_code != 0:
             said = f": {_last_line(result.stderr)}" if result.stderr.strip() else ""
             raise OctopusError(
-                f"{self._host.where}: show-master-key of the instance {instance} ended with {result.exit_code}{said}. The account has to be "
-                "an administrator of the host. Builds that lack the command show the key in Octopus Manager."
+                f"{self._host.where}: show-master-key of the instance {instance} ended with {result.exit_code}{said}. The account has to "
+                "be an administrator of the host. Builds that lack the command show the key in Octopus Manager."
             )
         return cli_output.master_key_in(result.stdout)
 

@@ -52,7 +52,7 @@ def count(api: OctopusApi) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         totals = pool.map(lambda entry: api.total(entry[2]), paths)
-        for (space, name, _path), total in zip(paths, totals):
+        for (space, name, _path), total in zip(paths, totals, strict=True):
             if total is not None:
                 counts.setdefault(space, {})[name] = total
     return counts

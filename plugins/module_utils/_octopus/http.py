@@ -108,7 +108,8 @@ class Http:
             answer.close()
             if method not in ("GET", "HEAD") or not same_origin(url, target):
                 raise OctopusError(
-                    f"{method} {url} was redirected to {target}. The API key is not sent there: set url to the address that the server itself uses.",
+                    f"{method} {url} was redirected to {target}. The API key is not sent there: set url to the address "
+                    "that the server itself uses.",
                     answer.status_code,
                 )
             url = target

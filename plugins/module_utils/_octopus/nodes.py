@@ -81,7 +81,9 @@ def set_draining(api: OctopusApi, node: Node, draining: bool) -> None:
     document = api.get(path)
     api.put(path, {**document, _FLAG: draining}, needs="AdministerSystem")
     if bool(api.get(path)[_FLAG]) is not draining:
-        raise OctopusError(f"{api.url} accepted to {'drain' if draining else 'undrain'} the node {node.name}, and reports that it is not so.")
+        raise OctopusError(
+            f"{api.url} accepted to {'drain' if draining else 'undrain'} the node {node.name}, and reports that it is not so."
+        )
 
 
 def ping(api: OctopusApi) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ server (https://github.com/OctopusDeploy/Issues/issues/6780), packages that an u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from .api import OctopusApi
@@ -38,8 +39,8 @@ def take(api: OctopusApi, wanted: int) -> dict[str, list[Sample]]:
     for space, start in space_paths(api).items():
         projects += _projects(api, space, start)
         logos += _logos(api, start, [project for project in projects if project["space"] == space], wanted)
-        packages += _first(wanted, _candidates(api, f"{start}/packages"), lambda row: _package(api, space, row))
-        artifacts += _first(wanted, _candidates(api, f"{start}/artifacts"), lambda row: _artifact(api, space, row))
+        packages += _first(wanted, _candidates(api, f"{start}/packages"), partial(_package, api, space))
+        artifacts += _first(wanted, _candidates(api, f"{start}/artifacts"), partial(_artifact, api, space))
     return {
         "projects": projects,
         "task_logs": _task_logs(api, wanted),
@@ -67,7 +68,7 @@ def _projects(api: OctopusApi, space: str, start: str) -> list[Sample]:
 
 
 def _logos(api: OctopusApi, start: str, projects: list[Sample], wanted: int) -> list[Sample]:
-    """Prefer pictures that only one project has: the others are what the server shows where there is none."""
+    """Prefer a project's own picture. A picture that several have is what the server shows where there is none, and may change."""
     found = []
     for project in projects:
         logo = _file(api, f"{start}/projects/{project['id']}/logo")
@@ -75,7 +76,7 @@ def _logos(api: OctopusApi, start: str, projects: list[Sample], wanted: int) -> 
             found.append({"space": project["space"], "project": project["id"], **logo})
     hashes = [logo["sha256"] for logo in found]
     for logo in found:
-        logo["own"] = len(found) > 1 and hashes.count(logo["sha256"]) == 1
+        logo["own"] = len(set(hashes)) < len(hashes) and hashes.count(logo["sha256"]) == 1
     return sorted(found, key=lambda logo: not logo["own"])[:wanted]
 
 

@@ -125,7 +125,7 @@ def store(
         OctopusError: A different secret is stored there, or what was written cannot be opened again.
     """
     found = place.read()
-    same = found is not None and _same(place, found, secret, sealer, what, force)
+    same = found is not None and _same(place, found, secret, sealer, what=what, force=force)
     if same and is_sealed(found) == (sealer is not None):
         if not place.loose():
             return Stored(False, found)
@@ -144,7 +144,7 @@ def store(
     return Stored(True, content, kept)
 
 
-def _same(place: Place, found: bytes, secret: bytes, sealer: Sealer | None, what: str, force: bool) -> bool:
+def _same(place: Place, found: bytes, secret: bytes, sealer: Sealer | None, *, what: str, force: bool) -> bool:
     """Whether the file holds this secret; an error if it holds another and may not be replaced."""
     try:
         if not is_sealed(found):

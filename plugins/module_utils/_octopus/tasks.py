@@ -30,7 +30,8 @@ class Task:
         return {"id": self.id, "name": self.name, "description": self.description, "state": self.state, "node": self.node}
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.description or self.name}, {self.state}{f' on {self.node}' if self.node else ''})"
+        where = f" on {self.node}" if self.node else ""
+        return f"{self.id} ({self.description or self.name}, {self.state}{where})".strip()
 
 
 def running_tasks(api: OctopusApi) -> list[Task]:

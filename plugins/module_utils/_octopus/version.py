@@ -48,7 +48,9 @@ class Version:
 
     def _key(self) -> tuple:
         # A release sorts after its pre-releases; within those, numbers before words, as numbers.
-        words = tuple((0, int(word), "") if word.isdigit() else (1, 0, word) for word in self.prerelease.split(".")) if self.prerelease else ()
+        words = (
+            tuple((0, int(word), "") if word.isdigit() else (1, 0, word) for word in self.prerelease.split(".")) if self.prerelease else ()
+        )
         return (self.parts, not self.prerelease, words)
 
     def __eq__(self, other: object) -> bool:

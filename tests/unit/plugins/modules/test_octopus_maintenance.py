@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.octopus.upgrade.tests.unit.octopus_server import Answer, FakeServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -74,7 +73,7 @@ def test_absent_is_told_from_refused(api, server):
 
 def test_401_says_that_the_key_is_not_accepted(api, server):
     server.answers["GET /api/x"] = Answer({"ErrorMessage": "The API key you provided was not valid."}, 401)
-    with pytest.raises(OctopusError, match="does not accept the API key .The API key you provided was not valid") as caught:
+    with pytest.raises(OctopusError, match=r"does not accept the API key .The API key you provided was not valid") as caught:
         api.get("/api/x")
     assert caught.value.status == 401
 
@@ -82,7 +81,7 @@ def test_401_says_that_the_key_is_not_accepted(api, server):
 def test_403_names_user_and_permission(api, server):
     server.answers["GET /api/users/me"] = {"Username": "viewer"}
     server.answers["PUT /api/x"] = Answer({"ErrorMessage": "You do not have permission."}, 403)
-    with pytest.raises(OctopusError, match="the user viewer may not .*You do not have permission.*AdministerSystem"):
+    with pytest.raises(OctopusError, match=r"the user viewer may not .*You do not have permission.*AdministerSystem"):
         api.put("/api/x", {}, needs="AdministerSystem")
 
 
@@ -96,7 +95,7 @@ def test_nobody_there(server):
     url = server.url
     other = FakeServer()
     other.close()
-    with pytest.raises(OctopusError, match="no connection .*refused"):
+    with pytest.raises(OctopusError, match=r"no connection .*refused"):
         OctopusApi(ApiOptions(other.url, timeout=5), retries=0).get("/api")
     assert url != other.url
 
@@ -117,7 +116,7 @@ def test_the_key_never_follows_a_redirect_to_another_server(api, server):
     other = FakeServer()
     try:
         server.answers["GET /api/x"] = Answer({}, 302, {"Location": f"{other.url}/api/x"})
-        with pytest.raises(OctopusError, match="was redirected to .*The API key is not sent there"):
+        with pytest.raises(OctopusError, match=r"was redirected to .*The API key is not sent there"):
             api.get("/api/x")
         assert other.requests == []
     finally:
@@ -161,7 +160,7 @@ def test_text_is_utf8_unless_the_server_says_otherwise(api, server):
 
 
 def test_a_certificate_file_that_is_not_there_is_named():
-    with pytest.raises(OctopusError, match="Is ca_path ./nowhere. a file"):
+    with pytest.raises(OctopusError, match=r"Is ca_path ./nowhere. a file"):
         OctopusApi(ApiOptions("https://127.0.0.1:1", ca_path="/nowhere"), retries=0).get("/api")
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
@@ -61,7 +60,7 @@ def test_an_instance_without_a_name_is_an_error():
 
 
 def test_instances_as_text_whatever_the_words():
-    text = "Registered instances:\nInstance 'OctopusServer' uses configuration 'C:\\Octopus\\OctopusServer.config'.\nInstanz \"B 2\" in \"D:\\B\"\n"
+    text = "Registered:\nInstance 'OctopusServer' uses configuration 'C:\\Octopus\\OctopusServer.config'.\nInstanz \"B 2\" in \"D:\\B\"\n"
     assert cli_output.instances_in_text(text) == [("OctopusServer", r"C:\Octopus\OctopusServer.config"), ("B 2", r"D:\B")]
 
 
@@ -72,7 +71,8 @@ def test_settings_flat_or_nested_are_the_same():
 
 
 def test_settings_from_a_configuration_file():
-    text = '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<octopus-settings><set key="Octopus.Home">C:\\Octopus</set><set key="x"/></octopus-settings>'
+    settings = '<set key="Octopus.Home">C:\\Octopus</set><set key="x"/>'
+    text = f'\ufeff<?xml version="1.0" encoding="utf-8"?>\n<octopus-settings>{settings}</octopus-settings>'
     values = cli_output.settings_in_xml(text, "it")
     assert values == {"Octopus.Home": r"C:\Octopus", "x": ""}
     assert cli_output.setting(values, "Octopus.Absent", "octopus.HOME") == r"C:\Octopus"
@@ -80,12 +80,13 @@ def test_settings_from_a_configuration_file():
 
 
 def test_a_broken_configuration_file_is_named():
-    with pytest.raises(OctopusError, match="C:.x is no configuration"):
+    with pytest.raises(OctopusError, match=r"C:.x is no configuration"):
         cli_output.settings_in_xml("<octopus-settings>", r"C:\x")
 
 
 @pytest.mark.parametrize(
-    "text", [KEY, f"{KEY}\r\n", f"Migrating the instance...\nloading\n{KEY}", f'{{"MasterKey": "{KEY}"}}', f"The master key is: '{KEY}'."[:-1]]
+    "text",
+    [KEY, f"{KEY}\r\n", f"Migrating the instance...\nloading\n{KEY}", f'{{"MasterKey": "{KEY}"}}', f"The key: '{KEY}'."],
 )
 def test_the_master_key_is_found(text):
     assert cli_output.master_key_in(text) == KEY

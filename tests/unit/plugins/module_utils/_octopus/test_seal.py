@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 
@@ -61,7 +60,7 @@ def test_another_password_says_which_file_and_which_password_file(password_file,
     sealed = Sealer.from_params({"vault_password_file": str(password_file)}).seal(b"secret")
     other = tmp_path / "other"
     other.write_text("wrong", encoding="utf-8")
-    with pytest.raises(OctopusError, match="key.vault cannot be opened with the vault password of .*other") as caught:
+    with pytest.raises(OctopusError, match=r"key.vault cannot be opened with the vault password of .*other") as caught:
         Sealer.from_params({"vault_password_file": str(other)}).open(sealed, "key.vault")
     assert "wrong" not in caught.value.message
 

@@ -11,7 +11,6 @@ import stat
 from datetime import datetime, timezone
 
 import pytest
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint, store
 
@@ -106,7 +105,7 @@ def test_a_kept_file_is_never_overwritten(path):
 
 def test_what_another_password_sealed_is_left_alone(path):
     keep(path, sealer=Reversing(b"x"))
-    with pytest.raises(OctopusError, match="cannot be opened. Nothing was changed"):
+    with pytest.raises(OctopusError, match=r"cannot be opened. Nothing was changed"):
         keep(path)
     assert keep(path, force=True).kept
 
