@@ -36,6 +36,9 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # the name of the argument is werkzeug's
         LOG.debug("%s %s", type, message % args if args else message)
 
+    def version_string(self) -> str:
+        return "lab"  # the header Server: no client may take this for the real thing
+
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
         LOG.debug("connection given up: %s", error)
         self.close_connection = True

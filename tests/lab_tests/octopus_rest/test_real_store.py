@@ -136,6 +136,17 @@ def test_everything_is_read_from_its_files_and_missed_when_it_is_gone(real):
         assert server.get(link, ADMIN).status_code == 404
 
 
+def test_every_project_leads_to_its_process_and_variables(real):
+    server, _machine, start = real
+    projects = server.json(f"{start}/projects/all", ADMIN)
+    assert len(projects) == 4
+    for project in projects:
+        assert server.json(project["Links"]["DeploymentProcess"], ADMIN)["Steps"]
+        assert server.json(project["Links"]["Variables"], ADMIN)["OwnerId"] == project["Id"]
+        release = server.json(project["Links"]["Releases"].partition("{")[0], ADMIN)["Items"][0]
+        assert release["Links"]["Project"] == project["Links"]["Self"]
+
+
 def test_secrets_stay_inside(real):
     server, _machine, start = real
     for address, secret in (("accounts", "Password"), ("feeds", "Password"), ("certificates", "CertificateData")):

@@ -27,6 +27,8 @@ class Collection:
     :param secrets: properties that are shown as whether they are there.
     :param hidden: properties that are not shown at all.
     :param one_permission: ``Edit`` stands for creating and deleting too.
+    :param more_links: (name, what follows its own address).
+    :param references: (name, address of the other collection, property with the other's id).
     :param seen_with: the permission to view it, where there is none of its own.
     """
 
@@ -43,6 +45,7 @@ class Collection:
     one_permission: bool = False
     seen_with: str = ""
     more_links: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def view(self) -> str:
@@ -70,6 +73,7 @@ COLLECTIONS = [
             ("Releases", "/releases{/version}{?skip,take}"),
             ("Channels", "/channels"),
         ),
+        references=(("DeploymentProcess", "deploymentprocesses", "DeploymentProcessId"), ("Variables", "variables", "VariableSetId")),
     ),
     Collection("projectgroups", "ProjectGroup", "ProjectGroup", "ProjectGroup", more_links=(("Projects", "/projects"),)),
     Collection("environments", "DeploymentEnvironment", "Environment", "Environment", more_links=(("Machines", "/machines"),)),
@@ -82,7 +86,14 @@ COLLECTIONS = [
     Collection("feeds", "Feed", "Feed", "Feed", one_permission=True, secrets=("Password", "SecretKey")),
     Collection("channels", "Channel", "Channel", "Process", one_permission=True),
     Collection("deploymentprocesses", "DeploymentProcess", "DeploymentProcess", "Process", one_permission=True),
-    Collection("releases", "Release", "Release", "Release", more_links=(("Deployments", "/deployments{?skip,take}"),)),
+    Collection(
+        "releases",
+        "Release",
+        "Release",
+        "Release",
+        more_links=(("Deployments", "/deployments{?skip,take}"),),
+        references=(("Project", "projects", "ProjectId"),),
+    ),
     Collection("deployments", "Deployment", "Deployment", "Deployment"),
     Collection("runbooks", "Runbook", "Runbook", "Runbook", (2019, 11), one_permission=True),
     Collection("lifecycles", "Lifecycle", "Lifecycle", "Lifecycle"),

@@ -64,7 +64,11 @@ def shape(collection: Collection, document: Document) -> Document:
         body.pop("SpaceId", None)
     start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
     own = f"{start}/{collection.address}/{document['Id']}"
-    return {**body, "Links": {"Self": own, **{name: own + path for name, path in collection.more_links}}}
+    links = {"Self": own, **{name: own + path for name, path in collection.more_links}}
+    for name, address, property_name in collection.references:
+        if document.get(property_name):
+            links[name] = f"{start}/{address}/{document[property_name]}"
+    return {**body, "Links": links}
 
 
 def _visible(collection: Collection, documents: list[Document]) -> list[Document]:
