@@ -175,7 +175,8 @@ def filled(*, spaces: bool = True) -> MemoryStore:
     store.put("ProjectTrigger", "ProjectTriggers-1", Name="Nightly", ProjectId="Projects-1", IsDisabled=False)
     store.put("Artifact", "Artifacts-1", Filename="report.txt", ServerTaskId="ServerTasks-1")
     store.put("NuGetPackage", "packages-Shop.Web.1.0.0", PackageId="Shop.Web", Version="1.0.0")
-    store.put("Event", "Events-1", Category="Created", SpaceId=where[0], RelatedDocumentIds=["Projects-1"])
+    store.put("Event", "Events-1", Category="Created", SpaceId=where[0])
+    store.put("EventRelatedDocument", "1", EventId="Events-1", RelatedDocumentId="Projects-1")
     for number, state in enumerate(("Success", "Failed", "Executing", "Queued"), 1):
         store.put(
             "ServerTask", f"ServerTasks-{number}", Name="Deploy", Description=f"Deploy release {number}", State=state, SpaceId=where[0],

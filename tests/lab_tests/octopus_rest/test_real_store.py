@@ -147,6 +147,14 @@ def test_every_project_leads_to_its_process_and_variables(real):
         assert release["Links"]["Project"] == project["Links"]["Self"]
 
 
+def test_events_and_artifacts_of_a_deployment(real):
+    server, _machine, start = real
+    artifact = server.json(f"{start}/artifacts", ADMIN)["Items"][0]
+    deployment, task = artifact["RelatedDocumentIds"]
+    assert [one["Id"] for one in server.json(f"{start}/artifacts", ADMIN, regarding=task)["Items"]] == [artifact["Id"]]
+    assert server.json("/api/events", ADMIN, regarding=deployment)["TotalResults"] == 3
+
+
 def test_secrets_stay_inside(real):
     server, _machine, start = real
     for address, secret in (("accounts", "Password"), ("feeds", "Password"), ("certificates", "CertificateData")):

@@ -88,7 +88,8 @@ def _filtered(collection: Collection, documents: list[Document]) -> list[Documen
         if name is not None:
             documents = [one for one in documents if one.get(name) == value]
         elif collection.address == "events":
-            documents = [one for one in documents if value in (one.get("RelatedDocumentIds") or [])]
+            related = {row["EventId"] for row in store().documents("EventRelatedDocument") if row["RelatedDocumentId"] == value}
+            documents = [one for one in documents if one["Id"] in related]
         else:
             documents = [one for one in documents if value in (one.get("ServerTaskId"), *(one.get("RelatedDocumentIds") or []))]
     projects, environments, roles, disabled = names("projects"), names("environments"), names("roles"), flag("isDisabled")
