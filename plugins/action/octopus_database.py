@@ -10,3 +10,5 @@ from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller imp
 class ActionModule(OnController):
     windows = "host"
     shows_progress = True
+    # state: queried reads SQL Server alone, also where no Windows host can be reached.
+    windows_required = False

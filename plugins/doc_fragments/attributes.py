@@ -27,16 +27,6 @@ attributes:
     platforms: control node; acts from there on Windows hosts, SQL Server and Octopus Server
 """
 
-    OCTOPUS = r"""
-options: {}
-attributes:
-  action_group:
-    description: Use C(group/octopus.upgrade.octopus) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - octopus.upgrade.octopus
-"""
-
     MSSQL = r"""
 options: {}
 attributes:
@@ -45,4 +35,26 @@ attributes:
     support: full
     membership:
       - octopus.upgrade.mssql
+"""
+
+    WINDOWS_JOBS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/octopus.upgrade.windows_jobs) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.windows_jobs
+"""
+
+    DATABASE = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/octopus.upgrade.mssql) and C(group/octopus.upgrade.windows_jobs) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.mssql
+      - octopus.upgrade.windows_jobs
 """

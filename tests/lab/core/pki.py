@@ -34,12 +34,12 @@ class Authority:
         ).sign(self._key, hashes.SHA256())
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, name: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
+    def _builder(self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)
         return (
             x509.CertificateBuilder()
             .subject_name(name)
-            .issuer_name(self._name)
+            .issuer_name(issuer or self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
@@ -50,11 +50,9 @@ class Authority:
         """Key and certificate, as one PEM text, for a server that is reached under these names or addresses."""
         key = rsa.generate_private_key(65537, 2048)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-        builder = self._builder(subject, key)
-        if self_signed:
-            builder = builder.issuer_name(subject)
+        builder = self._builder(subject, key, subject if self_signed else None)
         certificate = (
-            builder.add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+            builder.add_extension(x509.SubjectAlternativeName([entry for name in names for entry in _general_names(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -77,8 +75,9 @@ class Authority:
         return context
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def _general_names(name: str) -> list[x509.GeneralName]:
+    """An address counts as a name as well: Microsoft's ODBC driver looks at DNS names only, also where it connects to an address."""
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        return [x509.IPAddress(ipaddress.ip_address(name)), x509.DNSName(name)]
     except ValueError:
-        return x509.DNSName(name)
+        return [x509.DNSName(name)]
