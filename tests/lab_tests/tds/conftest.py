@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import ctypes.util
 import platform
-import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -65,7 +64,6 @@ class World:
     ledger: Ledger
     faults: Faults
     authority: Authority
-    connect: Callable[..., object] = field(default=lambda: None)
 
     @property
     def port(self) -> int:
@@ -79,12 +77,17 @@ class World:
         return self.ledger.wait_for(lambda event: event.kind == "sql.session" and event["action"] == action, WAIT, since)
 
 
-def serve(authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, **options: object) -> World:
+NAMES = ("localhost", "127.0.0.1", "sql.lab")
+
+
+def serve(
+    authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, *, names: Sequence[str] = NAMES, **options: object
+) -> World:
     """A running server on a free port of 127.0.0.1."""
     ledger = Ledger(Clock())
     faults = Faults(ledger)
     engine = EchoEngine((version, 0, 4135, 4))
-    context = authority.server_context(folder, "localhost", "127.0.0.1", "sql.lab")
+    context = authority.server_context(folder, *names)
     server = TdsServer(engine, "127.0.0.1", 0, context, encrypt, ledger=ledger, machine="sql", faults=faults, **options)  # type: ignore[arg-type]
     server.start()
     return World(server, engine, ledger, faults, authority)
@@ -95,7 +98,7 @@ def make_world(authority: Authority, tmp_path: Path) -> Iterator[Callable[..., W
     worlds: list[World] = []
 
     def make(encrypt: str = "on", version: int = 16, **options: object) -> World:
-        worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))
+        worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))  # type: ignore[arg-type]
         return worlds[-1]
 
     yield make
@@ -150,7 +153,8 @@ def connect(pyodbc, driver: str):  # type: ignore[no-untyped-def]
 
     yield make
     for connection in opened:
-        connection.close()
+        if not connection.closed:
+            connection.close()
 
 
 def run_python(source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -158,7 +162,3 @@ def run_python(source: str, *arguments: str, **environment: str) -> subprocess.C
     return subprocess.run(
         [sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-
-
-def client_context(authority: Authority) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(authority.path))
