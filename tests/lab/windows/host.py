@@ -225,6 +225,11 @@ class WindowsHost(Machine):
         self.tasks.boot()
         self.services.boot()
 
+    def restart(self) -> None:
+        """Shut down and boot, as msiexec does without /norestart."""
+        self.shutdown()
+        self.boot()
+
     def shutdown(self, timeout: float = 10.0) -> None:
         """Stop services, end every process; waits at most ``timeout`` real seconds for each.
 

@@ -39,7 +39,9 @@ def _query_key(proc: Process, key: str, value: str | None, deep: bool, top: bool
     chosen = [one for one in values if value is None or one[0].lower() == value.lower()]
     if chosen or (value is None and (top or deep)):
         proc.print()
-        proc.print(registry.shown(key))
+        # Without /s, a key that has no values of its own is not named: only its subkeys are.
+        if chosen or deep:
+            proc.print(registry.shown(key))
         for name, kind, data in chosen:
             proc.print(f"    {name or '(Default)'}    {kind}    {show(kind, data)}")
     count = len(chosen)

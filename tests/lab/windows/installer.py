@@ -1,0 +1,229 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows Installer: products by their codes, major upgrades, files in use, roll-back.
+
+What is installed lies in the registry and in ``C:\\Windows\\Installer``, as on a real host. (There the keys under UserData hold
+packed codes; here they hold the code as it is.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.core.filesystem import WinError
+
+from .msi import Package, read
+
+if TYPE_CHECKING:
+    from .host import WindowsHost
+
+UNINSTALL = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
+PRODUCTS = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Installer\\UserData\\S-1-5-18\\Products"
+CACHE = "C:\\Windows\\Installer"
+IN_USE = 32
+
+# https://learn.microsoft.com/windows/win32/msi/error-codes
+OK, FATAL, UNKNOWN_PRODUCT, BUSY, CANNOT_OPEN, NOT_A_PACKAGE = 0, 1603, 1605, 1618, 1619, 1620
+LOG_FAILED, OTHER_VERSION, BAD_ARGUMENTS, REBOOT_STARTED, REBOOT_NEEDED = 1622, 1638, 1639, 1641, 3010
+
+
+@dataclass
+class Run:
+    """One installation or removal: how to let time pass, where to log, and what it found out."""
+
+    host: WindowsHost
+    sleep: Callable[[float], None]
+    log: Callable[[str], None]
+    reboot: bool = False
+    undo: list[Callable[[], None]] = field(default_factory=list)
+
+    def roll_back(self) -> None:
+        self.log("Rollback: Rolling back action:")
+        for step in reversed(self.undo):
+            step()
+        self.undo.clear()
+
+
+class Failed(Exception):
+    """The installation fails with this code, after rolling back."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+def installed(host: WindowsHost, code: str) -> tuple[Package, str] | None:
+    """The product's package from the cache, and its SHA-256."""
+    found = host.registry.get(f"{PRODUCTS}\\{code}\\InstallProperties", "LocalPackage")
+    if found is None:
+        return None
+    data = host.fs.read(found[1], host.system)
+    return read(data), hashlib.sha256(data).hexdigest()
+
+
+def related(host: WindowsHost, upgrade_code: str) -> list[Package]:
+    """Installed products of that family."""
+    packages = [installed(host, code) for code in host.registry.subkeys(PRODUCTS)]
+    return [entry[0] for entry in packages if entry and entry[0].upgrade_code == upgrade_code]
+
+
+def seed(host: WindowsHost, data: bytes) -> None:
+    """Install at once and without a trace in the ledger, for a host that has had the product for long."""
+    run = Run(host, lambda _seconds: None, lambda _line: None)
+    package = read(data)
+    _copy(run, package, package.install_folder)
+    _register(run, package, data, package.install_folder, "C:\\Windows\\Temp\\")
+
+
+def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str]) -> int:
+    """Install or upgrade; gives 0, 3010, 1638.
+
+    :raises Failed: 1603, rolled back.
+    """
+    host, package = run.host, read(data)
+    here = installed(host, package.product_code)
+    if here:
+        if here[1] != hashlib.sha256(data).hexdigest():
+            return OTHER_VERSION
+        run.log("Product already installed: configuring it.")
+        run.sleep(package.seconds / 3)
+        _copy(run, package, _folder(host, package.product_code) or package.install_folder)
+        return REBOOT_NEEDED if run.reboot else OK
+    older = related(host, package.upgrade_code)
+    if newer := [one for one in older if one.number > package.number]:
+        run.log("Action start: LaunchConditions.")
+        run.log(f"Product: {package.product_name} -- A newer version of {package.product_name} ({newer[0].version}) is already installed.")
+        raise Failed(FATAL, "a newer version is installed")
+    folder = properties.get("INSTALLLOCATION") or package.install_folder
+    run.sleep(package.seconds / 2)
+    for old in older:
+        # RemoveExistingProducts early in the sequence: the old product is gone before the new one's files come.
+        run.log(f"Action start: RemoveExistingProducts. Application: {old.product_code}, Command line: UPGRADINGPRODUCTCODE={package.product_code}")
+        _remove(run, old, keep=set() if old.install_folder != folder else {name.lower() for name in package.files})
+    _copy(run, package, folder)
+    fault = host.faults.hit("msi.fail", host.name, phase="install")
+    if fault is not None:
+        raise Failed(int(fault.get("exit_code", FATAL)), "the custom action failed")
+    run.sleep(package.seconds / 2)
+    _register(run, package, data, folder, source_folder)
+    if package.reboot or host.faults.hit("msi.reboot", host.name) is not None:
+        run.reboot = True
+    return REBOOT_NEEDED if run.reboot else OK
+
+
+def uninstall(run: Run, code: str) -> int:
+    """Gives 0, 1605, 3010.
+
+    :raises Failed: 1603, rolled back.
+    """
+    here = installed(run.host, code)
+    if here is None:
+        return UNKNOWN_PRODUCT
+    run.sleep(here[0].seconds / 2)
+    fault = run.host.faults.hit("msi.fail", run.host.name, phase="uninstall")
+    if fault is not None:
+        raise Failed(int(fault.get("exit_code", FATAL)), "the custom action failed")
+    _remove(run, here[0], keep=set())
+    return REBOOT_NEEDED if run.reboot else OK
+
+
+def _folder(host: WindowsHost, code: str) -> str | None:
+    found = host.registry.get(f"{UNINSTALL}\\{code}", "InstallLocation")
+    return found[1] if found else None
+
+
+def _copy(run: Run, package: Package, folder: str) -> None:
+    host = run.host
+    fs = host.fs
+    for name, data in package.files.items():
+        path = f"{folder.rstrip(chr(92))}\\{name}"
+        parent = path.rpartition("\\")[0]
+        if not fs.is_dir(parent, host.system):
+            fs.mkdir(parent, host.system)
+        run.log(f"Executing op: FileCopy(SourceName={name},,DestName={name},,FileSize={len(data)})")
+        before = fs.read(path, host.system) if fs.exists(path, host.system) else None
+        try:
+            fs.write(path, data, host.system)
+        except WinError as error:
+            if error.code != IN_USE:
+                run.log(f"Error 1304. Error writing to file: {path}. {error.text}")
+                raise Failed(FATAL, f"{path}: {error.text}") from error
+            # *Assumed* of a silent run: the file is replaced at the next start, and the run asks for a restart.
+            run.log(f"The file {path} is being held in use. Its replacement is scheduled for the next restart.")
+            host.reboot_files.append((path, data))
+            run.undo.append(lambda entry=(path, data): host.reboot_files.remove(entry))
+            run.reboot = True
+            continue
+        run.undo.append(lambda path=path, before=before: _restore(host, path, before))
+        host.ledger.record("file", host.name, action="write", path=path)
+
+
+def _restore(host: WindowsHost, path: str, before: bytes | None) -> None:
+    if before is not None:
+        host.fs.write(path, before, host.system)
+    elif host.fs.exists(path, host.system):
+        host.fs.remove(path, host.system)
+
+
+def _register(run: Run, package: Package, data: bytes, folder: str, source_folder: str) -> None:
+    host, code = run.host, package.product_code
+    if not host.fs.is_dir(CACHE, host.system):
+        host.fs.mkdir(CACHE, host.system)
+    cached = f"{CACHE}\\{hashlib.sha256(code.encode()).hexdigest()[:8]}.msi"
+    try:
+        host.fs.write(cached, data, host.system)
+    except WinError as error:
+        run.log(f"Error 1335. The package cannot be cached: {error.text}")
+        raise Failed(FATAL, error.text) from error
+    entry = f"{UNINSTALL}\\{code}"
+    for value, text in (
+        ("DisplayName", package.product_name),
+        ("DisplayVersion", package.version),
+        ("UninstallString", f"MsiExec.exe /I{code}"),
+        ("Publisher", package.manufacturer),
+        ("InstallLocation", folder.rstrip("\\") + "\\"),
+        ("InstallSource", source_folder),
+        ("InstallDate", f"{host.clock.now():%Y%m%d}"),
+    ):
+        host.registry.set(entry, value, "REG_EXPAND_SZ" if value == "UninstallString" else "REG_SZ", text)
+    host.registry.set(entry, "WindowsInstaller", "REG_DWORD", 1)
+    host.registry.set(entry, "EstimatedSize", "REG_DWORD", len(data) // 1024)
+    host.registry.set(f"{PRODUCTS}\\{code}\\InstallProperties", "LocalPackage", "REG_SZ", cached)
+    for key, value, kind, content in package.registry:
+        host.registry.set(key, value, kind, content)
+
+
+def _remove(run: Run, package: Package, keep: set[str]) -> None:
+    """Files, entries and registry values; ``keep`` are files that the new version brings itself."""
+    host, code = run.host, package.product_code
+    folder = (_folder(host, code) or package.install_folder).rstrip("\\")
+    for name in package.files:
+        path = f"{folder}\\{name}"
+        if name.lower() in keep or not host.fs.exists(path, host.system):
+            continue
+        before = host.fs.read(path, host.system)
+        try:
+            host.fs.remove(path, host.system)
+        except WinError as error:
+            if error.code != IN_USE:
+                raise Failed(FATAL, f"{path}: {error.text}") from error
+            run.log(f"The file {path} is being held in use. Its removal is scheduled for the next restart.")
+            host.reboot_files.append((path, None))
+            run.undo.append(lambda entry=(path, None): host.reboot_files.remove(entry))
+            run.reboot = True
+            continue
+        run.undo.append(lambda path=path, before=before: _restore(host, path, before))
+        host.ledger.record("file", host.name, action="delete", path=path)
+    for key in (f"{UNINSTALL}\\{code}", f"{PRODUCTS}\\{code}", f"{PRODUCTS}\\{code}\\InstallProperties"):
+        for value, kind, data in host.registry.values(key):
+            run.undo.append(lambda key=key, value=value, kind=kind, data=data: host.registry.set(key, value, kind, data))
+    host.registry.delete_key(f"{UNINSTALL}\\{code}")
+    host.registry.delete_key(f"{PRODUCTS}\\{code}")
+    for key, value, kind, data in package.registry:
+        if host.registry.get(key, value) == (kind, data) and host.registry.delete_value(key, value):
+            run.undo.append(lambda key=key, value=value, kind=kind, data=data: host.registry.set(key, value, kind, data))
