@@ -40,6 +40,7 @@ class WindowsHost(Machine):
         self.has_curl = has_curl
         self.crashes: list[str] = []
         self.copy_rate = 50 * 1024**2  # bytes a lab second
+        self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute

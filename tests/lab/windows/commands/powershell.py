@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""powershell.exe, for one purpose: ``Invoke-WebRequest -UseBasicParsing -Uri '...' -OutFile '...'`` on hosts without curl.exe."""
+
+from __future__ import annotations
+
+import re
+
+import requests
+
+from lab.core.filesystem import WinError
+from lab.windows.download import UnknownHost, save, session
+from lab.windows.process import Process
+
+from ._base import unsupported
+
+PATH = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
+START_SECONDS = 1.5  # lab seconds until the first statement runs (*assumed*)
+QUOTED = r"'((?:[^']|'')*)'"
+HARMLESS = (
+    r"\[(?:System\.)?Net\.ServicePointManager\]::SecurityProtocol\s*=\s*(?:\[(?:System\.)?Net\.SecurityProtocolType\]::Tls12|'Tls12'|3072)",
+    r"\$ProgressPreference\s*=\s*'SilentlyContinue'",
+    r"\$ErrorActionPreference\s*=\s*'Stop'",
+)
+
+
+def _statements(text: str) -> list[str]:
+    """Split at semicolons that are not in a string."""
+    return [part.strip() for part in re.findall(rf"(?:{QUOTED[:1]}(?:[^']|'')*'|[^;'])+", text) if part.strip()]
+
+
+def powershell(proc: Process) -> int:
+    words = proc.argv[1:]
+    place = 0
+    while place < len(words):
+        word = words[place].lower()
+        if word in ("-noprofile", "-noninteractive", "-nologo"):
+            place += 1
+        elif word == "-executionpolicy":
+            place += 2
+        elif word == "-command":
+            return _run(proc, " ".join(words[place + 1 :]))
+        else:
+            break
+    return unsupported(proc, " ".join(words))
+
+
+def _run(proc: Process, text: str) -> int:
+    found: tuple[str, str] | None = None
+    for statement in _statements(text):
+        if any(re.fullmatch(one, statement, re.I) for one in HARMLESS):
+            continue
+        match = re.fullmatch(r"(?:Invoke-WebRequest|iwr)((?:\s+-(?:UseBasicParsing|(?:Uri|OutFile)\s+" + QUOTED + r"))+)", statement, re.I)
+        if not match or found:
+            return unsupported(proc, f"statement {statement!r}")
+        options = {name.lower(): value.replace("''", "'") for name, value in re.findall(rf"-(Uri|OutFile)\s+{QUOTED}", match[1], re.I)}
+        if set(options) != {"uri", "outfile"} or "-usebasicparsing" not in statement.lower():
+            return unsupported(proc, f"statement {statement!r}")
+        found = options["uri"], options["outfile"]
+    if found is None:
+        return unsupported(proc, text)
+    proc.sleep(START_SECONDS)
+    return _download(proc, *found)
+
+
+def _download(proc: Process, url: str, path: str) -> int:
+    try:
+        with session(proc.host.network) as client, client.get(url, stream=True, timeout=60, headers={"User-Agent": "PowerShell"}) as response:
+            if response.status_code >= 400:
+                return _failed(proc, f"The remote server returned an error: ({response.status_code}) {response.reason}.")
+            save(proc, response, proc.full(path))
+    except UnknownHost as error:
+        return _failed(proc, f"The remote name could not be resolved: '{error}'")
+    except requests.exceptions.SSLError:
+        return _failed(
+            proc, "The underlying connection was closed: Could not establish trust relationship for the SSL/TLS secure channel."
+        )
+    except requests.exceptions.RequestException:
+        return _failed(proc, "The underlying connection was closed: The connection was closed unexpectedly.")
+    except WinError as error:
+        return _failed(proc, error.text)
+    return 0
+
+
+def _failed(proc: Process, text: str) -> int:
+    """A terminating error: its text on standard error, exit code 1."""
+    proc.error(f"Invoke-WebRequest : {text}")
+    proc.error("    + CategoryInfo          : InvalidOperation: (System.Net.HttpWebRequest:HttpWebRequest) [Invoke-WebRequest], WebException")
+    proc.error("    + FullyQualifiedErrorId : WebCmdletWebResponseException,Microsoft.PowerShell.Commands.InvokeWebRequestCommand")
+    return 1
+
+
+COMMANDS = {PATH: powershell}
