@@ -47,6 +47,12 @@ class Store:
         """End its sessions."""
         self.pool.close()
 
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Do some work in one transaction."""
 

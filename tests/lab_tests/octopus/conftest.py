@@ -7,22 +7,29 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from lab.core.clock import Clock
 from lab.core.faults import Faults
 from lab.core.filesystem import Logon
 from lab.core.ledger import Ledger
 from lab.core.network import Machine, Network
-from lab.octopus import folders, licence, versions
+from lab.octopus import folders, licence, media, register, versions
+from lab.octopus.build import install_instance
 from lab.octopus.folders import Files
 from lab.octopus.migrations import Upgrade
 from lab.octopus.seed import Seeded, seed
 from lab.octopus.store import Store
+from lab.tds.engine_api import SqlError
+from lab.windows import installer
+from lab.windows.host import WindowsHost
 
 MASTER_KEY = "bGFiLW1hc3Rlci1rZXkhIQ=="
 
@@ -51,6 +58,107 @@ class PlainConnection:
 
     def close(self) -> None:
         self._inner.close()
+
+
+class PlainSqlServer:
+    """As much of a SQL Server as the product uses."""
+
+    def __init__(self, machine: Machine, root: Path) -> None:
+        self.machine, self.root = machine, root
+        self.databases: dict[str, Path] = {}
+        self.logins: dict[str, str] = {}
+
+    def create_database(self, name: str) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.databases[name] = self.root / f"{len(self.databases)}.db"
+
+    def check_login(self, name: str, password: str) -> bool:
+        return self.logins.get(name) == password
+
+    def open(self, database: str, *, login: str, host: str, program: str) -> PlainConnection:
+        path = {name.lower(): path for name, path in self.databases.items()}.get(database.lower())
+        if path is None:
+            raise SqlError(4060, f'Cannot open database "{database}" requested by the login.', 11)
+        return PlainConnection(path)
+
+
+class World:
+    """Hosts with an instance on a SQL Server."""
+
+    def __init__(self, root: Path, names: tuple[str, ...], version: str, **options: Any) -> None:
+        self.clock = Clock(200)
+        self.ledger = Ledger(self.clock)
+        self.faults = Faults(self.ledger)
+        self.network = Network(root / "net", self.clock, self.ledger, self.faults)
+        self.admin = self.network.add_account("octo-admin", "secret")
+        self.sql = PlainSqlServer(Machine("sql01", self.network), root / "sql")
+        self.sql.logins["octopus"] = "pa;ss"
+        self.hosts = [WindowsHost(name, self.network) for name in names]
+        options = {"sql_login": "octopus", "sql_password": "pa;ss", "size": 0.2, **options}
+        self.instance = install_instance(self.hosts, self.sql, version=version, **options)
+        for host in self.hosts:
+            host.boot()
+
+    @property
+    def host(self) -> WindowsHost:
+        return self.hosts[0]
+
+    def octopus(self, *words: str, host: WindowsHost | None = None, logon: Logon | None = None, program: str = "Octopus.Server.exe", **env: str) -> Result:
+        """Run the program as an administrator at a WinRM prompt."""
+        host = host or self.host
+        line = subprocess.list2cmdline([f"{register.PROGRAM_FOLDER}\\{program}", *words])
+        logon = logon or Logon.network(self.admin)
+        process = host.spawn(None, line, logon, env={**host.environment(logon), **env})
+        code = process.wait(30)
+        assert code is not None, f"{line} does not end"
+        return Result(code, process.output.take().decode("cp437"), process.errors.take().decode("cp437"))
+
+    def msi(self, version: str, host: WindowsHost | None = None) -> int:
+        """Install a version's MSI, as msiexec does."""
+        run = installer.Run(host or self.host, lambda _seconds: None, lambda _line: None)
+        return installer.install(run, media.build_msi(version), "C:\\", {})
+
+    def get(self, path: str, host: WindowsHost | None = None, key: str | None = None) -> requests.Response:
+        """A REST call to one node."""
+        url = self.instance.urls[(host or self.host).name]
+        return requests.get(f"{url}{path}", headers={"X-Octopus-ApiKey": key or self.instance.api_key}, timeout=10)
+
+    def started(self, since: int = 0) -> None:
+        self.instance.wait_until_healthy(20, since)
+
+    def wait(self, what: str, since: int = 0, **fields: Any) -> Any:
+        """The first of the product's events that fits."""
+        return self.ledger.wait_for(
+            lambda event: event.kind in ("octopus", "contact") and event.get("what") == what
+            and all(event.get(name) == value for name, value in fields.items()), 20, since,
+        )
+
+    def close(self) -> None:
+        for host in self.hosts:
+            host.shutdown()
+        self.network.close()
+        assert [crash for host in self.hosts for crash in host.crashes] == []
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Any]:
+    """Makes worlds: ``world("octo01", version="...", **options of install_instance)``."""
+    made: list[World] = []
+
+    def make(*names: str, version: str, **options: Any) -> World:
+        made.append(World(tmp_path / str(len(made)), names, version, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 class Bench:

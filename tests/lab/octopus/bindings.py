@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which certificate http.sys has for which port of a host: part of the machine, not of the instance (octopus.com/docs/security/exposing-octopus)."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from ..windows.host import WindowsHost
+
+_BOUND: WeakKeyDictionary[WindowsHost, dict[int, ssl.SSLContext]] = WeakKeyDictionary()
+
+
+def bind(host: WindowsHost, port: int, *names: str) -> None:
+    """A certificate of the lab's authority for that port, for the host's address and name and for ``names``."""
+    authority = host.network.authority
+    folder = host.root / "tls"
+    _BOUND.setdefault(host, {})[port] = authority.server_context(folder, host.address, host.name, *names)
+
+
+def bound(host: WindowsHost, port: int) -> ssl.SSLContext | None:
+    return _BOUND.get(host, {}).get(port)

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lay down an instance on hosts and a SQL Server as if it had been installed and used for long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from ..core.filesystem import Logon
+from ..core.ledger import Event
+from ..windows import installer, services
+from . import bindings, connection_string, crypto, folders, licence, media, register
+from .cli import HANDLER, octopus_server
+from .cli.service_command import create_watchdog
+from .database import Connection
+from .folders import Files
+from .installation import CONNECTION, FORCE_SSL, HOME, NODE_NAME, PORT, PREFIXES, Installation
+from .seed import Seeded
+from .seed import seed as seed_database
+from .store import Store
+
+if TYPE_CHECKING:
+    from ..sql.server import SqlServer
+    from ..windows.host import WindowsHost
+
+LICENCE_ENDS = date(2027, 12, 31)
+
+
+@dataclass
+class InstanceHandle:
+    """One instance, for tests: where it is, its keys, and a look into its database that does not go through its API."""
+
+    name: str
+    hosts: list[WindowsHost]
+    sql: SqlServer
+    database: str
+    version: str
+    seeded: Seeded
+    home: str
+    login: str
+    master_key: str = field(repr=False)
+    urls: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api_key(self) -> str:
+        """Of the administrator."""
+        return self.seeded.api_key
+
+    @property
+    def limited_key(self) -> str:
+        """Of a user who may only look at projects."""
+        return self.seeded.limited_key
+
+    @property
+    def service(self) -> str:
+        """The Windows service's name."""
+        return register.service_name(self.name)
+
+    def store(self, version: str | None = None) -> Store:
+        """The database and folders, as the first node's SYSTEM sees them. Close it: its sessions are real ones."""
+        host = self.hosts[0]
+
+        def connect() -> Connection:
+            connection: Connection = self.sql.open(self.database, login=self.login, host="LAB-TEST", program="lab test")
+            return connection
+
+        return Store(
+            connect, version or self.version, host.clock, fs=host.fs, logon=Logon.service("SYSTEM"), home=self.home, master_key=self.master_key,
+        )
+
+    def start(self) -> InstanceHandle:
+        """Start the service on every node that does not run it."""
+        for host in self.hosts:
+            if host.services.query(self.service).state == services.STOPPED:
+                host.services.start(self.service)
+        return self
+
+    def wait_until_healthy(self, timeout: float = 60.0, since: int = 0) -> None:
+        """Wait until every node has started.
+
+        :param timeout: real seconds.
+        :param since: number of the ledger's first event that counts.
+        :raises TimeoutError: a node did not start in time.
+        :raises RuntimeError: a node refused to start.
+        """
+        for host in self.hosts:
+            event = host.ledger.wait_for(lambda one, name=host.name: _ended_start(one, name), timeout, since)  # type: ignore[misc]
+            if event["what"] != "started":
+                raise RuntimeError(f"{host.name}: {event.get('error')}")
+
+
+def _ended_start(event: Event, machine: str) -> bool:
+    return event.kind == "octopus" and event.machine == machine and event.get("what") in ("started", "start failed")
+
+
+def install_instance(
+    hosts: Sequence[WindowsHost],
+    sql: SqlServer,
+    *,
+    version: str,
+    instance_name: str = register.DEFAULT,
+    database: str = "OctopusDeploy",
+    sql_login: str | None = None,
+    sql_password: str = "",
+    sql_address: str | None = None,
+    folders_root: str = "C:\\Octopus",
+    master_key: str | None = None,
+    license_xml: str | None = "",
+    api_key: str | None = None,
+    limited_key: str | None = None,
+    web_port: int = 8080,
+    scheme: str = "http",
+    tls_names: Sequence[str] = (),
+    seed: int = 1,
+    size: float = 1.0,
+    watchdog: bool = False,
+    watchdog_minutes: int = 5,
+    service_account: str = "LocalSystem",
+    **seeding: Any,
+) -> InstanceHandle:
+    """Install, configure, fill; nothing is started.
+
+    :param sql_login: SQL login of the instance (it must exist, with ``sql_password``); None: integrated security.
+    :param sql_address: how the connection string names the SQL Server; None: its machine's name.
+    :param folders_root: what the server folders are below: local, or a share that every node's service account may write to.
+    :param license_xml: its licence; empty: one that covers all versions of the lab; None: none at all.
+    :param scheme: http, or https with a certificate of the lab for the node's name and address and for ``tls_names``.
+    :param seeding: passed on to :func:`lab.octopus.seed.seed`.
+    """
+    home = "C:\\Octopus" if instance_name == register.DEFAULT else f"C:\\Octopus\\{instance_name}"
+    key = master_key or crypto.new_master_key(f"{instance_name}{seed}".encode())
+    connection_string.register_sql(hosts[0].network, sql)
+    target = _connection_string(sql_address or sql.machine.name, database, sql_login, sql_password)
+    sql.create_database(database)
+    for host in hosts:
+        register_programs(host)
+        if not host.fs.exists(register.program(host), host.system):
+            installer.seed(host, media.build_msi(version))
+        _configure(host, version, instance_name, home, target, key, f"{scheme}://+:{web_port}/", service_account)
+        if scheme == "https":
+            bindings.bind(host, web_port, *tls_names)
+        if watchdog:
+            create_watchdog(host, "*", watchdog_minutes)
+    first = hosts[0]
+    login = sql_login or first.network.machine_account(first.name)
+    seeded = _fill(first, sql, login, version, database, home, folders_root, key, license_xml, {
+        "nodes": [host.name.upper() for host in hosts], "number": seed, "size": size, "api_key": api_key, "limited_key": limited_key,
+        "server_uri": f"{scheme}://{first.address}:{web_port}", **seeding,
+    })
+    urls = {host.name: f"{scheme}://{host.address}:{web_port}" for host in hosts}
+    return InstanceHandle(instance_name, list(hosts), sql, database, version, seeded, home, login, key, urls)
+
+
+def register_programs(host: WindowsHost) -> None:
+    """Make the host able to run Octopus programs, installed or to be installed."""
+    host.programs[HANDLER] = octopus_server
+
+
+def _connection_string(address: str, database: str, login: str | None, password: str) -> str:
+    who = f"User ID={login};Password={connection_string.quote(password)}" if login else "Integrated Security=True"
+    return f"Server={address};Database={connection_string.quote(database)};{who};Encrypt=True;TrustServerCertificate=True"
+
+
+def _configure(
+    host: WindowsHost, version: str, name: str, home: str, target: str, key: str, prefix: str, account: str,
+) -> None:
+    path = f"{home}\\OctopusServer.config"
+    installation = Installation(host, name, path, host.system, {
+        HOME: home, NODE_NAME: host.name.upper(), CONNECTION: target, PREFIXES: prefix, PORT: "10943", FORCE_SSL: "False",
+    })
+    installation.seal_master_key(key)
+    installation.save()
+    register.add(host, register.Entry(name, path), version)
+    service = register.service_name(name)
+    host.services.create(service, service, f'"{register.program(host)}" run --instance="{name}"', account)
+
+
+def _fill(
+    host: WindowsHost, sql: SqlServer, login: str, version: str, database: str, home: str, root: str, key: str, license_xml: str | None,
+    options: dict[str, Any],
+) -> Seeded:
+    values: dict[str, str | None] = {name: f"{root}\\{folders.FOLDERS[name][2]}" for name in folders.names(version)}
+    roots = {name: folders.resolve(values, name, home) for name in values}
+    text = licence.text(valid_to=LICENCE_ENDS) if license_xml == "" else license_xml
+    connection = sql.open(database, login=login, host=host.name.upper(), program=connection_string.PROGRAM)
+    try:
+        return seed_database(
+            connection, Files(host.fs, Logon.service("SYSTEM"), home), version=version, now=host.clock.now(), master_key=key, roots=roots,
+            folder_values=values, license_xml=text, **options,
+        )
+    finally:
+        connection.close()
