@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Data and log files as the machine sees them: of the right size, in use while the database is, and empty."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..core.filesystem import WinError
+from ..tds.engine_api import SqlError
+from . import errors
+from .database import Database, DatabaseFile
+
+if TYPE_CHECKING:
+    from .server import SqlServer
+
+
+def same_path(one: str, other: str) -> bool:
+    return one.replace("/", "\\").lower() == other.replace("/", "\\").lower()
+
+
+def owner_of(server: SqlServer, path: str) -> Database | None:
+    """The database that a file belongs to."""
+    for database in server.databases.values():
+        if any(same_path(file.path, path) for file in database.files):
+            return database
+    return None
+
+
+def allocate(server: SqlServer, database: Database) -> None:
+    """Make the files, or bring them to their present size.
+
+    :raises SqlError: 5123 and 1802, a file cannot be made.
+    """
+    for file in database.files:
+        size = database.allocated_bytes(file)
+        try:
+            real = server.machine.fs.real(file.path, server.logon)
+            grow = size - (real.stat().st_size if real.exists() else 0)
+            if not real.exists():
+                server.machine.fs.write(file.path, b"", server.logon)
+                server.machine.fs.lock(real)
+            if grow > 0:
+                server.machine.fs.room(file.path, grow, server.logon)
+        except WinError as error:
+            if error.code == 112 and real.exists() and not real.stat().st_size:
+                server.machine.fs.unlock(real)
+                real.unlink()
+            raise _cannot_create(file, error) from error
+        os.truncate(real, size)  # sparse: it takes no room on the computer that runs the lab
+
+
+def _cannot_create(file: DatabaseFile, error: WinError) -> SqlError:
+    text = f"CREATE FILE encountered operating system error {errors.os_error(error)} while attempting to open or create the physical file '{file.path}'."
+    return SqlError(
+        5123, text, 16, 1, more=[SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)]
+    )
+
+
+def delete_files(server: SqlServer, database: Database, keep: bool = False) -> None:
+    """Let go of a database's files, and delete them unless they are kept."""
+    for file in database.files:
+        real = server.machine.fs.real(file.path, server.logon)
+        server.machine.fs.unlock(real)
+        if real.exists() and not keep:
+            real.unlink()
+
+
+def release(server: SqlServer, database: Database) -> None:
+    """Close the files: the database goes offline."""
+    delete_files(server, database, keep=True)
+
+
+def hold(server: SqlServer, database: Database) -> None:
+    """Open the files again.
+
+    :raises WinError: one is missing.
+    """
+    for file in database.files:
+        real = server.machine.fs.real(file.path, server.logon)
+        if not real.exists():
+            raise WinError(2, file.path)
+    for file in database.files:
+        server.machine.fs.lock(server.machine.fs.real(file.path, server.logon))
