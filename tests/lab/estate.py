@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ class Secrets:
     sql_password: str = field(default_factory=lambda: "Sq1!" + secrets.token_urlsafe(15), repr=False)
     octopus_sql_password: str = field(default_factory=lambda: "Oc2!" + secrets.token_urlsafe(15), repr=False)
     winrm_password: str = field(default_factory=lambda: "Wr3!" + secrets.token_urlsafe(15), repr=False)
-    master_key: str = field(default_factory=lambda: secrets.token_bytes(16).hex(), repr=False)
+    master_key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(16)).decode(), repr=False)
 
 
 @dataclass
