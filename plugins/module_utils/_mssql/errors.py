@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What went wrong at SQL Server, classified by its native error number; sentences are translated, numbers are not."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+# pyodbc ends each diagnostic with the native number and the ODBC function: "... (18456) (SQLDriverConnect)".
+# The driver's own errors have 0 or a negative number there.
+_NUMBER = re.compile(r"\((-?\d{1,10})\)\s*\(SQL\w+\)")
+_PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
+# "Operating system error 5(Access is denied.)": the number stands before the parenthesis in every language.
+_OS_ERROR = re.compile(r"(?<!\d)(\d{1,5})\((?!\d)")
+
+# Advice for people, by number. https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
+ADVICE = {
+    229: "The login lacks a permission on that object.",
+    262: "Give the login the database role db_backupoperator, or db_owner.",
+    911: "Check the name of the database.",
+    916: "Give the login a user in that database.",
+    1844: "Set compression: off; this edition cannot create compressed backups.",
+    3021: "A backup cannot run inside a transaction.",
+    3023: "Another backup or file operation is running on the database; wait until it has ended.",
+    3059: "The database is a secondary of an availability group; connect to the primary, or take a copy-only backup.",
+    3110: "Give the login the server role dbcreator.",
+    4060: "Check the name of the database, and that the login has a user in it.",
+    15247: "The login lacks the permission for that.",
+    18452: "The login is from an untrusted domain; give login_user and login_password, or get a Kerberos ticket first.",
+    18456: "Check login_user and login_password. It was tried once only, so as not to lock the login out.",
+    18486: "The login is locked out.",
+    18487: "The login's password has expired.",
+    18488: "The login's password must be changed first.",
+}
+
+
+class MssqlError(Exception):
+    """An error of SQL Server or of the way to it.
+
+    :param number: SQL Server's native error number, where it gave one.
+    :param sqlstate: ODBC's state. Only for display: drivers disagree about it.
+    """
+
+    def __init__(self, message: str, number: int | None = None, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.number = number
+        self.sqlstate = sqlstate
+
+    @property
+    def os_error(self) -> int | None:
+        """The Windows or Linux error number in a message about a backup device."""
+        found = _OS_ERROR.search(self.message) if self.number in (3201, 3202, 3203, 3271) else None
+        return int(found[1]) if found else None
+
+    @property
+    def advice(self) -> str:
+        return ADVICE.get(self.number or 0, "")
+
+    def __str__(self) -> str:
+        number = f" (SQL Server error {self.number})" if self.number else ""
+        return f"{self.message}{number}{'. ' + self.advice if self.advice else ''}"
+
+
+class MssqlTimeout(MssqlError):
+    """A deadline of ours has passed, and the statement was cancelled.
+
+    :param messages: what the server had said by then (:class:`.connection.Message`).
+    """
+
+    def __init__(self, message: str, messages: t.Sequence[t.Any] = ()) -> None:
+        super().__init__(message)
+        self.messages = list(messages)
+
+
+def from_pyodbc(error: BaseException) -> MssqlError:
+    """What a pyodbc error says, without the driver's prefixes."""
+    args: tuple[t.Any, ...] = error.args
+    sqlstate = str(args[0]) if args else None
+    text = str(args[1]) if len(args) > 1 else str(error)
+    found = _NUMBER.search(text)
+    number = int(found[1]) if found else 0
+    first = text[: found.start()] if found else text
+    return MssqlError(_PREFIX.sub("", first).strip().rstrip("."), number if number > 0 else None, sqlstate)
+
+
+def strip_prefix(text: str) -> str:
+    """A message without "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]" before it."""
+    return _PREFIX.sub("", text).strip()
