@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which certificate http.sys has for which port of a host: part of the machine, not of the instance (octopus.com/docs/security/exposing-octopus)."""
+"""Which certificate http.sys has for which port of a host: part of the machine, not of the instance.
+
+See octopus.com/docs/security/exposing-octopus.
+"""
 
 from __future__ import annotations
 

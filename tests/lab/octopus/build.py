@@ -70,7 +70,13 @@ class InstanceHandle:
             return connection
 
         return Store(
-            connect, version or self.version, host.clock, fs=host.fs, logon=Logon.service("SYSTEM"), home=self.home, master_key=self.master_key,
+            connect,
+            version or self.version,
+            host.clock,
+            fs=host.fs,
+            logon=Logon.service("SYSTEM"),
+            home=self.home,
+            master_key=self.master_key,
         )
 
     def start(self) -> InstanceHandle:
@@ -136,24 +142,59 @@ def install_instance(
     key = master_key or crypto.new_master_key(f"{instance_name}{seed}".encode())
     connection_string.register_sql(hosts[0].network, sql)
     target = _connection_string(sql_address or sql.machine.name, database, sql_login, sql_password)
-    sql.create_database(database)
+    users = [sql_login] if sql_login else [_windows_login(host, service_account) for host in hosts]
+    for user in users:
+        if sql.find_login(user) is None:
+            sql.add_login(user)  # a Windows login
+    sql.create_database(database, users={user: ["db_owner"] for user in users})
     for host in hosts:
         register_programs(host)
         if not host.fs.exists(register.program(host), host.system):
             installer.seed(host, media.build_msi(version))
-        _configure(host, version, instance_name, home, target, key, f"{scheme}://+:{web_port}/", service_account)
+        _configure(
+            host,
+            version=version,
+            name=instance_name,
+            home=home,
+            target=target,
+            key=key,
+            prefix=f"{scheme}://+:{web_port}/",
+            account=service_account,
+        )
         if scheme == "https":
             bindings.bind(host, web_port, *tls_names)
         if watchdog:
             create_watchdog(host, "*", watchdog_minutes)
     first = hosts[0]
-    login = sql_login or first.network.machine_account(first.name)
-    seeded = _fill(first, sql, login, version, database, home, folders_root, key, license_xml, {
-        "nodes": [host.name.upper() for host in hosts], "number": seed, "size": size, "api_key": api_key, "limited_key": limited_key,
-        "server_uri": f"{scheme}://{first.address}:{web_port}", **seeding,
-    })
+    connection = sql.open(database, login=users[0], host=first.name.upper(), program=connection_string.PROGRAM)
+    values: dict[str, str | None] = {name: f"{folders_root}\\{folders.FOLDERS[name][2]}" for name in folders.names(version)}
+    try:
+        seeded = seed_database(
+            connection,
+            Files(first.fs, Logon.service("SYSTEM"), home),
+            version=version,
+            nodes=[host.name.upper() for host in hosts],
+            now=first.clock.now(),
+            master_key=key,
+            number=seed,
+            roots={name: folders.resolve(values, name, home) for name in values},
+            folder_values=values,
+            license_xml=licence.text(valid_to=LICENCE_ENDS) if license_xml == "" else license_xml,
+            server_uri=f"{scheme}://{first.address}:{web_port}",
+            api_key=api_key,
+            limited_key=limited_key,
+            size=size,
+            **seeding,
+        )
+    finally:
+        connection.close()
     urls = {host.name: f"{scheme}://{host.address}:{web_port}" for host in hosts}
-    return InstanceHandle(instance_name, list(hosts), sql, database, version, seeded, home, login, key, urls)
+    return InstanceHandle(instance_name, list(hosts), sql, database, version, seeded, home, users[0], key, urls)
+
+
+def _windows_login(host: WindowsHost, account: str) -> str:
+    """Who a service of that account is at the SQL Server."""
+    return host.network.machine_account(host.name) if account == "LocalSystem" else account
 
 
 def register_programs(host: WindowsHost) -> None:
@@ -167,31 +208,33 @@ def _connection_string(address: str, database: str, login: str | None, password:
 
 
 def _configure(
-    host: WindowsHost, version: str, name: str, home: str, target: str, key: str, prefix: str, account: str,
+    host: WindowsHost,
+    *,
+    version: str,
+    name: str,
+    home: str,
+    target: str,
+    key: str,
+    prefix: str,
+    account: str,
 ) -> None:
     path = f"{home}\\OctopusServer.config"
-    installation = Installation(host, name, path, host.system, {
-        HOME: home, NODE_NAME: host.name.upper(), CONNECTION: target, PREFIXES: prefix, PORT: "10943", FORCE_SSL: "False",
-    })
+    installation = Installation(
+        host,
+        name,
+        path,
+        host.system,
+        {
+            HOME: home,
+            NODE_NAME: host.name.upper(),
+            CONNECTION: target,
+            PREFIXES: prefix,
+            PORT: "10943",
+            FORCE_SSL: "False",
+        },
+    )
     installation.seal_master_key(key)
     installation.save()
     register.add(host, register.Entry(name, path), version)
     service = register.service_name(name)
     host.services.create(service, service, f'"{register.program(host)}" run --instance="{name}"', account)
-
-
-def _fill(
-    host: WindowsHost, sql: SqlServer, login: str, version: str, database: str, home: str, root: str, key: str, license_xml: str | None,
-    options: dict[str, Any],
-) -> Seeded:
-    values: dict[str, str | None] = {name: f"{root}\\{folders.FOLDERS[name][2]}" for name in folders.names(version)}
-    roots = {name: folders.resolve(values, name, home) for name in values}
-    text = licence.text(valid_to=LICENCE_ENDS) if license_xml == "" else license_xml
-    connection = sql.open(database, login=login, host=host.name.upper(), program=connection_string.PROGRAM)
-    try:
-        return seed_database(
-            connection, Files(host.fs, Logon.service("SYSTEM"), home), version=version, now=host.clock.now(), master_key=key, roots=roots,
-            folder_values=values, license_xml=text, **options,
-        )
-    finally:
-        connection.close()

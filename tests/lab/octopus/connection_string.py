@@ -23,9 +23,20 @@ _SERVERS: WeakKeyDictionary[Network, list[Any]] = WeakKeyDictionary()
 
 # Synonyms: https://learn.microsoft.com/dotnet/api/microsoft.data.sqlclient.sqlconnection.connectionstring
 NAMES = {
-    "data source": "server", "server": "server", "address": "server", "addr": "server", "network address": "server", "initial catalog": "database",
-    "database": "database", "user id": "user", "uid": "user", "user": "user", "password": "password", "pwd": "password",
-    "integrated security": "integrated", "trusted_connection": "integrated",
+    "data source": "server",
+    "server": "server",
+    "address": "server",
+    "addr": "server",
+    "network address": "server",
+    "initial catalog": "database",
+    "database": "database",
+    "user id": "user",
+    "uid": "user",
+    "user": "user",
+    "password": "password",
+    "pwd": "password",
+    "integrated security": "integrated",
+    "trusted_connection": "integrated",
 }
 
 
@@ -67,14 +78,14 @@ def _parts(text: str) -> list[tuple[str, str]]:
         if equals < 0:
             break
         name, at = text[at:equals].strip(" ;"), equals + 1
-        while text[at:at + 1] == " ":
+        while text[at : at + 1] == " ":
             at += 1
-        quote = text[at:at + 1]
+        quote = text[at : at + 1]
         if quote in ("'", '"') and quote:
             value, at = "", at + 1
             while at < len(text):
                 if text[at] == quote:
-                    if text[at + 1:at + 2] != quote:
+                    if text[at + 1 : at + 2] != quote:
                         break
                     at += 1
                 value, at = value + text[at], at + 1
@@ -103,8 +114,10 @@ def find(network: Network, server: str) -> Any:
         if name in (one.machine.name.lower(), one.machine.address, f"{one.machine.name.lower()}.lab"):
             return one
     raise SqlError(
-        53, "A network-related or instance-specific error occurred while establishing a connection to SQL Server. The server was not found or was "
-        f"not accessible. ({server})", 20,
+        53,
+        "A network-related or instance-specific error occurred while establishing a connection to SQL Server. The server was not found "
+        f"or was not accessible. ({server})",
+        20,
     )
 
 
@@ -114,14 +127,16 @@ def connect(network: Network, target: ConnectionString, machine: str, logon: Log
     :raises SqlError: 53 no server, 18456 the login fails, 4060 no such database or it is not open to this login.
     """
     server = find(network, target.server)
-    if target.integrated:
-        login = _windows_login(network, machine, logon)
-    else:
-        login = target.user
-        if not server.check_login(target.user, target.password):
-            raise SqlError(18456, f"Login failed for user '{target.user}'.", 14)
+    login = login_of(network, target, machine, logon)
+    if not target.integrated and not server.check_login(target.user, target.password):
+        raise SqlError(18456, f"Login failed for user '{target.user}'.", 14)
     connection: Connection = server.open(target.database, login=login, host=machine.upper(), program=program)
     return connection
+
+
+def login_of(network: Network, target: ConnectionString, machine: str, logon: Logon) -> str:
+    """The login that a process arrives as. :raises SqlError: 18456, it has none to show."""
+    return _windows_login(network, machine, logon) if target.integrated else target.user
 
 
 def _windows_login(network: Network, machine: str, logon: Logon) -> str:

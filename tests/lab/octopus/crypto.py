@@ -56,7 +56,7 @@ def encrypt(master_key: str, text: str, iv: bytes | None = None) -> str:
 
 def decrypt(master_key: str, sealed: str) -> str:
     """:raises CryptoError: another master key, or a damaged value."""
-    text, dummy, iv = sealed.partition("|")
+    text, _, iv = sealed.partition("|")
     try:
         decryptor = Cipher(algorithms.AES(key_bytes(master_key)), modes.CBC(base64.b64decode(iv))).decryptor()
         data = decryptor.update(base64.b64decode(text)) + decryptor.finalize()
@@ -78,7 +78,7 @@ def unprotect(machine_key: bytes, blob: str) -> str:
         data = base64.b64decode(blob, validate=True)
         if not data.startswith(DPAPI):
             raise ValueError("no DPAPI blob")
-        nonce, sealed = data[len(DPAPI):len(DPAPI) + 12], data[len(DPAPI) + 12:]
+        nonce, sealed = data[len(DPAPI) : len(DPAPI) + 12], data[len(DPAPI) + 12 :]
         return AESGCM(machine_key).decrypt(nonce, sealed, DPAPI).decode()
     except (ValueError, InvalidTag) as error:
         # CryptUnprotectData's own words for NTE_BAD_KEY_STATE

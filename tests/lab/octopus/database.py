@@ -34,7 +34,7 @@ def rows(connection: Connection, sql: str, params: Any = ()) -> list[Row]:
     """What a query gives, each row by its columns' names."""
     cursor = connection.execute(sql, params)
     names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row)) for row in cursor.fetchall()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def has_table(connection: Connection, table: str) -> bool:

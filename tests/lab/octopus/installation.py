@@ -4,8 +4,9 @@
 
 """One instance on one host: its configuration file, and the way from there to its database.
 
-The file is XML, root ``octopus-settings``, children ``set`` (octopus.com/docs/administration/managing-infrastructure/server-configuration-file);
-from 3.5 it keeps the connection string, the master key, node name, home and what belongs to the node, the rest is in the database.
+The file is XML, root ``octopus-settings``, children ``set``
+(octopus.com/docs/administration/managing-infrastructure/server-configuration-file); from 3.5 it keeps the connection
+string, the master key, node name, home and what belongs to the node, the rest is in the database.
 """
 
 from __future__ import annotations
@@ -65,9 +66,13 @@ class Installation:
         return cls(host, name, config_path, logon, {item.get("key", ""): item.text or "" for item in root.findall("set")})
 
     def save(self) -> None:
-        root = ET.Element("octopus-settings", {
-            "xmlns:xsd": "http://www.w3.org/2001/XMLSchema", "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
-        })
+        root = ET.Element(
+            "octopus-settings",
+            {
+                "xmlns:xsd": "http://www.w3.org/2001/XMLSchema",
+                "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+            },
+        )
         for key, value in sorted(self.settings.items()):
             ET.SubElement(root, "set", {"key": key}).text = value
         ET.indent(root)
@@ -132,6 +137,11 @@ class Installation:
     def store(self, version: str) -> Store:
         """The database and folders, as this process sees them. It connects at its first use."""
         return Store(
-            self.connect, version, self.host.clock, fs=self.host.fs, logon=self.logon, home=self.home,
+            self.connect,
+            version,
+            self.host.clock,
+            fs=self.host.fs,
+            logon=self.logon,
+            home=self.home,
             master_key=self.master_key if MASTER_KEY in self.settings else "",
         )

@@ -37,15 +37,29 @@ class Licence:
 
 
 def text(
-    *, licensed_to: str = "The lab", kind: str = "Subscription", valid_from: date = date(2018, 1, 1), valid_to: date = date(2027, 12, 31),
-    nodes: int | None = None, ptm: bool = False, serial: str = "10000-20000-30000-40000",
+    *,
+    licensed_to: str = "The lab",
+    kind: str = "Subscription",
+    valid_from: date = date(2018, 1, 1),
+    valid_to: date = date(2027, 12, 31),
+    nodes: int | None = None,
+    ptm: bool = False,
+    serial: str = "10000-20000-30000-40000",
 ) -> str:
     """A licence's XML."""
     root = ET.Element("License", {"Signature": "bGFi" * 12})
     for name, value in (
-        ("LicensedTo", licensed_to), ("LicenseKey", serial), ("Version", "2.0"), ("ValidFrom", valid_from.isoformat()), ("Kind", kind),
-        ("ValidTo", valid_to.isoformat()), ("NodeLimit", "Unlimited" if nodes is None else str(nodes)), ("ProjectLimit", "Unlimited"),
-        ("MachineLimit", "Unlimited"), ("UserLimit", "Unlimited"), ("Model", "PerTarget" if ptm else "Standard"),
+        ("LicensedTo", licensed_to),
+        ("LicenseKey", serial),
+        ("Version", "2.0"),
+        ("ValidFrom", valid_from.isoformat()),
+        ("Kind", kind),
+        ("ValidTo", valid_to.isoformat()),
+        ("NodeLimit", "Unlimited" if nodes is None else str(nodes)),
+        ("ProjectLimit", "Unlimited"),
+        ("MachineLimit", "Unlimited"),
+        ("UserLimit", "Unlimited"),
+        ("Model", "PerTarget" if ptm else "Standard"),
     ):
         ET.SubElement(root, name).text = value
     return ET.tostring(root, encoding="unicode")
@@ -60,8 +74,13 @@ def parse(xml: str) -> Licence:
         found = {child.tag: (child.text or "").strip() for child in root}
         limit = found.get("NodeLimit", "Unlimited")
         return Licence(
-            found["LicenseKey"], found["LicensedTo"], found.get("Kind", "Subscription"), date.fromisoformat(found["ValidFrom"]),
-            date.fromisoformat(found["ValidTo"]), None if limit == "Unlimited" else int(limit), found.get("Model") == "PerTarget",
+            found["LicenseKey"],
+            found["LicensedTo"],
+            found.get("Kind", "Subscription"),
+            date.fromisoformat(found["ValidFrom"]),
+            date.fromisoformat(found["ValidTo"]),
+            None if limit == "Unlimited" else int(limit),
+            found.get("Model") == "PerTarget",
         )
     except (ET.ParseError, KeyError, ValueError) as error:
         raise LicenceError(f"The license text is not a valid license: {error}") from error

@@ -44,8 +44,15 @@ def build_msi(version: str) -> bytes:
     if not versions.at_least(version, "2025.1"):
         files["BundledTools\\tools.txt"] = b"Calamari and others, up to 2025.1\r\n"
     return msi.build(
-        None, product_name=PRODUCT, product_code=product_code(version), upgrade_code=UPGRADE_CODE, version=version,
-        manufacturer="Octopus Deploy Pty. Ltd.", files=files, install_folder=register.PROGRAM_FOLDER + "\\",
+        None,
+        product_name=PRODUCT,
+        product_code=product_code(version),
+        upgrade_code=UPGRADE_CODE,
+        version=version,
+        manufacturer="Octopus Deploy Pty. Ltd.",
+        files=files,
+        install_folder=register.PROGRAM_FOLDER + "\\",
         registry=[(register.KEY, "InstallLocation", "REG_SZ", register.PROGRAM_FOLDER + "\\")],
-        seconds=40.0 if versions.at_least(version, "2020.1") else 25.0, padding=PADDING,
+        seconds=40.0 if versions.at_least(version, "2020.1") else 25.0,
+        padding=PADDING,
     )

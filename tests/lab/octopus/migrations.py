@@ -90,13 +90,17 @@ class Upgrade:
                         raise SqlError(
                             DEADLOCK,
                             "Transaction (Process ID 57) was deadlocked on lock resources with another process and has been chosen as the "
-                            "deadlock victim. Rerun the transaction.", 13, 51,
+                            "deadlock victim. Rerun the transaction.",
+                            13,
+                            51,
                         )
         except _HalfDone as error:
             done = self._leave_half_done(todo, error)
             raise UpgradeFailed(f"Upgrade failed: {error}") from error
         except (SqlError, MoveError) as error:
-            self.ledger.record("octopus", self.machine, what="schema upgrade", action="failed", version=self.binary, after=done, error=str(error))
+            self.ledger.record(
+                "octopus", self.machine, what="schema upgrade", action="failed", version=self.binary, after=done, error=str(error)
+            )
             message = "; ".join(one.message for one in (error, *error.more)) if isinstance(error, SqlError) else str(error)
             raise UpgradeFailed(f"Upgrade failed: {message}") from error
         self.ledger.record("octopus", self.machine, what="schema upgrade", action="done", version=self.binary, scripts=done)
@@ -108,7 +112,9 @@ class Upgrade:
         statements = schema.changes(before, script.version)
         touched = {table for table, statement in statements if statement.startswith("ALTER")} | set(script.tables)
         count = sum(
-            int(rows(self.connection, f'SELECT count(*) AS n FROM "{table}"')[0]["n"]) for table in touched if has_table(self.connection, table)
+            int(rows(self.connection, f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
+            for table in touched
+            if has_table(self.connection, table)
         )
         self.sleep(SECONDS_A_SCRIPT + count * SECONDS_A_ROW)
         struck = self.faults.hit("schema.fail", self.machine, script=f"Script{script.number:04d}{script.name}")
@@ -138,11 +144,11 @@ class Upgrade:
     def _leave_half_done(self, todo: list[scripts.Script], error: Exception) -> int:
         """Steps outside the transaction stay, as before #5024 (Nov 2018) and with "always run" scripts (#6242, #6458)."""
         with self.connection.transaction():
-            self.connection.execute('CREATE TABLE IF NOT EXISTS "UpgradeLeftover" ("Id" nvarchar(50) NOT NULL PRIMARY KEY, "Script" nvarchar(250))')
-            self.connection.execute('INSERT OR REPLACE INTO "UpgradeLeftover" VALUES (?, ?)', ("1", todo[0].journal))
             self.connection.execute(
-                'UPDATE "Configuration" SET "JSON" = ? WHERE "Id" = ?', ('{"HalfUpgraded": true}', "features")
+                'CREATE TABLE IF NOT EXISTS "UpgradeLeftover" ("Id" nvarchar(50) NOT NULL PRIMARY KEY, "Script" nvarchar(250))'
             )
+            self.connection.execute('INSERT OR REPLACE INTO "UpgradeLeftover" VALUES (?, ?)', ("1", todo[0].journal))
+            self.connection.execute('UPDATE "Configuration" SET "JSON" = ? WHERE "Id" = ?', ('{"HalfUpgraded": true}', "features"))
         self.ledger.record("octopus", self.machine, what="schema upgrade", action="half done", version=self.binary, error=str(error))
         return 0
 

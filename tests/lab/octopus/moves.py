@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Script0180BuiltInFeedMigration: the package files move on disk, in the course of a schema upgrade (octopus.com/docs, upgrading to 2019.x).
+"""Script0180BuiltInFeedMigration: the package files move on disk, in the course of a schema upgrade (octopus.com/docs, upgrading).
 
 It is no part of the database transaction: what has moved stays moved when the upgrade fails or the database is restored.
 """
@@ -30,7 +30,7 @@ def move_packages(files: Files, configured: str, root: str, space: str) -> int:
         raise MoveError(f"The package folder '{configured}' could not be moved: the path's format is not supported.")
     try:
         source = files.fs.real(root, files.logon)
-        volume, parts = files.fs.locate(root, files.logon)
+        _volume, parts = files.fs.locate(root, files.logon)
         if not source.is_dir():
             files.make(f"{root}\\{space}\\feeds-builtin")
             return 0

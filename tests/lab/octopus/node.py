@@ -64,23 +64,41 @@ class Node:
         self._id = next(row["Id"] for row in self.store.nodes() if row["Name"].lower() == self.name.lower())
         own = [row["Version"] for row in self.store.history() if str(row["Node"]).lower() == self.name.lower() and row["Version"]]
         if not own or own[-1] != self.version:
-            self.store.add("OctopusServerInstallationHistory", {"Node": self.name, "Version": self.version, "Installed": self.host.clock.now()})
+            self.store.add(
+                "OctopusServerInstallationHistory", {"Node": self.name, "Version": self.version, "Installed": self.host.clock.now()}
+            )
         for task in self.store.where("ServerTask", ServerNodeId=self._id):
             if task["State"] in ("Executing", "Cancelling"):
                 self._lose(task)
 
     def _lose(self, task: Document) -> None:
-        self.store.save("ServerTask", {
-            **task, "State": "Failed", "ErrorMessage": LOST, "CompletedTime": self.host.clock.now(), "HasWarningsOrErrors": True,
-        })
+        self.store.save(
+            "ServerTask",
+            {
+                **task,
+                "State": "Failed",
+                "ErrorMessage": LOST,
+                "CompletedTime": self.host.clock.now(),
+                "HasWarningsOrErrors": True,
+            },
+        )
         self.host.ledger.record("octopus", self.host.name, what="task", task=task["Id"], name=task["Name"], state="Failed", node=self.name)
 
     def queue(self, name: str, description: str, **more: object) -> None:
         """Put a system task into the queue."""
-        self.store.add("ServerTask", {
-            "Name": name, "Description": description, "State": "Queued", "QueueTime": self.host.clock.now(), "HasWarningsOrErrors": False,
-            "HasPendingInterruptions": False, "Arguments": {}, **more,
-        })
+        self.store.add(
+            "ServerTask",
+            {
+                "Name": name,
+                "Description": description,
+                "State": "Queued",
+                "QueueTime": self.host.clock.now(),
+                "HasWarningsOrErrors": False,
+                "HasPendingInterruptions": False,
+                "Arguments": {},
+                **more,
+            },
+        )
 
     # -- life
 
@@ -89,7 +107,10 @@ class Node:
         watcher = threading.Thread(target=self._watch, name=f"{self.host.name}:{self.process.pid}:stop", daemon=True)
         watcher.start()
         jobs: list[tuple[float, Callable[[], None]]] = [
-            (HEARTBEAT, self._beat), (QUEUE, self._take), (TRIGGERS, self._triggers), (CLEANING, self._clean),
+            (HEARTBEAT, self._beat),
+            (QUEUE, self._take),
+            (TRIGGERS, self._triggers),
+            (CLEANING, self._clean),
             (RETENTION, lambda: self.queue("Retention", "Apply retention policies")),
             (HEALTH, lambda: self.queue("Health", "Check the health of all targets")),
             (INTEGRITY, lambda: self.queue("SystemIntegrityCheck", "Check System Integrity")),
@@ -169,7 +190,9 @@ class Node:
             return taken
 
         for task in self.store.run(claim):
-            self.host.ledger.record("octopus", self.host.name, what="task", task=task["Id"], name=task["Name"], state="Executing", node=self.name)
+            self.host.ledger.record(
+                "octopus", self.host.name, what="task", task=task["Id"], name=task["Name"], state="Executing", node=self.name
+            )
             execution = self.executions[task["Id"]] = Execution(self, task)
             execution.thread.start()
 
@@ -205,15 +228,38 @@ class Node:
             return ""
         now, task_id = self.host.clock.now(), next_id(connection, "ServerTask")
         space = {"SpaceId": trigger["SpaceId"]} if trigger.get("SpaceId") else {}
-        insert(connection, "ServerTask", {
-            "Id": task_id, "Name": "Deploy", "Description": f"Deploy {project['Name']} release {releases[-1]['Version']} ({trigger['Name']})",
-            "State": "Queued", "QueueTime": now, "ProjectId": project["Id"], "EnvironmentId": environments[0], "HasWarningsOrErrors": False,
-            "HasPendingInterruptions": False, "Arguments": {}, **space,
-        })
-        insert(connection, "Deployment", {
-            "Id": next_id(connection, "Deployment"), "Name": trigger["Name"], "Created": now, "EnvironmentId": environments[0],
-            "ProjectId": project["Id"], "ReleaseId": releases[-1]["Id"], "TaskId": task_id, "ChannelId": "Channels-1", **space,
-        })
+        insert(
+            connection,
+            "ServerTask",
+            {
+                "Id": task_id,
+                "Name": "Deploy",
+                "Description": f"Deploy {project['Name']} release {releases[-1]['Version']} ({trigger['Name']})",
+                "State": "Queued",
+                "QueueTime": now,
+                "ProjectId": project["Id"],
+                "EnvironmentId": environments[0],
+                "HasWarningsOrErrors": False,
+                "HasPendingInterruptions": False,
+                "Arguments": {},
+                **space,
+            },
+        )
+        insert(
+            connection,
+            "Deployment",
+            {
+                "Id": next_id(connection, "Deployment"),
+                "Name": trigger["Name"],
+                "Created": now,
+                "EnvironmentId": environments[0],
+                "ProjectId": project["Id"],
+                "ReleaseId": releases[-1]["Id"],
+                "TaskId": task_id,
+                "ChannelId": "Channels-1",
+                **space,
+            },
+        )
         return task_id
 
     def _clean(self) -> None:

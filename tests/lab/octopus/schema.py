@@ -75,14 +75,16 @@ def _column(spec: str) -> Column:
     spec, equals, value = spec.partition("=")
     if equals:
         default = int(value) if value.lstrip("-").isdecimal() else value
-    spec, dummy, until = spec.partition("<")
-    spec, dummy, since = spec.partition("@")
+    spec, _, until = spec.partition("<")
+    spec, _, since = spec.partition("@")
     null = not spec.endswith("!")
-    name, dummy, kind = spec.rstrip("!").partition(":")
+    name, _, kind = spec.rstrip("!").partition(":")
     return Column(name, kind or "nvarchar(200)", null, since or "3.0", until or None, default)
 
 
-def _table(name: str, prefix: str, specs: str, since: str = "3.0", owned: bool = True, json: bool = True, identity: bool = False) -> Table:
+def _table(
+    name: str, prefix: str, specs: str, *, since: str = "3.0", owned: bool = True, json: bool = True, identity: bool = False
+) -> Table:
     columns = [_column(spec) for spec in specs.split()]
     if owned:
         columns.append(Column("SpaceId", "nvarchar(50)", True, SPACES))
@@ -97,25 +99,33 @@ TABLES: dict[str, Table] = {
     for table in (
         _table("Configuration", "", "", owned=False),
         _table("KeyAllocation", "", "Allocated:int!=0", owned=False, json=False),
-        _table("OctopusServerInstallationHistory", "OctopusServerInstallationHistory", "Node Version Installed:datetimeoffset!", owned=False),
         _table(
-            "OctopusServerNode", "OctopusServerNodes",
-            "Name LastSeen:datetimeoffset<2019.7 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0", owned=False,
+            "OctopusServerInstallationHistory", "OctopusServerInstallationHistory", "Node Version Installed:datetimeoffset!", owned=False
+        ),
+        _table(
+            "OctopusServerNode",
+            "OctopusServerNodes",
+            "Name LastSeen:datetimeoffset<2019.7 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
+            owned=False,
         ),
         _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.7", owned=False),
         _table("SchemaVersions", "", "ScriptName:nvarchar(255)! Applied:datetime!", owned=False, json=False, identity=True),
         _table(
-            "ServerTask", "ServerTasks",
-            "Name Description:nvarchar(max) State:nvarchar(50)! QueueTime:datetimeoffset! StartTime:datetimeoffset CompletedTime:datetimeoffset"
-            " ErrorMessage:nvarchar(max) ServerNodeId ProjectId EnvironmentId TenantId HasWarningsOrErrors:bit!=0 HasPendingInterruptions:bit!=0"
+            "ServerTask",
+            "ServerTasks",
+            "Name Description:nvarchar(max) State:nvarchar(50)! QueueTime:datetimeoffset! StartTime:datetimeoffset"
+            " CompletedTime:datetimeoffset ErrorMessage:nvarchar(max) ServerNodeId ProjectId EnvironmentId TenantId"
+            " HasWarningsOrErrors:bit!=0 HasPendingInterruptions:bit!=0"
             " LastModified:datetimeoffset@2024.3.600",
         ),
         _table("Space", "Spaces", "Name Slug IsDefault:bit!=0 TaskQueueStopped:bit!=0", since=SPACES, owned=False),
         _table("ProjectGroup", "ProjectGroups", "Name"),
         _table("Lifecycle", "Lifecycles", "Name"),
         _table(
-            "Project", "Projects",
-            f"Name Slug ProjectGroupId LifecycleId AutoCreateRelease:bit!=0 {BIT} VariableSetId DeploymentProcessId DataVersion:int@2024.3.600",
+            "Project",
+            "Projects",
+            f"Name Slug ProjectGroupId LifecycleId AutoCreateRelease:bit!=0 {BIT} VariableSetId DeploymentProcessId"
+            " DataVersion:int@2024.3.600",
         ),
         _table("Channel", "Channels", "Name ProjectId LifecycleId"),
         _table("DeploymentProcess", "deploymentprocess", "OwnerId Version:int!=1"),
@@ -123,19 +133,27 @@ TABLES: dict[str, Table] = {
         _table("LibraryVariableSet", "LibraryVariableSets", "Name VariableSetId"),
         _table("DeploymentEnvironment", "Environments", "Name SortOrder:int!=0"),
         _table("Tenant", "Tenants", "Name ProjectIds:nvarchar(max)"),
-        _table("Machine", "Machines", f"Name {BIT} Roles:nvarchar(max) EnvironmentIds:nvarchar(max) Thumbprint DeploymentTargetType@2021.1.8018"),
+        _table(
+            "Machine",
+            "Machines",
+            f"Name {BIT} Roles:nvarchar(max) EnvironmentIds:nvarchar(max) Thumbprint DeploymentTargetType@2021.1.8018",
+        ),
         _table("WorkerPool", "WorkerPools", "Name SortOrder:int!=0 IsDefault:bit!=0", since="2018.7"),
         _table("Worker", "Workers", f"Name {BIT} WorkerPoolIds:nvarchar(max) Thumbprint", since="2018.7"),
         _table("ProjectTrigger", "ProjectTriggers", "Name ProjectId Type IsDisabled:bit!@3.5=0", since="3.4"),
         _table("Subscription", "Subscriptions", f"Name Type {BIT}", since="3.5"),
         _table("Release", "Releases", "Version ProjectId ChannelId Assembled:datetimeoffset!"),
         _table(
-            "Deployment", "Deployments",
-            "Name Created:datetimeoffset! EnvironmentId ProjectId ReleaseId TaskId TenantId ChannelId LastModified:datetimeoffset@2024.3.600",
+            "Deployment",
+            "Deployments",
+            "Name Created:datetimeoffset! EnvironmentId ProjectId ReleaseId TaskId TenantId ChannelId"
+            " LastModified:datetimeoffset@2024.3.600",
         ),
         _table(
-            "DeploymentHistory", "",
-            "DeploymentName ProjectId ProjectName EnvironmentName ReleaseVersion TaskId TaskState Created:datetimeoffset CompletedTime:datetimeoffset",
+            "DeploymentHistory",
+            "",
+            "DeploymentName ProjectId ProjectName EnvironmentName ReleaseVersion TaskId TaskState Created:datetimeoffset"
+            " CompletedTime:datetimeoffset",
             json=False,
         ),
         _table("DeploymentRelatedMachine", "", "DeploymentId MachineId", owned=False, json=False, identity=True),
@@ -154,7 +172,9 @@ TABLES: dict[str, Table] = {
         _table("ExtensionConfiguration", "", "ExtensionAuthor Name", since="3.5", owned=False),
         _table("License", "", "SerialNumber", owned=False),
         _table("Runbook", "Runbooks", "Name ProjectId", since="2019.10"),
-        _table("DeploymentFreeze", "DeploymentFreezes", "Name StartTime:datetimeoffset EndTime:datetimeoffset", since="2024.3", owned=False),
+        _table(
+            "DeploymentFreeze", "DeploymentFreezes", "Name StartTime:datetimeoffset EndTime:datetimeoffset", since="2024.3", owned=False
+        ),
     )
 }
 PREFIXES = {table.prefix: table.name for table in TABLES.values() if table.prefix}

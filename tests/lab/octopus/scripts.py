@@ -60,10 +60,19 @@ def _spaces(context: Context, change: Callable[[], None]) -> None:
     """2019.1: everything becomes part of the space "Default", whose managers are the administrators."""
     change()
     connection = context.connection
-    upsert(connection, "Space", {
-        "Id": SPACE, "Name": "Default", "Slug": "default", "IsDefault": True, "TaskQueueStopped": False,
-        "SpaceManagersTeams": ["teams-spacemanagers-Spaces-1"], "SpaceManagersTeamMembers": [],
-    })
+    upsert(
+        connection,
+        "Space",
+        {
+            "Id": SPACE,
+            "Name": "Default",
+            "Slug": "default",
+            "IsDefault": True,
+            "TaskQueueStopped": False,
+            "SpaceManagersTeams": ["teams-spacemanagers-Spaces-1"],
+            "SpaceManagersTeamMembers": [],
+        },
+    )
     for table in schema.TABLES.values():
         if "SpaceId" not in column_names(connection, table.name):
             continue
@@ -71,9 +80,16 @@ def _spaces(context: Context, change: Callable[[], None]) -> None:
         where = " WHERE \"Id\" <> 'teams-administrators'" if table.name == "Team" else where
         connection.execute(f'UPDATE "{table.name}" SET "SpaceId" = ?{where}', (SPACE,))
     for role_id, (name, system, space) in permissions.ROLES.items():
-        upsert(connection, "UserRole", {
-            "Id": role_id, "Name": name, "GrantedSystemPermissions": list(system), "GrantedSpacePermissions": list(space),
-        })
+        upsert(
+            connection,
+            "UserRole",
+            {
+                "Id": role_id,
+                "Name": name,
+                "GrantedSystemPermissions": list(system),
+                "GrantedSpacePermissions": list(space),
+            },
+        )
     number = 0
     administrators: list[str] = []
     for team in select(connection, "Team"):
@@ -82,21 +98,43 @@ def _spaces(context: Context, change: Callable[[], None]) -> None:
             in_system = role == "userroles-systemadministrator"
             if in_system:
                 administrators = team["MemberUserIds"]
-            insert(connection, "ScopedUserRole", {
-                "Id": f"scopeduserroles-{number}", "TeamId": team["Id"], "UserRoleId": role, "SpaceId": None if in_system else SPACE,
-            })
-    upsert(connection, "Team", {
-        "Id": "teams-spacemanagers-Spaces-1", "Name": "Space Managers", "MemberUserIds": administrators, "UserRoleIds": [], "SpaceId": SPACE,
-    })
-    insert(connection, "ScopedUserRole", {
-        "Id": f"scopeduserroles-{number + 1}", "TeamId": "teams-spacemanagers-Spaces-1", "UserRoleId": "userroles-spacemanager", "SpaceId": SPACE,
-    })
+            insert(
+                connection,
+                "ScopedUserRole",
+                {
+                    "Id": f"scopeduserroles-{number}",
+                    "TeamId": team["Id"],
+                    "UserRoleId": role,
+                    "SpaceId": None if in_system else SPACE,
+                },
+            )
+    upsert(
+        connection,
+        "Team",
+        {
+            "Id": "teams-spacemanagers-Spaces-1",
+            "Name": "Space Managers",
+            "MemberUserIds": administrators,
+            "UserRoleIds": [],
+            "SpaceId": SPACE,
+        },
+    )
+    insert(
+        connection,
+        "ScopedUserRole",
+        {
+            "Id": f"scopeduserroles-{number + 1}",
+            "TeamId": "teams-spacemanagers-Spaces-1",
+            "UserRoleId": "userroles-spacemanager",
+            "SpaceId": SPACE,
+        },
+    )
 
 
 def _feed(context: Context, change: Callable[[], None]) -> None:
     """Moves the package files, where the database says they are: on a clone whose path still is production's, production's files."""
     change()
-    values = next((row for row in select(context.connection, "Configuration", "WHERE \"Id\" = ?", (ROW,))), {})
+    values = next((row for row in select(context.connection, "Configuration", 'WHERE "Id" = ?', (ROW,))), {})
     root = resolve(values, "PackagesDirectory", context.files.home)
     raw = str(values.get("PackagesDirectory") or root)
     moved = move_packages(context.files, raw, root, SPACE)
@@ -139,7 +177,10 @@ def _history(context: Context, change: Callable[[], None]) -> None:
 
 
 SPECIAL: dict[str, list[tuple[str, tuple[str, ...], Effect | None]]] = {
-    "2019.1": [("AddSpaces", ("Event", "ServerTask", "Deployment", "Release"), _spaces), ("BuiltInFeedMigration", ("NuGetPackage",), _feed)],
+    "2019.1": [
+        ("AddSpaces", ("Event", "ServerTask", "Deployment", "Release"), _spaces),
+        ("BuiltInFeedMigration", ("NuGetPackage",), _feed),
+    ],
     "2019.7": [("OctopusServerNodeStatus", (), _node_status)],
     "2020.3": [("DropNodeRank", (), None)],
     "2021.1.8018": [("DeploymentTargetType", ("Machine",), _target_type)],
@@ -151,9 +192,18 @@ SPECIAL: dict[str, list[tuple[str, tuple[str, ...], Effect | None]]] = {
     "2025.4.10666": [("BackfillDataVersion", ("Project", "Deployment"), _data_version)],
 }
 LINES = (
-    *(f"3.{n}" for n in range(18)), "4.0", "4.1", *(f"2018.{n}" for n in range(1, 13)), *(f"2019.{n}" for n in range(1, 14)),
-    *(f"2020.{n}" for n in range(1, 7)), *(f"2021.{n}" for n in range(1, 4)), *(f"2022.{n}" for n in range(1, 5)),
-    *(f"2023.{n}" for n in range(1, 5)), *(f"2024.{n}" for n in range(1, 5)), *(f"2025.{n}" for n in range(1, 5)), *(f"2026.{n}" for n in range(1, 5)),
+    *(f"3.{n}" for n in range(18)),
+    "4.0",
+    "4.1",
+    *(f"2018.{n}" for n in range(1, 13)),
+    *(f"2019.{n}" for n in range(1, 14)),
+    *(f"2020.{n}" for n in range(1, 7)),
+    *(f"2021.{n}" for n in range(1, 4)),
+    *(f"2022.{n}" for n in range(1, 5)),
+    *(f"2023.{n}" for n in range(1, 5)),
+    *(f"2024.{n}" for n in range(1, 5)),
+    *(f"2025.{n}" for n in range(1, 5)),
+    *(f"2026.{n}" for n in range(1, 5)),
 )
 FIXED = {"BuiltInFeedMigration": 180, "RewriteVariableSets": 541}
 

@@ -99,17 +99,25 @@ def _people(seeding: Seeding, api_key: str, limited_key: str) -> None:
     names = (("admin", "Administrator"), ("dora", "Dora Deployer"), ("vic", "Vic Viewer"), ("ci", "Build server"))
     for at, (username, display) in enumerate(names, 1):
         seeding.add(
-            "User", Id=f"Users-{at}", Username=username, DisplayName=display, EmailAddress=f"{username}@lab.example", IsActive=True,
-            IsService=username == "ci", IdentificationToken=crypto.hash_api_key(username),
+            "User",
+            Id=f"Users-{at}",
+            Username=username,
+            DisplayName=display,
+            EmailAddress=f"{username}@lab.example",
+            IsActive=True,
+            IsService=username == "ci",
+            IdentificationToken=crypto.hash_api_key(username),
         )
     for user, key in (("Users-1", api_key), ("Users-3", limited_key), ("Users-4", crypto.new_api_key(f"ci{seeding.random.random()}"))):
         seeding.add("ApiKey", UserId=user, ApiKeyHashed=crypto.hash_api_key(key), Created=seeding.ago(200), Purpose="Automation")
     for role_id, (name, system, space) in permissions.ROLES.items():
-        if not seeding.spaces:
-            system, space = (*system, *(permissions.VIEW + permissions.CHANGE if system else ())), space
-        seeding.add("UserRole", Id=role_id, Name=name, GrantedSystemPermissions=list(system), GrantedSpacePermissions=list(space))
+        # Before spaces an administrator may do everything.
+        more = permissions.VIEW + permissions.CHANGE if system and not seeding.spaces else ()
+        seeding.add("UserRole", Id=role_id, Name=name, GrantedSystemPermissions=[*system, *more], GrantedSpacePermissions=list(space))
     roles = ["userroles-systemadministrator"]
-    seeding.add("Team", Id="teams-administrators", Name="Octopus Administrators", MemberUserIds=["Users-1"], UserRoleIds=roles, SpaceId=None)
+    seeding.add(
+        "Team", Id="teams-administrators", Name="Octopus Administrators", MemberUserIds=["Users-1"], UserRoleIds=roles, SpaceId=None
+    )
     seeding.add("Team", Id="Teams-21", Name="Deployers", MemberUserIds=["Users-2", "Users-4"], UserRoleIds=["userroles-spacemanager"])
     seeding.add("Team", Id="Teams-22", Name="Viewers", MemberUserIds=["Users-3"], UserRoleIds=["userroles-projectviewer"])
     if not seeding.spaces:
@@ -129,27 +137,48 @@ def _infrastructure(seeding: Seeding) -> None:
     for at in range(1, 9):
         environment = seeding.added["DeploymentEnvironment"][at % 3]
         seeding.add(
-            "Machine", Name=f"{environment['Name'][:4].lower()}-web-{at:02}", IsDisabled=at == 8, Roles=["web"] if at % 2 else ["web", "db"],
-            EnvironmentIds=[environment["Id"]], Thumbprint=seeding.random.randbytes(20).hex().upper(), DeploymentTargetType="TentaclePassive",
-            Uri=f"https://target-{at:02}.lab.example:10933/", HealthStatus="Healthy", CommunicationStyle="TentaclePassive",
+            "Machine",
+            Name=f"{environment['Name'][:4].lower()}-web-{at:02}",
+            IsDisabled=at == 8,
+            Roles=["web"] if at % 2 else ["web", "db"],
+            EnvironmentIds=[environment["Id"]],
+            Thumbprint=seeding.random.randbytes(20).hex().upper(),
+            DeploymentTargetType="TentaclePassive",
+            Uri=f"https://target-{at:02}.lab.example:10933/",
+            HealthStatus="Healthy",
+            CommunicationStyle="TentaclePassive",
             TentacleVersion="6.3.605",
         )
     seeding.add("WorkerPool", Name="Default Worker Pool", SortOrder=0, IsDefault=True)
     for at in (1, 2):
         seeding.add(
-            "Worker", Name=f"worker-{at:02}", IsDisabled=at == 2, WorkerPoolIds=["WorkerPools-1"], HealthStatus="Healthy",
-            Thumbprint=seeding.random.randbytes(20).hex().upper(), Uri=f"https://worker-{at:02}.lab.example:10933/",
+            "Worker",
+            Name=f"worker-{at:02}",
+            IsDisabled=at == 2,
+            WorkerPoolIds=["WorkerPools-1"],
+            HealthStatus="Healthy",
+            Thumbprint=seeding.random.randbytes(20).hex().upper(),
+            Uri=f"https://worker-{at:02}.lab.example:10933/",
         )
     seeding.add("Feed", Id="feeds-builtin", Name="Octopus Server (built-in)", FeedUri="", FeedType="BuiltIn")
     seeding.add(
-        "Feed", Name="Vendor feed", FeedUri="https://nuget.lab.example/v3/index.json", FeedType="NuGet", Username="reader",
+        "Feed",
+        Name="Vendor feed",
+        FeedUri="https://nuget.lab.example/v3/index.json",
+        FeedType="NuGet",
+        Username="reader",
         Password=seeding.secret("feed-password"),
     )
     for name, kind in (("Deploy account", "UsernamePassword"), ("Cloud subscription", "AzureServicePrincipal"), ("Bastion", "SshKeyPair")):
         seeding.add("Account", Name=name, AccountType=kind, Username="deploy", Password=seeding.secret(f"password of {name}"))
     seeding.add(
-        "Certificate", Id="certificate-global", Name="Octopus Server", Thumbprint=seeding.random.randbytes(20).hex().upper(),
-        NotAfter=seeding.now + timedelta(days=20000), CertificateData=seeding.secret("private key of the server"), SpaceId=None,
+        "Certificate",
+        Id="certificate-global",
+        Name="Octopus Server",
+        Thumbprint=seeding.random.randbytes(20).hex().upper(),
+        NotAfter=seeding.now + timedelta(days=20000),
+        CertificateData=seeding.secret("private key of the server"),
+        SpaceId=None,
     )
 
 
@@ -164,9 +193,17 @@ def _projects(seeding: Seeding, trigger_minutes: int, bad_logo: bool) -> None:
     for at, name in enumerate(PROJECTS, 1):
         slug = name.lower().replace(" ", "-")
         project = seeding.add(
-            "Project", Name=name, Slug=slug, ProjectGroupId=f"ProjectGroups-{1 + at % 2}", LifecycleId="Lifecycles-1", AutoCreateRelease=at == 3,
-            IsDisabled=at == 4, VariableSetId=f"variableset-Projects-{at}", DeploymentProcessId=f"deploymentprocess-Projects-{at}",
-            Description=f"{name} of the lab", DataVersion=1,
+            "Project",
+            Name=name,
+            Slug=slug,
+            ProjectGroupId=f"ProjectGroups-{1 + at % 2}",
+            LifecycleId="Lifecycles-1",
+            AutoCreateRelease=at == 3,
+            IsDisabled=at == 4,
+            VariableSetId=f"variableset-Projects-{at}",
+            DeploymentProcessId=f"deploymentprocess-Projects-{at}",
+            Description=f"{name} of the lab",
+            DataVersion=1,
             LogoContentType="image/svg" if bad_logo and at == 2 else "image/png",
         )
         _logo(seeding, project)
@@ -181,12 +218,16 @@ def _projects(seeding: Seeding, trigger_minutes: int, bad_logo: bool) -> None:
         seeding.add("Runbook", Name="Restart", ProjectId=project["Id"])
     seeding.add("LibraryVariableSet", Name="Common", VariableSetId="variableset-LibraryVariableSets-1")
     seeding.add(
-        "VariableSet", Id="variableset-LibraryVariableSets-1", OwnerId="LibraryVariableSets-1",
+        "VariableSet",
+        Id="variableset-LibraryVariableSets-1",
+        OwnerId="LibraryVariableSets-1",
         Variables=[{"Name": "SmtpPassword", "IsSensitive": True, "Value": seeding.secret("smtp-password")}],
     )
     schedule = {"FilterType": "ContinuousDailySchedule", "MinuteInterval": trigger_minutes}
     action = {"ActionType": "DeployLatestRelease", "EnvironmentIds": ["Environments-3"]}
-    seeding.add("ProjectTrigger", Name="Redeploy", ProjectId="Projects-1", Type="Schedule", IsDisabled=False, Filter=schedule, Action=action)
+    seeding.add(
+        "ProjectTrigger", Name="Redeploy", ProjectId="Projects-1", Type="Schedule", IsDisabled=False, Filter=schedule, Action=action
+    )
     seeding.add("ProjectTrigger", Name="Old", ProjectId="Projects-2", Type="Schedule", IsDisabled=True, Filter=schedule, Action=action)
     seeding.add("Subscription", Name="Deployments by mail", Type="Event", IsDisabled=False, Recipients=["ops@lab.example"])
     seeding.add("Subscription", Name="Muted", Type="Event", IsDisabled=True, Recipients=["nobody@lab.example"])
@@ -198,7 +239,12 @@ def _server(seeding: Seeding, nodes: list[str], folder_values: dict[str, str | N
     settings: dict[str, Document] = {
         "maintenance": {"IsInMaintenanceMode": False},
         "features": {"IsMultiTenancyEnabled": True},
-        "smtp": {"SmtpHost": "smtp.lab.example", "SmtpPort": 25, "SendEmailFrom": "octopus@lab.example", "SmtpPassword": seeding.secret("mail")},
+        "smtp": {
+            "SmtpHost": "smtp.lab.example",
+            "SmtpPort": 25,
+            "SendEmailFrom": "octopus@lab.example",
+            "SmtpPassword": seeding.secret("mail"),
+        },
         "server": {"ServerUri": server_uri},
         "upgradeavailability": {"InstallationId": installation},
         "upgradeconfiguration": {"AllowChecking": True, "IncludeStatistics": True, "NotificationMode": "AlwaysShow"},
@@ -225,9 +271,24 @@ def _server(seeding: Seeding, nodes: list[str], folder_values: dict[str, str | N
 
 
 def seed(
-    connection: Connection, files: Files, *, version: str, nodes: list[str], now: datetime, master_key: str, number: int, roots: dict[str, str],
-    folder_values: dict[str, str | None], license_xml: str | None, server_uri: str, api_key: str | None = None, limited_key: str | None = None,
-    size: float = 1.0, trigger_minutes: int = 10, bad_logo: bool = False, null_extension_row: bool = False,
+    connection: Connection,
+    files: Files,
+    *,
+    version: str,
+    nodes: list[str],
+    now: datetime,
+    master_key: str,
+    number: int,
+    roots: dict[str, str],
+    folder_values: dict[str, str | None],
+    license_xml: str | None,
+    server_uri: str,
+    api_key: str | None = None,
+    limited_key: str | None = None,
+    size: float = 1.0,
+    trigger_minutes: int = 10,
+    bad_logo: bool = False,
+    null_extension_row: bool = False,
 ) -> Seeded:
     """Create the schema of that version in an empty database and fill it, and the folders.
 
@@ -246,8 +307,14 @@ def seed(
             files.make(root)
         if seeding.spaces:
             seeding.add(
-                "Space", Id=SPACE, Name="Default", Slug="default", IsDefault=True, TaskQueueStopped=False,
-                SpaceManagersTeams=["teams-spacemanagers-Spaces-1"], SpaceManagersTeamMembers=[],
+                "Space",
+                Id=SPACE,
+                Name="Default",
+                Slug="default",
+                IsDefault=True,
+                TaskQueueStopped=False,
+                SpaceManagersTeams=["teams-spacemanagers-Spaces-1"],
+                SpaceManagersTeamMembers=[],
             )
         _people(seeding, api_key, limited_key)
         _infrastructure(seeding)

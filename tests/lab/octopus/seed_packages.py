@@ -24,7 +24,10 @@ def package_bytes(package_id: str, version: str, filling: bytes) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         # A fixed time: the same seed gives the same bytes.
-        archive.writestr(zipfile.ZipInfo(f"{package_id}.nuspec"), f"<package><metadata><id>{package_id}</id><version>{version}</version></metadata></package>")
+        archive.writestr(
+            zipfile.ZipInfo(f"{package_id}.nuspec"),
+            f"<package><metadata><id>{package_id}</id><version>{version}</version></metadata></package>",
+        )
         archive.writestr(zipfile.ZipInfo("content.bin"), filling)
     return stream.getvalue()
 
@@ -38,9 +41,18 @@ def packages(seeding: Seeding) -> None:
             data = package_bytes(package_id, version, seeding.random.randbytes(seeding.random.randint(200, 2000)))
             major, minor, patch = version.split(".")
             row = seeding.add(
-                "NuGetPackage", Id=f"packages-{package_id}.{version}", PackageId=package_id, Version=version, Title=package_id,
-                VersionMajor=int(major), VersionMinor=int(minor), VersionBuild=int(patch), PackageSizeBytes=len(data),
-                Hash=hashlib.sha1(data, usedforsecurity=False).hexdigest(), FileExtension=".nupkg", FeedId="feeds-builtin",
+                "NuGetPackage",
+                Id=f"packages-{package_id}.{version}",
+                PackageId=package_id,
+                Version=version,
+                Title=package_id,
+                VersionMajor=int(major),
+                VersionMinor=int(minor),
+                VersionBuild=int(patch),
+                PackageSizeBytes=len(data),
+                Hash=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+                FileExtension=".nupkg",
+                FeedId="feeds-builtin",
                 Published=seeding.ago(300 - build).isoformat(),
             )
             seeding.files.write(package_path(seeding.roots["PackagesDirectory"], row), data)

@@ -95,19 +95,35 @@ class Execution:
         row = store.document("ServerTask", self.task["Id"])
         if row is None:
             return
-        store.save("ServerTask", {
-            **row, "State": state, "CompletedTime": now, "ErrorMessage": message, "HasWarningsOrErrors": state != "Success" or bool(row["HasWarningsOrErrors"]),
-        })
-        self.node.host.ledger.record("octopus", self.node.host.name, what="task", task=row["Id"], name=row["Name"], state=state, node=self.node.name)
+        store.save(
+            "ServerTask",
+            {
+                **row,
+                "State": state,
+                "CompletedTime": now,
+                "ErrorMessage": message,
+                "HasWarningsOrErrors": state != "Success" or bool(row["HasWarningsOrErrors"]),
+            },
+        )
+        self.node.host.ledger.record(
+            "octopus", self.node.host.name, what="task", task=row["Id"], name=row["Name"], state=state, node=self.node.name
+        )
         if row["Name"] == "Deploy":
             self._history(row, state, now)
 
     def _history(self, row: Document, state: str, now: datetime) -> None:
         store = self.node.store
-        event = store.add("Event", {
-            "Category": "DeploymentSucceeded" if state == "Success" else "DeploymentFailed", "UserId": "users-system", "Username": "system",
-            "Occurred": now, "Message": f"{row['Description']}: {state}", "SpaceId": row.get("SpaceId"),
-        })
+        event = store.add(
+            "Event",
+            {
+                "Category": "DeploymentSucceeded" if state == "Success" else "DeploymentFailed",
+                "UserId": "users-system",
+                "Username": "system",
+                "Occurred": now,
+                "Message": f"{row['Description']}: {state}",
+                "SpaceId": row.get("SpaceId"),
+            },
+        )
         for one in store.documents("Subscription"):
             if not one["IsDisabled"]:
                 self.contact("mail", to=one.get("Recipients", []), subject=event["Message"])
@@ -197,5 +213,10 @@ def _nothing(execution: Execution) -> None:
 
 
 KINDS: dict[str, Callable[[Execution], None]] = {
-    "Deploy": _deploy, "Health": _health, "Retention": _retention, "SystemIntegrityCheck": _integrity, "AdHocScript": _script, "TestEmail": _mail,
+    "Deploy": _deploy,
+    "Health": _health,
+    "Retention": _retention,
+    "SystemIntegrityCheck": _integrity,
+    "AdHocScript": _script,
+    "TestEmail": _mail,
 }

@@ -73,15 +73,24 @@ def _check_schema(process: Process, installation: Installation, store: Store, ve
         return
     if versions.has(version, "upgrade_command"):
         raise StartError(
-            f"The database schema is out of date: {len(todo)} scripts have not been run. Run 'Octopus.Server.exe database --upgrade' before "
-            "starting the service."
+            f"The database schema is out of date: {len(todo)} scripts have not been run. Run 'Octopus.Server.exe database --upgrade' "
+            "before starting the service."
         )
     connection = installation.connect()
     try:
         host = process.host
         Upgrade(
-            connection, version, installation.node_name, host.name, Files(host.fs, process.logon, installation.home), host.ledger, host.faults,
-            host.clock.now, process.print, process.sleep, [],
+            connection,
+            version,
+            installation.node_name,
+            host.name,
+            Files(host.fs, process.logon, installation.home),
+            host.ledger,
+            host.faults,
+            host.clock.now,
+            process.print,
+            process.sleep,
+            [],
         ).run()
     except (UpgradeFailed, UpgradeRefused) as error:
         raise StartError(str(error)) from error
@@ -121,7 +130,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
 
 
 def _open_web(process: Process, installation: Installation, node: Node, servers: list[WebServer]) -> None:
-    """Listen on every prefix's port; a prefix on localhost listens on the host's address as well (*assumed*, the lab has no loopback of its own).
+    """Listen on every prefix's port; one on localhost listens on the host's address, as the lab's hosts have no loopback of their own.
 
     :raises StartError: https without a certificate for the port, or the port is taken.
     """
@@ -134,9 +143,18 @@ def _open_web(process: Process, installation: Installation, node: Node, servers:
         return
     process.check()
     app = create_app(
-        node.store, node.name, node.version, host.clock, host.ledger, faults=host.faults, machine=host.name, newest=versions.NEWEST,
+        node.store,
+        node.name,
+        node.version,
+        host.clock,
+        host.ledger,
+        faults=host.faults,
+        machine=host.name,
+        newest=versions.NEWEST,
     )
-    for scheme, port in sorted({(url.scheme, url.port or (443 if url.scheme == "https" else 80)) for url in map(_url, installation.prefixes)}):
+    for scheme, port in sorted(
+        {(url.scheme, url.port or (443 if url.scheme == "https" else 80)) for url in map(_url, installation.prefixes)}
+    ):
         context = bindings.bound(host, port) if scheme == "https" else None
         if scheme == "https" and context is None:
             raise StartError(f"There is no certificate bound to port {port} on {host.name}.")

@@ -44,7 +44,9 @@ def _history(store: Store, version: str) -> None:
     known = [row["Version"] for row in store.history() if row["Version"]]
     last = known[-1] if known else version
     if not versions.at_least(last, "2018.4"):
-        raise StartError("Object reference not set to an instance of an object. at Octopus.Core.Initialization.ExtensionConfigurationUpgrader")
+        raise StartError(
+            "Object reference not set to an instance of an object. at Octopus.Core.Initialization.ExtensionConfigurationUpgrader"
+        )
 
 
 def _extensions(store: Store, version: str) -> None:

@@ -30,8 +30,15 @@ class Store:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], version: str, clock: Clock, *, fs: FileSystem | None = None, logon: Logon | None = None,
-        home: str = "C:\\Octopus", master_key: str = "",
+        self,
+        connect: Callable[[], Connection],
+        version: str,
+        clock: Clock,
+        *,
+        fs: FileSystem | None = None,
+        logon: Logon | None = None,
+        home: str = "C:\\Octopus",
+        master_key: str = "",
     ) -> None:
         self.pool = Pool(connect)
         self.version = version
@@ -146,7 +153,10 @@ class Store:
         """``Id Name LastSeen`` (aware datetime or None) ``MaxConcurrentTasks IsInMaintenanceMode``; ``Rank`` where it exists."""
         seen = {row["OctopusServerNodeId"]: row for row in self.documents("OctopusServerNodeStatus")}
         return [
-            {**row, "LastSeen": moments.moment(seen.get(row["Id"], {}).get("LastSeen") if seen or "LastSeen" not in row else row["LastSeen"])}
+            {
+                **row,
+                "LastSeen": moments.moment(seen.get(row["Id"], {}).get("LastSeen") if seen or "LastSeen" not in row else row["LastSeen"]),
+            }
             for row in self.documents("OctopusServerNode")
         ]
 
@@ -169,10 +179,17 @@ class Store:
         def work(connection: Connection) -> None:
             now = moments.text(self.clock.now())
             found = select(connection, "OctopusServerNode", 'WHERE "Name" = ?', (node_name,))
-            node = found[0] if found else {
-                "Id": f"OctopusServerNodes-{node_name.lower()}", "Name": node_name, "MaxConcurrentTasks": 5, "IsInMaintenanceMode": False,
-                "Rank": "Follower" if select(connection, "OctopusServerNode") else "Leader",
-            }
+            node = (
+                found[0]
+                if found
+                else {
+                    "Id": f"OctopusServerNodes-{node_name.lower()}",
+                    "Name": node_name,
+                    "MaxConcurrentTasks": 5,
+                    "IsInMaintenanceMode": False,
+                    "Rank": "Follower" if select(connection, "OctopusServerNode") else "Leader",
+                }
+            )
             wanted = {**node, "Version": version} if version else dict(node)
             old = "LastSeen" in column_names(connection, "OctopusServerNode")
             if old:
@@ -193,7 +210,11 @@ class Store:
         text = str((self.document("License", LICENCE) or {}).get("LicenseText") or "")
         if not text:
             return {
-                "LicenseText": None, "SerialNumber": None, "IsCompliant": False, "ComplianceSummary": "There is no license.", "Expires": None,
+                "LicenseText": None,
+                "SerialNumber": None,
+                "IsCompliant": False,
+                "ComplianceSummary": "There is no license.",
+                "Expires": None,
             }
         try:
             found = licence.parse(text)
@@ -204,7 +225,9 @@ class Store:
             "LicenseText": text,
             "SerialNumber": found.serial,
             "IsCompliant": not expired,
-            "ComplianceSummary": f"Your license expired on {found.valid_to}." if expired else "Your Octopus Server is compliant with your license.",
+            "ComplianceSummary": f"Your license expired on {found.valid_to}."
+            if expired
+            else "Your Octopus Server is compliant with your license.",
             "Expires": found.valid_to,
         }
 

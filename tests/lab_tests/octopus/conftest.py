@@ -27,7 +27,7 @@ from lab.octopus.folders import Files
 from lab.octopus.migrations import Upgrade
 from lab.octopus.seed import Seeded, seed
 from lab.octopus.store import Store
-from lab.tds.engine_api import SqlError
+from lab.sql.server import SqlServer
 from lab.windows import installer
 from lab.windows.host import WindowsHost
 
@@ -60,28 +60,6 @@ class PlainConnection:
         self._inner.close()
 
 
-class PlainSqlServer:
-    """As much of a SQL Server as the product uses."""
-
-    def __init__(self, machine: Machine, root: Path) -> None:
-        self.machine, self.root = machine, root
-        self.databases: dict[str, Path] = {}
-        self.logins: dict[str, str] = {}
-
-    def create_database(self, name: str) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.databases[name] = self.root / f"{len(self.databases)}.db"
-
-    def check_login(self, name: str, password: str) -> bool:
-        return self.logins.get(name) == password
-
-    def open(self, database: str, *, login: str, host: str, program: str) -> PlainConnection:
-        path = {name.lower(): path for name, path in self.databases.items()}.get(database.lower())
-        if path is None:
-            raise SqlError(4060, f'Cannot open database "{database}" requested by the login.', 11)
-        return PlainConnection(path)
-
-
 class World:
     """Hosts with an instance on a SQL Server."""
 
@@ -91,8 +69,8 @@ class World:
         self.faults = Faults(self.ledger)
         self.network = Network(root / "net", self.clock, self.ledger, self.faults)
         self.admin = self.network.add_account("octo-admin", "secret")
-        self.sql = PlainSqlServer(Machine("sql01", self.network), root / "sql")
-        self.sql.logins["octopus"] = "pa;ss"
+        self.sql = SqlServer(Machine("sql01", self.network), self.network)
+        self.sql.add_login("octopus", "pa;ss", roles={"dbcreator"})
         self.hosts = [WindowsHost(name, self.network) for name in names]
         options = {"sql_login": "octopus", "sql_password": "pa;ss", "size": 0.2, **options}
         self.instance = install_instance(self.hosts, self.sql, version=version, **options)
@@ -103,7 +81,9 @@ class World:
     def host(self) -> WindowsHost:
         return self.hosts[0]
 
-    def octopus(self, *words: str, host: WindowsHost | None = None, logon: Logon | None = None, program: str = "Octopus.Server.exe", **env: str) -> Result:
+    def octopus(
+        self, *words: str, host: WindowsHost | None = None, logon: Logon | None = None, program: str = "Octopus.Server.exe", **env: str
+    ) -> Result:
         """Run the program as an administrator at a WinRM prompt."""
         host = host or self.host
         line = subprocess.list2cmdline([f"{register.PROGRAM_FOLDER}\\{program}", *words])
@@ -129,8 +109,13 @@ class World:
     def wait(self, what: str, since: int = 0, **fields: Any) -> Any:
         """The first of the product's events that fits."""
         return self.ledger.wait_for(
-            lambda event: event.kind in ("octopus", "contact") and event.get("what") == what
-            and all(event.get(name) == value for name, value in fields.items()), 20, since,
+            lambda event: (
+                event.kind in ("octopus", "contact")
+                and event.get("what") == what
+                and all(event.get(name) == value for name, value in fields.items())
+            ),
+            20,
+            since,
         )
 
     def close(self) -> None:
@@ -175,26 +160,52 @@ class Bench:
         self.files = Files(self.machine.fs, self.logon, "C:\\Octopus")
         self.path = root / "octopus.db"
         self.connection = PlainConnection(self.path)
-        values: dict[str, str | None] = {"PackagesDirectory": "C:\\Octopus\\Packages"} if "folder_values" not in options else options.pop("folder_values")
+        values: dict[str, str | None] = (
+            {"PackagesDirectory": "C:\\Octopus\\Packages"} if "folder_values" not in options else options.pop("folder_values")
+        )
         values = {**dict.fromkeys(folders.names(version)), **values}
         roots = {name: folders.resolve(values, name, "C:\\Octopus") for name in folders.names(version)}
         options = {"license_xml": licence.text(), "nodes": ["OCTO01"], **options}
         self.seeded: Seeded = seed(
-            self.connection, self.files, version=version, now=self.clock.now(), master_key=MASTER_KEY, number=1, roots=roots, folder_values=values,
-            server_uri="http://octo01", size=0.3, **options,
+            self.connection,
+            self.files,
+            version=version,
+            now=self.clock.now(),
+            master_key=MASTER_KEY,
+            number=1,
+            roots=roots,
+            folder_values=values,
+            server_uri="http://octo01",
+            size=0.3,
+            **options,
         )
         self.said: list[str] = []
 
     def store(self, version: str) -> Store:
         return Store(
-            lambda: PlainConnection(self.path), version, self.clock, fs=self.machine.fs, logon=self.logon, home="C:\\Octopus", master_key=MASTER_KEY,
+            lambda: PlainConnection(self.path),
+            version,
+            self.clock,
+            fs=self.machine.fs,
+            logon=self.logon,
+            home="C:\\Octopus",
+            master_key=MASTER_KEY,
         )
 
     def upgrade(self, version: str, **options: Any) -> int:
         values = {"others": [], **options}
         return Upgrade(
-            self.connection, version, "OCTO01", self.machine.name, self.files, self.ledger, self.faults, self.clock.now, self.said.append,
-            lambda seconds: None, **values,
+            self.connection,
+            version,
+            "OCTO01",
+            self.machine.name,
+            self.files,
+            self.ledger,
+            self.faults,
+            self.clock.now,
+            self.said.append,
+            lambda seconds: None,
+            **values,
         ).run()
 
     def rows(self, sql: str) -> list[Any]:

@@ -28,10 +28,15 @@ def test_reading_commands(world: Any) -> None:
     here = world("octo01", version="2021.1.8045")
     assert here.octopus("version", *QUIET).out == "2021.1.8045\r\n"
     assert json.loads(here.octopus("version", "--FORMAT", "json", *QUIET).out) == {"Version": "2021.1.8045"}
-    assert here.octopus("list-instances", *QUIET).out == "Instance 'OctopusServer' uses configuration 'C:\\Octopus\\OctopusServer.config'.\r\n"
+    assert (
+        here.octopus("list-instances", *QUIET).out == "Instance 'OctopusServer' uses configuration 'C:\\Octopus\\OctopusServer.config'.\r\n"
+    )
     assert json.loads(here.octopus("show-master-key", "--format=json", *QUIET).out) == {"MasterKey": here.instance.master_key}
     flat = json.loads(here.octopus("show-configuration", "--format=json", *QUIET).out)
-    assert "Password=" in flat["Octopus.Storage.ExternalDatabaseConnectionString"] and flat["Octopus.Folders.LogDirectory"] == "C:\\Octopus\\TaskLogs"
+    assert (
+        "Password=" in flat["Octopus.Storage.ExternalDatabaseConnectionString"]
+        and flat["Octopus.Folders.LogDirectory"] == "C:\\Octopus\\TaskLogs"
+    )
     assert all(isinstance(value, str) for value in flat.values()) and "Octopus.Storage.MasterKey" not in flat
     tree = json.loads(here.octopus("show-configuration", "--format=json-hierarchical", *QUIET).out)
     assert tree["Octopus"]["Server"]["NodeName"] == "OCTO01"
@@ -77,7 +82,7 @@ def test_the_first_command_of_a_new_binary_says_something_before_the_json(world:
     assert here.octopus("service", "--stop").code == 0
     assert here.msi("2021.1.8045") == 0
     out = here.octopus("list-instances", "--format=json", *QUIET).out
-    assert not out.startswith("[") and json.loads(out[out.index("["):])[0]["InstanceName"] == "OctopusServer"
+    assert not out.startswith("[") and json.loads(out[out.index("[") :])[0]["InstanceName"] == "OctopusServer"
     assert here.octopus("list-instances", "--format=json", *QUIET).out.startswith("[")
     assert here.octopus("show-configuration").code == 1, "the schema is older than the binary"
     assert here.octopus("show-master-key").code == 0

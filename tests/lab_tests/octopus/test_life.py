@@ -105,9 +105,16 @@ def test_tasks_of_a_node_that_ends_are_lost(world: Any, kill: bool) -> None:
     here = world("octo01", version="2021.1.8045", trigger_minutes=6000)
     here.started()
     with here.instance.store() as store:
-        task = store.add("ServerTask", {
-            "Name": "AdHocScript", "Description": "long", "State": "Queued", "QueueTime": here.clock.now(), "Arguments": {"Seconds": 9000},
-        })
+        task = store.add(
+            "ServerTask",
+            {
+                "Name": "AdHocScript",
+                "Description": "long",
+                "State": "Queued",
+                "QueueTime": here.clock.now(),
+                "Arguments": {"Seconds": 9000},
+            },
+        )
         here.wait("task", task=task["Id"], state="Executing")
         if kill:
             next(one for one in here.host.processes() if one.name == "Octopus.Server.exe").kill()

@@ -25,7 +25,9 @@ def test_the_ladder_from_2018_changes_what_the_versions_changed(bench: Any) -> N
     made = bench("2018.10.7")
     assert "SpaceId" not in columns(made, "Project")
     assert {"Rank", "LastSeen"} <= columns(made, "OctopusServerNode")
-    before = {table: made.rows(f'SELECT count(*) FROM "{table}"') for table in ("Project", "Release", "Deployment", "NuGetPackage", "Event")}
+    before = {
+        table: made.rows(f'SELECT count(*) FROM "{table}"') for table in ("Project", "Release", "Deployment", "NuGetPackage", "Event")
+    }
     packages = {row["Id"]: made.store("2018.10.7").package(row) for row in made.store("2018.10.7").documents("NuGetPackage")}
     seen = made.rows('SELECT "LastSeen" FROM "OctopusServerNode"')
     assert made.upgrade(LADDER[0]) > 10

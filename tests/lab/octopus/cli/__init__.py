@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 from ...core.filesystem import WinError
 from ...tds.engine_api import SqlError
 from .. import service, versions
-from ..media import HANDLER
 from ..installation import ConfigurationError
+from ..media import HANDLER
 from . import database_command, instance_commands, node_command, reading, service_command
 from .parser import COMMON, NOT_ELEVATED, UNEXPECTED, UNKNOWN_COMMAND, Call, Command, Failure, parse, switches
 
@@ -40,7 +40,11 @@ def _run(call: Call) -> int:
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
-        *reading.COMMANDS, *database_command.COMMANDS, *service_command.COMMANDS, *node_command.COMMANDS, *instance_commands.COMMANDS,
+        *reading.COMMANDS,
+        *database_command.COMMANDS,
+        *service_command.COMMANDS,
+        *node_command.COMMANDS,
+        *instance_commands.COMMANDS,
         Command("run", "Starts the Octopus Server in debug mode", _run, switches("noninteractive")),
     )
 }

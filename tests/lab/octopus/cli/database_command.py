@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...tds.engine_api import SqlError
 from .. import connection_string, crypto, live, scripts
 from ..database import Connection
 from ..documents import upsert
@@ -76,10 +77,14 @@ def check_key(certificates: list[dict[str, Any]], key: str) -> None:
 
 def _create(call: Call, installation: Installation) -> None:
     """An empty database where there is none; an existing one is joined."""
-    target = installation.target
-    server: Any = connection_string.find(call.process.host.network, target.server)
+    host, target = call.process.host, installation.target
+    server: Any = connection_string.find(host.network, target.server)
     if not any(name.lower() == target.database.lower() for name in server.databases):
-        server.create_database(target.database)
+        login = connection_string.login_of(host.network, target, host.name, call.process.logon)
+        found = server.find_login(login)
+        if found is None or not found.may("CREATE ANY DATABASE"):
+            raise SqlError(262, "CREATE DATABASE permission denied in database 'master'.", 14)
+        server.create_database(target.database, users={login: ["db_owner"]})
         call.log(f"Created database {target.database}")
 
     def work(connection: Connection) -> None:
@@ -106,8 +111,17 @@ def _upgrade(call: Call, installation: Installation) -> None:
     others = [name for name in live.running(server, target.database) if name.lower() != installation.node_name.lower()]
     own = installation.node_name in live.running(server, target.database)
     upgrade = Upgrade(
-        connection, call.version, installation.node_name, host.name, Files(host.fs, process.logon, installation.home), host.ledger, host.faults,
-        host.clock.now, call.log, process.sleep, [*others, *([installation.node_name] if own else [])],
+        connection,
+        call.version,
+        installation.node_name,
+        host.name,
+        Files(host.fs, process.logon, installation.home),
+        host.ledger,
+        host.faults,
+        host.clock.now,
+        call.log,
+        process.sleep,
+        [*others, *([installation.node_name] if own else [])],
         skip_license_check=call.has("skipLicenseCheck"),
     )
     with live.upgrade(server, target.database, installation.node_name):
@@ -121,10 +135,13 @@ def _upgrade(call: Call, installation: Installation) -> None:
 
 COMMANDS = (
     Command(
-        "database", "Create, upgrade or delete the database", database,
+        "database",
+        "Create, upgrade or delete the database",
+        database,
         switches(
             "connectionString= masterKey= create upgrade@3.13.9 skipLicenseCheck@2018.8.9 skipDatabaseCompatibilityCheck@3.17 grant= delete"
         ),
-        elevated=True, since="3.0",
+        elevated=True,
+        since="3.0",
     ),
 )

@@ -51,8 +51,13 @@ def delete_instance(call: Call) -> int:
 def configure(call: Call) -> int:
     installation = call.installation()
     for option, key in (
-        ("home", HOME), ("serverNodeName", NODE_NAME), ("commsListenPort", PORT), ("webListenPrefixes", PREFIXES), ("webForceSSL", FORCE_SSL),
-        ("hstsEnabled", "Octopus.WebPortal.HttpStrictTransportSecurityEnabled"), ("hstsMaxAge", "Octopus.WebPortal.HttpStrictTransportSecurityMaxAge"),
+        ("home", HOME),
+        ("serverNodeName", NODE_NAME),
+        ("commsListenPort", PORT),
+        ("webListenPrefixes", PREFIXES),
+        ("webForceSSL", FORCE_SSL),
+        ("hstsEnabled", "Octopus.WebPortal.HttpStrictTransportSecurityEnabled"),
+        ("hstsMaxAge", "Octopus.WebPortal.HttpStrictTransportSecurityMaxAge"),
     ):
         if call.has(option):
             installation.settings[key] = call.get(option)
@@ -112,10 +117,16 @@ def admin(call: Call) -> int:
         raise Failure("Please specify a username with --username.")
     user = next((one for one in store.documents("User") if one["Username"].lower() == name.lower()), None)
     if user is None:
-        user = store.add("User", {
-            "Username": name, "DisplayName": name, "EmailAddress": call.get("email"), "IsActive": True,
-            "IsService": call.has("apiKey") and not call.has("password"),
-        })
+        user = store.add(
+            "User",
+            {
+                "Username": name,
+                "DisplayName": name,
+                "EmailAddress": call.get("email"),
+                "IsActive": True,
+                "IsService": call.has("apiKey") and not call.has("password"),
+            },
+        )
     for team in store.documents("Team"):
         if team["Id"] in ("teams-administrators", "teams-spacemanagers-Spaces-1") and user["Id"] not in team["MemberUserIds"]:
             store.save("Team", {**team, "MemberUserIds": [*team["MemberUserIds"], user["Id"]]})
@@ -131,19 +142,29 @@ def admin(call: Call) -> int:
 
 
 COMMANDS = (
-    Command("create-instance", "Registers a new instance of the Octopus service", create_instance, switches("home=@3.16.4 serverNodeName="), True),
+    Command(
+        "create-instance",
+        "Registers a new instance of the Octopus service",
+        create_instance,
+        switches("home=@3.16.4 serverNodeName="),
+        True,
+    ),
     Command("delete-instance", "Deletes an instance of the Octopus service", delete_instance, (), True),
     Command(
-        "configure", "Configure this Octopus instance", configure,
+        "configure",
+        "Configure this Octopus instance",
+        configure,
         switches(
-            "home= serverNodeName= upgradeCheck= upgradeCheckWithStatistics=<2022.3 sendTelemetry=@2022.3 upgradeNotification= commsListenPort="
-            " grpcListenPort=@2021.3 commsListenWebSocket= webListenPrefixes= webForceSSL= hstsEnabled=@3.13 hstsMaxAge=@3.13 autoLoginEnabled="
-            " usernamePasswordIsEnabled=@3.5 webServer=@2020.1"
+            "home= serverNodeName= upgradeCheck= upgradeCheckWithStatistics=<2022.3 sendTelemetry=@2022.3 upgradeNotification="
+            " commsListenPort= grpcListenPort=@2021.3 commsListenWebSocket= webListenPrefixes= webForceSSL= hstsEnabled=@3.13"
+            " hstsMaxAge=@3.13 autoLoginEnabled= usernamePasswordIsEnabled=@3.5 webServer=@2020.1"
         ),
         True,
     ),
     Command(
-        "path", "Set the file paths that Octopus will use for storage", path,
+        "path",
+        "Set the file paths that Octopus will use for storage",
+        path,
         switches(
             "nugetRepository= artifacts= taskLogs= clusterShared=@2020.2.15 cacheDirectory=@2020.1 imports=@2021.1 eventExports=@2023.3"
             " telemetry=@2021.1"

@@ -64,7 +64,9 @@ def _drained(call: Call, store: Store, row: Document) -> None:
 
 COMMANDS = (
     Command(
-        "node", "Configure settings related to this Octopus node", node,
+        "node",
+        "Configure settings related to this Octopus node",
+        node,
         switches(
             "drain= wait= cancel-tasks cancel-wait=@2024.2 taskCap=@2018.6.13 skipDatabaseCompatibilityCheck@2020.1"
             " skipDatabaseSchemaUpgradeCheck@2020.1"

@@ -47,9 +47,9 @@ def switches(text: str) -> tuple[Switch, ...]:
     """``name= flag other=@2019.1<2020.5``: a value is marked by ``=``, versions by ``@`` (first) and ``<`` (first without)."""
     out = []
     for word in text.split():
-        word, dummy, until = word.partition("<")
-        word, dummy, since = word.partition("@")
-        out.append(Switch(word.rstrip("="), word.endswith("="), since or "3.0", until or None))
+        rest, _, until = word.partition("<")
+        name, _, since = rest.partition("@")
+        out.append(Switch(name.rstrip("="), name.endswith("="), since or "3.0", until or None))
     return tuple(out)
 
 
@@ -156,7 +156,7 @@ def check_schema(store: Store, version: str) -> None:
     newer, todo = store.pool.run(lambda connection: (scripts.unknown(connection, version), scripts.pending(connection, version)))
     if newer:
         raise Failure(
-            f"The database schema is newer than this version of Octopus Server ({version}): it has {len(newer)} scripts that this version does "
+            f"The database schema is newer than this version of Octopus Server ({version}): it has {len(newer)} scripts that it does "
             "not know. Install the version that the database was last used with."
         )
     if todo:

@@ -118,8 +118,15 @@ COMMANDS = (
     Command("version", "Show the Octopus Server version information", version, switches("format=")),
     Command("list-instances", "Lists all installed Octopus instances", list_instances, switches("format=")),
     Command(
-        "show-configuration", "Outputs the server configuration", show_configuration, switches("file= format="), elevated=True, since="3.5",
+        "show-configuration",
+        "Outputs the server configuration",
+        show_configuration,
+        switches("file= format="),
+        elevated=True,
+        since="3.5",
     ),
     Command("show-master-key", "Displays the Master Key for this installation", show_master_key, switches("format="), elevated=True),
-    Command("show-thumbprint", "Shows the squid and thumbprint of the server", show_thumbprint, switches("export-file= format="), elevated=True),
+    Command(
+        "show-thumbprint", "Shows the squid and thumbprint of the server", show_thumbprint, switches("export-file= format="), elevated=True
+    ),
 )

@@ -132,7 +132,11 @@ def create_watchdog(host: object, instances: str, minutes: int) -> None:
     """The task itself; its arguments are *assumed* from Tentacle's."""
     host.tasks.create(  # type: ignore[attr-defined]
         Task(
-            WATCHDOG, register.program(host), f'checkservices --instances="{instances}"', "SYSTEM", interval=minutes * 60.0,  # type: ignore[arg-type]
+            WATCHDOG,
+            register.program(host),
+            f'checkservices --instances="{instances}"',
+            "SYSTEM",
+            interval=minutes * 60.0,  # type: ignore[arg-type]
             author="Octopus Deploy",
         ),
         replace=True,
@@ -165,9 +169,18 @@ def checkservices(call: Call) -> int:
 
 COMMANDS = (
     Command(
-        "service", "Start, stop, install and configure the Octopus service", service,
-        switches("start stop restart install reconfigure uninstall username= user= password= dependOn="), elevated=True,
+        "service",
+        "Start, stop, install and configure the Octopus service",
+        service,
+        switches("start stop restart install reconfigure uninstall username= user= password= dependOn="),
+        elevated=True,
     ),
-    Command("watchdog", "Configure a scheduled task to monitor the Octopus service(s)", watchdog, switches("create delete interval= instances="), True),
+    Command(
+        "watchdog",
+        "Configure a scheduled task to monitor the Octopus service(s)",
+        watchdog,
+        switches("create delete interval= instances="),
+        True,
+    ),
     Command("checkservices", "Checks the Octopus instances are running", checkservices, switches("instances="), True),
 )
