@@ -81,7 +81,7 @@ class WindowsHost(Machine):
 
     def environment(self, logon: Logon) -> Environment:
         """The variables that a process of that account starts with."""
-        domain, dummy, user = logon.account.rpartition("\\")
+        domain, _dot, user = logon.account.rpartition("\\")
         system = user.upper() == "SYSTEM" or domain.upper() == "NT SERVICE"
         return Environment({
             "ALLUSERSPROFILE": "C:\\ProgramData",
@@ -123,6 +123,7 @@ class WindowsHost(Machine):
         application: str | None,
         command_line: str,
         logon: Logon,
+        *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         parent: Process | None = None,
@@ -160,10 +161,23 @@ class WindowsHost(Machine):
         if run is None:
             raise LookupError(f"{self.name}: {path} names the handler {info['lab_program']!r}, which host.programs does not have")
         process = Process(
-            self, next(self._pids), path, self.fs.real(path, logon), info, run, command_line, argv.split(command_line), logon, variables, folder,
-            console or (parent.console if parent else Console()),
-            stdin if isinstance(stdin, Pipe) else Pipe(stdin or b"", closed=True),
-            stdout, stderr, parent, job or (parent.job if parent else None),
+            self,
+            next(self._pids),
+            path,
+            real=self.fs.real(path, logon),
+            info=info,
+            handler=run,
+            command_line=command_line,
+            argv=argv.split(command_line),
+            logon=logon,
+            env=variables,
+            cwd=folder,
+            console=console or (parent.console if parent else Console()),
+            stdin=stdin if isinstance(stdin, Pipe) else Pipe(stdin or b"", closed=True),
+            stdout=stdout,
+            stderr=stderr,
+            parent=parent,
+            job=job or (parent.job if parent else None),
         )
         if prepare:
             prepare(process)
@@ -181,7 +195,8 @@ class WindowsHost(Machine):
             names = [candidate] if "." in candidate.rpartition("\\")[2] else [candidate + ".exe", candidate]
             folders = [cwd, SYSTEM32, "C:\\Windows", *env.get("Path", "").split(";")]
             for name in names:
-                paths = [name] if name[1:2] == ":" or name.startswith("\\\\") else [f"{one.rstrip(chr(92))}\\{name}" for one in folders if one]
+                absolute = name[1:2] == ":" or name.startswith("\\\\")
+                paths = [name] if absolute else [f"{one.rstrip(chr(92))}\\{name}" for one in folders if one]
                 for path in paths:
                     if self.is_program(path, logon):
                         return path

@@ -103,7 +103,7 @@ def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str
     run.sleep(package.seconds / 2)
     for old in older:
         # RemoveExistingProducts early in the sequence: the old product is gone before the new one's files come.
-        run.log(f"Action start: RemoveExistingProducts. Application: {old.product_code}, Command line: UPGRADINGPRODUCTCODE={package.product_code}")
+        run.log(f"Action start: RemoveExistingProducts. Application: {old.product_code}, upgraded by {package.product_code}")
         _remove(run, old, keep=set() if old.install_folder != folder else {name.lower() for name in package.files})
     _copy(run, package, folder)
     fault = host.faults.hit("msi.fail", host.name, phase="install")

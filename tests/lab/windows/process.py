@@ -64,6 +64,7 @@ class Process:
         host: WindowsHost,
         pid: int,
         path: str,
+        *,
         real: Path | None,
         info: dict[str, Any],
         handler: Handler,

@@ -32,7 +32,7 @@ class Registry:
 
         :raises ValueError: no such root.
         """
-        root, dummy, rest = key.strip("\\").partition("\\")
+        root, _slash, rest = key.strip("\\").partition("\\")
         short = ROOTS.get(root.upper(), root.upper())
         if short not in LONG:
             raise ValueError(f"no registry root {root}")
@@ -82,7 +82,7 @@ class Registry:
         """The key in the case it was made, with its root's long name, as reg.exe shows it."""
         with self._lock:
             name = self._keys[self.name(key).lower()][0] if self.exists(key) else self.name(key)
-        root, dummy, rest = name.partition("\\")
+        root, _slash, rest = name.partition("\\")
         return f"{LONG[root]}\\{rest}".rstrip("\\")
 
     def delete_value(self, key: str, value: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.filesystem import Logon, WinError
 
-from .process import Process
+from .process import Handler, Process
 
 if TYPE_CHECKING:
     from .host import WindowsHost
@@ -49,6 +49,10 @@ class _Running:
         self.process: Process | None = None
         self.exit_code = NEVER_STARTED
         self.deleted = False
+
+
+def _ends_with(exit_code: int) -> Handler:
+    return lambda _process: exit_code
 
 
 class ServiceManager:
@@ -117,11 +121,12 @@ class ServiceManager:
             if service.state != STOPPED:
                 raise WinError(ALREADY_RUNNING, name)
             fails = self._host.faults.hit("service.fail_start", self._host.name, service=name)
+            broken = _ends_with(int(fails.get("exit_code", 1))) if fails is not None else None
             self._set(name, START_PENDING, by)
             try:
                 process = self._host.spawn(
                     None, service.command_line, self._logon(service.account),
-                    prepare=lambda one: self._prepare(name, one), handler=(lambda _process: int((fails or {}).get("exit_code", 1))) if fails else None,
+                    prepare=lambda one: self._prepare(name, one), handler=broken,
                 )
             except WinError:
                 self._set(name, STOPPED, "scm")

@@ -15,7 +15,7 @@ from lab.core.filesystem import WinError
 
 from . import file_builtins, listing
 from .patterns import parse_switches
-from .shell import Builtin, ExitBatch, ExitShell, Shell, _signed
+from .shell import Builtin, ExitBatch, ExitShell, Shell
 
 # On success these do not reset the error level to 0.
 KEEPS_LEVEL = {"echo", "rem", "goto", "rd", "rmdir", "start", "title", "endlocal", "cd", "chdir", "set", "path", "prompt", "cls", "exit"}
@@ -37,10 +37,7 @@ def _set(shell: Shell, rest: str) -> int | None:
     text = rest.strip()
     if text.lower().startswith(("/a", "/p")):
         return shell.unsupported(f"set {text[:2]}")
-    if text.startswith('"'):
-        text = text[1:].rpartition('"')[0] or text[1:]
-    else:
-        text = rest.lstrip()
+    text = (text[1:].rpartition('"')[0] or text[1:]) if text.startswith('"') else rest.lstrip()
     name, equals, value = text.partition("=")
     env = shell.proc.env
     if equals:
@@ -150,8 +147,8 @@ def _for(shell: Shell, rest: str) -> int:
     raise ExitShell
 
 
-def _verify_level(shell: Shell, _rest: str) -> int:
-    return shell.unsupported(f"a built-in at error level {_signed(shell.errorlevel)}")
+def _unknown(shell: Shell, rest: str) -> int:
+    return shell.unsupported(f"this built-in ({rest.strip()})")
 
 
 BUILTINS: dict[str, Builtin] = {
@@ -181,5 +178,6 @@ BUILTINS: dict[str, Builtin] = {
     "rename": file_builtins.rename,
     "copy": file_builtins.copy,
     "dir": listing.dir_,
-    **{name: _verify_level for name in ("assoc", "break", "color", "date", "ftype", "mklink", "pause", "popd", "pushd", "shift", "time", "vol")},
+    **dict.fromkeys(("assoc", "break", "color", "date", "ftype", "mklink", "path", "pause", "popd", "prompt", "pushd", "shift"), _unknown),
+    **dict.fromkeys(("cls", "time", "verify", "vol"), _unknown),
 }

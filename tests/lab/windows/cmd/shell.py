@@ -19,6 +19,7 @@ from lab.windows.streams import Pipe, ProcessKilled, Sink
 from .expansion import UnsupportedExpansion, expand
 from .files import FileSink, open_sink
 from .syntax import BadSyntax, Block, Chain, If, Incomplete, Node, Parser, Redirect, Simple
+from .words import builtin_name, compare, first_word, signed, split_words
 
 NOT_RECOGNIZED = 9009
 Builtin = Callable[["Shell", str], int | None]
@@ -194,11 +195,11 @@ class Shell:
         if node.kind == "exist":
             found = self._exists(first.replace('"', ""))
         elif node.kind == "errorlevel":
-            found = _signed(self.errorlevel) >= int(first)
+            found = signed(self.errorlevel) >= int(first)
         elif node.kind == "defined":
             found = first in self.proc.env
         else:
-            found = _compare(first, node.words[1], node.words[2], node.ignore_case)
+            found = compare(first, node.words[1], node.words[2], node.ignore_case)
         return found != node.negated
 
     def _exists(self, path: str) -> bool:
@@ -274,7 +275,7 @@ class Shell:
         text = text.lstrip(" \t,;=")
         if not text:
             return 0
-        name, rest = _builtin_name(text)
+        name, rest = builtin_name(text)
         builtin = BUILTINS.get(name)
         if builtin:
             result = builtin(self, rest)
@@ -287,7 +288,7 @@ class Shell:
 
     def external(self, text: str, wait: bool = True, call: bool = False) -> int:
         """Run a program or a batch file by name; waits for it, and takes its exit code as the error level."""
-        word, rest = _first_word(text)
+        word, rest = first_word(text)
         path = self.find(word)
         if path is None:
             self.error(f"'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.")
@@ -313,7 +314,7 @@ class Shell:
         return self.errorlevel
 
     def _batch_from(self, path: str, word: str, rest: str, call: bool) -> int:
-        arguments = [word, *_words(rest)]
+        arguments = [word, *split_words(rest)]
         nested = self.batch is not None
         self.run_batch(path, arguments)
         if nested and not call:
@@ -353,53 +354,6 @@ def _left_side(shell: Shell, node: Node, pipe: Pipe) -> None:
         pipe.close()
 
 
-def _signed(code: int) -> int:
-    return code - 2**32 if code >= 2**31 else code
-
-
-def _compare(left: str, operator: str, right: str, ignore_case: bool) -> bool:
-    if ignore_case:
-        left, right = left.lower(), right.lower()
-    if operator == "==":
-        return left == right
-    try:
-        order = int(left, 0) - int(right, 0)
-    except ValueError:  # not two numbers: compared as text
-        order = (left > right) - (left < right)
-    return {"equ": order == 0, "neq": order != 0, "lss": order < 0, "leq": order <= 0, "gtr": order > 0, "geq": order >= 0}[operator]
-
-
-def _builtin_name(text: str) -> tuple[str, str]:
-    end = 0
-    while end < len(text) and text[end].isalpha():
-        end += 1
-    if end < len(text) and text[end] not in ' \t,;=./\\:([+]"':
-        return "", text
-    if text[:end].lower() == "echo" or text[end : end + 1] != "." or text[:end].lower() in ("cd", "chdir"):
-        return text[:end].lower(), text[end:]
-    return "", text
-
-
-def _first_word(text: str) -> tuple[str, str]:
-    quoted = False
-    for place, char in enumerate(text):
-        if char == '"':
-            quoted = not quoted
-        elif not quoted and char in " \t,;=":
-            return text[:place], text[place:]
-    return text, ""
-
-
-def _words(text: str) -> list[str]:
-    out: list[str] = []
-    rest = text.lstrip(" \t,;=")
-    while rest:
-        word, rest = _first_word(rest)
-        out.append(word)
-        rest = rest.lstrip(" \t,;=")
-    return out
-
-
 class _Variables(dict[str, str]):
     """Looks names up when they are asked for."""
 
@@ -415,4 +369,4 @@ class _Variables(dict[str, str]):
             return self._shell.proc.env[name]
         if name.lower() == "cd":
             return self._shell.proc.cwd
-        return str(_signed(self._shell.errorlevel))
+        return str(signed(self._shell.errorlevel))

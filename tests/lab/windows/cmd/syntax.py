@@ -97,7 +97,7 @@ class Parser:
         return self.text[self.place : self.place + count]
 
     def _blank(self, newlines: bool = False) -> None:
-        while not self._end() and (self._peek() in SPACE or newlines and self._peek() in "\r\n"):
+        while not self._end() and (self._peek() in SPACE or (newlines and self._peek() in "\r\n")):
             self.place += 1
 
     def _word_ahead(self) -> str:

@@ -31,7 +31,7 @@ def _failed(proc: Process, verb: str, code: int) -> int:
     return 0x80070000 | code
 
 
-def _hash(proc: Process, words: list[str]) -> int:
+def _hash(proc: Process, words: list[str], _force: bool) -> int:
     algorithm = (words[1] if len(words) > 1 else "SHA1").upper()
     if algorithm not in ALGORITHMS or len(words) > 2:
         return unsupported(proc, " ".join(words))
@@ -81,6 +81,9 @@ def _decode(proc: Process, words: list[str], force: bool) -> int:
     return 0
 
 
+VERBS = {"hashfile": _hash, "encode": _encode, "decode": _decode}
+
+
 def certutil(proc: Process) -> int:
     words = proc.argv[1:]
     force = any(word.lower() in ("-f", "/f") for word in words)
@@ -90,10 +93,7 @@ def certutil(proc: Process) -> int:
     if needed is None or len(words) < needed:
         return unsupported(proc, " ".join(words) or "without a verb")
     try:
-        if verb == "hashfile":
-            code = _hash(proc, words[1:])
-        else:
-            code = (_encode if verb == "encode" else _decode)(proc, words[1:], force)
+        code = VERBS[verb](proc, words[1:], force)
     except WinError as error:
         return _failed(proc, verb, error.code)
     if code == 0:

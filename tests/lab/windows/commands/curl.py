@@ -128,7 +128,8 @@ def _transfer(proc: Process, options: _Options) -> None:
     whole = float(options.values.get("max-time", "0"))
     # At least a second of real time: a scaled-down lab is no reason for a busy computer to fail.
     timeout = (max(connect, 1.0), max(clock.real(whole), 1.0) if whole else 60.0)
-    headers: dict[str, str] = {"User-Agent": options.values.get("user-agent", "curl/7.55.1"), "Accept": "*/*", "Accept-Encoding": "identity"}
+    agent = options.values.get("user-agent", "curl/7.55.1")
+    headers: dict[str, str] = {"User-Agent": agent, "Accept": "*/*", "Accept-Encoding": "identity"}
     for header in options.headers:
         name, _colon, value = header.partition(":")
         headers[name.strip()] = value.strip()
@@ -155,7 +156,8 @@ def _classified(error: requests.exceptions.RequestException, url: str) -> _Faile
     causes = _causes(error)
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
-            return _Failed(60, "schannel: SEC_E_UNTRUSTED_ROOT (0x80090325) - The certificate chain was issued by an authority that is not trusted.")
+            why = "The certificate chain was issued by an authority that is not trusted."
+            return _Failed(60, f"schannel: SEC_E_UNTRUSTED_ROOT (0x80090325) - {why}")
         return _Failed(35, f"schannel: failed to receive handshake, SSL/TLS connection failed: {where}")
     if isinstance(error, requests.exceptions.Timeout) or any(isinstance(one, socket.timeout) for one in causes):
         return _Failed(28, f"Operation timed out: {where}", transient=True)

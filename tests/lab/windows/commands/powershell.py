@@ -19,6 +19,7 @@ from ._base import unsupported
 PATH = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
 START_SECONDS = 1.5  # lab seconds until the first statement runs (*assumed*)
 QUOTED = r"'((?:[^']|'')*)'"
+REQUEST = r"(?:Invoke-WebRequest|iwr)((?:\s+-(?:UseBasicParsing|(?:Uri|OutFile)\s+" + QUOTED + r"))+)"
 HARMLESS = (
     r"\[(?:System\.)?Net\.ServicePointManager\]::SecurityProtocol\s*=\s*(?:\[(?:System\.)?Net\.SecurityProtocolType\]::Tls12|'Tls12'|3072)",
     r"\$ProgressPreference\s*=\s*'SilentlyContinue'",
@@ -52,7 +53,7 @@ def _run(proc: Process, text: str) -> int:
     for statement in _statements(text):
         if any(re.fullmatch(one, statement, re.I) for one in HARMLESS):
             continue
-        match = re.fullmatch(r"(?:Invoke-WebRequest|iwr)((?:\s+-(?:UseBasicParsing|(?:Uri|OutFile)\s+" + QUOTED + r"))+)", statement, re.I)
+        match = re.fullmatch(REQUEST, statement, re.I)
         if not match or found:
             return unsupported(proc, f"statement {statement!r}")
         options = {name.lower(): value.replace("''", "'") for name, value in re.findall(rf"-(Uri|OutFile)\s+{QUOTED}", match[1], re.I)}
@@ -67,7 +68,7 @@ def _run(proc: Process, text: str) -> int:
 
 def _download(proc: Process, url: str, path: str) -> int:
     try:
-        with session(proc.host.network) as client, client.get(url, stream=True, timeout=60, headers={"User-Agent": "PowerShell"}) as response:
+        with session(proc.host.network) as client, client.get(url, stream=True, timeout=60) as response:
             if response.status_code >= 400:
                 return _failed(proc, f"The remote server returned an error: ({response.status_code}) {response.reason}.")
             save(proc, response, proc.full(path))
@@ -87,7 +88,8 @@ def _download(proc: Process, url: str, path: str) -> int:
 def _failed(proc: Process, text: str) -> int:
     """A terminating error: its text on standard error, exit code 1."""
     proc.error(f"Invoke-WebRequest : {text}")
-    proc.error("    + CategoryInfo          : InvalidOperation: (System.Net.HttpWebRequest:HttpWebRequest) [Invoke-WebRequest], WebException")
+    kind = "InvalidOperation: (System.Net.HttpWebRequest:HttpWebRequest) [Invoke-WebRequest], WebException"
+    proc.error(f"    + CategoryInfo          : {kind}")
     proc.error("    + FullyQualifiedErrorId : WebCmdletWebResponseException,Microsoft.PowerShell.Commands.InvokeWebRequestCommand")
     return 1
 

@@ -21,7 +21,7 @@ from ._base import SYSTEM32, unsupported
 FATAL = 16
 RULE = "-" * 79
 # Without effect on what the lab shows or copies.
-SILENT = re.compile(r"/(copy:[dat]+|dcopy:[dat]+|z|zb|b|j|r:\d+|w:\d+|mt(:\d+)?|np|nfl|ndl|njh|njs|bytes|fft|xj[df]?|ns|nc|tee|nodcopy|unicode)", re.I)
+SILENT = re.compile(r"/(copy:[dat]+|dcopy:[dat]+|z|zb|b|j|np|nfl|ndl|njh|njs|bytes|xj[df]?|ns|nc|tee|nodcopy|unicode)", re.I)
 
 
 class _Invalid(Exception):
@@ -123,8 +123,9 @@ def robocopy(proc: Process) -> int:
     try:
         Copier(proc, job).run()
     except WinError as error:
-        what = "Accessing Source Directory" if error.path.rstrip("\\").lower() == job.source.rstrip("\\").lower() else "Accessing Destination Directory"
-        out(f"{_when(proc)} ERROR {error.code} (0x{error.code:08X}) {what} {error.path.rstrip(chr(92))}\\\n{error.text}")
+        which = "Source" if error.path.rstrip("\\").lower() == job.source.rstrip("\\").lower() else "Destination"
+        folder = error.path.rstrip("\\") + "\\"
+        out(f"{_when(proc)} ERROR {error.code} (0x{error.code:08X}) Accessing {which} Directory {folder}\n{error.text}")
         return FATAL
     if "/njs" not in switches:
         _summary(out, job, proc, "/bytes" in switches)

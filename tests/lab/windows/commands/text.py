@@ -30,16 +30,13 @@ def _lines(proc: Process, paths: list[str]) -> list[tuple[str, bytes]] | None:
 
 
 def _matcher(patterns: list[str], literal: bool, ignore_case: bool) -> re.Pattern[str]:
-    if literal:
-        parts = [re.escape(one) for one in patterns]
-    else:
-        # findstr's expressions: . * ^ $ [class] \x \< \>; other signs are literal.
-        parts = ["".join(_translated(one)) for one in patterns]
+    # findstr's expressions: . * ^ $ [class] \x \< \>; other signs are literal.
+    parts = [re.escape(one) if literal else _translated(one) for one in patterns]
     return re.compile("|".join(parts), re.I if ignore_case else 0)
 
 
-def _translated(text: str) -> list[str]:
-    return re.sub(r"\\<|\\>", r"\\b", re.sub(r"[+?{}()|]", lambda match: "\\" + match[0], text)).split("\0")
+def _translated(text: str) -> str:
+    return re.sub(r"\\<|\\>", r"\\b", re.sub(r"[+?{}()|]", lambda match: "\\" + match[0], text))
 
 
 def findstr(proc: Process) -> int:
