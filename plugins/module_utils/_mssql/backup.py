@@ -84,6 +84,21 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
     return prepared
 
 
+def outlook(prepared: Prepared) -> dict[str, t.Any]:
+    """What is known before the backup has run, as the module returns it."""
+    options = prepared.options
+    facts: dict[str, t.Any] = {
+        "server": prepared.server.name,
+        "server_version": prepared.server.version,
+        "database": prepared.database.name,
+        "paths": options.devices,
+        "sql": [prepared.statement, *([verify_statement(options, 1)] if options.verify else [])],
+        "created_folders": prepared.create,
+        "estimated_bytes": prepared.estimated_bytes,
+    }
+    return facts if prepared.free_bytes is None else {**facts, "free_bytes": prepared.free_bytes}
+
+
 def _look_at(connection: SqlConnection, path: str, prepared: Prepared) -> None:
     try:
         if devices.probe(connection, path) == devices.PRESENT:
