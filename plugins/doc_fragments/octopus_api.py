@@ -12,19 +12,6 @@ class ModuleDocFragment:
 requirements:
   - requests >= 2.31 on the control node
 options:
-  url:
-    description:
-      - Address of the Octopus Server, with the virtual directory if it has one. On a cluster with a load balancer, the address of one
-        node is better wherever it matters which node answers.
-    type: str
-    required: true
-  api_key:
-    description:
-      - API key of a user who may do this, best a member of I(Octopus Administrators). From Octopus 2019.1 on, that user also needs to
-        see every space.
-      - Never shown, logged or sent to another server, not even when the server redirects there.
-    type: str
-    required: true
   validate_certs:
     description: Whether the certificate of an https address has to be trusted.
     type: bool
@@ -50,8 +37,38 @@ attributes:
       - octopus.upgrade.octopus_api
 """
 
+    SERVER = r"""
+options:
+  url:
+    description:
+      - Address of the Octopus Server, with the virtual directory if it has one. On a cluster with a load balancer, the address of one
+        node is better wherever it matters which node answers.
+    type: str
+    required: true
+  api_key:
+    description:
+      - API key of a user who may do this, best a member of I(Octopus Administrators). From Octopus 2019.1 on, that user also needs to
+        see every space.
+      - Never shown, logged or sent to another server, not even when the server redirects there.
+    type: str
+    required: true
+"""
+
     # For modules that can do something without the API.
-    OPTIONAL = DOCUMENTATION.replace("    required: true\n", "")
+    OPTIONAL_SERVER = r"""
+options:
+  url:
+    description:
+      - Address of the Octopus Server, with the virtual directory if it has one. On a cluster with a load balancer, the address of one
+        node is better wherever it matters which node answers.
+    type: str
+  api_key:
+    description:
+      - API key of a user who may do this, best a member of I(Octopus Administrators). From Octopus 2019.1 on, that user also needs to
+        see every space.
+      - Never shown, logged or sent to another server, not even when the server redirects there.
+    type: str
+"""
 
     SEAL = r"""
 requirements:

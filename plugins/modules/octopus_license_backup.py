@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.octopus_api
+  - octopus.upgrade.octopus_api.server
   - octopus.upgrade.octopus_api.seal
 attributes:
   check_mode:

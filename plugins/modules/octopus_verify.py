@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.octopus_api
+  - octopus.upgrade.octopus_api.server
 attributes:
   check_mode:
     support: full

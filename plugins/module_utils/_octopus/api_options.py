@@ -66,11 +66,14 @@ class ApiOptions:
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> ApiOptions | None:
         """Read a module's parameters; None where the API is optional and no address was given."""
-        if not params.get("url"):
-            return None
+        return cls.for_url(params, params["url"], params.get("api_key") or "") if params.get("url") else None
+
+    @classmethod
+    def for_url(cls, params: dict[str, Any], url: str, api_key: str = "") -> ApiOptions:
+        """Read a module's parameters, for another address, by default without the key."""
         return cls(
-            url=params["url"].rstrip("/"),
-            api_key=params.get("api_key") or "",
+            url=url.rstrip("/"),
+            api_key=api_key,
             validate_certs=params["validate_certs"],
             ca_path=params.get("ca_path") or None,
             timeout=params["api_timeout"],

@@ -29,7 +29,7 @@ def seal_spec() -> dict[str, dict[str, Any]]:
     """Return the argument spec of the options that say how a secret is stored."""
     return {
         "vault_id": {"type": "str"},
-        "vault_password_file": {"type": "path"},
+        "vault_password_file": {"type": "path", "no_log": False},
         "plaintext": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
     }
