@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import base64
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class InstanceSpec:
     watchdog: bool = True
 
 
-DEMO = InstanceSpec("demo", "2018.10.7", ("octo01",), "sql01", ladder=("2021.1.8045", "2025.3.14357", "2026.2.9853"), watchdog=True)
+DEMO = InstanceSpec("demo", "2018.10.7", ("octo01",), "sql01", ladder=("2021.1.8045", "2025.3.14357", "2026.2.9853"))
 CLUSTER = InstanceSpec(
     "cluster",
     "2020.5.7",
@@ -133,10 +134,10 @@ class Lab:
             for host, server in zip(instance.hosts, instance.winrm):
                 host.boot()
                 server.start()
-            if instance.balancer:
-                instance.balancer.start()
         for instance in self.instances.values():
             instance.handle.wait_until_healthy()
+            if instance.balancer:
+                instance.balancer.start()
         return self
 
     def stop(self) -> None:
