@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,17 @@ class World:
             20,
             since,
         )
+
+    def pass_time(self, lab_seconds: float) -> None:
+        """Let lab time pass, for what depends on nothing but time: a heartbeat that grows stale, a task that is not taken."""
+        self.clock.sleep(lab_seconds)
+
+    def until(self, condition: Callable[[], bool], timeout: float = 20) -> None:
+        """Wait at most ``timeout`` real seconds for what no event tells."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, "it did not come true in time"
+            self.clock.sleep(1)
 
     def close(self) -> None:
         for host in self.hosts:

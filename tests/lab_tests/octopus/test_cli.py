@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from lab.core.filesystem import Logon
-from lab.octopus import bindings, crypto, licence, register
+from lab.octopus import crypto, licence, register
 from lab.octopus.build import register_programs
 from lab.octopus.cli import limit
 from lab.octopus.media import build_msi
@@ -162,7 +162,7 @@ def test_a_second_instance_has_its_own_service(world: Any) -> None:
     fresh = target.replace("OctopusDeploy", "OctopusTest")
     assert here.octopus("database", "--instance=Test", f"--connectionString={fresh}", "--create").code == 0
     assert here.octopus("configure", "--instance=Test", "--webListenPrefixes=https://localhost:8099/").code == 0
-    bindings.bind(here.host, 8099)
+    assert here.octopus("ssl-certificate", "--instance=Test", "--port=8099", "--thumbprint=AB12").code == 0
     mark = here.ledger.mark()
     assert here.octopus("service", "--instance=Test", "--install", "--start").code == 0
     here.wait("started", mark, instance="Test")
@@ -173,3 +173,18 @@ def test_a_second_instance_has_its_own_service(world: Any) -> None:
     assert here.host.services.query("OctopusDeploy: Test").state != services.STOPPED
     assert here.octopus("delete-instance", "--instance=Test").code == 0
     assert "Test" not in here.octopus("list-instances", *QUIET).out
+
+
+def test_a_wrong_master_key_stops_the_next_start(world: Any) -> None:
+    here = world("octo01", version="2021.1.8045")
+    here.started()
+    assert here.octopus("service", "--stop").code == 0
+    assert here.octopus("set-master-key", "--masterKey=short").code == 1
+    assert here.octopus("set-master-key", "--masterKey", crypto.new_master_key()).code == 0
+    mark = here.ledger.mark()
+    here.octopus("service", "--start")
+    assert "could not be decrypted" in here.wait("start failed", mark)["error"]
+    assert here.octopus("set-master-key", "--masterKey", here.instance.master_key).code == 0
+    mark = here.ledger.mark()
+    assert here.octopus("service", "--start").code == 0
+    here.started(mark)

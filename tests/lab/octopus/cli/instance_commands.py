@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 
-from .. import crypto, folders, register
+from .. import bindings, crypto, folders, register
 from ..documents import upsert
 from ..installation import FORCE_SSL, HOME, NODE_NAME, PORT, PREFIXES, Installation
 from ..licence import LicenceError
@@ -92,6 +92,29 @@ def path(call: Call) -> int:
     return 0
 
 
+def set_master_key(call: Call) -> int:
+    """Writes the key to the configuration only; no data is encrypted anew."""
+    installation = call.installation()
+    try:
+        crypto.key_bytes(call.get("masterKey"))
+    except crypto.CryptoError as error:
+        raise Failure(str(error)) from error
+    installation.seal_master_key(call.get("masterKey"))
+    installation.save()
+    call.log("The master key was saved")
+    return 0
+
+
+def ssl_certificate(call: Call) -> int:
+    """Binds a certificate of the machine's store to a port. In the lab every host has one, of the lab's authority, under any thumbprint."""
+    port = call.number("port")
+    if not port or not call.has("thumbprint"):
+        raise Failure("Please specify --port and --thumbprint.")
+    bindings.bind(call.process.host, port)
+    call.log(f"Bound the certificate {call.get('thumbprint')} to port {port}")
+    return 0
+
+
 def license_command(call: Call) -> int:
     if call.has("licenseBase64"):
         try:
@@ -169,6 +192,14 @@ COMMANDS = (
             "nugetRepository= artifacts= taskLogs= clusterShared=@2020.2.15 cacheDirectory=@2020.1 imports=@2021.1 eventExports=@2023.3"
             " telemetry=@2021.1"
         ),
+        True,
+    ),
+    Command("set-master-key", "Sets the Master Key for this installation", set_master_key, switches("masterKey="), True),
+    Command(
+        "ssl-certificate",
+        "Bind an SSL/TLS certificate",
+        ssl_certificate,
+        switches("ip-address= port= thumbprint= certificate-store="),
         True,
     ),
     Command("license", "Import a license key", license_command, switches("licenseBase64= licenseFile= skipLicenseCheck@2018.8.9"), True),
