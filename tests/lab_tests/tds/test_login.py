@@ -141,7 +141,7 @@ def test_a_strict_server_takes_nothing_else(make_world: Callable[..., World], co
     ],
 )
 def test_microsofts_driver_verifies_the_certificate(
-    make_world: Callable[..., World], names: list[str], options: dict[str, str], trusted: bool, fails_with: str, tmp_path: Path
+    make_world: Callable[..., World], names: list[str], options: dict[str, str], *, trusted: bool, fails_with: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("pyodbc")
     world = make_world(names=names)
