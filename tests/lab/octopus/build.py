@@ -19,7 +19,7 @@ from .cli import HANDLER, octopus_server
 from .cli.service_command import create_watchdog
 from .database import Connection
 from .folders import Files
-from .installation import CONNECTION, FORCE_SSL, HOME, NODE_NAME, PORT, PREFIXES, Installation
+from .installation import CONNECTION, FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from .seed import Seeded
 from .seed import seed as seed_database
 from .store import Store
@@ -124,6 +124,7 @@ def install_instance(
     tls_names: Sequence[str] = (),
     seed: int = 1,
     size: float = 1.0,
+    weight: int = 0,
     watchdog: bool = False,
     watchdog_minutes: int = 5,
     service_account: str = "LocalSystem",
@@ -135,6 +136,8 @@ def install_instance(
     :param sql_address: how the connection string names the SQL Server; None: its machine's name.
     :param folders_root: what the server folders are below: local, or a share that every node's service account may write to.
     :param license_xml: its licence; empty: one that covers all versions of the lab; None: none at all.
+    :param size: how many packages and deployments there are; 1.0: some 200 and 60.
+    :param weight: bytes that the database has beyond its rows, for backups that take their time.
     :param scheme: http, or https with a certificate of the lab for the node's name and address and for ``tls_names``.
     :param seeding: passed on to :func:`lab.octopus.seed.seed`.
     """
@@ -146,7 +149,7 @@ def install_instance(
     for user in users:
         if sql.find_login(user) is None:
             sql.add_login(user)  # a Windows login
-    sql.create_database(database, users={user: ["db_owner"] for user in users})
+    sql.create_database(database, users={user: ["db_owner"] for user in users}, weight=weight)
     for host in hosts:
         register_programs(host)
         if not host.fs.exists(register.program(host), host.system):
@@ -171,7 +174,7 @@ def install_instance(
     try:
         seeded = seed_database(
             connection,
-            Files(first.fs, Logon.service("SYSTEM"), home),
+            Files(first.fs, Logon.service("SYSTEM" if service_account == "LocalSystem" else service_account), home),
             version=version,
             nodes=[host.name.upper() for host in hosts],
             now=first.clock.now(),
@@ -226,7 +229,7 @@ def _configure(
         host.system,
         {
             HOME: home,
-            NODE_NAME: host.name.upper(),
+            node_name_key(version): host.name.upper(),
             CONNECTION: target,
             PREFIXES: prefix,
             PORT: "10943",

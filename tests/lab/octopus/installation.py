@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import Logon, WinError
-from . import connection_string, crypto
+from . import connection_string, crypto, versions
 from .connection_string import ConnectionString
 from .database import Connection
 from .store import Store
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 CONNECTION = "Octopus.Storage.ExternalDatabaseConnectionString"
 MASTER_KEY = "Octopus.Storage.MasterKey"
 NODE_NAME = "Octopus.Server.NodeName"
+OLD_NODE_NAME = "Octopus.Storage.NodeName"
 HOME = "Octopus.Home"
 PREFIXES = "Octopus.WebPortal.ListenPrefixes"
 PORT = "Octopus.Communications.ServicesPort"
 FORCE_SSL = "Octopus.WebPortal.ForceSsl"
+
+
+def node_name_key(version: str) -> str:
+    """Which key holds the node's name; that it changed with 2019.1 is *assumed*."""
+    return NODE_NAME if versions.at_least(version, "2019.1") else OLD_NODE_NAME
 
 
 class ConfigurationError(Exception):
@@ -89,7 +95,7 @@ class Installation:
 
     @property
     def node_name(self) -> str:
-        return self.settings.get(NODE_NAME) or self.settings.get("Octopus.Storage.NodeName") or self.host.name.upper()
+        return self.settings.get(NODE_NAME) or self.settings.get(OLD_NODE_NAME) or self.host.name.upper()
 
     @property
     def prefixes(self) -> list[str]:

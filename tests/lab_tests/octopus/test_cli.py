@@ -145,6 +145,16 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
         assert store.configuration("upgradeconfiguration")["AllowChecking"] is False
 
 
+def test_the_watchdogs_task_as_schtasks_shows_it(world: Any) -> None:
+    here = world("octo01", version="2018.10.7", watchdog=True)
+    process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog Server" /xml', here.host.system)
+    assert process.wait(10) == 0
+    text = process.output.take().decode("utf-8", "replace").replace("\0", "")
+    assert "checkservices" in text and "PT5M" in text
+    flat = json.loads(here.octopus("show-configuration", "--format=json", *QUIET).out)
+    assert flat["Octopus.Storage.NodeName"] == "OCTO01" and "Octopus.Server.NodeName" not in flat
+
+
 def test_the_service_account(world: Any) -> None:
     here = world("octo01", version="2021.1.8045")
     account = here.network.add_account("octo-service", "pw")

@@ -13,7 +13,7 @@ import base64
 
 from .. import bindings, crypto, folders, register
 from ..documents import upsert
-from ..installation import FORCE_SSL, HOME, NODE_NAME, PORT, PREFIXES, Installation
+from ..installation import FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from ..licence import LicenceError
 from .parser import Call, Command, Failure, switches
 
@@ -31,7 +31,7 @@ def create_instance(call: Call) -> int:
     if host.fs.exists(path, call.process.logon):
         installation = Installation.load(host, name, path, call.process.logon)
     installation.settings[HOME] = call.get("home") or path.rpartition("\\")[0]
-    installation.settings[NODE_NAME] = call.get("serverNodeName") or host.name.upper()
+    installation.settings[node_name_key(call.version)] = call.get("serverNodeName") or host.name.upper()
     installation.save()
     register.add(host, register.Entry(name, path), call.version)
     call.log(f"Created instance {name}")
@@ -52,7 +52,7 @@ def configure(call: Call) -> int:
     installation = call.installation()
     for option, key in (
         ("home", HOME),
-        ("serverNodeName", NODE_NAME),
+        ("serverNodeName", node_name_key(call.version)),
         ("commsListenPort", PORT),
         ("webListenPrefixes", PREFIXES),
         ("webForceSSL", FORCE_SSL),

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 from .. import folders, register
-from ..installation import CONNECTION, HOME, MASTER_KEY, NODE_NAME, Installation
+from ..installation import CONNECTION, HOME, MASTER_KEY, Installation, node_name_key
 from ..store import Store
 from .parser import Call, Command, Failure, switches
 
@@ -52,7 +52,8 @@ def settings(call: Call, installation: Installation, store: Store) -> dict[str, 
     """Every setting under its dotted key, as text. One that has its default value may be missing, as in the product."""
     own = installation.settings
     out = {key: value for key, value in own.items() if key != MASTER_KEY}
-    out[CONNECTION], out[HOME], out[NODE_NAME] = own.get(CONNECTION, ""), installation.home, installation.node_name
+    out[CONNECTION], out[HOME] = own.get(CONNECTION, ""), installation.home
+    out[node_name_key(call.version)] = installation.node_name
     values = store.folders()
     for name, value in values.items():
         if value:
