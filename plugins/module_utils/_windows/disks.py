@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Room on drives and shares."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+
+_NUMBER = re.compile(r"\d+")
+
+
+def free_bytes(host: WindowsHost, path: str) -> int:
+    r"""How much may be written where the path is: ``C:\folder`` or, for an account that can reach it, ``\\server\share\folder``.
+
+    ``dir /-c`` prints it as the last number, without separators, on any Windows. It looks at the root, which always exists.
+
+    :raises WindowsError: no such drive or share, or no access.
+    """
+    root = root_of(path)
+    result = host.run_builtin("dir", "/-c", "/ad", root, idempotent=True)
+    numbers = _NUMBER.findall((result.stdout.strip().splitlines() or [""])[-1])
+    # Exit code 1: not even a folder is there, but the last line is.
+    if not numbers or result.exit_code > 1:
+        said = " ".join((result.stderr or result.stdout).split())
+        raise WindowsError(f"{host.where}: the free space of {root} cannot be found out: {said}", host.name, result.exit_code)
+    return int(numbers[-1])
+
+
+def root_of(path: str) -> str:
+    r"""``C:\`` or ``\\server\share\`` of a path.
+
+    :raises ValueError: the path is relative.
+    """
+    text = path.replace("/", "\\")
+    if re.match(r"[A-Za-z]:\\", text) or re.fullmatch(r"[A-Za-z]:", text):
+        return text[:2].upper() + "\\"
+    match = re.match(r"\\\\[^\\]+\\[^\\]+", text)
+    if match:
+        return match[0] + "\\"
+    raise ValueError(f"{path!r} is neither an absolute path with a drive letter nor a UNC path")
+
+
+def is_unc(path: str) -> bool:
+    r"""Whether the path starts with ``\\server``: a WinRM log-on cannot reach it, a job can."""
+    return path.replace("/", "\\").startswith("\\\\")

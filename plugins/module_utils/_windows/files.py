@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of a Windows host: looked at, read, written, hashed, moved."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost, text_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line
+
+FINDSTR = f"{SYSTEM32}findstr.exe"
+_HASH = re.compile(r"^(?:[0-9a-f]{2} ?){32}$", re.I)
+
+
+def size(host: WindowsHost, path: str) -> int | None:
+    """The bytes of a file; None where there is none."""
+    result = host.run_builtin("dir", "/-c", "/a-d", path, idempotent=True)
+    if result.exit_code:
+        return None
+    name = path.rpartition("\\")[2]
+    for line in result.stdout.splitlines():
+        # Date and time in front depend on the region; size and name end the line.
+        match = re.search(r"\s(\d+) " + re.escape(name) + r"$", line, re.I)
+        if match:
+            return int(match[1])
+    return None
+
+
+def exists(host: WindowsHost, path: str) -> bool:
+    """Whether there is a file or folder of that name."""
+    return host.run_builtin("dir", "/b", "/a", path, idempotent=True).exit_code == 0
+
+
+def names(host: WindowsHost, folder: str) -> list[str] | None:
+    """The names in a folder; None where there is no such folder. An empty folder and none are told apart by what cmd.exe calls missing."""
+    result = host.run_cmd(
+        f"if exist {cmd_line([folder])} ({builtin('dir', '/b', '/a', folder)} & ver >nul) else exit /b 3", idempotent=True
+    )
+    return None if result.exit_code == 3 else [line for line in result.stdout.splitlines() if line]
+
+
+def read_bytes(host: WindowsHost, path: str, timeout: float = 60.0) -> bytes:
+    """A file's content as cmd.exe types it: UTF-16 with a byte order mark arrives as UTF-8, everything else as it is.
+
+    :raises WindowsError: it cannot be read.
+    """
+    result = host.run_builtin("type", path, idempotent=True, timeout=timeout)
+    if result.exit_code:
+        raise WindowsError(f"{host.where}: {path} cannot be read: {' '.join(result.stderr.split())}", host.name, result.exit_code)
+    return result.stdout_bytes
+
+
+def read_text(host: WindowsHost, path: str, timeout: float = 60.0) -> str:
+    r"""A text file, UTF-8 or UTF-16, with ``\n`` line ends."""
+    return text_of(read_bytes(host, path, timeout))
+
+
+def write_text(host: WindowsHost, path: str, text: str, secret: bool = False) -> None:
+    r"""Write a text file in UTF-8 with ``\r\n`` line ends; it goes through standard input, so that no command line holds it.
+
+    findstr copies what it reads, and hangs on a last line without an end, so that there always is one. Lines over 8,191 characters and
+    NUL do not survive: :func:`write_bytes` takes anything.
+
+    :raises ValueError: the text does not survive.
+    :raises WindowsError: it cannot be written.
+    """
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if any(len(line.encode()) > 8000 for line in lines) or "\0" in text:
+        raise ValueError(f"a text with NUL or lines over 8,000 bytes cannot be written to {path} this way")
+    data = "".join(f"{line}\r\n" for line in lines)
+    line = f'{cmd_line([FINDSTR])} "^" >{cmd_line([path])}'
+    result = host.run_cmd(line, stdin=data, secret=secret, idempotent=True)
+    if result.exit_code:
+        said = "" if secret else " ".join(result.stderr.split())
+        raise WindowsError(f"{host.where}: {path} cannot be written: {said or result.exit_code}", host.name, result.exit_code)
+
+
+def write_bytes(host: WindowsHost, path: str, data: bytes) -> None:
+    """Write a small file of any content: as Base64 through standard input, decoded there.
+
+    :raises WindowsError: it cannot be written.
+    """
+    coded = path + ".b64"
+    write_text(host, coded, base64.encodebytes(data).decode("ascii"))
+    decode = cmd_line([SYSTEM32 + "certutil.exe", "-f", "-decode", coded, path])
+    host.run_cmd(f"{decode} && {builtin('del', '/f', '/q', coded)}", check=True, idempotent=True)
+
+
+def sha256(host: WindowsHost, path: str, timeout: float = 900.0) -> str:
+    """The SHA-256 of a file, in lower case.
+
+    :raises WindowsError: it cannot be read.
+    """
+    result = host.run(["certutil", "-hashfile", path, "SHA256"], timeout=timeout, idempotent=True)
+    found = None if result.exit_code else hash_in(result.stdout)
+    if found is None:
+        said = " ".join((result.stderr or result.stdout).split())
+        raise WindowsError(f"{host.where}: the hash of {path} cannot be had: {said}", host.name, result.exit_code)
+    return found
+
+
+def hash_in(text: str) -> str | None:
+    """The SHA-256 in what certutil prints: a line of 64 hex digits; older Windows puts blanks between the bytes."""
+    for line in text.splitlines():
+        if _HASH.match(line.strip()):
+            return line.replace(" ", "").strip().lower()
+    return None
+
+
+def make_folder(host: WindowsHost, path: str) -> bool:
+    """Make a folder and those above it. False where it was there.
+
+    :raises WindowsError: it cannot be made.
+    """
+    quoted = path.rstrip("\\")
+    # A trailing backslash asks for a folder, not any file.
+    line = f"if exist {cmd_line([quoted])}\\ (exit /b 100) else {builtin('mkdir', quoted)}"
+    result = host.run_cmd(line, idempotent=True)
+    if result.exit_code not in (0, 100):
+        raise WindowsError(
+            f"{host.where}: the folder {path} cannot be made: {' '.join(result.stderr.split())}", host.name, result.exit_code
+        )
+    return result.exit_code == 0
+
+
+def move(host: WindowsHost, source: str, target: str) -> None:
+    """Rename or move a file over whatever is there.
+
+    :raises WindowsError: it cannot be moved.
+    """
+    result = host.run_builtin("move", "/y", source, target)
+    if result.exit_code:
+        raise WindowsError(
+            f"{host.where}: {source} cannot be moved to {target}: {' '.join(result.stderr.split())}", host.name, result.exit_code
+        )
+
+
+def remove(host: WindowsHost, path: str) -> None:
+    """Delete a file; none is fine.
+
+    :raises WindowsError: it is still there.
+    """
+    # del has no exit code of its own for a file in use: only looking tells.
+    result = host.run_cmd(f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {cmd_line([path])} exit /b 1", idempotent=True)
+    if result.exit_code:
+        raise WindowsError(f"{host.where}: {path} cannot be deleted; is it in use?", host.name, result.exit_code)
+
+
+def remove_folder(host: WindowsHost, path: str) -> None:
+    """Delete a folder and all in it; none is fine.
+
+    :raises WindowsError: it is still there.
+    """
+    quoted = cmd_line([path.rstrip("\\")])
+    result = host.run_cmd(f"rd /s /q {quoted} 2>nul & if exist {quoted}\\ exit /b 1", idempotent=True, timeout=300)
+    if result.exit_code:
+        raise WindowsError(f"{host.where}: the folder {path} cannot be deleted; is something in it in use?", host.name, result.exit_code)

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same work on several hosts at once, a thread and a connection each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
+
+Result = TypeVar("Result")
+
+# A cluster of Octopus Server nodes is far smaller.
+MOST_AT_ONCE = 32
+
+
+def on_each(
+    connections: Sequence[ConnectionOptions],
+    function: Callable[[WindowsHost], Result],
+    open_host: Callable[[ConnectionOptions], WindowsHost] = WindowsHost,
+) -> dict[str, Result | Exception]:
+    """Call ``function`` with each host, all at once, and wait for all.
+
+    :return: by inventory name, in the order given, what it returned or the exception that ended it: one host's failure does not keep
+        the others from being finished.
+    """
+
+    def on_one(options: ConnectionOptions) -> Result:
+        with open_host(options) as host:
+            return function(host)
+
+    if not connections:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(len(connections), MOST_AT_ONCE)) as pool:
+        running = {options.name: pool.submit(on_one, options) for options in connections}
+    outcomes: dict[str, Result | Exception] = {}
+    for name, future in running.items():
+        error = future.exception()
+        if isinstance(error, Exception):
+            outcomes[name] = error
+        else:
+            outcomes[name] = future.result()
+    return outcomes

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The registry through reg.exe, 64-bit view. Types are not translated on other Windows; the name of a key's default value is."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+
+MISSING = 1
+_VALUE = re.compile(r"^ {4}(?P<name>.*?) {4}(?P<type>REG_[A-Z_]+)(?: {4}(?P<data>.*))?$")
+_ROOTS = {
+    "HKEY_LOCAL_MACHINE": "HKLM",
+    "HKEY_CURRENT_USER": "HKCU",
+    "HKEY_CLASSES_ROOT": "HKCR",
+    "HKEY_USERS": "HKU",
+}
+
+
+def get(host: WindowsHost, key: str, value: str) -> str | None:
+    """A value's data as text; None where key or value is missing."""
+    result = host.run(["reg", "query", key, "/v", value, "/reg:64"], idempotent=True)
+    if result.exit_code:
+        return _none_if_missing(host, key, result.exit_code, result.stderr)
+    for values in parse(result.stdout).values():
+        for name, data in values.items():
+            if name.lower() == value.lower():
+                return data
+    return None
+
+
+def get_number(host: WindowsHost, key: str, value: str) -> int | None:
+    """A REG_DWORD's number; None where key or value is missing."""
+    data = get(host, key, value)
+    return None if data is None else int(data, 0)
+
+
+def values(host: WindowsHost, key: str) -> dict[str, str]:
+    """All values of a key; none where the key is missing. The default value has the translated name that reg.exe gives it."""
+    result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
+    if result.exit_code:
+        _none_if_missing(host, key, result.exit_code, result.stderr)
+        return {}
+    for found, content in parse(result.stdout).items():
+        if short(found).lower() == short(key).lower():
+            return content
+    return {}
+
+
+def subkeys(host: WindowsHost, key: str) -> list[str]:
+    """The names directly below a key; none where the key is missing."""
+    result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
+    if result.exit_code:
+        _none_if_missing(host, key, result.exit_code, result.stderr)
+        return []
+    prefix = short(key).lower() + "\\"
+    keys = [short(line.strip()) for line in result.stdout.splitlines() if line.startswith("HKEY_")]
+    return [one[len(prefix) :] for one in keys if one.lower().startswith(prefix) and "\\" not in one[len(prefix) :]]
+
+
+def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
+    """That value of every key below: full key -> data."""
+    # 1 also where nothing matches. The Uninstall key of a server holds a few hundred entries.
+    result = host.run(["reg", "query", key, "/s", "/v", value, "/reg:64"], idempotent=True, timeout=120)
+    if result.exit_code:
+        _none_if_missing(host, key, result.exit_code, result.stderr)
+        return {}
+    return {
+        found: data for found, content in parse(result.stdout).items() for name, data in content.items() if name.lower() == value.lower()
+    }
+
+
+def set_value(host: WindowsHost, key: str, value: str, data: str, kind: str = "REG_SZ") -> None:
+    """Write a value, with its key where that is missing."""
+    host.run(["reg", "add", key, "/v", value, "/t", kind, "/d", data, "/f", "/reg:64"], check=True, idempotent=True)
+
+
+def delete(host: WindowsHost, key: str) -> bool:
+    """Delete a key and all below. False where there was none."""
+    result = host.run(["reg", "delete", key, "/f", "/reg:64"])
+    if result.exit_code:
+        _none_if_missing(host, key, result.exit_code, result.stderr)
+    return result.exit_code == 0
+
+
+def parse(text: str) -> dict[str, dict[str, str]]:
+    """What ``reg query`` prints, as key -> value -> data."""
+    found: dict[str, dict[str, str]] = {}
+    content: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.startswith("HKEY_"):
+            content = found.setdefault(line.strip(), {})
+            continue
+        match = _VALUE.match(line)
+        if match:
+            content[match["name"]] = match["data"] or ""
+    return found
+
+
+def short(key: str) -> str:
+    r"""``HKLM\...`` for ``HKEY_LOCAL_MACHINE\...``."""
+    root, separator, rest = key.partition("\\")
+    return _ROOTS.get(root.upper(), root) + separator + rest
+
+
+def _none_if_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
+    if code != MISSING:
+        raise WindowsError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)
