@@ -165,7 +165,8 @@ def _copy(run: Run, package: Package, folder: str) -> None:
 
 def _restore(host: WindowsHost, path: str, before: bytes | None) -> None:
     if before is not None:
-        host.fs.write(path, before, host.system)
+        # The old file was moved aside, not copied: putting it back needs no room.
+        host.fs.real(path, host.system).write_bytes(before)
     elif host.fs.exists(path, host.system):
         host.fs.remove(path, host.system)
 

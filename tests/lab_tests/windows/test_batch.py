@@ -50,7 +50,8 @@ def test_others_reset_it(batch) -> None:
 
 
 def test_a_block_is_expanded_before_it_runs(batch) -> None:
-    lines = batch("@echo off", "cmd /c exit 5", "if errorlevel 5 (", "  cmd /c exit 7", "  echo %ERRORLEVEL%", ")", "echo %ERRORLEVEL%").lines
+    block = ("if errorlevel 5 (", "  cmd /c exit 7", "  echo %ERRORLEVEL%", ")")
+    lines = batch("@echo off", "cmd /c exit 5", *block, "echo %ERRORLEVEL%").lines
     assert lines == ["5", "7"]
 
 
@@ -63,7 +64,8 @@ def test_if_errorlevel_means_at_least_and_is_signed(batch) -> None:
 
 
 def test_goto_exit_and_arguments(run, host: WindowsHost, admin: Logon) -> None:
-    host.fs.write("C:\\a b.cmd", b"@echo off\r\ngoto :two\r\n:one\r\necho never\r\n:two\r\necho %1 %~dp0 %~nx0\r\nexit /b 9\r\necho no\r\n", admin)
+    lines = (b"@echo off", b"goto :two", b":one", b"echo never", b":two", b"echo %1 %~dp0 %~nx0", b"exit /b 9", b"echo no")
+    host.fs.write("C:\\a b.cmd", b"\r\n".join(lines), admin)
     result = run('cmd.exe /d /s /c ""C:\\a b.cmd" "x y""')
     assert (result.code, result.lines) == (9, ['"x y" C:\\ a b.cmd'])
 

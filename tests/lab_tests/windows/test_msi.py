@@ -108,7 +108,7 @@ def test_a_downgrade_says_why_in_its_log(run, host: WindowsHost, admin: Logon) -
     run("msiexec /i C:\\new.msi /qn /norestart")
     assert run("msiexec /i C:\\old.msi /qn /norestart /l*v C:\\log.txt").code == 1603
     text = _log(host, admin)
-    for part in ("A newer version of Octopus Deploy Server", "Return value 3.", "Installation failed.", "MainEngineThread is returning 1603"):
+    for part in ("A newer version of Octopus Deploy", "Return value 3.", "Installation failed.", "MainEngineThread is returning 1603"):
         assert part in text
     assert _version(host) == "2021.1.8045"
 

@@ -9,6 +9,7 @@ Options and exit codes: https://curl.se/docs/manpage.html.
 
 from __future__ import annotations
 
+import http.client
 import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -167,10 +168,12 @@ def _classified(error: requests.exceptions.RequestException, url: str) -> _Faile
         return _Failed(18, "transfer closed with outstanding read data remaining")
     if any(isinstance(one, socket.gaierror) for one in causes):
         return _Failed(6, f"Could not resolve host: {parts.hostname}")
+    if any(isinstance(one, http.client.RemoteDisconnected) for one in causes):
+        if parts.scheme == "https":
+            return _Failed(56, "schannel: server closed abruptly (missing close_notify)")
+        return _Failed(52, "Empty reply from server")
     if any(isinstance(one, (ConnectionResetError, BrokenPipeError)) for one in causes):
         return _Failed(56, "Recv failure: Connection was reset")
-    if "RemoteDisconnected" in str(error) or "Remote end closed" in str(error):
-        return _Failed(52, "Empty reply from server")
     return _Failed(7, f"Failed to connect to {where}: {type(error).__name__}")
 
 

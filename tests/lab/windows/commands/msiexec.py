@@ -84,7 +84,7 @@ def _parse(proc: Process) -> _Wanted | int:
             wanted.action = "uninstall" if lower[1] in "xu" else "install"
             if re.match(r"/[ix][{\"]", lower):
                 wanted.target = _unquote(token[2:])
-            elif place < len(tokens):
+            elif place < len(tokens) and tokens[place][:1] != "/":
                 wanted.target = _unquote(tokens[place])
                 place += 1
         elif lower in QUIET:

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""reg, certutil, tasklist, fsutil, findstr, find, more, hostname, whoami."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+from lab.core.filesystem import Logon
+from lab.core.network import Network
+from lab.windows.host import WindowsHost
+
+KEY = "HKLM\\SOFTWARE\\Octopus"
+
+
+def test_reg_adds_finds_and_deletes(run) -> None:
+    assert run(f"reg add {KEY}\\OctopusServer /v InstallLocation /t REG_SZ /d C:\\x /f /reg:64").code == 0
+    assert run(f"reg add {KEY}\\OctopusServer /v Count /t REG_DWORD /d 0x1f /f").code == 0
+    result = run("reg query hklm\\software\\octopus\\octopusserver /v installlocation /reg:64")
+    assert result.out == "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer\r\n    InstallLocation    REG_SZ    C:\\x\r\n\r\n"
+    assert "    Count    REG_DWORD    0x1f" in run(f"reg query {KEY} /s").lines
+    assert run(f"reg query {KEY}").lines == ["", "HKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer"]
+    assert run(f"reg delete {KEY} /f").code == 0
+    for line in (f"reg query {KEY}", f"reg delete {KEY} /f"):
+        assert (run(line).code, run(line).err) == (1, "ERROR: The system was unable to find the specified registry key or value.\r\n")
+    assert run(f"reg export {KEY} x").err.startswith("lab: unsupported")
+    assert run("reg query HKXX\\a").code == 1
+
+
+def test_certutil_hashes_encodes_and_decodes(run, host: WindowsHost, admin: Logon) -> None:
+    data = bytes(range(256)) * 5
+    host.fs.write("C:\\d.bin", data, admin)
+    lines = run("certutil -hashfile C:\\d.bin SHA256").lines
+    assert lines[1] == hashlib.sha256(data).hexdigest()
+    assert run("certutil -encode C:\\d.bin C:\\d.txt").code == 0
+    assert run("certutil -decode C:\\d.txt C:\\e.bin").code == 0
+    assert host.fs.read("C:\\e.bin", admin) == data
+    assert run("certutil -decode C:\\d.txt C:\\e.bin").code == 0x80070050
+    assert run("certutil -f -decode C:\\d.txt C:\\e.bin").code == 0
+    assert run("certutil -decode C:\\d.bin C:\\f.bin").code == 0x8007000D
+    missing = run("certutil -hashfile C:\\nope SHA256")
+    assert (missing.code, missing.err) == (0x80070002, "")
+    assert run("certutil -urlcache x").err.startswith("lab: unsupported")
+
+
+def test_certutil_of_old_windows_puts_blanks_between_bytes(network: Network, admin: Logon) -> None:
+    old = WindowsHost("old", network, os_build="6.3.9600", has_curl=False)
+    old.fs.write("C:\\d.bin", b"x", admin)
+    process = old.spawn(None, "certutil -hashfile C:\\d.bin SHA256", admin)
+    assert process.wait(5) == 0
+    line = process.wait_output(0)[0].decode().splitlines()[1]
+    assert line == " ".join(re.findall("..", hashlib.sha256(b"x").hexdigest()))
+
+
+def test_fsutil_tells_the_free_bytes(run, host: WindowsHost) -> None:
+    numbers = re.findall(r": (\d+)", run("fsutil volume diskfree C:").out)
+    assert int(numbers[1]) == host.fs.drives["C"].capacity
+    assert int(numbers[0]) <= int(numbers[1])
+    assert run("fsutil volume diskfree Q:").code == 1
+    assert run("fsutil file createnew x 1").err.startswith("lab: unsupported")
+
+
+@pytest.mark.parametrize(("logon", "name"), [(Logon.batch("SYSTEM"), "nt authority\\system"), (Logon.network("LAB\\Octo"), "lab\\octo")])
+def test_whoami(run, logon: Logon, name: str) -> None:
+    assert run("whoami", logon=logon).lines == [name]
+
+
+def test_hostname(run) -> None:
+    assert run("hostname").lines == ["octo-a"]
+
+
+def test_findstr_passes_lines_on(run) -> None:
+    data = "a b\r\n%x% \"q\" ü\r\n\r\nlast".encode("cp437")
+    result = run('findstr "^"', stdin=data)
+    assert (result.code, result.out) == (0, 'a b\r\n%x% "q" ü\r\n\r\nlast\r\n')
+
+
+def test_findstr_and_find_match(run, host: WindowsHost, admin: Logon) -> None:
+    host.fs.write("C:\\t.txt", b"one\r\ntwo.5\r\nthree\r\n", admin)
+    assert run('findstr /n /c:"o.5" C:\\t.txt').lines == ["2:two.5"]
+    assert run('findstr /i "ONE THREE" C:\\t.txt').lines == ["one", "three"]
+    assert run('findstr /v /r "^t.*" C:\\t.txt').lines == ["one"]
+    assert run('findstr "nope" C:\\t.txt').code == 1
+    assert run('find /c "o"', stdin=b"one\r\ntwo\r\nsix").lines == ["2"]
+    assert run('find "nope" C:\\t.txt').code == 1
+    assert run("find nope C:\\t.txt").code == 2
+
+
+def test_more_starts_at_a_line(cmd, host: WindowsHost, admin: Logon) -> None:
+    host.fs.write("C:\\t.txt", b"one\r\ntwo\tx\r\nthree", admin)
+    assert cmd("more +1 C:\\t.txt").lines == ["two     x", "three"]
+    assert cmd("more > C:\\u.txt & type C:\\u.txt", stdin=b"a\r\nb\r\n").lines == ["a", "b"]
+    assert cmd("more +1 C:\\nope").code == 1
+
+
+def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
+    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0  # type: ignore[func-returns-value]
+    host.add_program("C:\\child.exe", "child")
+    one, two = (host.spawn(None, "C:\\child.exe", admin) for _number in range(2))
+    rows = run('tasklist /fo csv /nh /fi "imagename eq CHILD.exe"').lines
+    assert [row.split('","')[1] for row in rows] == [str(one.pid), str(two.pid)]
+    assert run(f'tasklist /fo csv /nh /fi "pid eq {one.pid}"').lines == rows[:1]
+    assert run("tasklist /fo csv").lines[0].startswith('"Image Name","PID"')
+    assert run(f"taskkill /pid {one.pid}").code == 1, "only by force: it has no window"
+    assert run("taskkill /f /im child.exe").code == 0
+    assert (one.wait(5), two.wait(5)) == (1, 1)
+    assert run("taskkill /f /im child.exe").code == 128
+    assert run("tasklist /svc").err.startswith("lab: unsupported")
