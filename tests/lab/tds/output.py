@@ -60,10 +60,15 @@ class Answer:
         self.error(error)
         self._hold(self._done, tokens.DONE_ERROR)
 
-    def cancelled(self) -> None:
-        """Acknowledge the client's attention ([MS-TDS] 2.2.1.7). Whole tokens that were not sent yet need not be."""
-        self._buffer.clear()
-        self._pending = None
+    def cancelled(self, interrupted: bool = True) -> None:
+        """Acknowledge the client's attention ([MS-TDS] 2.2.1.7). Whole tokens that were not sent yet need not be.
+
+        What was interrupted ends first, with its own DONE: its shape is *assumed*; without it, Microsoft's driver would take the
+        statement for a finished one, where it is documented to report HY008.
+        """
+        self.drop()
+        if interrupted:
+            self._buffer += tokens.done(self._done, tokens.DONE_ERROR | tokens.DONE_MORE)
         self._buffer += tokens.done(tokens.DONE, tokens.DONE_ATTENTION)
         self._send(end=True)
 

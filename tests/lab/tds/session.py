@@ -188,7 +188,7 @@ class Session(threading.Thread):
         """Answer one message; False where the connection must end then."""
         answer = self.answer
         if message.type == PacketType.ATTENTION:  # it crossed with the end of what it should cancel
-            answer.cancelled()
+            answer.cancelled(interrupted=False)
             return True
         answer.begin()
         try:
