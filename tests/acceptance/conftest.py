@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from acceptance.target import Target, decode_argv, real_target
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, registry
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,11 @@ def folder(target: Target) -> Iterator[str]:
     """A folder of this run on the host, removed at the end."""
     path = f"C:\\ProgramData\\octopus.upgrade.acceptance-{uuid.uuid4().hex[:8]}"
     with WindowsHost(target.options) as connection:
-        connection.run_builtin("mkdir", path, check=True)
+        files.make_folder(connection, path)
         yield path
         # A junction goes first and alone: nothing must ever delete through it.
         connection.run_builtin("rmdir", f"{path}\\system 32")
-        connection.run_builtin("rmdir", "/s", "/q", path, check=True)
+        files.remove_folder(connection, path)
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +82,6 @@ def needs(target: Target) -> Callable[[str], str]:
 def key(host: WindowsHost) -> Iterator[str]:
     """A registry key for one test."""
     path = f"HKLM\\SOFTWARE\\octopus.upgrade.acceptance-{uuid.uuid4().hex[:8]}"
-    host.run([SYSTEM32 + "reg.exe", "add", path, "/f", "/reg:64"], check=True)
+    host.run(["reg", "add", path, "/f", "/reg:64"], check=True)
     yield path
-    host.run([SYSTEM32 + "reg.exe", "delete", path, "/f", "/reg:64"], check=True)
+    registry.delete(host, path)

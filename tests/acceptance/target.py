@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 
 PREFIX = "OCTOPUS_ACCEPTANCE_"
@@ -128,10 +129,8 @@ def real_target(environ: Mapping[str, str] = os.environ) -> Target | None:
 
 def _install_script(host: WindowsHost, folder: str) -> list[str]:
     """powershell.exe is a program like any other: the .NET runtime splits its command line by the rules of the C runtime."""
-    from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
-
     script = f"{folder}\\argv.ps1"
-    files.write(host, script, ARGV_SCRIPT.replace("\n", "\r\n").encode())
+    files.write_text(host, script, ARGV_SCRIPT)
     shell = f"{SYSTEM32}\\WindowsPowerShell\\v1.0\\powershell.exe"
     return [shell, "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", script]
 

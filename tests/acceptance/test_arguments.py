@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from acceptance.target import decode_argv
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import registry
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
 # What shells and parsers stumble over. Without a shell, none of it means anything.
@@ -57,14 +58,14 @@ NAMES = [one for one in NASTY if one and one == one.strip() and not set(one) & s
 @pytest.mark.parametrize("nasty", NASTY)
 def test_an_argument_arrives_at_a_native_program(host: WindowsHost, key: str, nasty: str) -> None:
     """reg.exe stores what it got, and what is behind it is still understood: nothing needs to be installed for this."""
-    host.run(["reg", "add", key, "/v", "value", "/t", "REG_SZ", "/d", nasty, "/f", "/reg:64"], check=True)
-    assert _stored(host, key, "value") == nasty
+    registry.set_value(host, key, "value", nasty)
+    assert registry.get(host, key, "value") == nasty
 
 
 @pytest.mark.parametrize("nasty", NAMES)
 def test_several_nasty_arguments_keep_their_borders(host: WindowsHost, key: str, nasty: str) -> None:
-    host.run(["reg", "add", f"{key}\\{nasty}", "/v", nasty, "/t", "REG_SZ", "/d", nasty, "/f", "/reg:64"], check=True)
-    assert _stored(host, f"{key}\\{nasty}", nasty) == nasty
+    registry.set_value(host, f"{key}\\{nasty}", nasty, nasty)
+    assert registry.values(host, f"{key}\\{nasty}") == {nasty: nasty}
 
 
 def test_all_of_them_at_once(host: WindowsHost, argv_program: list[str]) -> None:
@@ -75,7 +76,7 @@ def test_all_of_them_at_once(host: WindowsHost, argv_program: list[str]) -> None
 @pytest.mark.parametrize("nasty", FIT_FOR_CMD)
 def test_an_argument_arrives_through_the_cmd_prefix(host: WindowsHost, key: str, spaced: str, nasty: str) -> None:
     host.run([f"{spaced}\\reg.exe", "add", key, "/v", "value", "/t", "REG_SZ", "/d", nasty, "/f", "/reg:64"], check=True)
-    assert _stored(host, key, "value") == nasty
+    assert registry.get(host, key, "value") == nasty
 
 
 def test_all_of_them_at_once_through_the_cmd_prefix(host: WindowsHost, argv_program: list[str], spaced: str) -> None:
@@ -97,10 +98,3 @@ def test_a_built_in_gets_its_argument(host: WindowsHost, folder: str, nasty: str
     listed = host.run_builtin("dir", "/b", folder, check=True).stdout.splitlines()
     host.run_builtin("rmdir", path, check=True)
     assert f"{nasty}.txt" in listed
-
-
-def _stored(host: WindowsHost, key: str, name: str) -> str:
-    r"""The data of a REG_SZ value, taken after ``name    REG_SZ    ``; spaces at its end belong to it."""
-    lines = host.run(["reg", "query", key, "/v", name, "/reg:64"], check=True).stdout.split("\n")
-    line = next(one for one in lines if one.startswith(f"    {name}    REG_SZ"))
-    return line.removeprefix(f"    {name}    REG_SZ").removeprefix("    ")

@@ -67,6 +67,11 @@ def test_output_is_utf_8(host: WindowsHost, folder: str) -> None:
     assert TEXT in listed
 
 
+def test_a_shell_is_64_bit(host: WindowsHost) -> None:
+    """So System32 and HKLM\\SOFTWARE are what they seem."""
+    assert host.run_cmd("echo %PROCESSOR_ARCHITECTURE%", check=True).stdout.strip() == "AMD64"
+
+
 def test_standard_error_is_apart_and_exit_codes_are_numbers(host: WindowsHost, key: str) -> None:
     result = host.run(["reg", "query", f"{key}\\missing"])
     assert (result.exit_code, result.stdout) == (1, "")
