@@ -31,12 +31,15 @@ class ServerCli:
 
     def __init__(self, host: WindowsHost, folder: str) -> None:
         self._host = host
+        self._version: tuple[str | None] | None = None
         self.program = folder.rstrip("\\") + "\\" + SERVER_EXE
 
     def version(self) -> str | None:
         """Return what the program says its version is; None where it is too old to say."""
-        result = self._first(("version", "--format=json"), ("version",))
-        return cli_output.version_in(result.stdout) if result.exit_code == 0 else None
+        if self._version is None:
+            result = self._first(("version", "--format=json"), ("version",))
+            self._version = (cli_output.version_in(result.stdout) if result.exit_code == 0 else None,)
+        return self._version[0]
 
     def list_instances(self) -> list[tuple[str, str]]:
         """Return name and configuration file of each instance on the host."""

@@ -15,6 +15,7 @@ from typing import Any
 from .errors import OctopusError
 
 MASK = "********"
+_DEFAULT_PORT = 1433
 
 _SERVER = ("data source", "server", "address", "addr", "network address")
 _DATABASE = ("initial catalog", "database")
@@ -48,10 +49,10 @@ class Database:
     trust_server_certificate: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a module returns of it."""
+        """Return what a module returns of it. The port is the usual one where none is given; null where a named instance decides."""
         return {
             "server": self.server,
-            "port": self.port,
+            "port": self.port or (None if "\\" in self.server else _DEFAULT_PORT),
             "database": self.database,
             "integrated": self.integrated,
             "user": self.user,

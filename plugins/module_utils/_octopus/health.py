@@ -91,7 +91,7 @@ def wait_healthy(
             if not deadline.pause():
                 wanted = f"version {expected}" if expected else "an answer"
                 raise OctopusError(
-                    f"{name}: {options.url} did not come up with {wanted} within {deadline.seconds:g} s. Last answer: {last}. "
+                    f"{name}: {options.url} did not come up with {wanted} within {deadline.seconds:.0f} s. Last answer: {last}. "
                     "Is octopus_node_url, or the listen prefix that it is made from, reachable from the control node? "
                     r"What the server does stands in Logs\OctopusServer.txt of its home."
                 )
