@@ -111,7 +111,10 @@ def test_cancel_from_another_thread(world: World, connect, driver: str, pyodbc, 
     thread.join(WAIT)
     assert backup.end() == "cancelled"
     assert failed
-    assert failed[0].args[0] == "HY008"
+    # HY010 is the driver manager's: it was between two calls of nextset().
+    assert failed[0].args[0] in ("HY008", "HY010")
+    if not steps:
+        assert failed[0].args[0] == "HY008"
     assert connection.execute("select ?", "still here").fetchval() == "still here"
     assert world.wait("error")["message"] == "cancelled by the client"
 
@@ -172,7 +175,10 @@ def test_the_server_cuts_a_session_that_waits(world: World, connect, driver: str
 
 
 def test_the_server_cuts_a_session_that_works(world: World, connect, driver: str, pyodbc) -> None:
-    """Where a message waits, Microsoft's driver puts the link failure beside it and raises nothing before the next statement."""
+    """Where a message waits, Microsoft's driver puts the link failure beside it and raises nothing before the next statement.
+
+    FreeTDS has a message of its own (20017) and then raises "Unknown error".
+    """
     backup = Backup(world)
     connection = connect(world)
     cursor = connection.execute("backup")
@@ -185,7 +191,8 @@ def test_the_server_cuts_a_session_that_works(world: World, connect, driver: str
             states += [state for state, _text in cursor.messages]
     except pyodbc.Error as error:
         states.append(error.args[0])
-    assert any("08S01" in state for state in states)
+    assert any(("08S01" if driver == "microsoft" else "20017") in state for state in states)
+    assert ("HY000" in states) == (driver == "freetds")
     with pytest.raises(pyodbc.Error):
         connection.execute("select ?", 1)
 
