@@ -140,7 +140,9 @@ def statement(options: BackupOptions, compresses: bool) -> str:
         if number is not None:
             words.append(f"{keyword} = {number:d}")
     if options.encryption:
-        algorithm = ALGORITHMS[ALGORITHMS.index(options.encryption["algorithm"])]  # a word, which nothing quotes: one of ours or none
+        algorithm = options.encryption["algorithm"]
+        if algorithm not in ALGORITHMS:  # a word that nothing can quote
+            raise ValueError(f"an algorithm is one of {', '.join(ALGORITHMS)}, unlike {algorithm!r}")
         words.append(f"ENCRYPTION (ALGORITHM = {algorithm}, SERVER CERTIFICATE = {quote_identifier(options.encryption['certificate'])})")
     if options.credential:
         words.append(f"CREDENTIAL = {quote_string(options.credential)}")

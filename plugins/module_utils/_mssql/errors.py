@@ -53,8 +53,8 @@ class MssqlError(Exception):
     @property
     def os_error(self) -> int | None:
         """The Windows or Linux error number in a message about a backup device."""
-        found = _OS_ERROR.search(self.message) if self.number in (3201, 3202, 3203, 3271) else None
-        return int(found[1]) if found else None
+        found = _OS_ERROR.findall(self.message) if self.number in (3201, 3202, 3203, 3271) else []
+        return int(found[-1]) if found else None  # the last: the name of the device comes before it and may look alike
 
     @property
     def advice(self) -> str:

@@ -80,6 +80,7 @@ def used_bytes(connection: SqlConnection, database: DatabaseInfo) -> int:
 
     Where the login has no user in the database it is the size of the files instead.
     """
+    before = connection.scalar("SELECT DB_NAME() AS name")
     try:
         connection.execute_drained(f"USE {quote_identifier(database.name)}")
     except MssqlError as error:
@@ -87,7 +88,7 @@ def used_bytes(connection: SqlConnection, database: DatabaseInfo) -> int:
             raise
         return database.allocated_bytes
     pages = connection.scalar("SELECT SUM(CAST(FILEPROPERTY(name, 'SpaceUsed') AS bigint)) AS pages FROM sys.database_files WHERE type = 0")
-    connection.execute_drained("USE master")
+    connection.execute_drained(f"USE {quote_identifier(before)}")
     return int(pages or 0) * PAGE or database.allocated_bytes
 
 

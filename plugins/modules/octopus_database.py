@@ -1,0 +1,307 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read the database of an Octopus Server, or upgrade its schema."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: octopus_database
+short_description: Read the database of an Octopus Server, or upgrade its schema
+version_added: 1.0.0
+description:
+  - With O(state=queried), tells what SQL Server knows of an instance, also while its nodes are down. That is the versions which have run
+    on it, who is connected, which nodes are alive, what else works on the database, and how much room there is.
+  - With O(state=upgraded), runs C(Octopus.Server.exe database --upgrade) on the host of the task and follows its log. It runs as a
+    scheduled task, so that a lost connection does not end it; a later run finds it again.
+  - An upgrade that ends well is not yet a server that works. Start a node with M(octopus.upgrade.octopus_node) and
+    prove it with M(octopus.upgrade.octopus_verify).
+extends_documentation_fragment:
+  - octopus.upgrade.attributes
+  - octopus.upgrade.attributes.database
+  - octopus.upgrade.mssql
+  - octopus.upgrade.windows
+  - octopus.upgrade.windows.job
+  - octopus.upgrade.windows.progress
+attributes:
+  check_mode:
+    support: full
+    details:
+      - With O(state=upgraded) it does not look whether the nodes are stopped, since in check mode nothing has stopped them.
+  diff_mode:
+    support: full
+options:
+  database:
+    description: Name of the instance's database.
+    type: str
+    required: true
+  state:
+    description:
+      - V(queried) reads SQL Server and changes nothing; it needs no Windows host.
+      - V(upgraded) brings the schema to the version of the program that is installed on the host of the task.
+    type: str
+    choices: [queried, upgraded]
+    default: queried
+  instance_name:
+    description: Name of the instance on the host. Needed where the host has more than one.
+    type: str
+  expected_version:
+    description:
+      - The version to upgrade to. Nothing is done where the database has run with it already, and nothing is begun where the
+        installed program is another.
+    type: str
+  timeout:
+    description: Seconds for the upgrade. Then it is ended, and the database may be altered in part.
+    type: float
+    default: 14400
+notes:
+  - Before an upgrade begins, the module refuses when anybody else is connected to the database, or when a node's heartbeat goes on.
+    Where the login may not see the sessions of others (C(VIEW SERVER STATE)), only heartbeats tell.
+  - The heartbeat of a node that has just stopped looks alive to Octopus 2023.2.9755 and later for a while. The module waits for that.
+  - A job that an earlier run has left is taken over. If it runs, it is followed; if it ended well, it is collected; if it failed, that is
+    reported, and the run after this one begins anew.
+seealso:
+  - module: octopus.upgrade.mssql_backup
+  - module: octopus.upgrade.octopus_node
+  - name: The database command
+    description: What Octopus Deploy says about it.
+    link: https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line/database
+author:
+  - The octopus.upgrade contributors (@octopus-upgrade)
+"""
+
+EXAMPLES = r"""
+- name: See which version a database is at, and who is on it
+  octopus.upgrade.octopus_database:
+    login_host: sql.example.com
+    login_user: octopus_upgrade
+    login_password: "{{ vault_octopus_sql_password }}"
+    database: OctopusDeploy
+  register: octopus
+
+- name: Upgrade the schema, for a Windows host of the inventory
+  octopus.upgrade.octopus_database:
+    login_host: sql.example.com
+    database: OctopusDeploy
+    state: upgraded
+    expected_version: 2025.4.10423
+    job_user: LAB\svc-octopus
+    job_password: "{{ vault_service_password }}"
+    timeout: 7200
+"""
+
+RETURN = r"""
+server:
+  description: Name of the SQL Server, as it calls itself.
+  returned: success
+  type: str
+  sample: SQL01
+server_version:
+  description: Its version.
+  returned: success
+  type: str
+  sample: 14.0.3456.2
+database:
+  description: Name of the database.
+  returned: success
+  type: str
+  sample: OctopusDeploy
+version:
+  description: The newest version that has run with the database.
+  returned: success
+  type: str
+  sample: 2018.10.7
+history:
+  description: Each version that was started with the database, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    version:
+      description: The version; null in rows that old versions have left.
+      type: str
+    node:
+      description: The node.
+      type: str
+    installed:
+      description: When.
+      type: str
+  sample: [{"version": "2018.10.7", "node": "OCTO01", "installed": "2019-04-01T10:00:00+00:00"}]
+schema_scripts:
+  description: Number of schema scripts that have run.
+  returned: success
+  type: int
+  sample: 541
+node_rows:
+  description: The nodes that the database knows.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the node.
+      type: str
+    last_seen:
+      description: Its last heartbeat.
+      type: str
+    last_seen_age_seconds:
+      description: Its age by the clock of SQL Server.
+      type: float
+  sample: [{"name": "OCTO01", "last_seen": "2026-11-23T20:00:00+00:00", "last_seen_age_seconds": 4.2}]
+sessions:
+  description: Who else is connected to the database.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: Number of the session.
+      type: int
+    login:
+      description: Login.
+      type: str
+    host:
+      description: Name of the computer, as the client gives it.
+      type: str
+    program:
+      description: Name of the program, as the client gives it.
+      type: str
+  sample: [{"session_id": 54, "login": "octopus", "host": "OCTO01", "program": "Octopus 2018.10.7"}]
+sessions_visible:
+  description: Whether the login sees sessions of others. Without C(VIEW SERVER STATE) the list of sessions is empty and proves nothing.
+  returned: success
+  type: bool
+  sample: true
+operations:
+  description: Backups, restores and integrity checks that run on the database.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+volumes:
+  description: The drives of the database's files with their free bytes; empty where the login may not ask.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "D:\\", "free": 107374182400}]
+used_bytes:
+  description: Bytes in use in the database's data files.
+  returned: success
+  type: int
+  sample: 104857600
+job:
+  description: How the job was met; V(started), V(attached) where it ran, V(collected) where it had ended. Null where none was needed.
+  returned: with O(state=upgraded)
+  type: str
+  sample: started
+job_id:
+  description: Name of the job on the host.
+  returned: with O(state=upgraded) and a job
+  type: str
+  sample: schema-1f0e3dad99
+exit_code:
+  description: Exit code of the program.
+  returned: with O(state=upgraded) and a job
+  type: int
+  sample: 0
+log_tail:
+  description: The last lines of the program's output.
+  returned: with O(state=upgraded) and a job
+  type: list
+  elements: str
+  sample: [Upgrade successful]
+output_path:
+  description: File on the host with all of the output.
+  returned: with O(state=upgraded) and a job
+  type: str
+  sample: C:\ProgramData\octopus.upgrade\logs\schema-1f0e3dad99-20261123T210405123456Z.txt
+seconds:
+  description: How long the module took.
+  returned: with O(state=upgraded)
+  type: float
+  sample: 75.2
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database_info import query
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
+    CONNECTION_SPEC,
+    JOB_SPEC,
+    PROGRESS_SPEC,
+    WINRM_IMPORT_ERROR,
+    ConnectionOptions,
+    WindowsHost,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+
+
+def upgrade(module: AnsibleModule, options: SqlOptions) -> dict[str, Any]:
+    """Upgrade, and read what the database then says."""
+    if WINRM_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
+    if not module.params["connection"]:
+        module.fail_json(
+            msg="state: upgraded runs a program on the host of the task, but that is not reached by WinRM. Run it for a Windows host."
+        )
+    database = module.params["database"]
+    began = time.monotonic()
+    with connect(options, database) as connection:
+        before = query(connection, database)
+    request = UpgradeRequest.from_params(module.params, module.check_mode, Progress(module.params["progress_file"]))
+    with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
+        result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
+    with connect(options, database) as connection:
+        after = query(connection, database)
+    if module._diff:
+        result["diff"] = {"before": lines(before, before["version"]), "after": lines(after, module.params["expected_version"])}
+    return {**after, **result, "seconds": round(time.monotonic() - began, 3)}
+
+
+def lines(facts: dict[str, Any], version: str | None) -> str:
+    return f"version: {version}\nschema scripts: {facts['schema_scripts']}\n"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **MSSQL_SPEC,
+            **CONNECTION_SPEC,
+            **JOB_SPEC,
+            **PROGRESS_SPEC,
+            "database": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["queried", "upgraded"], "default": "queried"},
+            "instance_name": {"type": "str"},
+            "expected_version": {"type": "str"},
+            "timeout": {"type": "float", "default": 14400},
+        },
+        required_together=MSSQL_TOGETHER,
+        supports_check_mode=True,
+    )
+    if PYODBC_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("pyodbc"), exception=PYODBC_IMPORT_ERROR)
+    try:
+        options = SqlOptions.from_params(module.params)
+        if module.params["state"] == "upgraded":
+            result = upgrade(module, options)
+        else:
+            with connect(options, module.params["database"]) as connection:
+                result = {"changed": False, **query(connection, module.params["database"])}
+    except (MssqlError, OctopusError, WindowsError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever a name or text holds, T-SQL and ODBC read exactly that, and nothing behind it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup_options import BackupOptions, statement
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, odbc_value, quote_identifier, quote_string
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60) | st.text("]['\"{}; -/*\n.a", max_size=60)
+name = text.filter(bool)
+
+
+def lex(sql: str) -> list[str]:
+    """T-SQL's own rules for quoted tokens, written from the other side: https://learn.microsoft.com/sql/t-sql/data-types/constants-transact-sql,
+    https://learn.microsoft.com/sql/relational-databases/databases/database-identifiers"""
+    tokens, at = [], 0
+    while at < len(sql):
+        if sql[at] in "['":
+            close = {"[": "]", "'": "'"}[sql[at]]
+            end = at + 1
+            while True:
+                if sql[end] == close:
+                    if sql[end + 1 : end + 2] != close:
+                        break
+                    end += 1
+                end += 1
+            tokens.append(sql[at] + sql[at + 1 : end].replace(close * 2, close))
+            at = end + 1
+        elif sql[at].isspace():
+            at += 1
+        else:
+            word = re.compile(r"[^\['\s]+").match(sql, at)
+            assert word
+            tokens.append(word[0])
+            at = word.end()
+    return tokens
+
+
+@given(name)
+@example("]")
+@example("]]; DROP DATABASE x --")
+def test_an_identifier_is_one_token(value: str) -> None:
+    assert lex(quote_identifier(value)) == ["[" + value]
+
+
+@given(text)
+@example("'")
+@example("'; SHUTDOWN --")
+def test_a_string_is_one_token(value: str) -> None:
+    assert lex(quote_string(value)) == ["N", "'" + value]
+
+
+@given(text)
+def test_a_value_of_a_connection_string_ends_where_it_should(value: str) -> None:
+    """[MS-ODBCSTR] 2.1.2: a braced value ends at the first closing brace that is not doubled."""
+    quoted = odbc_value(value)
+    inner = re.fullmatch(r"\{((?:[^}]|\}\})*)\}", quoted, re.DOTALL)
+    assert inner
+    assert inner[1].replace("}}", "}") == value
+
+
+@given(name, st.lists(name, min_size=1, max_size=3), text, name)
+def test_a_backup_statement_has_the_same_words_whatever_the_names(database: str, paths: list[str], title: str, certificate: str) -> None:
+    options = BackupOptions(database, paths, name=title, encryption={"algorithm": "AES_256", "certificate": certificate})
+    words = [token for token in lex(statement(options, compresses=True)) if token[0] not in "['"]
+    plain = BackupOptions("d", ["p"] * len(paths), name=title and "t", encryption={"algorithm": "AES_256", "certificate": "c"})
+    assert words == [token for token in lex(statement(plain, compresses=True)) if token[0] not in "['"]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * (MAX_NAME + 1), "a\0b"])
+def test_what_is_no_identifier(bad: str) -> None:
+    with pytest.raises(ValueError, match="identifier"):
+        quote_identifier(bad)
+
+
+def test_a_string_has_no_nul() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        quote_string("a\0")
