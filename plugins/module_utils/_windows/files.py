@@ -11,7 +11,7 @@ import re
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost, text_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line, word
 
 FINDSTR = f"{SYSTEM32}findstr.exe"
 _HASH = re.compile(r"^(?:[0-9a-f]{2} ?){32}$", re.I)
@@ -38,9 +38,7 @@ def exists(host: WindowsHost, path: str) -> bool:
 
 def names(host: WindowsHost, folder: str) -> list[str] | None:
     """The names in a folder; None where there is no such folder. An empty folder and none are told apart by what cmd.exe calls missing."""
-    result = host.run_cmd(
-        f"if exist {cmd_line([folder])} ({builtin('dir', '/b', '/a', folder)} & ver >nul) else exit /b 3", idempotent=True
-    )
+    result = host.run_cmd(f"if exist {word(folder)} ({builtin('dir', '/b', '/a', folder)} & ver >nul) else exit /b 3", idempotent=True)
     return None if result.exit_code == 3 else [line for line in result.stdout.splitlines() if line]
 
 
@@ -73,7 +71,7 @@ def write_text(host: WindowsHost, path: str, text: str, secret: bool = False) ->
     if any(len(line.encode()) > 8000 for line in lines) or "\0" in text:
         raise ValueError(f"a text with NUL or lines over 8,000 bytes cannot be written to {path} this way")
     data = "".join(f"{line}\r\n" for line in lines)
-    line = f'{cmd_line([FINDSTR])} "^" >{cmd_line([path])}'
+    line = f'{cmd_line([FINDSTR])} "^" >{word(path)}'
     result = host.run_cmd(line, stdin=data, secret=secret, idempotent=True)
     if result.exit_code:
         said = "" if secret else " ".join(result.stderr.split())
@@ -117,9 +115,9 @@ def make_folder(host: WindowsHost, path: str) -> bool:
 
     :raises WindowsError: it cannot be made.
     """
-    quoted = path.rstrip("\\")
+    folder = path.rstrip("\\")
     # A trailing backslash asks for a folder, not any file.
-    line = f"if exist {cmd_line([quoted])}\\ (exit /b 100) else {builtin('mkdir', quoted)}"
+    line = f"if exist {word(folder + chr(92))} (exit /b 100) else {builtin('mkdir', folder)}"
     result = host.run_cmd(line, idempotent=True)
     if result.exit_code not in (0, 100):
         raise WindowsError(
@@ -146,7 +144,7 @@ def remove(host: WindowsHost, path: str) -> None:
     :raises WindowsError: it is still there.
     """
     # del has no exit code of its own for a file in use: only looking tells.
-    result = host.run_cmd(f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {cmd_line([path])} exit /b 1", idempotent=True)
+    result = host.run_cmd(f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {word(path)} exit /b 1", idempotent=True)
     if result.exit_code:
         raise WindowsError(f"{host.where}: {path} cannot be deleted; is it in use?", host.name, result.exit_code)
 
@@ -156,7 +154,8 @@ def remove_folder(host: WindowsHost, path: str) -> None:
 
     :raises WindowsError: it is still there.
     """
-    quoted = cmd_line([path.rstrip("\\")])
-    result = host.run_cmd(f"rd /s /q {quoted} 2>nul & if exist {quoted}\\ exit /b 1", idempotent=True, timeout=300)
+    folder = path.rstrip("\\")
+    line = f"{builtin('rd', '/s', '/q', folder)} 2>nul & if exist {word(folder + chr(92))} exit /b 1"
+    result = host.run_cmd(line, idempotent=True, timeout=300)
     if result.exit_code:
         raise WindowsError(f"{host.where}: the folder {path} cannot be deleted; is something in it in use?", host.name, result.exit_code)

@@ -59,18 +59,24 @@ def cmd_line(argv: Sequence[str]) -> str:
     return _fits(" ".join(_quoted(argument) for argument in argv), CMD_LIMIT)
 
 
-def builtin(word: str, *arguments: str) -> str:
-    r"""A command that cmd.exe has built in: the word and its switches (``/y``) as they are, every other argument in quotes.
+def builtin(name: str, *arguments: str) -> str:
+    r"""A command that cmd.exe has built in: its name and its switches (``/y``) as they are, every other argument in quotes.
 
     :raises ValueError: as :func:`cmd_line`, or the word is no plain word.
     """
-    if not re.fullmatch(r"[a-z]+", word):
-        raise ValueError(f"{word!r} is not the name of a command built into cmd.exe")
-    for argument in arguments:
-        _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
-        _refuse(argument, _CONTROL, "a control character")
-    # To cmd.exe itself a backslash escapes nothing: "C:\\" is the root of a drive.
-    return _fits(" ".join([word, *(argument if _SWITCH.match(argument) else f'"{argument}"' for argument in arguments)]), CMD_LIMIT)
+    if not re.fullmatch(r"[a-z]+", name):
+        raise ValueError(f"{name!r} is not the name of a command built into cmd.exe")
+    return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else word(argument) for argument in arguments)]), CMD_LIMIT)
+
+
+def word(argument: str) -> str:
+    r"""One word for cmd.exe itself, a file name of a redirection or of ``if exist``: in quotes, in which a backslash escapes nothing.
+
+    :raises ValueError: as :func:`cmd_line`.
+    """
+    _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
+    _refuse(argument, _CONTROL, "a control character")
+    return f'"{argument}"'
 
 
 def batch_line(argv: Sequence[str]) -> str:

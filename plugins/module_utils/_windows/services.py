@@ -109,6 +109,7 @@ def wait_for(
     name: str,
     state: str,
     timeout: float,
+    *,
     tell: Callable[[ServiceState], object] = lambda now: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ServiceState:

@@ -1,0 +1,279 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Long commands that outlive the WinRM connection: each is a scheduled task that writes its output and exit code to a folder.
+
+A shell's processes end with it, and WinRM itself may end it; a scheduled task goes on, and is found again by its id by whoever asks next.
+It also has credentials for a second hop, which a WinRM log-on has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, scheduled_tasks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, CommandResult, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import (
+    Command,
+    JobState,
+    RunAs,
+    command_file,
+    poll_line,
+    prepare_line,
+    read_poll,
+    task_xml,
+    write_line,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line, word
+
+__all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "wait_all")
+
+DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
+FOLDER_EXISTS = 100
+TAIL = 20
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
+# How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
+PATIENCE = 300.0
+START_GRACE = 60.0
+
+OnOutput = Callable[[list[str]], object]
+
+
+def job_id(purpose: str, *what: str) -> str:
+    """An id that the same purpose with the same parameters gives again, and another never does."""
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", purpose)
+    return f"{text[:60]}-{hashlib.sha256(chr(0).join(what).encode()).hexdigest()[:10]}"
+
+
+class Job:
+    """One job of a host.
+
+    :param work_root: folder on the host; jobs lie in its subfolder ``jobs``.
+    :param identity: letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
+    """
+
+    def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", identity):
+            raise ValueError(f"{identity!r} cannot be the id of a job")
+        self.host = host
+        self.identity = identity
+        self.root = work_root.rstrip("\\")
+        self.folder = f"{self.root}\\jobs\\{identity}"
+        self.task = f"\\octopus.upgrade\\{identity}"
+        self.attached = False
+        self._sleep = sleep
+        self._lines: list[str] = []
+        self._pages = True
+        self._started_at = -math.inf
+
+    def __repr__(self) -> str:
+        return f"Job({self.identity} on {self.host.where})"
+
+    @property
+    def output_path(self) -> str:
+        """The file on the host that the commands' output goes to."""
+        return f"{self.folder}\\output.txt"
+
+    # -- life
+
+    def start(self, commands: Sequence[Command], run_as: RunAs = RunAs(), restart_lost: bool = False) -> JobState:  # noqa: B008 - frozen
+        """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
+
+        :param commands: run one after the other, whatever each ends with.
+        :param restart_lost: start anew where the last run ended without an exit code.
+        :raises ValueError: a command cannot be said safely.
+        :raises WindowsError: the host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
+        """
+        text = command_file(self.folder, commands)
+        if run_as.needs_password and run_as.password is None:
+            raise WindowsError(
+                f"{self.host.where}: a job as {run_as.account} needs the account's password: give job_password, or use SYSTEM or a gMSA.",
+                self.host.name,
+            )
+        if not self._prepare(text, run_as):
+            state = self.poll()
+            if state.status == "lost" and not restart_lost:
+                raise self._lost(state)
+            if state.status in ("running", "finished"):
+                self.attached = True
+                return state
+            # What an interrupted start, or a lost run, left.
+            self.remove()
+            if not self._prepare(text, run_as):
+                raise WindowsError(f"{self.host.where}: somebody else starts the job {self.identity} at the same time.", self.host.name)
+        self.attached = False
+        self._create(run_as)
+        self._started_at = time.monotonic()
+        return JobState("running")
+
+    def _prepare(self, text: str, run_as: RunAs) -> bool:
+        """Make folder and command file; False where the folder was there, which another start made."""
+        result = self.host.run_cmd(prepare_line(self.root, self.folder, run_as), stdin=text)
+        if result.exit_code not in (0, FOLDER_EXISTS):
+            said = " ".join((result.stderr or result.stdout).split())
+            raise WindowsError(
+                f"{self.host.where}: the folder {self.folder} for a job cannot be made: {said}",
+                self.host.name,
+                result.exit_code,
+            )
+        return result.exit_code == 0
+
+    def _create(self, run_as: RunAs) -> None:
+        path = f"{self.folder}\\task.xml"
+        xml = task_xml(self.folder, run_as, f"{self.identity}, started by the Ansible collection octopus.upgrade")
+        create = [f"{SYSTEM32}schtasks.exe", "/create", "/tn", self.task, "/xml", path, "/ru", run_as.task_account, "/f"]
+        run = [f"{SYSTEM32}schtasks.exe", "/run", "/tn", self.task]
+        if run_as.needs_password:
+            self._good(self.host.run_cmd(write_line(path), stdin=xml), run_as)
+            line = f"{cmd_line([*create, '/rp', '*'])} && {cmd_line(run)}"
+            # The password is asked for and read from standard input: it is in no command line.
+            self._good(self.host.run_cmd(line, stdin=f"{run_as.password}\r\n", secret=True), run_as)
+        else:
+            self._good(self.host.run_cmd(f"{write_line(path)} && {cmd_line(create)} && {cmd_line(run)}", stdin=xml), run_as)
+
+    def _good(self, result: CommandResult, run_as: RunAs) -> None:
+        if result.exit_code:
+            said = " ".join(result.stderr.split())
+            if run_as.password:
+                said = said.replace(run_as.password, "********")
+            raise WindowsError(
+                f"{self.host.where}: the job {self.identity} cannot be started as {run_as.account}: {said or result.exit_code}. "
+                "The account needs the right to log on as a batch job, and its password has to be the right one.",
+                self.host.name,
+                result.exit_code,
+            )
+
+    def cancel(self) -> None:
+        """End what the job runs. It is lost after that."""
+        scheduled_tasks.end(self.host, self.task)
+
+    def remove(self) -> None:
+        """Delete the task and the folder; none is fine. What still runs is not ended.
+
+        :raises WindowsError: the folder is still in use.
+        """
+        delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
+        folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} exit /b 1"
+        # The task's own cmd.exe may have written the exit code and not ended yet.
+        for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
+            if self.host.run_cmd(f"{delete} >nul 2>nul & {folder}", idempotent=True).exit_code == 0:
+                self._lines = []
+                return
+            if pause is not None:
+                self._sleep(pause)
+        raise WindowsError(f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted.", self.host.name)
+
+    # -- looking
+
+    def poll(self, on_output: OnOutput | None = None) -> JobState:
+        """How the job stands now; ``on_output`` gets the lines that are new since the last poll."""
+        state = self._ask(on_output)
+        if state.status != "lost":
+            return state
+        # It may have ended between the look for its exit code and the look at the task.
+        state = self._ask(on_output)
+        if state.status == "lost" and time.monotonic() - self._started_at < START_GRACE and not self._was_started():
+            return JobState("running", (), state.output_tail)
+        return state
+
+    def _ask(self, on_output: OnOutput | None) -> JobState:
+        # more +N leaves N lines out. That it did is seen by the last known line, which it has to start with.
+        skip = len(self._lines) - 1 if self._pages and self._lines else 0
+        read = f"{SYSTEM32}more.com +{skip} {word(self.output_path)}" if skip > 0 else builtin("type", self.output_path)
+        result = self.host.run_cmd(poll_line(self.task, self.folder, read), idempotent=True)
+        polled = read_poll(result.stdout)
+        if polled is None:
+            raise WindowsError(
+                f"{self.host.where}: the job {self.identity} cannot be looked at: {' '.join(result.stderr.split())}", self.host.name
+            )
+        lines = polled.output.split("\n")
+        # Without its end, a line is not whole yet.
+        whole = lines if polled.status == "finished" and lines[-1] else lines[:-1]
+        if skip > 0 and polled.status != "absent":
+            if not whole or whole[0] != self._lines[skip]:
+                self._pages = False
+                return self._ask(on_output)
+            whole = self._lines[:skip] + whole
+        new = whole[len(self._lines) :]
+        self._lines = whole
+        if on_output and new:
+            on_output(new)
+        status = polled.status
+        if status == "created" and time.monotonic() - self._started_at < START_GRACE:
+            status = "running"
+        return JobState(status, polled.exit_codes, tuple(line for line in self._lines if line.strip())[-TAIL:])
+
+    def _was_started(self) -> bool:
+        return files.exists(self.host, f"{self.folder}\\started")
+
+    def output(self) -> str:
+        """Everything that the commands have printed so far, both streams in one."""
+        return files.read_text(self.host, self.output_path)
+
+    def wait(self, deadline_seconds: float, on_output: OnOutput | None = None) -> JobState:
+        """Wait until the job has finished.
+
+        :raises WindowsTimeout: the time is up; the job runs on.
+        :raises WindowsError: the job was lost.
+        :raises WindowsUnreachable: the host has not answered for too long.
+        """
+        tell = (lambda _name, lines: on_output(lines)) if on_output else (lambda _name, _lines: None)
+        return wait_all({self.identity: self}, deadline_seconds, tell, self._sleep)[self.identity]
+
+    def _lost(self, state: JobState) -> WindowsError:
+        last = f" Its output ends with: {' | '.join(state.output_tail[-3:])}" if state.output_tail else ""
+        return WindowsError(
+            f"{self.host.where}: the job {self.identity} ended without an exit code: the host was restarted, or somebody ended the task "
+            f"{self.task}.{last}",
+            self.host.name,
+        )
+
+
+def wait_all(
+    jobs: Mapping[str, Job],
+    deadline_seconds: float,
+    on_output: Callable[[str, list[str]], object] = lambda name, lines: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, JobState]:
+    """Wait until all of these jobs have finished; a host that is away for a while is waited for.
+
+    :raises WindowsTimeout: the time is up; what runs goes on, and the same task run again finds it.
+    :raises WindowsError: one was lost, or does not exist.
+    """
+    done: dict[str, JobState] = {}
+    deadline = time.monotonic() + deadline_seconds
+    answered = time.monotonic()
+    pause = FIRST_PAUSE
+    while True:
+        for name in [name for name in jobs if name not in done]:
+            job = jobs[name]
+            try:
+                state = job.poll(lambda lines, name=name: on_output(name, lines))  # type: ignore[misc]
+            except WindowsUnreachable:
+                if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
+                    raise
+                continue
+            answered = time.monotonic()
+            if state.status == "finished":
+                done[name] = state
+            elif state.status == "lost":
+                raise job._lost(state)
+            elif state.status != "running":
+                raise WindowsError(f"{job.host.where}: the job {job.identity} is {state.status}: nobody started it.", job.host.name)
+        if len(done) == len(jobs):
+            return {name: done[name] for name in jobs}
+        if time.monotonic() >= deadline:
+            left = ", ".join(jobs[name].identity for name in jobs if name not in done)
+            where = next(iter(jobs.values())).host
+            raise WindowsTimeout(
+                f"{where.where}: not done after {deadline_seconds:.0f} s: {left}. It goes on there; run the task again to wait on.",
+                where.name,
+            )
+        sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(pause * GROWTH, LONGEST_PAUSE)

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows Installer: msiexec's exit codes, command lines, logs, and what is installed.
+
+https://learn.microsoft.com/windows/win32/msi/error-codes and https://learn.microsoft.com/windows/win32/msi/command-line-options
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, registry
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, msi_property, word
+
+UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION = 0, 3010, 1641, 1618, 1605, 1638
+
+MEANINGS = {
+    0: "done",
+    1601: "the Windows Installer service cannot be reached",
+    1602: "cancelled by somebody",
+    1603: "a fatal error during the installation",
+    1605: "the product is not installed",
+    1612: "the package that it was installed from is missing",
+    1618: "another installation is in progress",
+    1619: "the package cannot be opened",
+    1620: "the package is no Windows Installer package",
+    1622: "the log file cannot be written",
+    1625: "a system policy forbids the installation",
+    1633: "the package is for another processor type",
+    1638: "another version of the product is installed",
+    1639: "a bad argument on the command line",
+    1641: "done, and a restart was begun",
+    1643: "a system policy forbids the patch",
+    3010: "done, a restart is needed",
+}
+
+# Lines of a verbose log that say what failed. The engine's own words are English on any Windows.
+_TELLING = (
+    "Return value 3.",
+    "returned actual error code",
+    "MainEngineThread is returning",
+    "Installation failed",
+    "Removal failed",
+    "-- Error ",
+    "Error 1",
+    "Error 2",
+    "SECREPAIR",
+    "Disallowing",
+    "newer version",
+)
+_NOISE = ("MSI (s)", "MSI (c)")
+
+
+@dataclass(frozen=True)
+class Product:
+    """An installed product: its code, name and version, and where its program is and its package was."""
+
+    code: str
+    name: str
+    version: str
+
+
+def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
+    """The line of a command file that installs a package silently, with a verbose log, and waits for it.
+
+    msiexec is a GUI program: without ``start /wait`` nobody would wait for it in every version of cmd.
+
+    :raises ValueError: a path or property cannot be said safely.
+    """
+    # Restart Manager must neither close nor wait for other people's programs.
+    return _line("/i", package, log, {"MSIRESTARTMANAGERCONTROL": "Disable", **properties})
+
+
+def uninstall_line(product_code: str, log: str) -> str:
+    """The line of a command file that removes a product silently.
+
+    :raises ValueError: no product code, or the log's path cannot be said safely.
+    """
+    if not re.fullmatch(r"\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", product_code):
+        raise ValueError(f"{product_code!r} is no product code")
+    return _line("/x", product_code, log, {})
+
+
+def _line(action: str, target: str, log: str, properties: Mapping[str, str]) -> str:
+    given = "".join(f" {msi_property(name, value)}" for name, value in properties.items())
+    line = f'start "" /wait {SYSTEM32}msiexec.exe {action} {word(target)} /quiet /norestart /l*v {word(log)}{given}'
+    return batch_text(line)
+
+
+def is_success(code: int) -> bool:
+    """Whether the product is there (or gone) now."""
+    return code in (SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED)
+
+
+def meaning(code: int) -> str:
+    """An exit code in words."""
+    return f"{code}, {MEANINGS.get(code, 'see https://learn.microsoft.com/windows/win32/msi/error-codes')}"
+
+
+def products(host: WindowsHost, name: str) -> list[Product]:
+    """What is installed under that name, or a name that begins with it and goes on after a blank."""
+    found = []
+    for key, display in registry.find_values(host, UNINSTALL, "DisplayName").items():
+        code = key.rpartition("\\")[2]
+        if code.startswith("{") and (display == name or display.startswith(name + " ")):
+            found.append(Product(code, display, registry.get(host, key, "DisplayVersion") or ""))
+    return found
+
+
+def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
+    """The last lines of an installation's log that say what failed; none where there is no log.
+
+    The log is UTF-16 and can have many megabytes: type turns it into text (it has a byte order mark) and findstr picks the lines there.
+    """
+    literals = " ".join(f"/c:{word(text)}" for text in _TELLING)
+    result = host.run_cmd(f"{builtin('type', log)} 2>nul | {SYSTEM32}findstr.exe /l {literals}", idempotent=True, timeout=120)
+    lines = result.stdout.splitlines()
+    if not lines:
+        # An older cmd may pass UTF-16 on as it is, in which findstr finds nothing.
+        try:
+            lines = [line for line in files.read_text(host, log, timeout=120).splitlines() if any(text in line for text in _TELLING)]
+        except WindowsError:
+            return []
+    return telling(lines, count)
+
+
+def telling(lines: list[str], count: int = 8) -> list[str]:
+    """The last of these lines, those that speak of the product before those of the engine."""
+    clean = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    spoken = [line for line in clean if not line.startswith(_NOISE)]
+    return (spoken or clean)[-count:]

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Folder copies with robocopy: its arguments, its exit bits, its summary.
+
+https://learn.microsoft.com/windows-server/administration/windows-commands/robocopy and, for the exit code,
+https://learn.microsoft.com/troubleshoot/windows-server/backup-and-storage/return-codes-used-robocopy-utility
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+COPIED, EXTRA, MISMATCHED, FAILED, FATAL = 1, 2, 4, 8, 16
+
+# A row of the summary: a translated word, then total, copied, skipped, mismatched, failed, extra. /BYTES makes all of them plain numbers.
+_ROW = re.compile(r"^\s*\S[^:]*:((?:\s+\d+){6})\s*$")
+_ERROR = re.compile(r"\b(\d+) \(0x[0-9A-F]{8}\)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the summary."""
+
+    total: int
+    copied: int
+    skipped: int
+    mismatched: int
+    failed: int
+    extra: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run found and did, in folders, files and bytes."""
+
+    folders: Row
+    files: Row
+    bytes: Row
+
+    @property
+    def is_same(self) -> bool:
+        """For a run that only listed: source and target hold the same files."""
+        return all(row.copied == row.mismatched == row.failed == row.extra == 0 for row in (self.files, self.bytes)) and (
+            self.folders.failed == self.folders.extra == self.folders.copied == 0
+        )
+
+
+def mirror(source: str, target: str, threads: int = 8) -> list[str]:
+    """The arguments that make the target a copy of the source: what it has beyond that is deleted.
+
+    Data, attributes and times are copied, no rights: those of the target's own folder hold.
+
+    :param threads: files copied at once, 1 to 128.
+    :raises ValueError: bad number of threads.
+    """
+    if not 1 <= threads <= 128:
+        raise ValueError(f"robocopy copies 1 to 128 files at once, not {threads}")
+    return [*_both(source, target), f"/mt:{threads}", "/r:3", "/w:2"]
+
+
+def compare(source: str, target: str) -> list[str]:
+    """The arguments that only list what a mirror would do."""
+    return [*_both(source, target), "/l", "/r:0", "/w:0"]
+
+
+def _both(source: str, target: str) -> list[str]:
+    # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even back.
+    paths = [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in (source, target)]
+    return ["robocopy", *paths, "/mir", "/copy:dat", "/dcopy:t", "/xj", "/np", "/nfl", "/ndl", "/njh", "/bytes"]
+
+
+def summaries(text: str) -> list[Summary]:
+    """The summaries in the output of one or several runs. Read by their place: first row folders, then files, then bytes."""
+    found = []
+    rows: list[Row] = []
+    for line in text.splitlines():
+        match = _ROW.match(line)
+        if not match:
+            continue
+        rows.append(Row(*(int(number) for number in match[1].split())))
+        if len(rows) == 3:
+            found.append(Summary(*rows))
+            rows = []
+    return found
+
+
+def is_success(code: int) -> bool:
+    """Whether everything was copied that had to be: below 8 the bits say what was done, not what failed."""
+    return 0 <= code < FAILED
+
+
+def meaning(code: int) -> str:
+    """An exit code in words."""
+    if code & FATAL:
+        return f"{code}: it could not even begin (a path is missing or may not be read)"
+    if code & FAILED:
+        return f"{code}: some files could not be copied"
+    words = [text for bit, text in ((COPIED, "files copied"), (EXTRA, "extra files found"), (MISMATCHED, "mismatched files")) if code & bit]
+    return f"{code}: {', '.join(words) or 'nothing to do'}"
+
+
+def errors(text: str, count: int = 5) -> list[str]:
+    """The lines that tell of a Windows error, e.g. ``ERROR 5 (0x00000005) Copying File ...`` with the line that explains it."""
+    lines = [line.strip() for line in text.splitlines()]
+    found = []
+    for number, line in enumerate(lines):
+        if _ERROR.search(line):
+            following = lines[number + 1] if number + 1 < len(lines) else ""
+            found.append(f"{line} {following}".strip())
+    return list(dict.fromkeys(found))[-count:]
