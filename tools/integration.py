@@ -14,23 +14,54 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from lab.estate import CLUSTER, DEMO, Lab  # noqa: E402  the lab's folder has to be on the path first
-from lab.inventory import variables  # noqa: E402
+from lab.estate import CLUSTER, DEMO, Lab, LabInstance  # noqa: E402  the lab's folder has to be on the path first
 
-CONFIG = "tests/integration/integration_config.yml"
+
+def configuration(lab: Lab) -> dict[str, Any]:
+    """What the targets know: addresses, accounts and files, nothing of the lab's insides."""
+    seal = lab.root / "vault-password"
+    seal.write_text(lab.vault_password + "\n", encoding="utf-8")
+    seal.chmod(0o600)
+    common = {
+        "ca_path": str(lab.ca_path),
+        "vault_password_file": str(seal),
+        "backup_root": lab.backup_share.unc,
+        "msi_source": lab.releases.msi_url(),
+    }
+    return {"lab": common | {name: _instance(instance) for name, instance in lab.instances.items()}}
+
+
+def _instance(instance: LabInstance) -> dict[str, Any]:
+    spec, own = instance.spec, instance.secrets
+    sql = instance.sql.machine.address
+    return {
+        "name": spec.name,
+        "version": spec.version,
+        "next_version": spec.ladder[0],
+        "target": spec.target,
+        "url": instance.url,
+        "api_key": own.api_key,
+        "limited_api_key": instance.handle.limited_key,
+        "nodes": {host.name: host.address for host in instance.hosts},
+        "user": f"LAB\\{spec.name}-admin",
+        "password": own.winrm_password,
+        "database": spec.database,
+        "sql": {"address": sql, "user": "octopus_upgrade", "password": own.sql_password},
+    }
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), DEMO, CLUSTER) as lab:
         config = Path(folder) / "integration_config.yml"
-        config.write_text(yaml.safe_dump({"lab": variables(lab)}), encoding="utf-8")
-        config.chmod(0o600)
+        config.touch(mode=0o600)
+        config.write_text(yaml.safe_dump(configuration(lab)), encoding="utf-8")
         command = [str(ROOT / "tools" / "ansible_test.sh"), "integration", *sys.argv[1:]]
         environment = dict(os.environ, INTEGRATION_CONFIG=str(config))
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
