@@ -31,7 +31,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 try:
     from winrm import transport as winrm_transport
-    from winrm.exceptions import WinRMOperationTimeoutError
+    from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
     from winrm.protocol import Protocol
 except ImportError:
     WINRM_IMPORT_ERROR: str | None = traceback.format_exc()
@@ -61,6 +61,8 @@ UTF8 = 65001
 COMMANDS_PER_SHELL = 20
 # An envelope may have 150 KB (MaxEnvelopeSize of older hosts); base64 makes four bytes of three.
 SEND_BYTES = 96 * 1024
+# HRESULTs of ERROR_BROKEN_PIPE and ERROR_NO_DATA: what a Send gets whose command has ended.
+PIPE_CLOSED = (2147942509, 2147942632)
 
 Result = TypeVar("Result")
 
@@ -218,11 +220,7 @@ class WindowsHost:
             skip_cmd_shell=True,
         )
         if command.stdin is not None:
-            starts = range(0, len(command.stdin), SEND_BYTES)
-            *pieces, last = [command.stdin[start : start + SEND_BYTES] for start in starts] or [b""]
-            for piece in pieces:
-                protocol.send_command_input(shell, command_id, piece)
-            protocol.send_command_input(shell, command_id, last, end=True)
+            self._send(shell, command_id, command.stdin)
         stdout, stderr = [], []
         usual = protocol.operation_timeout_sec
         try:
@@ -246,6 +244,17 @@ class WindowsHost:
                     return code, b"".join(stdout), b"".join(stderr)
         finally:
             protocol.operation_timeout_sec = usual
+
+    def _send(self, shell: str, command_id: str, stdin: bytes) -> None:
+        *pieces, last = [stdin[start : start + SEND_BYTES] for start in range(0, len(stdin), SEND_BYTES)] or [b""]
+        try:
+            for piece in pieces:
+                self._protocol.send_command_input(shell, command_id, piece)
+            self._protocol.send_command_input(shell, command_id, last, end=True)
+        except WSManFaultError as error:
+            # A command may end without reading what it is sent; what it says and its exit code are to be had all the same.
+            if error.wsman_fault_code not in PIPE_CLOSED:
+                raise
 
     # -- the connection
 

@@ -144,7 +144,8 @@ def remove(host: WindowsHost, path: str) -> None:
     :raises WindowsError: it is still there.
     """
     # del has no exit code of its own for a file in use: only looking tells.
-    result = host.run_cmd(f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {word(path)} exit /b 1", idempotent=True)
+    line = f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {word(path)} (exit /b 1) else exit /b 0"
+    result = host.run_cmd(line, idempotent=True)
     if result.exit_code:
         raise WindowsError(f"{host.where}: {path} cannot be deleted; is it in use?", host.name, result.exit_code)
 
@@ -155,7 +156,7 @@ def remove_folder(host: WindowsHost, path: str) -> None:
     :raises WindowsError: it is still there.
     """
     folder = path.rstrip("\\")
-    line = f"{builtin('rd', '/s', '/q', folder)} 2>nul & if exist {word(folder + chr(92))} exit /b 1"
+    line = f"{builtin('rd', '/s', '/q', folder)} 2>nul & if exist {word(folder + chr(92))} (exit /b 1) else exit /b 0"
     result = host.run_cmd(line, idempotent=True, timeout=300)
     if result.exit_code:
         raise WindowsError(f"{host.where}: the folder {path} cannot be deleted; is something in it in use?", host.name, result.exit_code)

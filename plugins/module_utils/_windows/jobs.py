@@ -159,7 +159,7 @@ class Job:
         :raises WindowsError: the folder is still in use.
         """
         delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
-        folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} exit /b 1"
+        folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} (exit /b 1) else exit /b 0"
         # The task's own cmd.exe may have written the exit code and not ended yet.
         for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
             if self.host.run_cmd(f"{delete} >nul 2>nul & {folder}", idempotent=True).exit_code == 0:
