@@ -92,6 +92,12 @@ def test_much_standard_input_arrives_whole(host: WindowsHost) -> None:
     assert result.stdout == text
 
 
+def test_a_command_that_does_not_read_its_input_is_no_failure(host: WindowsHost) -> None:
+    """It may have ended before the Send arrives, which then faults; its exit code is to be had all the same."""
+    for _number in range(10):
+        assert host.run_cmd("exit /b 7", stdin="x" * 200_000).exit_code == 7
+
+
 def test_much_output_arrives_whole(host: WindowsHost, folder: str) -> None:
     text = "".join(f"{number:062d}\r\n" for number in range(16000))
     path = f"{folder}\\much.txt"
