@@ -43,6 +43,7 @@ class WindowsHost(Machine):
         self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
+        self.acls: dict[str, dict[str, Any]] = {}  # by path in lower case: who was granted what, by icacls
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
         self.reboot_files: list[tuple[str, bytes | None]] = []  # replaced (None: deleted) at the next boot
         self._pids = itertools.count(1004, 4)  # Windows numbers processes by multiples of four

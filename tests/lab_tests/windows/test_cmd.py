@@ -46,8 +46,10 @@ def test_lines(cmd, line: str, out: str) -> None:
         ("type C:\\nope", 1, "The system cannot find the file specified."),
         ("type Q:\\nope", 1, "The system cannot find the drive specified."),
         ("mkdir C:\\Windows", 1, "A subdirectory or file C:\\Windows already exists."),
+        ("rd /s /q C:\\nope || exit /b 3", 3, "The system cannot find the file specified."),
+        ("rd /s /q C:\\nope || ver >nul", 0, "The system cannot find the file specified."),
         ("del C:\\nope", 0, "Could Not Find C:\\nope"),
-        ("rd /s /q C:\\nope", 2, "The system cannot find the file specified."),
+        ("rd /s /q C:\\nope", 0, "The system cannot find the file specified."),
         ("move /y C:\\nope C:\\x", 1, "The system cannot find the file specified."),
         ("dir C:\\nope", 1, "File Not Found"),
         ("nonsense /x", 1, "'nonsense' is not recognized as an internal or external command,"),
@@ -85,7 +87,8 @@ def test_files_are_made_moved_copied_and_removed(cmd, host: WindowsHost, admin: 
     )
     assert cmd(line).out == "X\r\n"
     assert cmd('dir /b /s "C:\\a b"').lines == ["C:\\a b\\c", "C:\\a b\\f.txt", "C:\\a b\\c\\g.txt"]
-    assert cmd('rd "C:\\a b"').code == 145
+    assert cmd('rd "C:\\a b" || echo still there').lines == ["still there"]
+    assert cmd('rd "C:\\a b"').code == 0, "its failure shows to || only"
     assert cmd('del /f /q "C:\\a b\\f.txt" & rd /s /q "C:\\a b"').code == 0
     assert not host.fs.exists("C:\\a b", admin)
     actions = [event["action"] for event in host.ledger.events("file")]

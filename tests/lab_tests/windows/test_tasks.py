@@ -185,6 +185,13 @@ def test_malformed_definitions_are_refused(run, host: WindowsHost, admin: Logon,
     assert result.err.startswith("ERROR: The task XML is malformed.")
 
 
+def test_a_declaration_has_to_fit_the_file(run, host: WindowsHost, admin: Logon, work: Work) -> None:
+    text = host.fs.read("C:\\j.xml", admin).decode("utf-16")
+    for data, code in ((text.encode(), 1), (text.replace(' encoding="UTF-16"', "").encode(), 0)):
+        host.fs.write("C:\\j.xml", data, admin)
+        assert run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM /f").code == code
+
+
 def test_tr_is_limited(run) -> None:
     assert run(f'schtasks /create /tn x /tr "C:\\{"a" * 261}.cmd" /sc once /st 00:00 /ru SYSTEM').code == 1
     assert run("schtasks /create /tn x /tr C:\\a.cmd /sc once /st 00:00 /ru SYSTEM /f").code == 0

@@ -110,3 +110,20 @@ def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
     assert (one.wait(5), two.wait(5)) == (1, 1)
     assert run("taskkill /f /im child.exe").code == 128
     assert run("tasklist /svc").err.startswith("lab: unsupported")
+
+
+def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> None:
+    host.fs.mkdir("C:\\a b", admin)
+    system = "*S-1-5-18:(OI)(CI)F"
+    result = run(f'icacls "C:\\a b" /inheritance:r /grant:r "{system}" "LAB\\octo-admin:(OI)(CI)M" /q')
+    assert (result.code, result.lines) == (0, ["Successfully processed 1 files; Failed processing 0 files"])
+    assert host.acls["c:\\a b"] == {"inherits": False, "*s-1-5-18": ["(OI)(CI)F"], "lab\\octo-admin": ["(OI)(CI)M"]}
+    assert run('icacls "C:\\a b" /grant LAB\\nobody:F').code == 1332
+    assert run("icacls C:\\nope /grant LAB\\octo-admin:F").code == 2
+    assert run("icacls C:\\nope /grant LAB\\octo-admin").code == 87
+    assert run("icacls C:\\nope /save x").err.startswith("lab: unsupported")
+
+
+def test_findstr_loses_long_lines(run) -> None:
+    result = run('findstr "^"', stdin=b"x" * 9000 + b"\r\nshort\r\n")
+    assert (result.lines, result.err) == (["short"], "FINDSTR: Line 1 is too long.\r\n")

@@ -18,7 +18,9 @@ from .patterns import parse_switches
 from .shell import Builtin, ExitBatch, ExitShell, Shell
 
 # On success these do not reset the error level to 0.
-KEEPS_LEVEL = {"echo", "rem", "goto", "rd", "rmdir", "start", "title", "endlocal", "cd", "chdir", "set", "path", "prompt", "cls", "exit"}
+KEEPS_LEVEL = {"echo", "rem", "goto", "start", "title", "endlocal", "cd", "chdir", "set", "path", "prompt", "cls", "exit"}
+# Their failure does not show in the error level either, unless "||" looks at it.
+HIDES_FAILURE = {"rd", "rmdir"}
 
 
 def _echo(shell: Shell, rest: str) -> int | None:

@@ -48,14 +48,14 @@ def type_(shell: Shell, rest: str) -> int:
 
 
 def delete(shell: Shell, rest: str) -> int:
-    """``del``: a file that is not there is no error (the result is 0), a locked one says so and gives 1."""
+    """``del``: neither a file that is not there nor one in use changes the result, which is 0: only looking tells."""
     paths, switches = parse_switches(rest)
     wrong = _unknown(shell, "del", switches, {"/f", "/q", "/a"})
     if wrong or not paths:
         if not paths:
             shell.error("The syntax of the command is incorrect.")
         return 1
-    proc, result = shell.proc, 0
+    proc = shell.proc
     for path in paths:
         full = proc.full(path)
         try:
@@ -67,11 +67,10 @@ def delete(shell: Shell, rest: str) -> int:
             if not found:
                 shell.error(f"Could Not Find {full}")
         except WinError as error:
-            # Measured on Wine 8.0: a folder that is missing reads like a missing file.
             if error.code in (2, 3):
                 shell.error(f"Could Not Find {full}")
-                continue
-            result = shell.fail(error.code)
+            else:
+                shell.fail(error.code)
             continue
         for one in found:
             try:
@@ -79,8 +78,8 @@ def delete(shell: Shell, rest: str) -> int:
                 _record(shell, "delete", one)
             except WinError as error:
                 shell.error(one)
-                result = shell.fail(error.code)
-    return result
+                shell.fail(error.code)
+    return 0
 
 
 def make(shell: Shell, rest: str) -> int:
@@ -108,7 +107,7 @@ def make(shell: Shell, rest: str) -> int:
 
 
 def remove(shell: Shell, rest: str) -> int:
-    """``rd [/s] [/q]``: 2 if it is missing, else the number of the Windows error (*assumed* of ``cmd /c``)."""
+    """``rd [/s] [/q]``: its failure shows only to ``||`` (2 if it is missing, else the number of the Windows error)."""
     paths, switches = parse_switches(rest)
     wrong = _unknown(shell, "rd", switches, {"/s", "/q"})
     if wrong or not paths:

@@ -79,16 +79,19 @@ class Shell:
         """The environment, and the names that cmd makes up."""
         return _Variables(self)
 
-    def run_line(self, line: str) -> int:
-        """One line of ``cmd /c``."""
+    def run_line(self, line: str) -> None:
+        """One line of ``cmd /c``; what it leaves is the error level."""
         try:
             node = Parser(expand(line, self.variables(), None)).parse()
         except (BadSyntax, Incomplete) as error:
             self.error(str(error) or "The syntax of the command is incorrect.")
-            return 255 if isinstance(error, BadSyntax) else 1
+            self.errorlevel = 255 if isinstance(error, BadSyntax) else 1
+            return
         except UnsupportedExpansion as error:
-            return self.unsupported(str(error))
-        return self.run(node) if node else 0
+            self.errorlevel = self.unsupported(str(error))
+            return
+        if node:
+            self.run(node)
 
     def run_batch(self, path: str, arguments: list[str]) -> int:
         """A batch file, to its end or ``exit /b``; gives the error level."""
@@ -180,6 +183,8 @@ class Shell:
         if node.operator == "|":
             return self._pipe(node)
         result = self.run(node.left)
+        if node.operator == "||" and result:
+            self.errorlevel = result  # "||" is what makes the failure of rd visible
         if node.operator == "&" or (node.operator == "&&") == (result == 0):
             return self.run(node.right)
         return result
@@ -270,7 +275,7 @@ class Shell:
     # -- commands
 
     def _simple(self, text: str) -> int:
-        from .builtins import BUILTINS, KEEPS_LEVEL
+        from .builtins import BUILTINS, HIDES_FAILURE, KEEPS_LEVEL
 
         text = text.lstrip(" \t,;=")
         if not text:
@@ -281,7 +286,7 @@ class Shell:
             result = builtin(self, rest)
             if result is None:  # leaves the error level alone
                 return 0
-            if result or name not in KEEPS_LEVEL:
+            if name not in HIDES_FAILURE and (result or name not in KEEPS_LEVEL):
                 self.errorlevel = result
             return result
         return self.external(text)
@@ -293,8 +298,7 @@ class Shell:
         if path is None:
             self.error(f"'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.")
             self.errorlevel = NOT_RECOGNIZED
-            # "cmd /c nonsense" ends with 1, while %ERRORLEVEL% in a batch file is 9009 (measured on Wine 8.0 and known of Windows).
-            return NOT_RECOGNIZED if self.batch else 1
+            return NOT_RECOGNIZED
         if path.lower().endswith((".cmd", ".bat")):
             return self._batch_from(path, word, rest, call)
         try:

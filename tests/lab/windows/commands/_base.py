@@ -27,6 +27,7 @@ MORE = {
     1069: "The service did not start due to a logon failure.",
     1072: "The specified service has been marked for deletion.",
     1073: "The specified service already exists.",
+    1332: "No mapping between account names and security IDs was done.",
     1077: "No attempts to start the service have been made since the last boot.",
 }
 

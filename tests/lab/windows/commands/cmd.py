@@ -9,9 +9,10 @@ How ``/c`` and ``/s`` treat quotes: ``cmd /?`` and https://learn.microsoft.com/w
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from lab.windows.cmd.shell import ExitBatch, ExitShell, Shell
+from lab.windows.cmd.shell import NOT_RECOGNIZED, ExitBatch, ExitShell, Shell
 from lab.windows.process import Process
 from lab.windows.streams import CODECS
 
@@ -53,13 +54,10 @@ def cmd(proc: Process) -> int:
         elif letter not in "d":
             return unsupported(proc, f"/{letter}")
     line = _line(rest.strip(" \t"), strip, shell)
-    try:
-        result = shell.run_line(line)
-    except ExitShell:
-        return shell.errorlevel
-    except ExitBatch:
-        return shell.errorlevel
-    return result if result and not shell.errorlevel else shell.errorlevel if shell.errorlevel != 9009 else result
+    with contextlib.suppress(ExitShell, ExitBatch):
+        shell.run_line(line)
+    # "cmd /c nonsense" ends with 1, while %ERRORLEVEL% is 9009 (known of Windows).
+    return 1 if shell.errorlevel == NOT_RECOGNIZED else shell.errorlevel
 
 
 def chcp(proc: Process) -> int:

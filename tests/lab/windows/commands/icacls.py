@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""icacls.exe: the switches that give rights on a folder. The lab keeps no rights on local files; it remembers who set which.
+"""icacls.exe: grants and inheritance, kept in ``host.acls`` for tests to look at; the lab's drives do not enforce them.
 
-https://learn.microsoft.com/windows-server/administration/windows-commands/icacls
+https://learn.microsoft.com/windows-server/administration/windows-commands/icacls.
 """
 
 from __future__ import annotations
@@ -16,44 +16,70 @@ from lab.windows.process import Process
 
 from ._base import SYSTEM32, message, unsupported
 
-RIGHT = re.compile(r"(?P<who>[^:]+):(\([A-Z,]+\))*(F|M|RX|R|W|\([A-Z,]+\))", re.I)
-BUILT_IN = {"*s-1-5-18", "*s-1-5-32-544", "*s-1-5-32-545", "system", "administrators", "nt authority\\network service"}
+NO_MAPPING = 1332
+GRANT = re.compile(r"(?P<who>.+):(?P<rights>(?:\((?:OI|CI|IO|NP|I)\))*(?:[NFMRXWD]|RX|\([A-Z,]+\)))", re.I)
+
+
+def _known(proc: Process, who: str) -> bool:
+    if re.fullmatch(r"\*S-1(-\d+)+", who):
+        return True
+    domain = who.upper().partition("\\")[0]
+    if domain in ("NT AUTHORITY", "BUILTIN", "NT SERVICE", "SYSTEM", "ADMINISTRATORS", "EVERYONE"):
+        return True
+    network = proc.host.network
+    machines = {network.machine_account(name).lower() for name in network.machines}
+    return who.lower() in {account.lower() for account in network.accounts} | machines
 
 
 def icacls(proc: Process) -> int:
-    arguments = proc.argv[1:]
-    if not arguments or arguments[0].startswith("/"):
-        return unsupported(proc, "without a file name first")
-    path, switches = arguments[0], arguments[1:]
-    granted: list[str] = []
-    granting = False
-    for word in switches:
+    words = proc.argv[1:]
+    if not words:
+        return unsupported(proc, "without a file")
+    path, quiet, granting, replace = proc.full(words[0]).rstrip("\\"), False, False, False
+    inherit: str | None = None
+    grants: list[tuple[str, str, bool]] = []
+    for word in words[1:]:
         lower = word.lower()
-        if lower in ("/grant", "/grant:r"):
-            granting = True
-        elif lower in ("/q", "/t", "/c", "/inheritance:r", "/inheritance:e", "/inheritance:d"):
-            granting = False
-        elif granting and RIGHT.fullmatch(word):
-            granted.append(word)
+        if lower in ("/q", "/c", "/t"):
+            quiet, granting = quiet or lower == "/q", False
+        elif match := re.fullmatch(r"/inheritance:([red])", lower):
+            inherit, granting = match[1], False
+        elif lower in ("/grant", "/grant:r"):
+            granting, replace = True, lower.endswith(":r")
+        elif granting and (grant := GRANT.fullmatch(word)):
+            grants.append((grant["who"], grant["rights"], replace))
+        elif granting:
+            proc.error(f'Invalid parameter "{word}"')
+            return 87
         else:
             return unsupported(proc, word)
+    for who, _rights, _replace in grants:
+        if not _known(proc, who):
+            proc.error(f"{who}: {message(NO_MAPPING)}")
+            _summary(proc, 0, 1)
+            return NO_MAPPING
     try:
-        if not proc.host.fs.exists(proc.full(path), proc.logon):
+        if not proc.host.fs.exists(path + "\\" if path.endswith(":") else path, proc.logon):
             raise WinError(2, path)
     except WinError as error:
-        proc.error(f"{path}: {message(error.code)}")
-        proc.print("Successfully processed 0 files; Failed processing 1 files")
+        proc.error(f"{path}: {error.text}")
+        _summary(proc, 0, 1)
         return error.code
-    for right in granted:
-        who = right.partition(":")[0].lower()
-        if who not in BUILT_IN and not any(who == known.lower() for known in proc.host.network.accounts):
-            proc.error(f"{right.partition(':')[0]}: No mapping between account names and security IDs was done.")
-            return 1332
-    proc.host.ledger.record("file", proc.host.name, action="rights", path=proc.full(path), switches=switches)
-    if "/q" not in {word.lower() for word in switches}:
+    entry = proc.host.acls.setdefault(path.lower(), {})
+    if inherit is not None:
+        entry["inherits"] = inherit == "e"
+    for who, rights, replaces in grants:
+        old = [] if replaces else entry.get(who.lower(), [])
+        entry[who.lower()] = [*old, rights]  # type: ignore[misc]
+    proc.host.ledger.record("file", proc.host.name, action="acl", path=path)
+    if not quiet:
         proc.print(f"processed file: {path}")
-    proc.print("Successfully processed 1 files; Failed processing 0 files")
+    _summary(proc, 1, 0)
     return 0
+
+
+def _summary(proc: Process, good: int, bad: int) -> None:
+    proc.print(f"Successfully processed {good} files; Failed processing {bad} files")
 
 
 COMMANDS = {f"{SYSTEM32}\\icacls.exe": icacls}

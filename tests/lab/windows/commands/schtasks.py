@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta
 
 from lab.core.filesystem import WinError
@@ -30,6 +31,7 @@ SWITCHES = {
     "delete": {"tn": 1, "f": 0},
 }
 BUILT_IN = {"system", "nt authority\\system", "s-1-5-18", "localsystem"}
+SERVICES = {"nt authority\\network service", "network service", "nt authority\\local service", "local service"}
 NEVER = "11/30/1999 12:00:00 AM"  # what schtasks shows as the last run of a task that has never run
 COLUMNS = (
     "HostName", "TaskName", "Next Run Time", "Status", "Logon Mode", "Last Run Time", "Last Result", "Author", "Task To Run", "Start In",
@@ -113,9 +115,13 @@ def _create(proc: Process, options: dict[str, str]) -> int:
 
 
 def _decode(data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
-    return data.decode("utf-8-sig")
+    """The file's text. A declaration that names the other width is refused, as MSXML does ("unable to switch encoding")."""
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = data.decode("utf-16" if wide else "utf-8-sig")
+    declared = re.match(r"\s*<\?xml[^>]*encoding=[\"']([^\"']+)", text)
+    if declared and declared[1].upper().startswith("UTF-16") != wide:
+        raise BadTask(f"(1,{declared.end() + 3})::ERROR: unable to switch the encoding")
+    return text
 
 
 def _from_switches(proc: Process, options: dict[str, str]) -> Task:
@@ -139,6 +145,8 @@ def _checked_account(proc: Process, account: str, options: dict[str, str]) -> st
         account = proc.logon.account
     if account.lower() in BUILT_IN:
         return "SYSTEM"
+    if account.lower() in SERVICES:
+        return "NT AUTHORITY\\" + account.upper().removeprefix("NT AUTHORITY\\")
     if account.endswith("$"):
         # A group managed service account: the domain keeps its password, none is given.
         if not any(known.lower() == account.lower() for known in network.accounts):

@@ -13,6 +13,8 @@ from lab.windows.process import Process
 
 from ._base import SYSTEM32, unsupported
 
+LONGEST = 8191  # bytes of a line that findstr takes (https://stackoverflow.com/a/8844873)
+
 
 def _lines(proc: Process, paths: list[str]) -> list[tuple[str, bytes]] | None:
     """(prefix, line with its end) of the files, or of the input; None where a file cannot be read (it was said)."""
@@ -71,6 +73,10 @@ def findstr(proc: Process) -> int:
         return 1
     found = False
     for number, (prefix, raw) in enumerate(lines, 1):
+        if len(raw) > LONGEST and not words:
+            # What comes through a pipe or a redirection is read in lines of that length at most; a longer one is lost.
+            proc.error(f"FINDSTR: Line {number} is too long.")
+            continue
         text = proc.console.decode(raw).rstrip("\r\n")
         match = matcher.search(text)
         hit = match is not None
