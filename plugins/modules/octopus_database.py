@@ -60,8 +60,9 @@ notes:
   - Before an upgrade begins, the module refuses when anybody else is connected to the database, or when a node's heartbeat goes on.
     Where the login may not see the sessions of others (C(VIEW SERVER STATE)), only heartbeats tell.
   - The heartbeat of a node that has just stopped looks alive to Octopus 2023.2.9755 and later for a while. The module waits for that.
-  - A job that an earlier run has left is taken over. If it runs, it is followed; if it ended well, it is collected; if it failed, that is
-    reported, and the run after this one begins anew.
+  - A job that an earlier run has left is found again. One that runs is followed. One that has failed is reported, and the run after this
+    one begins anew. One that has ended well is put away and the upgrade runs again, since the database may have been restored meanwhile;
+    that does nothing to a schema that is upgraded already.
 seealso:
   - module: octopus.upgrade.mssql_backup
   - module: octopus.upgrade.octopus_node
@@ -192,7 +193,7 @@ used_bytes:
   type: int
   sample: 104857600
 job:
-  description: How the job was met; V(started), V(attached) where it ran, V(collected) where it had ended. Null where none was needed.
+  description: V(started), V(attached) to one that ran, or V(collected) where an earlier run's had done all. Null where none was needed.
   returned: with O(state=upgraded)
   type: str
   sample: started

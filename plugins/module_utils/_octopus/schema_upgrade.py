@@ -105,14 +105,17 @@ class SchemaUpgrade:
             WindowsError: The host did.
         """
         found = self.job.poll().status
-        if found not in ("absent", "created"):
-            if self.request.check_mode:
-                return {"changed": True, "job": found}
+        if found == "running":
+            return self._attach()
+        collected = found in ("finished", "lost")
+        if collected and not self.request.check_mode:
+            # What it did may be undone since (a restore), or it was for a version before this one. So where it failed, that is said once,
+            # and where it ended well, the upgrade runs again, which does nothing to a schema that is there already.
             self.request.tell(f"Found the schema upgrade of {self.instance} that an earlier run has started: it is {found}")
-            return self._finish("attached" if found == "running" else "collected")
+            self._finish("collected")
         with self.open_database() as connection:
             if self._is_there(connection):
-                return {"changed": False, "job": None}
+                return {"changed": collected, "job": "collected" if collected else None}
             if self.request.check_mode:
                 return {"changed": True, "job": None}
             self._right_program()
@@ -120,6 +123,14 @@ class SchemaUpgrade:
         self.request.tell(f"Upgrading the schema of {self.instance}")
         self.job.start([[self.octopus.cli.program, "database", f"--instance={self.instance}", "--upgrade"]], run_as=self.request.run_as)
         return self._finish("started")
+
+    def _attach(self) -> dict[str, Any]:
+        """The program cannot be replaced while it runs, so what runs upgrades to the version that is installed."""
+        self._right_program()
+        if self.request.check_mode:
+            return {"changed": True, "job": "attached"}
+        self.request.tell(f"Following the schema upgrade of {self.instance} that an earlier run has started")
+        return self._finish("attached")
 
     # -- before
 
@@ -135,7 +146,8 @@ class SchemaUpgrade:
         if found is not None and Version.parse(found) != Version.parse(wanted):
             raise OctopusError(
                 f"Wanted: the schema of {self.instance} at {wanted}. "
-                f"Found: {self.octopus.cli.program} on {self.octopus.host.where} is {found}, and would upgrade to that. Install {wanted} first, with octopus_install."
+                f"Found: {self.octopus.cli.program} on {self.octopus.host.where} is {found}, "
+                f"and would upgrade to that. Install {wanted} first, with octopus_install."
             )
 
     def _quiet(self, connection: SqlConnection) -> None:
