@@ -98,6 +98,7 @@ class Job:
             )
         if not self._prepare(text, run_as):
             state = self.poll()
+            self._lines = []  # whoever waits from here on gets the output from its beginning
             if state.status == "lost" and not restart_lost:
                 raise self._lost(state)
             if state.status in ("running", "finished"):
