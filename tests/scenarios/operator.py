@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Somebody at a control node: runs playbooks of the collection as a user does, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.estate import Lab
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 280  # seconds of real time that one playbook may take
+
+
+@dataclass
+class Run:
+    """How one ansible-playbook ended."""
+
+    code: int
+    output: str
+    folder: Path
+
+    def records(self, instance: str) -> list[dict[str, Any]]:
+        """The run records of an instance, oldest first."""
+        return [json.loads(path.read_text()) for path in sorted((self.folder / "octopus-runs" / instance).glob("*.json"))]
+
+    def record(self, instance: str) -> dict[str, Any]:
+        """Its newest run record."""
+        return self.records(instance)[-1]
+
+
+class Operator:
+    """Somebody at a control node, in a folder of their own, with the lab's inventory."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.inventory = lab.write_inventory(folder / "inventory")
+
+    def play(self, playbook: str, *arguments: str, deadline: float = DEADLINE, **variables: Any) -> Run:
+        """Run a playbook of the collection by file name or by its collection name; ``variables`` are extra vars."""
+        target = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), target, "-i", str(self.inventory), *arguments]
+        if variables:
+            command += ["--extra-vars", json.dumps(variables)]
+        process = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=deadline,
+            check=False,
+            text=True,
+        )
+        return Run(process.returncode, process.stdout, self.folder)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_") and name != "PYTHONPATH"}
+        return kept | {
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "tree"),
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(self.folder / "vault-password"),
+            "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
+            "ANSIBLE_NOCOLOR": "1",
+            "PWD": str(self.folder),
+        }
