@@ -171,8 +171,8 @@ def main() -> None:
                 module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
             connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
             result["hosts"] = hosts_info(connections, params["instance_name"])
-    except (OctopusError, WindowsError) as error:
-        module.fail_json(msg=error.message)
+    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+        module.fail_json(msg=str(error))
     if not result:
         module.fail_json(msg="There is nothing to gather: give url and api_key, or run the task for a Windows host.")
     module.exit_json(changed=False, **result)

@@ -202,8 +202,8 @@ def main() -> None:
             partial(ApiOptions.for_url, module.params),
             ApiOptions.from_params(module.params),
         )
-    except (OctopusError, WindowsError) as error:
-        module.fail_json(msg=error.message, **getattr(error, "result", {}))
+    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+        module.fail_json(msg=str(error), **getattr(error, "result", {}))
     module.exit_json(**done.as_result(diff=module._diff))
 
 

@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keep the master key of an Octopus Server, sealed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: octopus_masterkey_backup
+short_description: Keep the master key of an Octopus Server, sealed
+version_added: 1.0.0
+description:
+  - Without the master key, a backup of the database has none of its secrets - passwords, certificates' private keys, sensitive
+    variables.
+  - Reads the key with C(Octopus.Server.exe show-master-key) on the host of the task, seals it with Ansible Vault and writes it to a
+    file on the control node, to a file that the host can reach, or both. Then opens what is stored and compares.
+  - The same key stored already is no change. A different key already stored is an error, unless O(force), and then the old file is
+    kept under another name.
+  - The key is in no argument, log or result, and on the Windows host only ever sealed.
+extends_documentation_fragment:
+  - octopus.upgrade.attributes
+  - octopus.upgrade.octopus_api.seal
+  - octopus.upgrade.windows
+  - octopus.upgrade.windows.job
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  instance_name:
+    description: Name of the instance. Needed where the host has more than one.
+    type: str
+  dest:
+    description: File on the control node. Missing folders are made, for their owner only.
+    type: path
+  remote_dest:
+    description:
+      - File as the Windows host sees it, on a drive or a share. Only ever the sealed key; not possible with O(plaintext).
+      - A share is reached by a job that runs as O(job_user), since a WinRM log-on cannot reach it.
+    type: str
+seealso:
+  - module: octopus.upgrade.octopus_license_backup
+author:
+  - The octopus.upgrade contributors (@octopus-upgrade)
+"""
+
+EXAMPLES = r"""
+- name: Keep the master key on the control node and beside the backups
+  octopus.upgrade.octopus_masterkey_backup:
+    instance_name: OctopusServer
+    dest: /var/backups/octopus/prod/master-key.vault
+    remote_dest: \\nas\octopus-backups\prod\master-key.vault
+    vault_id: prod@~/.octopus-vault-password
+
+# ansible-vault view --vault-id prod@~/.octopus-vault-password /var/backups/octopus/prod/master-key.vault
+"""
+
+RETURN = r"""
+instance_name:
+  description: The instance.
+  returned: success
+  type: str
+  sample: OctopusServer
+dest:
+  description: The file on the control node.
+  returned: with O(dest)
+  type: str
+  sample: /var/backups/octopus/prod/master-key.vault
+remote_dest:
+  description: The file as the Windows host sees it.
+  returned: with O(remote_dest)
+  type: str
+  sample: \\nas\octopus-backups\prod\master-key.vault
+sealed:
+  description: Whether it is sealed with Ansible Vault.
+  returned: success
+  type: bool
+  sample: true
+verified:
+  description: Whether what is stored was opened and compared with the instance's key; false in check mode where nothing is stored yet.
+  returned: success
+  type: bool
+  sample: true
+kept:
+  description: The new names of files with a different key that were replaced.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+fingerprint:
+  description: 16 hex digits to tell two keys apart without showing them.
+  returned: success
+  type: str
+  sample: 5f0c1e6a0f4b7d21
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.master_key import MasterKeyRequest, keep
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import seal_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
+    CONNECTION_SPEC,
+    JOB_SPEC,
+    WINRM_IMPORT_ERROR,
+    ConnectionOptions,
+    WindowsHost,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION_SPEC,
+            **JOB_SPEC,
+            **seal_spec(),
+            "instance_name": {"type": "str"},
+            "dest": {"type": "path"},
+            "remote_dest": {"type": "str"},
+        },
+        required_one_of=[("dest", "remote_dest")],
+        supports_check_mode=True,
+    )
+    if WINRM_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
+    try:
+        request = MasterKeyRequest.from_params(module.params, check_mode=module.check_mode)
+        with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
+            result = keep(request, host)
+    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
