@@ -61,21 +61,16 @@ class Answer:
         self._hold(self._done, tokens.DONE_ERROR)
 
     def cancelled(self, interrupted: bool = True) -> None:
-        """Acknowledge the client's attention ([MS-TDS] 2.2.1.7). Whole tokens that were not sent yet need not be.
+        """Acknowledge the client's attention ([MS-TDS] 2.2.1.7).
 
         What was interrupted ends first, with its own DONE: its shape is *assumed*; without it, Microsoft's driver would take the
         statement for a finished one, where it is documented to report HY008.
         """
-        self.drop()
+        self._settle()
         if interrupted:
             self._buffer += tokens.done(self._done, tokens.DONE_ERROR | tokens.DONE_MORE)
         self._buffer += tokens.done(tokens.DONE, tokens.DONE_ATTENTION)
         self._send(end=True)
-
-    def drop(self) -> None:
-        """Forget what has not been sent."""
-        self._buffer.clear()
-        self._pending = None
 
     def finish(self) -> None:
         """End the answer."""
@@ -104,6 +99,12 @@ class Answer:
         data = bytes(self._buffer)
         self._buffer.clear()
         self._transport.send(data, end)
+
+    def _send_full_packets(self) -> None:
+        whole = len(self._buffer) // self._transport.room * self._transport.room
+        data = bytes(self._buffer[:whole])
+        del self._buffer[:whole]
+        self._transport.send(data, end=False)
 
     def _message(self, number: int, text: str, severity: int, *, state: int, line: int, procedure: str, error: bool) -> None:
         self.token(
@@ -138,12 +139,11 @@ class Answer:
         encoders = [column.type.encode for column in columns]
         count = 0
         for row in rows:
-            self._buffer += tokens.ROW
-            for encode, value in zip(encoders, row, strict=True):
-                self._buffer += encode(value)
+            # A whole row or nothing: what is in the buffer always ends with a token.
+            self._buffer += tokens.ROW + b"".join([encode(value) for encode, value in zip(encoders, row, strict=True)])
             count += 1
             if len(self._buffer) > _CHUNK:
-                self.flush()
+                self._send_full_packets()
                 self.poll()
         self._hold(self._done, 0, command, count if counted else None)
         return count

@@ -67,6 +67,11 @@ class Transport:
     def encrypted(self) -> bool:
         return self._tls is not None
 
+    @property
+    def room(self) -> int:
+        """How many bytes a packet holds."""
+        return self.packet_size - _HEADER.size
+
     # ---------------------------------------------------------------------------------------------- reading
 
     def _receive(self, count: int) -> bytes:
@@ -144,7 +149,7 @@ class Transport:
 
     def send(self, data: bytes, end: bool = True, kind: PacketType = PacketType.RESPONSE) -> None:
         """Send these bytes in as many packets as they need; ``end``: the message ends with them."""
-        step = self.packet_size - _HEADER.size
+        step = self.room
         packets = []
         for start in range(0, max(len(data), 1), step):
             part = data[start:start + step]

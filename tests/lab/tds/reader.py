@@ -47,6 +47,12 @@ class Reader:
         """That many UTF-16 units."""
         return self.take(2 * count).decode("utf-16-le", "surrogatepass")
 
+    def rest_as_text(self) -> str:
+        """All that is left, as text."""
+        if self.left() % 2:
+            raise ProtocolError(f"a text of {self.left()} bytes")
+        return self.text(self.left() // 2)
+
     def b_varchar(self) -> str:
         return self.text(self.unsigned(1))
 

@@ -26,8 +26,11 @@ _BEGIN_AGAIN = 0x01
 
 @dataclass(frozen=True)
 class _Prepared:
+    """What a handle stands for: a statement, or (sp_prepexecrpc) a procedure."""
+
     declaration: str
     sql: str
+    procedure: str = ""
 
 
 class Requests:
@@ -50,7 +53,7 @@ class Requests:
         if message.type == PacketType.SQL_BATCH:
             reader = Reader(message.body)
             reader.all_headers()
-            self._batch(reader.take(reader.left()).decode("utf-16-le", "surrogatepass"))
+            self._batch(reader.rest_as_text())
         elif message.type == PacketType.RPC:
             for call in read_calls(message.body):
                 self._call(call)
@@ -125,12 +128,16 @@ class Requests:
             if name == "sp_prepare":
                 self._record(f"sp_prepare {sql}", {})
             status, values = self._statement(sql, declaration, sent[3:], first=3) if name == "sp_prepexec" else (0, [])
-            handle = self._prepare(declaration, sql)
-            return status, [tokens.return_value(0, _at(sent[0].name), SqlType("int"), handle), *values]
+            return status, [self._prepare(call, _Prepared(declaration, sql)), *values]
+        if name == "sp_prepexecrpc":  # how Microsoft's driver sends {call p(?)}
+            status, values = self._stored_procedure(call.text(1), sent[2:], first=2)
+            return status, [self._prepare(call, _Prepared("", "", call.text(1))), *values]
         if name == "sp_execute":
             prepared = self._prepared.get(call.number(0))
             if prepared is None:
                 raise SqlError(8179, f"Could not find prepared statement with handle {call.number(0)}.", 16, 2)
+            if prepared.procedure:
+                return self._stored_procedure(prepared.procedure, sent[1:], first=1)
             return self._statement(prepared.sql, prepared.declaration, sent[1:], first=1)
         if name == "sp_unprepare":
             if self._prepared.pop(call.number(0), None) is None:
@@ -147,14 +154,15 @@ class Requests:
             # A driver asks for it to bind a NULL, and takes varchar where it fails (as measured with Microsoft's driver 18).
             self._record(f"{call.name} {call.text(0)}", {})
             raise SqlError(11501, "The batch could not be analyzed because of compile errors.", 16, 2)
-        if name.startswith("sp_cursor") or name == "sp_prepexecrpc":
+        if name.startswith("sp_cursor"):
             raise SqlError(2812, f"lab: server cursors are not supported ('{name}').", 16, 62)
-        return self._stored_procedure(call)
+        return self._stored_procedure(call.name, sent, first=0)
 
-    def _prepare(self, declaration: str, sql: str) -> int:
+    def _prepare(self, call: Call, prepared: _Prepared) -> bytes:
+        """A new handle, as the output parameter that it is."""
         self._handles += 1
-        self._prepared[self._handles] = _Prepared(declaration, sql)
-        return self._handles
+        self._prepared[self._handles] = prepared
+        return tokens.return_value(0, _at(call.parameters[0].name), SqlType("int"), self._handles)
 
     def _statement(self, sql: str, declaration: str, sent: list[Parameter], first: int) -> tuple[int, list[bytes]]:
         """Run a statement with parameters; ``first`` is the place of its first value in the call."""
@@ -169,21 +177,21 @@ class Requests:
                 values.append(tokens.return_value(first + place, _at(name), bound.types[name], bound[name]))
         return 0, values
 
-    def _stored_procedure(self, call: Call) -> tuple[int, list[bytes]]:
+    def _stored_procedure(self, name: str, sent: list[Parameter], first: int) -> tuple[int, list[bytes]]:
         """Any other procedure is the engine's: it gets the EXEC statement that a client could have written."""
         bound = Parameters()
         words = []
-        for place, parameter in enumerate(call.parameters, 1):
-            name = parameter.name or f"P{place}"
-            bound[name], bound.types[name] = parameter.value, parameter.type
-            value = "DEFAULT" if parameter.default else f"@{name}{' OUTPUT' if parameter.output else ''}"
-            words.append(f"@{name} = {value}" if parameter.name else value)
-        sql = f"EXEC {call.name} {', '.join(words)}".rstrip()
+        for place, parameter in enumerate(sent, 1):
+            own = parameter.name or f"P{place}"
+            bound[own], bound.types[own] = parameter.value, parameter.type
+            value = "DEFAULT" if parameter.default else f"@{own}{' OUTPUT' if parameter.output else ''}"
+            words.append(f"@{own} = {value}" if parameter.name else value)
+        sql = f"EXEC {name} {', '.join(words)}".rstrip()
         self._record(sql, bound)
         self.session.batch(sql, bound, self._answer)
         values = [
-            tokens.return_value(place, _at(parameter.name), parameter.type, bound[parameter.name or f"P{place + 1}"])
-            for place, parameter in enumerate(call.parameters)
+            tokens.return_value(first + place, _at(parameter.name), parameter.type, bound[parameter.name or f"P{place + 1}"])
+            for place, parameter in enumerate(sent)
             if parameter.output
         ]
         return 0, values

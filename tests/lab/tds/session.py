@@ -213,7 +213,6 @@ class Session(threading.Thread):
             # The engine is wrong, not the client: say so where a test looks, and where its reader looks.
             requests.failed(50001, traceback.format_exc())
             _log.exception("spid %s: internal error", requests.session.spid)
-            answer.drop()
             answer.fail(SqlError(50001, f"lab: internal error: {error!r}", 16))
             answer.finish()
             return True

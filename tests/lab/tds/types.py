@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import uuid
@@ -244,7 +245,10 @@ class SqlType:
         if name == "bit":
             return b"\1" if _integer(value) else b"\0"
         if name in ("real", "float"):
-            return struct.pack("<f" if name == "real" else "<d", float(value))  # type: ignore[arg-type]
+            number = float(value)  # type: ignore[arg-type]
+            if not math.isfinite(number):
+                raise ValueError(f"SQL Server has no {number}")
+            return struct.pack("<f" if name == "real" else "<d", number)
         if name in ("decimal", "numeric"):
             scaled = _scaled(value, self._number(self.scale))
             if abs(scaled) >= 10 ** self._number(self.precision):

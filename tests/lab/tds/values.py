@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import uuid
 from collections.abc import Callable
@@ -153,6 +154,19 @@ def _nullable(kind: SqlType, raw: bytes) -> object:
     return _value(kind, raw) if raw else None
 
 
+def _float(kind: SqlType, form: str, raw: bytes) -> float:
+    (value,) = struct.unpack(form, raw)
+    if not math.isfinite(value):
+        raise SqlError(
+            8023,
+            "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. "
+            f"The supplied value is not a valid instance of data type {kind.name}. Check the source data for invalid values.",
+            16,
+            4,
+        )
+    return float(value)
+
+
 def _decimal(kind: SqlType, raw: bytes) -> Decimal:
     return Decimal(((0 if raw[0] else 1), tuple(map(int, str(int.from_bytes(raw[1:], "little")))), -(kind.scale or 0)))
 
@@ -165,8 +179,8 @@ def _money(_kind: SqlType, raw: bytes) -> Decimal:
 _VALUES: dict[str, Callable[[SqlType, bytes], object]] = {
     "tinyint": lambda _kind, raw: raw[0],
     "bit": lambda _kind, raw: bool(raw[0]),
-    "real": lambda _kind, raw: struct.unpack("<f", raw)[0],
-    "float": lambda _kind, raw: struct.unpack("<d", raw)[0],
+    "real": lambda kind, raw: _float(kind, "<f", raw),
+    "float": lambda kind, raw: _float(kind, "<d", raw),
     "decimal": _decimal,
     "numeric": _decimal,
     "money": _money,

@@ -45,8 +45,8 @@ EXACT = {
     "int": signed(32),
     "bigint": signed(64),
     "bit": st.booleans(),
-    "float": st.floats(allow_nan=False),
-    "real": st.floats(width=32, allow_nan=False),
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "real": st.floats(width=32, allow_nan=False, allow_infinity=False),
     "uniqueidentifier": st.uuids(),
     "nvarchar(4000)": UNICODE,
     "nvarchar(max)": UNICODE,
@@ -253,8 +253,12 @@ def test_no_bytes_break_the_reader_in_an_unforeseen_way(data: bytes) -> None:
         return  # the session ends, or answers the error
 
 
-def test_floats_that_sql_server_has_not() -> None:
-    assert math.isnan(struct.unpack("<d", SqlType("float").encode(math.nan)[1:])[0])  # as the server would send it, had it one
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_floats_that_sql_server_has_not(value: float) -> None:
+    with pytest.raises(ValueError, match="SQL Server has no"):
+        SqlType("float").encode(value)
+    with pytest.raises(SqlError, match="not a valid instance of data type float"):
+        read_typed(Reader(b"\x6d\x08\x08" + struct.pack("<d", value)))
 
 
 @given(UNICODE)
