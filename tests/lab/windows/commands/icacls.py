@@ -71,7 +71,7 @@ def icacls(proc: Process) -> int:
     for who, rights, replaces in grants:
         old = [] if replaces else entry.get(who.lower(), [])
         entry[who.lower()] = [*old, rights]  # type: ignore[misc]
-    proc.host.ledger.record("file", proc.host.name, action="acl", path=path)
+    proc.host.ledger.record("file", proc.host.name, action="rights", path=path, switches=words[1:])
     if not quiet:
         proc.print(f"processed file: {path}")
     _summary(proc, 1, 0)
