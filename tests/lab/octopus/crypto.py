@@ -56,7 +56,7 @@ def encrypt(master_key: str, text: str, iv: bytes | None = None) -> str:
 
 def decrypt(master_key: str, sealed: str) -> str:
     """:raises CryptoError: another master key, or a damaged value."""
-    text, _, iv = sealed.partition("|")
+    text, dummy, iv = sealed.partition("|")
     try:
         decryptor = Cipher(algorithms.AES(key_bytes(master_key)), modes.CBC(base64.b64decode(iv))).decryptor()
         data = decryptor.update(base64.b64decode(text)) + decryptor.finalize()

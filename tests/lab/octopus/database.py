@@ -25,7 +25,8 @@ class Connection(Protocol):
 
     def executemany(self, sql: str, params: Iterable[Any]) -> Any: ...
 
-    def transaction(self) -> AbstractContextManager[Any]: ...
+    def transaction(self) -> AbstractContextManager[Any]:
+        raise NotImplementedError
 
     def close(self) -> None: ...
 

@@ -75,10 +75,10 @@ def _column(spec: str) -> Column:
     spec, equals, value = spec.partition("=")
     if equals:
         default = int(value) if value.lstrip("-").isdecimal() else value
-    spec, _, until = spec.partition("<")
-    spec, _, since = spec.partition("@")
+    spec, dummy, until = spec.partition("<")
+    spec, dummy, since = spec.partition("@")
     null = not spec.endswith("!")
-    name, _, kind = spec.rstrip("!").partition(":")
+    name, dummy, kind = spec.rstrip("!").partition(":")
     return Column(name, kind or "nvarchar(200)", null, since or "3.0", until or None, default)
 
 

@@ -31,7 +31,7 @@ class MemoryStore:
         self.server_folders: dict[str, str | None] = {"LogsDirectory": "C:\\Octopus\\TaskLogs", "ArtifactsDirectory": None}
         self.licence_row: Document = {"LicenseText": "<License><Secret/></License>", "SerialNumber": "S-1", "IsCompliant": True}
         self.files: dict[str, bytes] = {}
-        self.broken: Exception | None = None
+        self.broken: list[Exception] = []  # the first is raised by the next look-up
         self._lock = threading.RLock()
 
     # -- what tests fill
@@ -54,7 +54,7 @@ class MemoryStore:
     def documents(self, table: str, space: str | None = None) -> list[Document]:
         with self._lock:
             if self.broken:
-                raise self.broken
+                raise self.broken[0]
             return [copy.deepcopy(one) for one in self.tables.get(table, {}).values() if space is None or one.get("SpaceId") == space]
 
     def document(self, table: str, document_id: str) -> Document | None:

@@ -58,10 +58,10 @@ def test_errors_are_json(server):
 
 
 def test_a_database_that_is_gone_fails_the_request_not_the_server(server):
-    server.store.broken = RuntimeError("Cannot open database")
+    server.store.broken = [RuntimeError("Cannot open database")]
     answer = server.get("/api/users")
     assert (answer.status_code, "Cannot open database" in answer.json()["ErrorMessage"]) == (500, True)
-    server.store.broken = None
+    server.store.broken = []
     assert server.get("/api/users").status_code == 200
 
 
@@ -96,7 +96,7 @@ def test_in_maintenance_only_administrators_write(server):
 
 def test_rate_limiting(serve):
     server = serve("2026.3.100", rate_limit=5, clock=Clock(0.001))  # time stands still, as far as a bucket can tell
-    codes = [server.get("/api").status_code for _ in range(6)]
+    codes = [server.get("/api").status_code for dummy in range(6)]
     assert codes == [200] * 5 + [429]
     answer = server.get("/api")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -107,7 +107,7 @@ def test_rate_limiting(serve):
 def test_named_faults(server):
     server.faults.arm("api.error", "octo-a", times=1, skip=1, path="/api/tasks", status=502)
     assert server.get("/api").status_code == 200
-    assert [server.get("/api/tasks").status_code for _ in range(3)] == [200, 502, 200]
+    assert [server.get("/api/tasks").status_code for dummy in range(3)] == [200, 502, 200]
     server.faults.arm("api.error", "other", times=None, status=500)
     assert server.get("/api").status_code == 200
     server.faults.arm("api.limit", times=1, retry_after=3)

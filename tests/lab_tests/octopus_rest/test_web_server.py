@@ -110,7 +110,7 @@ def test_requests_run_side_by_side():
 
     web = WebServer(meet, "127.0.0.1", 0).start()
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(requests.get(web.url, timeout=15).status_code)) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: answers.append(requests.get(web.url, timeout=15).status_code)) for dummy in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

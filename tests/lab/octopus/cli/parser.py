@@ -47,8 +47,8 @@ def switches(text: str) -> tuple[Switch, ...]:
     """``name= flag other=@2019.1<2020.5``: a value is marked by ``=``, versions by ``@`` (first) and ``<`` (first without)."""
     out = []
     for word in text.split():
-        rest, _, until = word.partition("<")
-        name, _, since = rest.partition("@")
+        rest, dummy, until = word.partition("<")
+        name, dummy, since = rest.partition("@")
         out.append(Switch(name.rstrip("="), name.endswith("="), since or "3.0", until or None))
     return tuple(out)
 

@@ -21,7 +21,6 @@ class Store(Protocol):
 
     def documents(self, table: str, space: str | None = None) -> list[Document]:
         """Every row, oldest first; only that space's where ``space`` is given and the schema has spaces."""
-        ...
 
     def document(self, table: str, document_id: str) -> Document | None: ...
 
@@ -29,17 +28,14 @@ class Store(Protocol):
 
     def add(self, table: str, document: Document) -> Document:
         """A new row; gives it with the ``Id`` that it got."""
-        ...
 
     def save(self, table: str, document: Document) -> None: ...
 
     def remove(self, table: str, document_id: str) -> bool:
         """Whether there was such a row."""
-        ...
 
     def configuration(self, document_id: str) -> Document | None:
         """The JSON of a row of ``Configuration``."""
-        ...
 
     def save_configuration(self, document_id: str, value: Document) -> None: ...
 
@@ -49,7 +45,6 @@ class Store(Protocol):
 
     def nodes(self) -> list[Document]:
         """``Id Name LastSeen`` (aware datetime or None) ``MaxConcurrentTasks IsInMaintenanceMode``; ``Rank`` where it exists."""
-        ...
 
     def save_node(self, node: Document) -> None: ...
 
@@ -57,11 +52,9 @@ class Store(Protocol):
 
     def folders(self) -> dict[str, str | None]:
         """``LogsDirectory ArtifactsDirectory PackagesDirectory …``: every server folder that this version has."""
-        ...
 
     def licence(self) -> Document:
         """``LicenseText SerialNumber IsCompliant ComplianceSummary Expires`` (date or None)."""
-        ...
 
     def save_licence(self, text: str) -> None: ...
 
@@ -69,11 +62,9 @@ class Store(Protocol):
 
     def grants(self, user_id: str) -> set[tuple[str, str | None]]:
         """(permission, space id); None: in the system, and in every space where the schema has none."""
-        ...
 
     def task_log(self, task: Document) -> bytes | None:
         """The file in the task log folder; None: it is not there."""
-        ...
 
     def artifact(self, artifact: Document) -> bytes | None: ...
 
@@ -81,4 +72,3 @@ class Store(Protocol):
 
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type; None: there is no file. A row with a ``LogoContentType`` says that there should be one."""
-        ...
