@@ -15,6 +15,7 @@ description:
   - Over the REST API - version, spaces, nodes, running tasks, licence, maintenance mode, server folders.
   - On the Windows hosts - the installed program, its instances with services and configuration, the service watchdog, free space.
   - Either part can be left out. What a version does not have is left out or null.
+  - A folder that was never set is below the instance's home. Only the hosts know that; without them, such a folder is null.
   - Changes nothing. Passwords in connection strings come back masked.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -142,7 +143,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_optio
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host_info import hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.server_info import server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.server_info import resolve_folders, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, WINRM_IMPORT_ERROR, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
 
@@ -171,6 +172,8 @@ def main() -> None:
                 module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
             connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
             result["hosts"] = hosts_info(connections, params["instance_name"])
+            if "server" in result:
+                resolve_folders(result["server"], result["hosts"])
     except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     if not result:

@@ -76,7 +76,7 @@ class ServerCli:
         command = ("show-master-key", f"--instance={instance}")
         result = self._first((*command, "--noconsolelogging"), command, secret=True)
         if result.exit_code != 0:
-            said = f": {_last_line(result.stderr)}" if result.stderr.strip() else ""
+            said = f": {cli_output.without_keys(_last_line(result.stderr))}" if result.stderr.strip() else ""
             raise OctopusError(
                 f"{self._host.where}: show-master-key of the instance {instance} ended with {result.exit_code}{said}. The account has to "
                 "be an administrator of the host. Builds that lack the command show the key in Octopus Manager."

@@ -109,6 +109,11 @@ def master_key_in(text: str) -> str:
     return keys[0]
 
 
+def without_keys(text: str) -> str:
+    """Return a text with everything that can be a master key taken out, for a message."""
+    return _BASE64.sub(lambda found: "********" if _is_key(found[0]) else found[0], text)
+
+
 def _is_key(word: str) -> bool:
     try:
         return len(word) % 4 == 0 and len(base64.b64decode(word, validate=True)) in _KEY_BYTES

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .api import OctopusApi
 
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
 _VALUES = "/api/configuration/server-folders/values"
 
 # Name of the value over REST, and our name. Which of them there are depends on the version; LogsDirectory holds task logs.
@@ -33,17 +35,46 @@ CONFIGURATION_KEYS = {
 }
 
 
-def server_folders(api: OctopusApi) -> dict[str, str] | None:
-    """Return the folders that this version has and that are set; None where it does not report them at all."""
+# Where each is below the instance's home unless it was set (https://octopus.com/docs/administration/managing-infrastructure/server-configuration-and-file-storage).
+_BELOW_HOME = {
+    "logs": "TaskLogs",
+    "artifacts": "Artifacts",
+    "packages": "Packages",
+    "imports": "Imports",
+    "event_exports": "EventExports",
+    "telemetry": "Telemetry",
+}
+_IN_EVERY_VERSION = ("logs", "artifacts", "packages")
+
+Folders = dict[str, str | None]
+
+
+def server_folders(api: OctopusApi) -> Folders | None:
+    """Return the folders that this version has; None as the value of one that was never set, so that it is below the home.
+
+    None as a whole where this version does not report them.
+    """
     values = api.find(_VALUES)
     return None if values is None else _known(values, _NAMES)
 
 
-def configured_folders(configuration: dict[str, str]) -> dict[str, str]:
-    """Return the folders that the output of ``show-configuration`` names."""
-    return _known(configuration, CONFIGURATION_KEYS)
+def configured_folders(configuration: dict[str, str]) -> Folders:
+    """Return the folders by the output of ``show-configuration``, which leaves out what was never set."""
+    return {**dict.fromkeys(_IN_EVERY_VERSION), **_known(configuration, CONFIGURATION_KEYS)}
 
 
-def _known(values: dict[str, Any], names: dict[str, str]) -> dict[str, str]:
+def resolved(folders: Folders, home: str | None) -> Folders:
+    """Return absolute paths: what was never set, or set relative, is below the home. None stays where the home is unknown."""
+
+    def one(name: str, value: str | None) -> str | None:
+        path = value or _BELOW_HOME[name]
+        if _ABSOLUTE.match(path):
+            return path
+        return home.rstrip("\\") + "\\" + path.lstrip(".\\/") if home else None
+
+    return {name: one(name, value) for name, value in folders.items()}
+
+
+def _known(values: dict[str, Any], names: dict[str, str]) -> Folders:
     by_lower = {key.lower(): value for key, value in values.items()}
-    return {ours: by_lower[theirs.lower()] for theirs, ours in names.items() if by_lower.get(theirs.lower())}
+    return {ours: by_lower[theirs.lower()] or None for theirs, ours in names.items() if theirs.lower() in by_lower}

@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from . import cli_output
 from .cli import CONNECTION_STRING, DEFAULT_INSTANCE, ServerCli
 from .errors import OctopusError
-from .folders import configured_folders
+from .folders import Folders, configured_folders, resolved
 
 _KEY = r"HKLM\SOFTWARE\Octopus\OctopusServer"
 _DEFAULT_FOLDER = r"C:\Program Files\Octopus Deploy\Octopus"
@@ -59,8 +59,8 @@ class Configuration:
         return [prefix.strip() for prefix in prefixes.replace(";", ",").split(",") if prefix.strip()]
 
     @property
-    def folders(self) -> dict[str, str]:
-        return configured_folders(self.values)
+    def folders(self) -> Folders:
+        return resolved(configured_folders(self.values), self.home)
 
 
 def service_name(instance: str) -> str:
@@ -116,7 +116,9 @@ class OctopusHost:
             raise OctopusError(f"{self.host.where}: the register names no configuration file for the instance {entry.name}.")
         result = self.host.run_builtin("type", entry.config_path, idempotent=True, secret=True)
         if result.exit_code != 0:
-            raise OctopusError(f"{self.host.where}: the configuration file {entry.config_path} of the instance {entry.name} cannot be read.")
+            raise OctopusError(
+                f"{self.host.where}: the configuration file {entry.config_path} of the instance {entry.name} cannot be read."
+            )
         return cli_output.settings_in_xml(result.stdout, f"{self.host.where}: {entry.config_path}")
 
     def node_name(self, entry: InstanceEntry) -> str:

@@ -70,9 +70,7 @@ def keep(request: MasterKeyRequest, host: WindowsHost) -> dict[str, Any]:
     stored: list[Stored] = []
     sealed = None
     for place in _places(request, host):
-        one = store(
-            place, key, request.sealer, what=_WHAT, force=request.force, check_mode=request.check_mode, sealed=sealed
-        )
+        one = store(place, key, request.sealer, what=_WHAT, force=request.force, check_mode=request.check_mode, sealed=sealed)
         stored.append(one)
         sealed = one.content  # the same file in both places
     return {

@@ -76,8 +76,8 @@ def stop(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Call
         if not deadline.pause():
             raise OctopusError(
                 f"{host.where}: the service {service.name} is stopped, and {SERVER_EXE} still runs as process "
-                f"{', '.join(map(str, left))}, which belongs to no service, after {deadline.seconds:g} s. Is somebody using the command line? "
-                "Program files cannot be replaced while it runs."
+                f"{', '.join(map(str, left))}, which belongs to no service, after {deadline.seconds:g} s. "
+                "Is somebody using the command line? Program files cannot be replaced while it runs."
             )
 
 
@@ -100,7 +100,8 @@ def start(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Cal
             asked = True
         if not deadline.pause():
             raise OctopusError(
-                f"{host.where}: the service {service.name} is {now.state} instead of running after {deadline.seconds:g} s. {_where_to_look(host)}"
+                f"{host.where}: the service {service.name} is {now.state} instead of running after {deadline.seconds:g} s. "
+                f"{_where_to_look(host)}"
             )
 
 

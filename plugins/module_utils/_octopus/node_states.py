@@ -27,7 +27,9 @@ from .waiting import Deadline
 OptionsFor = Callable[[str], ApiOptions]
 
 
-def bring_about(request: NodeRequest, connections: Sequence[ConnectionOptions], options_for: OptionsFor, api_options: ApiOptions | None) -> Done:
+def bring_about(
+    request: NodeRequest, connections: Sequence[ConnectionOptions], options_for: OptionsFor, api_options: ApiOptions | None
+) -> Done:
     """Do what was asked for, on all nodes at once.
 
     Args:
@@ -149,9 +151,7 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
         result.seconds += round(time.monotonic() - start, 3)
 
 
-def _node_names(
-    connections: Sequence[ConnectionOptions], known: list[Node], request: NodeRequest, done: Done
-) -> dict[str, str]:
+def _node_names(connections: Sequence[ConnectionOptions], known: list[Node], request: NodeRequest, done: Done) -> dict[str, str]:
     """Return the server's name of each node. A host that is called otherwise than its node is asked for it."""
     by_name = {node.name.casefold(): node.name for node in known}
     names: dict[str, str] = {}

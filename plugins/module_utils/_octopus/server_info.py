@@ -11,7 +11,7 @@ from typing import Any
 from . import maintenance
 from .api import OctopusApi
 from .errors import OctopusError
-from .folders import server_folders
+from .folders import resolved, server_folders
 from .licenses import license_status
 from .nodes import list_nodes
 from .spaces import list_spaces
@@ -34,9 +34,21 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "nodes": [node.as_dict() for node in list_nodes(api)],
         "running_tasks": [task.as_dict() for task in running_tasks(api)],
         "license": license_status(api).as_dict(),
-        "folders": server_folders(api) or {},
+        "folders": resolved(server_folders(api) or {}, None),
         "user": _user(api),
     }
+
+
+def resolve_folders(server: dict[str, Any], hosts: dict[str, dict[str, Any]]) -> None:
+    """Fill in folders that the server itself cannot name absolutely: those below the home, which the hosts know.
+
+    A server that reports no folders at all has those of its configuration.
+    """
+    instances = [instance for host in hosts.values() for instance in host["instances"] if instance.get("home")]
+    nodes = {node["name"].casefold() for node in server["nodes"]}
+    own = [instance for instance in instances if (instance["node_name"] or "").casefold() in nodes]
+    if own:
+        server["folders"] = resolved(server["folders"], own[0]["home"]) or own[0]["folders"]
 
 
 def _user(api: OctopusApi) -> str | None:

@@ -50,7 +50,9 @@ def switch(host: WindowsHost, enabled: bool, check_mode: bool = False) -> dict[s
         scheduled_tasks.set_enabled(host, task.name, enabled)
         now = scheduled_tasks.get(host, task.name)
         if now is None or now.enabled is not enabled:
-            raise OctopusError(f"{host.where}: the task {task.name} was {'enabled' if enabled else 'disabled'}, and is not so. Who else changes it?")
+            raise OctopusError(
+                f"{host.where}: the task {task.name} was {'enabled' if enabled else 'disabled'}, and is not so. Who else changes it?"
+            )
     return {"exists": True, "task_name": task.name, "before": task.enabled, "after": enabled}
 
 

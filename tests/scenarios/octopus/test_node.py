@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules of nodes against a Windows host of the lab, through WinRM, the product's command line and its REST API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from lab.core.network import Machine
+
+from .conftest import MASTER_KEY, LabNode
+
+SECRETS = (MASTER_KEY, "Sq1!of-the-lab", "Pw!of-the-lab", "API-REALADMIN")
+
+
+@pytest.fixture
+def node(octopus_node: Any) -> LabNode:
+    return octopus_node()
+
+
+def changes(node: LabNode) -> list[str]:
+    return [event.kind for event in node.network.ledger.events() if event.kind in ("file", "service.state", "msi")]
+
+
+def service_state(node: LabNode) -> int:
+    return node.host.services.query("OctopusDeploy").state
+
+
+@pytest.mark.parametrize("version", ["2018.10.7", "2026.2.9853"])
+def test_info_of_a_host_with_and_without_check_mode(octopus_node, version):
+    node = octopus_node(version)
+    before = len(changes(node))
+    result = node.module("octopus_info", **node.api)
+    assert result["changed"] is False
+    host = result["hosts"]["octo01"]
+    assert host["program"] == {"path": r"C:\Program Files\Octopus Deploy\Octopus", "version": version}
+    [instance] = host["instances"]
+    assert (instance["name"], instance["node_name"], instance["home"]) == ("OctopusServer", "OCTO01", r"C:\Octopus")
+    assert instance["service"]["state"] == "running"
+    assert instance["service"]["start_type"] == "auto"
+    assert instance["database"]["database"] == "Octopus"
+    assert instance["configuration_error"] is None
+    assert instance["url"] == node.api["url"]
+    assert instance["folders"] == result["server"]["folders"]
+    assert host["watchdog"]["enabled"] is True
+    assert host["free_bytes"]["C:"] > 0
+    assert host["has_curl"] is True
+    assert len(changes(node)) == before
+    given = json.dumps({name: value for name, value in result.items() if name != "invocation"})
+    assert not [secret for secret in SECRETS if secret in given]
+    assert "Password=********" in instance["connection_string"]
+    assert node.module("octopus_info", check_mode=True, gather=["hosts"])["hosts"]["octo01"] == host
+
+
+def test_stop_and_start_are_proven_and_idempotent(node):
+    assert node.module("octopus_node", state="stopped", check_mode=True)["changed"]
+    assert service_state(node) == 4
+    first = node.module("octopus_node", state="stopped", watchdog="disabled")["nodes"]["octo01"]
+    assert (first["was_service_state"], first["service_state"]) == ("running", "stopped")
+    assert (first["watchdog"]["before"], first["watchdog"]["after"]) == (True, False)
+    assert service_state(node) == 1
+    again = node.module("octopus_node", state="stopped", watchdog="disabled")
+    assert again["changed"] is False
+    info = node.module("octopus_info", gather=["hosts"])["hosts"]["octo01"]
+    assert info["watchdog"]["enabled"] is False
+    assert info["instances"][0]["service"]["pid"] is None
+
+    started = node.module("octopus_node", state="started", watchdog="enabled", expected_version="2020.5.7", **node.api)
+    assert started["nodes"]["octo01"]["version"] == "2020.5.7"
+    assert service_state(node) == 4
+    assert not node.module("octopus_node", state="started", watchdog="enabled", **node.api)["changed"]
+
+
+def test_drain_waits_for_nothing_and_undrains(node):
+    result = node.module("octopus_node", state="drained", **node.api)
+    assert result["nodes"]["octo01"]["was_drained"] is False
+    assert not node.module("octopus_node", state="drained", **node.api)["changed"]
+    # A drained node answers a load balancer with 418, and is well.
+    assert "failed" not in node.module("octopus_node", state="started", **node.api)
+    assert node.module("octopus_node", state="undrained", **node.api)["changed"]
+    assert not node.module("octopus_node", state="undrained", **node.api)["changed"]
+
+
+def test_a_wrong_version_is_told_with_the_last_answer(node):
+    result = node.module("octopus_node", state="started", expected_version="2026.2.9853", timeout=1, **node.api)
+    assert "Last answer: version 2020.5.7." in result["msg"]
+
+
+def test_a_service_that_hangs_is_told_and_not_killed(node):
+    node.network.faults.arm("service.hang_stop")
+    result = node.module("octopus_node", state="stopped", timeout=1)
+    assert "stop_pending" in result["msg"]
+    assert result["nodes"]["octo01"]["was_service_state"] == "running"
+
+
+def test_a_wrong_password_is_told(node, monkeypatch):
+    monkeypatch.setattr(LabNode, "connection", {**node.connection, "password": "wrong"})
+    assert "octo01" in node.module("octopus_node", state="stopped")["msg"]
+
+
+def test_the_master_key_is_kept_in_two_places_and_nowhere_readable(node, tmp_path):
+    Machine("nas", node.network)
+    node.network.add_share("nas", "backups", tmp_path / "share", {node.network.machine_account("octo01")})
+    (tmp_path / "password").write_text("vault password", encoding="utf-8")
+    options = {
+        "dest": str(tmp_path / "run" / "key.vault"),
+        "remote_dest": r"\\nas\backups\prod & co\key (1).vault",
+        "vault_id": f"lab@{tmp_path / 'password'}",
+    }
+    assert node.module("octopus_masterkey_backup", check_mode=True, **options)["changed"]
+    assert not (tmp_path / "run").exists()
+    first = node.module("octopus_masterkey_backup", **options)
+    assert (first["changed"], first["verified"], first["sealed"]) == (True, True, True)
+    assert not node.module("octopus_masterkey_backup", **options)["changed"]
+    for path in (tmp_path / "run" / "key.vault", tmp_path / "share" / "prod & co" / "key (1).vault"):
+        argv = [sys.executable, "-m", "ansible", "vault", "view", "--vault-id", options["vault_id"], str(path)]
+        assert subprocess.run(argv, capture_output=True, check=True, text=True).stdout.strip() == MASTER_KEY
+    assert MASTER_KEY not in json.dumps(first)
+    assert not [event for event in node.network.ledger.events() if MASTER_KEY in json.dumps(event.as_dict(), default=str)]
+    readable = [path for path in tmp_path.rglob("*") if path.is_file() and MASTER_KEY.encode() in path.read_bytes()]
+    assert readable == []
+
+
+def test_another_master_key_is_not_replaced(node, tmp_path):
+    (tmp_path / "password").write_text("pw", encoding="utf-8")
+    options = {"vault_password_file": str(tmp_path / "password"), "remote_dest": r"C:\Backup\key.vault"}
+    assert node.module("octopus_masterkey_backup", **options)["changed"]
+    kept = node.host.fs.read(r"C:\Backup\key.vault", node.host.system)
+    (tmp_path / "other").write_text("other", encoding="utf-8")
+    options["vault_password_file"] = str(tmp_path / "other")
+    assert "Nothing was changed" in node.module("octopus_masterkey_backup", **options)["msg"]
+    assert node.host.fs.read(r"C:\Backup\key.vault", node.host.system) == kept
+    [name] = node.module("octopus_masterkey_backup", force=True, **options)["kept"]
+    assert node.host.fs.read(name, node.host.system) == kept
