@@ -91,7 +91,7 @@ def encode(name: str, scale: int | None, value: object) -> bytes:
         days, minutes = days + minutes // 1440, minutes % 1440
         return struct.pack("<HH", days + _EPOCH - _EPOCH_1900, minutes)
     places = 7 if scale is None else scale
-    unit = 10 ** (7 - places)
+    unit = int(10 ** (7 - places))
     if name == "datetimeoffset":  # on the wire in UTC
         days, ticks = _carry(days, ticks - offset * 60 * TICKS)
     rounded = (ticks + unit // 2) // unit

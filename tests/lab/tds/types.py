@@ -268,7 +268,7 @@ class SqlType:
         if "binary" in name:
             if isinstance(value, str):
                 raise ValueError(f"text does not fit {self}")
-            raw = bytes(value)  # type: ignore[call-overload]
+            raw = bytes(memoryview(value))  # type: ignore[arg-type]
             padded = raw.ljust(length or 0, b"\0") if name == "binary" else raw
             size = length
         elif name in ("char", "varchar"):
@@ -287,7 +287,7 @@ class SqlType:
 def _integer(value: object) -> int:
     if isinstance(value, str):
         return int(Decimal(value))
-    return int(value)  # type: ignore[call-overload]
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def _scaled(value: object, scale: int) -> int:

@@ -127,7 +127,7 @@ def test_messages_that_the_lab_does_not_take(world: World, kind: int) -> None:
     assert world.engine.sessions[0].closed.wait(WAIT)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(data=st.binary(max_size=80), framed=st.booleans())
 @example(data=b"GET / HTTP/1.1\r\nHost: sql\r\n\r\n", framed=False)
 @example(data=b"\x16\x03\x01\x00\x05hello", framed=False)
@@ -142,7 +142,7 @@ def test_a_server_survives_any_first_words(shared: World, data: bytes, framed: b
     assert not shared.tds("internal error")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(kind=st.sampled_from([1, 3, 14]), data=st.binary(max_size=60), headers=st.booleans())
 def test_a_server_survives_any_request(shared: World, kind: int, data: bytes, headers: bool) -> None:
     with RawClient(shared.port) as client:

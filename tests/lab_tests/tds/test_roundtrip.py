@@ -173,7 +173,7 @@ def echo(request: pytest.FixtureRequest, shared: World, pyodbc) -> Iterator[Call
     connection.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=150)
 @given(value=PARAMETERS)
 def test_parameters_through_odbc(echo: Callable[[object], tuple[object, object]], value: object) -> None:
     given_to_engine, found = echo(value)

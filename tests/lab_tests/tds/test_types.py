@@ -13,7 +13,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lab.tds import moments
 from lab.tds.engine_api import SqlError
@@ -22,6 +22,7 @@ from lab.tds.reader import Reader
 from lab.tds.types import MAX, SqlType
 from lab.tds.values import read_typed
 
+RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy computer is no fault
 CP1252 = [bytes((code,)).decode("cp1252") for code in range(1, 256) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 MICRO = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))
@@ -70,12 +71,14 @@ EXACT = {
 
 
 @pytest.mark.parametrize("declaration", EXACT)
+@RELAXED
 @given(data=st.data())
 def test_a_value_comes_back_as_it_was(declaration: str, data: st.DataObject) -> None:
     value = data.draw(st.none() | EXACT[declaration])
     assert there_and_back(SqlType.parse(declaration), value) == value
 
 
+@RELAXED
 @given(data=st.data(), precision=st.integers(1, 38), name=st.sampled_from(["decimal", "numeric"]))
 def test_decimals_keep_every_digit(data: st.DataObject, precision: int, name: str) -> None:
     scale = data.draw(st.integers(0, precision))
@@ -86,6 +89,7 @@ def test_decimals_keep_every_digit(data: st.DataObject, precision: int, name: st
     assert str(read) == str(value) or not units
 
 
+@RELAXED
 @given(MICRO, st.integers(0, 7))
 def test_a_time_is_rounded_to_its_scale(value: dt.datetime, scale: int) -> None:
     read = there_and_back(SqlType("datetime2", scale=scale), value)
@@ -94,6 +98,7 @@ def test_a_time_is_rounded_to_its_scale(value: dt.datetime, scale: int) -> None:
     assert abs(read - value) <= max(dt.timedelta(seconds=10.0**-scale / 2), dt.timedelta(0))
 
 
+@RELAXED
 @given(st.datetimes(dt.datetime(1753, 1, 1), dt.datetime(9999, 12, 30)))
 @example(dt.datetime(2026, 12, 31, 23, 59, 59, 999999))
 def test_datetime_is_within_a_tick(value: dt.datetime) -> None:
@@ -104,6 +109,7 @@ def test_datetime_is_within_a_tick(value: dt.datetime) -> None:
     assert there_and_back(SqlType("datetime"), read) == read
 
 
+@RELAXED
 @given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2079, 6, 6)))
 def test_smalldatetime_is_within_half_a_minute(value: dt.datetime) -> None:
     read = there_and_back(SqlType("smalldatetime"), value)
@@ -242,6 +248,7 @@ def test_text_outside_the_code_page_becomes_question_marks() -> None:
     assert there_and_back(SqlType("varchar", 9), "Ωé😀") == "?é?"
 
 
+@RELAXED
 @given(st.binary(max_size=40))
 @example(bytes.fromhex("f3"))  # a table-valued parameter
 @example(bytes.fromhex("6f0403010203"))  # a small moment of three bytes
@@ -261,6 +268,7 @@ def test_floats_that_sql_server_has_not(value: float) -> None:
         read_typed(Reader(b"\x6d\x08\x08" + struct.pack("<d", value)))
 
 
+@RELAXED
 @given(UNICODE)
 def test_utf16_units(text: str) -> None:
     assert moments.utf16_units(text) == len(text.encode("utf-16-le")) // 2
