@@ -35,7 +35,8 @@ CONFIGURATION_KEYS = {
 }
 
 
-# Where each is below the instance's home unless it was set (https://octopus.com/docs/administration/managing-infrastructure/server-configuration-and-file-storage).
+# Where each is below the instance's home unless it was set
+# (https://octopus.com/docs/administration/managing-infrastructure/server-configuration-and-file-storage).
 _BELOW_HOME = {
     "logs": "TaskLogs",
     "artifacts": "Artifacts",
@@ -49,7 +50,7 @@ _IN_EVERY_VERSION = ("logs", "artifacts", "packages")
 Folders = dict[str, str | None]
 
 
-def server_folders(api: OctopusApi) -> Folders | None:
+def server_folders(api: OctopusApi) -> dict[str, str | None] | None:
     """Return the folders that this version has; None as the value of one that was never set, so that it is below the home.
 
     None as a whole where this version does not report them.
