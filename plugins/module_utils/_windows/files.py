@@ -22,9 +22,12 @@ def size(host: WindowsHost, path: str) -> int | None:
     result = host.run_builtin("dir", "/-c", "/a-d", path, idempotent=True)
     if result.exit_code:
         return None
-    name = path.rpartition("\\")[2]
-    for line in result.stdout.splitlines():
-        # Date and time in front depend on the region; size and name end the line.
+    return size_in(result.stdout, path.rpartition("\\")[2])
+
+
+def size_in(listing: str, name: str) -> int | None:
+    """A file's bytes in what ``dir /-c`` prints of it. Date and time in front depend on the region; size and name end the line."""
+    for line in listing.splitlines():
         match = re.search(r"\s(\d+) " + re.escape(name) + r"$", line, re.I)
         if match:
             return int(match[1])

@@ -20,6 +20,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
 
 SYSTEM_SID = "S-1-5-18"
+ICACLS = f"{SYSTEM32}icacls.exe"
 ADMINISTRATORS_SID = "S-1-5-32-544"
 MARK = "--octopus.upgrade--"
 # A command of a job: an argument vector, or a line that quoting.py made, for a command file.
@@ -149,16 +150,17 @@ def prepare_line(root: str, folder: str, run_as: RunAs) -> str:
     ProgramData lets every user make folders and files in it. Whoever could write to a job's command file would run as SYSTEM. 100 says
     that there is such a folder already.
     """
-    icacls = f"{SYSTEM32}icacls.exe"
-    rights = f'"*{SYSTEM_SID}:(OI)(CI)F" "*{ADMINISTRATORS_SID}:(OI)(CI)F"'
-    steps = [
-        f"(mkdir {word(root)} 2>nul & {icacls} {word(root)} /inheritance:r /grant:r {rights} /q >nul)",
-        f"(if exist {word(folder + chr(92))} (exit /b 100) else mkdir {word(folder)})",
-    ]
+    steps = [protect_line(root), f"(if exist {word(folder + chr(92))} (exit /b 100) else mkdir {word(folder)})"]
     if not run_as.is_system:
-        steps.append(f"{icacls} {word(folder)} /grant {word(run_as.account + ':(OI)(CI)M')} /q >nul")
+        steps.append(f"{ICACLS} {word(folder)} /grant {word(run_as.account + ':(OI)(CI)M')} /q >nul")
     steps.append(write_line(f"{folder}\\command.cmd"))
     return " && ".join(steps)
+
+
+def protect_line(root: str) -> str:
+    """The cmd line that makes the collection's folder, which only SYSTEM and administrators have rights on."""
+    rights = f'"*{SYSTEM_SID}:(OI)(CI)F" "*{ADMINISTRATORS_SID}:(OI)(CI)F"'
+    return f"(mkdir {word(root)} 2>nul & {ICACLS} {word(root)} /inheritance:r /grant:r {rights} /q >nul)"
 
 
 def write_line(path: str) -> str:

@@ -217,15 +217,15 @@ class Job:
         """Everything that the commands have printed so far, both streams in one."""
         return files.read_text(self.host, self.output_path)
 
-    def wait(self, deadline_seconds: float, on_output: OnOutput | None = None) -> JobState:
-        """Wait until the job has finished.
+    def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
+        """Wait until the job has finished; ``tick`` is called after every look at it that finds it running.
 
         :raises WindowsTimeout: the time is up; the job runs on.
         :raises WindowsError: the job was lost.
         :raises WindowsUnreachable: the host has not answered for too long.
         """
         tell = (lambda _name, lines: on_output(lines)) if on_output else (lambda _name, _lines: None)
-        return wait_all({self.identity: self}, deadline_seconds, tell, self._sleep)[self.identity]
+        return wait_all({self.identity: self}, deadline_seconds, tell, tick, self._sleep)[self.identity]
 
     def _lost(self, state: JobState) -> WindowsError:
         last = f" Its output ends with: {' | '.join(state.output_tail[-3:])}" if state.output_tail else ""
@@ -240,6 +240,7 @@ def wait_all(
     jobs: Mapping[str, Job],
     deadline_seconds: float,
     on_output: Callable[[str, list[str]], object] = lambda name, lines: None,
+    tick: Callable[[], object] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, JobState]:
     """Wait until all of these jobs have finished; a host that is away for a while is waited for.
@@ -269,6 +270,7 @@ def wait_all(
                 raise WindowsError(f"{job.host.where}: the job {job.identity} is {state.status}: nobody started it.", job.host.name)
         if len(done) == len(jobs):
             return {name: done[name] for name in jobs}
+        tick()
         if time.monotonic() >= deadline:
             left = ", ".join(jobs[name].identity for name in jobs if name not in done)
             where = next(iter(jobs.values())).host

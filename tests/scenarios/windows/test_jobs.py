@@ -15,10 +15,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin
 from lab.windows.process import Process
+from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, ROOT, SYSTEM, WAIT, World
 
-from scenarios.windows.conftest import JOB_ACCOUNT, JOB_PASSWORD, SYSTEM, WAIT, World
-
-ROOT = "C:\\ProgramData\\octopus.upgrade"
 TOOL = "C:\\Program Files\\Tool 100%\\tool.exe"
 
 
