@@ -97,7 +97,7 @@ class Sealer:
             config.touch()
             environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
             environment |= {"ANSIBLE_CONFIG": str(config), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": folder, "ANSIBLE_LOG_PATH": ""}
-            argv = [sys.executable, "-m", "ansible", "vault", action, "--vault-id", f"{self.label}@{self.source}", *options]
+            argv = [sys.executable, "-m", "ansible.cli.vault", action, "--vault-id", f"{self.label}@{self.source}", *options]
             try:
                 done = subprocess.run(  # noqa: S603
                     [*argv, "--output", "-", "-"], input=content, capture_output=True, timeout=_TIMEOUT, env=environment, check=False
