@@ -50,13 +50,12 @@ _IN_EVERY_VERSION = ("logs", "artifacts", "packages")
 Folders = dict[str, str | None]
 
 
-def server_folders(api: OctopusApi) -> dict[str, str | None] | None:
+def server_folders(api: OctopusApi) -> Folders:
     """Return the folders that this version has; None as the value of one that was never set, so that it is below the home.
 
-    None as a whole where this version does not report them.
+    Nothing where this version does not report them.
     """
-    values = api.find(_VALUES)
-    return None if values is None else _known(values, _NAMES)
+    return _known(api.find(_VALUES) or {}, _NAMES)
 
 
 def configured_folders(configuration: dict[str, str]) -> Folders:

@@ -34,7 +34,7 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "nodes": [node.as_dict() for node in list_nodes(api)],
         "running_tasks": [task.as_dict() for task in running_tasks(api)],
         "license": license_status(api).as_dict(),
-        "folders": resolved(server_folders(api) or {}, None),
+        "folders": resolved(server_folders(api), None),
         "user": _user(api),
     }
 

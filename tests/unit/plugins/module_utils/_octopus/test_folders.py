@@ -19,7 +19,7 @@ def test_those_that_the_version_has(api, server):
 
 
 def test_a_server_that_does_not_report_them(api):
-    assert server_folders(api) is None
+    assert server_folders(api) == {}
 
 
 def test_from_the_configuration_the_three_that_always_are():
