@@ -157,11 +157,15 @@ def connect(options: SqlOptions, database: str = "master") -> SqlConnection:
     """
     driver = drivers.find(options.driver, pyodbc.drivers())
     session_setup.check(options, driver)
+    try:
+        words = session_setup.connection_string(options, driver, database)
+    except ValueError as error:
+        raise MssqlError(f"{error}: use Microsoft's ODBC driver for this password, login or database") from None
     _reachable(options)
     pyodbc.pooling = False
     try:
         with session_setup.surroundings(options, driver):
-            raw = pyodbc.connect(session_setup.connection_string(options, driver, database), autocommit=True, timeout=options.login_timeout)
+            raw = pyodbc.connect(words, autocommit=True, timeout=options.login_timeout)
     except pyodbc.Error as error:
         raise _no_login(from_pyodbc(error), options, driver, database) from None  # the original's traceback leads to the connection string
     return SqlConnection(raw, options, driver)

@@ -32,3 +32,17 @@ def quote_string(text: str) -> str:
 def odbc_value(value: str) -> str:
     """A value of a connection string: in braces, with each ``}`` doubled ([MS-ODBCSTR] 2.1.2)."""
     return "{" + value.replace("}", "}}") + "}"
+
+
+def freetds_value(value: str) -> str:
+    """A value of a connection string for FreeTDS, whose releases read ``}`` within braces in two ways.
+
+    1.3 takes all up to ``};`` as it stands (measured with 1.3.17), later ones undouble it as ODBC says. Without braces they agree.
+
+    :raises ValueError: no form means the same to all of them.
+    """
+    if "}" not in value:
+        return odbc_value(value)
+    if ";" in value or value.startswith("{") or value != value.strip():
+        raise ValueError("FreeTDS cannot be told a value that has both } and ;, or } and blanks around it")
+    return value

@@ -22,7 +22,7 @@ import typing as t
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.drivers import Driver
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import odbc_value
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import freetds_value, odbc_value
 
 APPLICATION = "octopus.upgrade"
 _SECTION = "octopus_upgrade"
@@ -53,8 +53,11 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
     """The connection string. It holds the password: never print it.
 
     It ends with a semicolon: FreeTDS takes the closing brace of a last value for a part of it (1.3.17).
+
+    :raises ValueError: FreeTDS cannot be told a value.
     """
-    parts = {"DRIVER": odbc_value(driver.name), "DATABASE": odbc_value(database), "APP": APPLICATION}
+    quote = freetds_value if driver.family == "freetds" else odbc_value
+    parts = {"DRIVER": odbc_value(driver.name), "DATABASE": quote(database), "APP": APPLICATION}
     if driver.family == "freetds":
         parts |= {"SERVERNAME": _SECTION, "ClientCharset": "UTF-8"}
     else:
@@ -65,8 +68,8 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
         if options.certificate_host:
             parts["HostNameInCertificate"] = odbc_value(options.certificate_host)
     if options.user:
-        parts["UID"] = odbc_value(options.user)
-        parts["PWD"] = odbc_value(options.password or "")
+        parts["UID"] = quote(options.user)
+        parts["PWD"] = quote(options.password or "")
     else:
         parts["Trusted_Connection"] = "yes"
     return "".join(f"{key}={value};" for key, value in parts.items())

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers, session_setup
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.drivers import Driver
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import freetds_value
 
 MICROSOFT, FREETDS = Driver("ODBC Driver 18 for SQL Server", "msodbcsql"), Driver("FreeTDS", "freetds")
 OPTIONS = SqlOptions("sql.example.com", 1433, "me", "p}w;d")
@@ -75,9 +77,9 @@ def test_microsofts_words_for_options(changes: dict, there: str, not_there: str)
 
 
 def test_freetds_finds_host_and_authority_in_its_configuration() -> None:
-    text = session_setup.connection_string(OPTIONS, FREETDS, "master")
+    text = session_setup.connection_string(replace(OPTIONS, password="p;wd"), FREETDS, "master")
     # SERVER= would make it read no configuration, and take any certificate.
-    assert "SERVERNAME=octopus_upgrade;" in text and ";SERVER=" not in text and text.endswith("PWD={p}}w;d};")
+    assert "SERVERNAME=octopus_upgrade;" in text and ";SERVER=" not in text and text.endswith("PWD={p;wd};")
     assert session_setup.freetds_conf(OPTIONS).splitlines() == [
         "[octopus_upgrade]",
         "host = sql.example.com",
@@ -91,6 +93,23 @@ def test_freetds_finds_host_and_authority_in_its_configuration() -> None:
     assert "ca file" not in session_setup.freetds_conf(replace(OPTIONS, validate_certs=False))
     assert "instance = X" in session_setup.freetds_conf(replace(OPTIONS, host="sql01\\X"))
     assert "p}w;d" not in session_setup.freetds_conf(OPTIONS)
+
+
+@pytest.mark.parametrize(("value", "words"), [("a", "{a}"), ("a;{b ", "{a;{b }"), ("a}b", "a}b"), ("x}", "x}"), ("", "{}")])
+def test_values_that_every_freetds_reads_alike(value: str, words: str) -> None:
+    assert freetds_value(value) == words
+
+
+@pytest.mark.parametrize("value", ["a};b", "a;}", "{a}", " a}", "a} "])
+def test_values_that_no_freetds_reads_alike(value: str, tmp_path: Path) -> None:
+    pytest.importorskip("pyodbc")
+    library = tmp_path / "libtdsodbc.so"
+    library.touch()
+    with pytest.raises(ValueError, match="FreeTDS"):
+        freetds_value(value)
+    with pytest.raises(MssqlError, match="Microsoft's ODBC driver") as caught:
+        connect(replace(OPTIONS, driver=str(library), password=value))
+    assert repr(value) not in str(caught.value)
 
 
 @pytest.mark.parametrize(
