@@ -33,6 +33,8 @@ def configuration(lab: Lab) -> dict[str, Any]:
         "ca_path": str(lab.ca_path),
         "vault_password_file": str(seal),
         "backup_root": lab.backup_share.unc,
+        # The same share as this computer has it mounted, to see by another way what was written there.
+        "backup_root_here": str(lab.backup_share.volume.root),
         "msi_source": lab.releases.msi_url(),
     }
     return {"lab": common | {name: _instance(instance) for name, instance in lab.instances.items()}}
@@ -52,6 +54,7 @@ def _instance(instance: LabInstance) -> dict[str, Any]:
         "nodes": {host.name: host.address for host in instance.hosts},
         "user": f"LAB\\{spec.name}-admin",
         "password": own.winrm_password,
+        "master_key": own.master_key,
         "database": spec.database,
         "sql": {"address": sql, "user": "octopus_upgrade", "password": own.sql_password},
     }

@@ -3,15 +3,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask a Windows host by pywinrm itself, and not by the code under test. For commands that only look."""
+"""Ask a Windows host by pywinrm itself, and not by the code under test; or, in an ``always``, remove what a target has put there."""
 
 from __future__ import annotations
 
 import winrm
 from ansible.module_utils.basic import AnsibleModule
 
-# What changes nothing: a test that proves something must not bring it about.
-READERS = ("certutil", "dir", "hostname", "if", "reg", "sc", "schtasks", "tasklist", "type")
+# What proves something must not bring it about.
+READERS = ("certutil -hashfile", "dir", "reg query", "sc qc", "sc query", "sc queryex", "schtasks /query", "tasklist", "type")
+REMOVERS = ("del", "rmdir")
 
 
 def main() -> None:
@@ -22,12 +23,14 @@ def main() -> None:
             "password": {"type": "str", "required": True, "no_log": True},
             "ca_path": {"type": "path", "required": True},
             "command": {"type": "str", "required": True},
+            "removes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    if params["command"].split()[0] not in READERS:
-        module.fail_json(msg=f"lab_windows only looks, with {', '.join(READERS)}; not with: {params['command']}")
+    allowed = REMOVERS if params["removes"] else READERS
+    if not params["command"].startswith(tuple(f"{words} " for words in allowed)):
+        module.fail_json(msg=f"lab_windows takes {', '.join(allowed)} here, but not: {params['command']}")
     session = winrm.Session(
         f"https://{params['address']}:5986/wsman",
         auth=(params["user"], params["password"]),
