@@ -55,7 +55,7 @@ _TELLING = (
     "Disallowing",
     "newer version",
 )
-_NOISE = ("MSI (s)", "MSI (c)")
+_STAMP = re.compile(r"^MSI \([a-zA-Z]\) \([0-9A-F!:]+\) \[[^\]]*\]: ")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,6 @@ def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
 
 
 def telling(lines: list[str], count: int = 8) -> list[str]:
-    """The last of these lines, those that speak of the product before those of the engine."""
-    clean = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    spoken = [line for line in clean if not line.startswith(_NOISE)]
-    return (spoken or clean)[-count:]
+    """The last of these lines, without the stamps of the engine, each once."""
+    clean = (_STAMP.sub("", line.strip()) for line in lines)
+    return list(dict.fromkeys(line for line in clean if line))[-count:]
