@@ -48,6 +48,7 @@ class InstanceSpec:
     target: str = "2026.2.9853"
     seed: int = 1
     watchdog: bool = True
+    sql_driver: str = "auto"
 
 
 DEMO = InstanceSpec("demo", "2018.10.7", ("octo01",), "sql01", ladder=("2021.1.8045", "2025.3.14357", "2026.2.9853"))
@@ -62,6 +63,8 @@ CLUSTER = InstanceSpec(
     ladder=("2025.3.14357", "2026.2.9853"),
     seed=2,
 )
+# One step on one node: what tests take that are about something else than the ladder.
+SINGLE = InstanceSpec("single", "2025.3.14357", ("octo01",), "sql01", seed=3)
 ESTATES: dict[str, tuple[InstanceSpec, ...]] = {"demo": (DEMO,), "cluster": (CLUSTER,), "fleet": (DEMO, CLUSTER)}
 
 

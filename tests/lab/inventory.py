@@ -66,6 +66,7 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
             "octopus_backup_root": lab.backup_share.unc,
             "octopus_sql_user": "octopus_upgrade",
             "octopus_sql_password": "{{ vault_sql_password }}",
+            "octopus_sql_driver": spec.sql_driver,
             "octopus_sql_ca_path": str(lab.ca_path),
             "octopus_msi_source": lab.releases.msi_url(),
             "octopus_msi_ca_path": str(lab.ca_path),

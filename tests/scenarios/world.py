@@ -43,19 +43,19 @@ class World:
         return counts
 
 
-def rows(instance: LabInstance) -> dict[str, dict[str, Row]]:
-    """Every row of every table, by its Id (or its place)."""
-    database = instance.sql.database(instance.spec.database)
+def rows(instance: LabInstance, name: str | None = None) -> dict[str, dict[str, Row]]:
+    """Every row of every table of the instance's database (or of another one of its server), by its Id (or its place)."""
+    database = instance.sql.database(name or instance.spec.database)
     assert database is not None
     connection = database.connect()
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
         found: dict[str, dict[str, Row]] = {}
-        for name in names:
-            cursor = connection.execute(f'SELECT * FROM "{name}"')
+        for table_name in names:
+            cursor = connection.execute(f'SELECT * FROM "{table_name}"')
             columns = [column[0] for column in cursor.description]
             table = [dict(zip(columns, row)) for row in cursor.fetchall()]
-            found[name] = {str(row.get("Id", number)): row for number, row in enumerate(table)}
+            found[table_name] = {str(row.get("Id", number)): row for number, row in enumerate(table)}
         return found
     finally:
         connection.close()

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The main job, whole: a single node by a ladder of three and a cluster of two nodes, side by side, in one command.
+
+One run serves all tests of this file: each looks at another side of what it left behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+import winrm
+from lab.core.ledger import Event
+from lab.estate import CLUSTER, DEMO, Lab, LabInstance
+
+from scenarios.operator import Operator, Run
+from scenarios.world import Row, World, look, lost_rows, rows
+
+# FreeTDS for one, what "auto" finds (Microsoft's driver 18) for the other.
+SPECS = (replace(DEMO, sql_driver="FreeTDS"), CLUSTER)
+RUNNING, STOPPED, AUTOMATIC = 4, 1, 2
+
+
+@dataclass
+class Upgraded:
+    """What is known of the run."""
+
+    lab: Lab
+    operator: Operator
+    run: Run
+    before: dict[str, World]
+    after: dict[str, World]
+    at_backup: dict[str, dict[str, dict[str, Row]]] = field(default_factory=dict)
+    first: int = 0
+    last: int = 0
+
+    def events(self, *args: object, **match: object) -> list[Event]:
+        """The ledger's events of the run."""
+        return [event for event in self.lab.ledger.events(*args, since=self.first, **match) if event.seq < self.last]  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
+    folder = tmp_path_factory.mktemp("fleet")
+    with Lab(folder / "lab", *SPECS) as lab:
+        operator = Operator(lab, folder / "operator")
+        before = {name: look(instance) for name, instance in lab.instances.items()}
+        first = lab.ledger.mark()
+        at_backup: dict[str, dict[str, dict[str, Row]]] = {}
+        watchers = [threading.Thread(target=_rows_at_backup, args=(lab, instance, at_backup, first)) for instance in lab.instances.values()]
+        for watcher in watchers:
+            watcher.start()
+        run = operator.play("upgrade_inplace", "-vvvv")
+        last = lab.ledger.mark()
+        (folder / "output.txt").write_text(run.output)
+        after = {name: look(instance) for name, instance in lab.instances.items()}
+        for watcher in watchers:
+            watcher.join()
+        yield Upgraded(lab, operator, run, before, after, at_backup, first, last)
+
+
+def _rows_at_backup(lab: Lab, instance: LabInstance, found: dict[str, dict[str, dict[str, Row]]], first: int) -> None:
+    """Keep the rows that are there when the service has stopped everywhere and the backup begins."""
+    name = instance.spec.database
+    lab.ledger.wait_for(lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", 250, first)
+    found[instance.spec.name] = rows(instance)
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster"])
+def test_the_instance_ends_upgraded_and_in_service(upgraded: Upgraded, name: str) -> None:
+    assert upgraded.run.code == 0, upgraded.run.output[-6000:]
+    spec, before, after = upgraded.lab.instances[name].spec, upgraded.before[name], upgraded.after[name]
+    assert set(after.programs.values()) == {spec.target}
+    assert set(after.services.values()) == {(RUNNING, AUTOMATIC)}
+    assert (after.maintenance, after.drained, after.watchdogs) == (before.maintenance, before.drained, before.watchdogs)
+    newest = max(after.tables["OctopusServerInstallationHistory"].values(), key=lambda row: str(row["Installed"]))
+    assert newest["Version"] == spec.target
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster"])
+def test_no_row_and_no_file_is_lost(upgraded: Upgraded, name: str) -> None:
+    before, after = upgraded.before[name], upgraded.after[name]
+    changed_by_migrations = {"Configuration", "UserRole", "Feed"}
+    lost = [loss for loss in lost_rows(before, after) if loss.split()[0] not in changed_by_migrations]
+    assert lost == []
+    for word in ("Packages", "Artifacts", "TaskLogs"):
+        old, new = before.hashes(word), after.hashes(word)
+        assert old, word
+        assert {digest: count for digest, count in old.items() if new.get(digest, 0) < count} == {}
+
+
+def test_the_upgrade_across_spaces_moved_the_packages(upgraded: Upgraded) -> None:
+    moved = [path for path in upgraded.after["demo"].files if path.startswith("Packages\\Spaces-1\\feeds-builtin\\")]
+    assert len(moved) >= 200
+
+
+def _first(events: list[Event], what: str) -> float:
+    assert events, f"there was no {what}"
+    return events[0].seq
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster"])
+def test_the_ledger_shows_the_order_of_an_upgrade(upgraded: Upgraded, name: str) -> None:
+    instance = upgraded.lab.instances[name]
+    nodes = {host.name for host in instance.hosts}
+
+    def of(events: list[Event]) -> list[Event]:
+        return [event for event in events if event.machine in nodes]
+
+    service = instance.handle.service
+    states = [event for event in of(upgraded.events("service.state")) if event["name"] == service]
+    stopped = {node: next(event.seq for event in states if event.machine == node and event["state"] == "STOPPED") for node in nodes}
+    maintenance = [event for event in of(upgraded.events("rest")) if event["method"] == "PUT" and event["path"].endswith("maintenanceconfiguration")]
+    drains = of(upgraded.events("octopus", what="drain"))
+    backups = [event for event in upgraded.events("sql.backup") if event.get("database") == instance.spec.database]
+    began = next(event.seq for event in backups if event["action"] == "start")
+    done = next(event.seq for event in backups if event["action"] == "done")
+    installs = [event for event in of(upgraded.events("msi")) if event["action"] == "install"]
+    schemas = of(upgraded.events("octopus", what="schema upgrade"))
+    starts = of(upgraded.events("octopus", what="started"))
+    downloads = [event for event in of(upgraded.events("process.start")) if "curl.exe" in str(event["argv"][0]).lower()]
+
+    assert downloads and max(event.seq for event in downloads) < maintenance[0].seq, "everything is staged before the outage"
+    assert maintenance[0].seq < drains[0].seq < min(stopped.values()), "maintenance mode, then drain, then stop"
+    assert max(stopped.values()) < began < done < schemas[0].seq, "every node is down before the backup, and the backup done before the schema"
+    rungs = list(instance.spec.ladder)
+    upgrades = [event for event in schemas if event["action"] == "done"]
+    assert [event["version"] for event in upgrades] == rungs
+    assert len({event.machine for event in upgrades}) == 1, "one node alone upgrades the schema"
+    for number, upgrade in enumerate(upgrades):
+        assert {event.machine for event in installs if event["version"] == rungs[number] and event.seq < upgrade.seq} == nodes
+        following = [event for event in starts if event.seq > upgrade.seq]
+        assert following[0].machine == upgrade.machine and following[0]["version"] == rungs[number], "the coordinator proves each rung"
+    others = nodes - {upgrades[0].machine}
+    for other in others:
+        assert _first([event for event in starts if event.machine == other], f"start of {other}") > upgrades[-1].seq
+    assert maintenance[-1].seq > max(event.seq for event in starts), "maintenance mode ends when everybody is up"
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster"])
+def test_the_run_record_tells_it(upgraded: Upgraded, name: str) -> None:
+    spec = upgraded.lab.instances[name].spec
+    record = upgraded.run.record(name)
+    assert (record["instance"], record["from_version"], record["to_version"]) == (name, spec.version, spec.target)
+    assert record["ladder"] == list(spec.ladder)
+    assert record["verdict"] == "upgraded"
+    assert 0 < record["outage_seconds"] < sum(step["seconds"] for step in record["steps"])
+    assert {step["result"] for step in record["steps"]} == {"ok"}
+    assert [step["name"].split(".")[0] for step in record["steps"]] == sorted(
+        (step["name"].split(".")[0] for step in record["steps"]), key=["stage", "quiesce", "seal", "apply", "prove", "publish"].index
+    )
+    assert record["backup"]["verified"] and record["backup"]["backup_set_uuid"]
+    assert record["proof"]["project"] and record["proof"]["task_log"] and record["proof"]["package"]
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster"])
+def test_the_backup_restores_to_exactly_the_rows_that_were_there(upgraded: Upgraded, name: str) -> None:
+    import pyodbc
+    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers
+
+    instance = upgraded.lab.instances[name]
+    [path] = upgraded.run.record(name)["backup"]["paths"]
+    driver = drivers.find("auto", pyodbc.drivers())
+    own = instance.secrets
+    with pyodbc.connect(
+        f"DRIVER={{{driver.name}}};SERVER={instance.sql.machine.address},1433;UID=octopus_upgrade;PWD={{{own.sql_password}}};"
+        "Encrypt=yes;TrustServerCertificate=yes",
+        autocommit=True,
+    ) as connection:
+        cursor = connection.cursor()
+        files = cursor.execute(f"RESTORE FILELISTONLY FROM DISK = N'{path}'").fetchall()
+        moves = ", ".join(f"MOVE N'{one.LogicalName}' TO N'C:\\restored-{one.LogicalName}'" for one in files)
+        cursor.execute(f"RESTORE DATABASE [restored] FROM DISK = N'{path}' WITH {moves}")
+        while cursor.nextset():
+            pass
+    restored = instance.sql.database("restored")
+    assert restored is not None
+    try:
+        assert rows(instance, "restored") == upgraded.at_backup[name]
+    finally:
+        instance.sql.drop_database(restored)
+
+
+def test_no_secret_is_anywhere_but_where_it_was_given(upgraded: Upgraded) -> None:
+    places = {
+        "ledger": upgraded.lab.ledger_path.read_text(),
+        "output with -vvvv": upgraded.run.output,
+        **{str(path): path.read_text() for path in (upgraded.run.folder / "octopus-runs").rglob("*") if path.is_file()},
+    }
+    for host in (host for instance in upgraded.lab.instances.values() for host in instance.hosts):
+        for real in (host.root / "C" / "ProgramData" / "octopus.upgrade").rglob("*"):
+            if real.is_file():
+                places[str(real)] = real.read_bytes().decode("utf-8", "replace") + real.read_bytes().decode("utf-16-le", "replace")
+    for real in upgraded.lab.backup_share.volume.root.rglob("*.vault"):
+        places[str(real)] = real.read_text()
+    assert len(places) > 6
+    for instance in upgraded.lab.instances.values():
+        own = instance.secrets
+        secrets = {
+            "API key": own.api_key,
+            "SQL password": own.sql_password,
+            "WinRM password": own.winrm_password,
+            "Octopus' own SQL password": own.octopus_sql_password,
+            "master key": own.master_key,
+            "licence": _license_serial(instance),
+            "vault password": upgraded.lab.vault_password,
+        }
+        found = [f"{what} of {instance.spec.name} in {place}" for what, secret in secrets.items() for place, text in places.items() if secret in text]
+        assert found == []
+
+
+def _license_serial(instance: LabInstance) -> str:
+    """A part of the licence that occurs nowhere else."""
+    text = str(next(iter(rows(instance)["License"].values())))
+    return text.split("<Serial>")[1].split("<")[0] if "<Serial>" in text else text
+
+
+def test_a_remote_command_costs_at_most_half_the_requests_of_run_cmd(upgraded: Upgraded, capsys: pytest.CaptureFixture[str]) -> None:
+    instance = upgraded.lab.instances["demo"]
+    host, mark = instance.hosts[0], upgraded.lab.ledger.mark()
+    for dummy in range(5):
+        session = winrm.Session(
+            f"https://{host.address}:5986/wsman",
+            auth=("LAB\\demo-admin", instance.secrets.winrm_password),
+            transport="basic",
+            ca_trust_path=str(upgraded.lab.ca_path),
+        )
+        assert session.run_cmd("C:\\Windows\\System32\\hostname.exe").status_code == 0
+    theirs = len(upgraded.lab.ledger.events("winrm.request", host.name, since=mark)) / len(
+        upgraded.lab.ledger.events("winrm.command", host.name, since=mark)
+    )
+    ours = len(upgraded.events("winrm.request")) / len(upgraded.events("winrm.command"))
+    with capsys.disabled():
+        print(f"\nWinRM requests per remote command: {ours:.2f} in the upgrade, {theirs:.2f} with Session.run_cmd, ratio {ours / theirs:.2f}")
+    assert ours / theirs <= 0.5
+
+
+def test_running_it_again_changes_nothing_and_causes_no_outage(upgraded: Upgraded) -> None:
+    mark = upgraded.lab.ledger.mark()
+    again = upgraded.operator.play("octopus.upgrade.upgrade_inplace")
+    assert again.code == 0, again.output[-4000:]
+    assert "changed=0" in again.output and again.output.count("there is nothing to do") == 2
+    events = upgraded.lab.ledger.events(since=mark)
+    assert [event for event in events if event.kind in ("service.state", "sql.backup", "msi", "file", "task.run")] == []
+    assert [event for event in events if event.kind == "rest" and event["method"] != "GET"] == []
+    for name, instance in upgraded.lab.instances.items():
+        assert lost_rows(upgraded.after[name], look(instance)) == []
