@@ -47,10 +47,8 @@ _BELOW_HOME = {
 }
 _IN_EVERY_VERSION = ("logs", "artifacts", "packages")
 
-Folders = dict[str, str | None]
 
-
-def server_folders(api: OctopusApi) -> Folders:
+def server_folders(api: OctopusApi) -> dict[str, str | None]:
     """Return the folders that this version has; None as the value of one that was never set, so that it is below the home.
 
     Nothing where this version does not report them.
@@ -58,12 +56,12 @@ def server_folders(api: OctopusApi) -> Folders:
     return _known(api.find(_VALUES) or {}, _NAMES)
 
 
-def configured_folders(configuration: dict[str, str]) -> Folders:
+def configured_folders(configuration: dict[str, str]) -> dict[str, str | None]:
     """Return the folders by the output of ``show-configuration``, which leaves out what was never set."""
     return {**dict.fromkeys(_IN_EVERY_VERSION), **_known(configuration, CONFIGURATION_KEYS)}
 
 
-def resolved(folders: Folders, home: str | None) -> Folders:
+def resolved(folders: dict[str, str | None], home: str | None) -> dict[str, str | None]:
     """Return absolute paths: what was never set, or set relative, is below the home. None stays where the home is unknown."""
 
     def one(name: str, value: str | None) -> str | None:
@@ -75,6 +73,6 @@ def resolved(folders: Folders, home: str | None) -> Folders:
     return {name: one(name, value) for name, value in folders.items()}
 
 
-def _known(values: dict[str, Any], names: dict[str, str]) -> Folders:
+def _known(values: dict[str, Any], names: dict[str, str]) -> dict[str, str | None]:
     by_lower = {key.lower(): value for key, value in values.items()}
     return {ours: by_lower[theirs.lower()] or None for theirs, ours in names.items() if theirs.lower() in by_lower}

@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from . import cli_output
 from .cli import CONNECTION_STRING, DEFAULT_INSTANCE, ServerCli
 from .errors import OctopusError
-from .folders import Folders, configured_folders, resolved
+from .folders import configured_folders, resolved
 
 _KEY = r"HKLM\SOFTWARE\Octopus\OctopusServer"
 _DEFAULT_FOLDER = r"C:\Program Files\Octopus Deploy\Octopus"
@@ -59,7 +59,7 @@ class Configuration:
         return [prefix.strip() for prefix in prefixes.replace(";", ",").split(",") if prefix.strip()]
 
     @property
-    def folders(self) -> Folders:
+    def folders(self) -> dict[str, str | None]:
         return resolved(configured_folders(self.values), self.home)
 
 
