@@ -111,7 +111,7 @@ class World:
 
 @pytest.fixture
 def make_world(tmp_path: Path, driver: str) -> Iterator[Callable[..., World]]:
-    """Make a world: ``make_world(names=those of its certificate, self_signed=..., encrypt=..., progress_done=..., **options of SqlServer)``."""
+    """Make a world: ``make_world(names=of its certificate, self_signed=..., encrypt=..., progress_done=..., **options of SqlServer)``."""
     worlds: list[World] = []
 
     def make(

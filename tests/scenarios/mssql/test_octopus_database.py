@@ -1,0 +1,285 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The database of an Octopus Server with its node up and down, and its schema upgrade over WinRM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
+from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
+from lab.core.clock import Clock
+from lab.core.faults import Faults
+from lab.core.filesystem import Logon
+from lab.core.ledger import Event, Ledger
+from lab.core.network import Machine, Network
+from lab.octopus import media
+from lab.octopus.build import InstanceHandle, install_instance
+from lab.sql.server import SqlServer
+from lab.tds.server import TdsServer
+from lab.windows import host as windows
+from lab.windows import installer
+from lab.winrm.server import WinRMServer
+
+OLD, NEW = "2018.10.7", "2021.1.8045"
+SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD = "Sq1!upgrade", "Oc2!product", "Wr3!admin"
+WORK = "C:\\ProgramData\\octopus.upgrade"
+
+
+@dataclass
+class Estate:
+    """One node, its SQL Server, and the module run against them."""
+
+    network: Network
+    host: windows.WindowsHost
+    sql: SqlServer
+    instance: InstanceHandle
+    driver: str
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.network.ledger
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return {
+            "name": "octo01",
+            "host": self.host.address,
+            "port": 5986,
+            "scheme": "https",
+            "username": "LAB\\octo-admin",
+            "password": ADMIN_PASSWORD,
+            "transport": ["basic"],
+            "ca_trust_path": str(self.network.authority.path),
+        }
+
+    def database(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        given = {
+            "login_host": self.sql.machine.address,
+            "login_user": "upgrade",
+            "login_password": SQL_PASSWORD,
+            "driver": self.driver,
+            "ca_path": str(self.network.authority.path),
+            "database": "OctopusDeploy",
+        }
+        result = run_module("octopus_database", check_mode, **(given | params))
+        result.pop("invocation", None)
+        assert not any(secret in json.dumps(result) for secret in (SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD))
+        return result
+
+    def upgrade(self, expected: str | None = NEW, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        return self.database(
+            check_mode, state="upgraded", expected_version=expected, connection=self.connection, **({"timeout": 60} | params)
+        )
+
+    def install(self, version: str) -> None:
+        """Put another version of the program there, as its MSI does."""
+        run = installer.Run(self.host, lambda _seconds: None, lambda _line: None)
+        assert installer.install(run, media.build_msi(version), "C:\\", {}) == 0
+
+    def start(self) -> None:
+        mark = self.ledger.mark()
+        self.instance.start()
+        self.instance.wait_until_healthy(30, mark)
+
+    def schema(self, action: str) -> list[Event]:
+        return self.ledger.events("octopus", what="schema upgrade", action=action)
+
+    def scripts(self) -> int:
+        connection = self.sql.open("OctopusDeploy", login="octopus", program="test")
+        try:
+            return int(connection.execute('SELECT count(*) FROM "SchemaVersions"').fetchone()[0])
+        finally:
+            connection.close()
+
+    def is_file(self, path: str) -> bool:
+        return self.host.fs.is_file(path, Logon.service("SYSTEM"))
+
+
+@pytest.fixture
+def make_estate(tmp_path: Path, driver: str) -> Iterator[Callable[..., Estate]]:
+    stops: list[Callable[[], object]] = []
+
+    def make(version: str = OLD, scale: float = 100.0, **options: Any) -> Estate:
+        clock = Clock(scale)
+        ledger = Ledger(clock)
+        network = Network(tmp_path / "lab", clock, ledger, Faults(ledger))
+        network.add_account("octo-admin", ADMIN_PASSWORD)
+        machine = Machine("sql01", network)
+        sql = SqlServer(machine, network)
+        sql.add_login("octopus", PRODUCT_PASSWORD, roles={"dbcreator"})
+        sql.add_login("upgrade", SQL_PASSWORD, roles={"sysadmin"})
+        context = network.authority.server_context(tmp_path / "tls", machine.address, "sql01")
+        tds = TdsServer(sql, machine.address, 1433, context, ledger=ledger, machine="sql01", faults=network.faults).start()
+        host = windows.WindowsHost("octo01", network)
+        instance = install_instance(
+            [host], sql, version=version, sql_login="octopus", sql_password=PRODUCT_PASSWORD, **({"size": 0.2} | options)
+        )
+        host.boot()
+        winrm = WinRMServer(host, network)
+        winrm.start()
+        stops.extend([winrm.stop, host.shutdown, tds.stop, network.close])
+        instance.wait_until_healthy(30)
+        return Estate(network, host, sql, instance, driver)
+
+    yield make
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture
+def up(make_estate: Callable[..., Estate]) -> Estate:
+    """The node runs."""
+    return make_estate()
+
+
+@pytest.fixture
+def estate(up: Estate) -> Estate:
+    """The node is stopped and has the new program."""
+    up.host.services.stop(up.instance.service)
+    up.install(NEW)
+    return up
+
+
+one_driver = pytest.mark.parametrize("driver", ["microsoft"], indirect=True)
+
+
+def test_what_a_running_instance_shows(up: Estate) -> None:
+    mark = up.ledger.mark()
+    result = up.database()
+    assert not result.get("failed"), result
+    assert (result["changed"], result["version"], result["server"], result["database"]) == (False, OLD, "SQL01", "OctopusDeploy")
+    assert result["schema_scripts"] == up.scripts()
+    assert None in [row["version"] for row in result["history"]]  # as old versions leave them
+    (row,) = result["node_rows"]
+    assert row["name"].upper() == "OCTO01"
+    assert 0 <= row["last_seen_age_seconds"] < 60
+    assert result["sessions_visible"] is True
+    assert {(one["login"], one["host"].upper()) for one in result["sessions"]} == {("octopus", "OCTO01")}
+    assert result["operations"] == []
+    assert result["used_bytes"] > 0
+    assert all(volume["free"] > 0 for volume in result["volumes"]) and result["volumes"]
+    ran = [event["sql"].split()[0] for event in up.ledger.events("sql", since=mark) if event["login"] == "upgrade"]
+    assert set(ran) <= {"SELECT", "USE"}
+
+
+def test_what_a_stopped_instance_shows(up: Estate) -> None:
+    up.host.services.stop(up.instance.service)
+    result = up.database()
+    assert (result["version"], result["sessions"]) == (OLD, [])
+
+
+def test_a_login_that_may_not_see_others(up: Estate) -> None:
+    up.sql.add_login("reader", "Reader!1")
+    up.sql.database("OctopusDeploy").add_user("reader", {"db_datareader"})
+    result = up.database(login_user="reader", login_password="Reader!1")
+    assert not result.get("failed"), result
+    assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
+
+
+def test_a_database_of_something_else(up: Estate) -> None:
+    up.sql.create_database("Shop [1]")
+    assert "Shop [1] on SQL Server" in up.database(database="Shop [1]")["msg"]
+
+
+@one_driver
+def test_an_upgrade_runs_once_as_a_job(estate: Estate) -> None:
+    before = estate.scripts()
+    result = estate.upgrade()
+    assert not result.get("failed"), result
+    assert (result["changed"], result["job"], result["exit_code"]) == (True, "started", 0)
+    assert "Upgrade successful" in result["log_tail"]
+    assert estate.is_file(result["output_path"])
+    assert result["schema_scripts"] == estate.scripts() > before
+    assert [event.machine for event in estate.schema("done")] == ["octo01"]
+    assert not estate.host.fs.exists(f"{WORK}\\jobs\\{result['job_id']}", Logon.service("SYSTEM"))
+
+    estate.start()
+    again = estate.upgrade()
+    assert (again["changed"], again["version"], again["job"]) == (False, NEW, None)
+    assert len(estate.schema("start")) == 1
+
+
+@one_driver
+def test_check_mode_begins_nothing(up: Estate) -> None:
+    mark = up.ledger.mark()
+    result = up.upgrade(check_mode=True)
+    assert (result.get("failed"), result["changed"]) == (None, True)
+    assert not up.ledger.events("task.run", since=mark)
+    assert not up.ledger.events("file", since=mark)
+
+
+@one_driver
+def test_a_running_node_is_named(up: Estate) -> None:
+    result = up.upgrade(None)
+    assert "octopus from octo01" in result["msg"].lower().replace("OCTO01", "octo01")
+    assert not up.schema("start")
+
+
+@one_driver
+def test_a_program_of_another_version_is_refused(up: Estate) -> None:
+    up.host.services.stop(up.instance.service)
+    result = up.upgrade()
+    assert f"is {OLD}" in result["msg"]
+    assert "octopus_install" in result["msg"]
+    assert not up.schema("start")
+
+
+@one_driver
+def test_a_script_that_fails(estate: Estate) -> None:
+    before = estate.scripts()
+    estate.network.faults.arm("schema.fail", "octo01", message="String or binary data would be truncated.")
+    result = estate.upgrade()
+    assert result["failed"]
+    assert "exit code" in result["msg"]
+    assert "String or binary data would be truncated." in result["msg"]
+    log = result["msg"].partition("The whole log is ")[2].partition(" there")[0]
+    assert estate.is_file(log)
+    assert estate.scripts() == before
+    assert estate.upgrade()["job"] == "started"
+    assert len(estate.schema("done")) == 1
+
+
+@one_driver
+def test_a_job_that_an_earlier_run_has_left_is_followed(estate: Estate) -> None:
+    request = UpgradeRequest(None, NEW, 60, RunAs(), WORK)
+    with WindowsHost(ConnectionOptions.from_params(estate.connection)) as host:
+        earlier = SchemaUpgrade(request, OctopusHost(host), lambda: pytest.fail("not needed"))
+        earlier.job.start([[earlier.octopus.cli.program, "database", f"--instance={earlier.instance}", "--upgrade"]])
+    result = estate.upgrade()
+    assert not result.get("failed"), result
+    assert result["job"] in ("attached", "started")  # it may have ended by now, and then runs again without anything to do
+    assert len(estate.schema("done")) == 1
+
+
+@one_driver
+def test_a_deadline_ends_it(make_estate: Callable[..., Estate]) -> None:
+    estate = make_estate(scale=5.0)
+    estate.host.services.stop(estate.instance.service)
+    estate.install(NEW)
+    before = estate.scripts()
+    result = estate.upgrade(timeout=0.5)
+    assert "and was ended" in result["msg"]
+    assert not estate.schema("done")
+    assert estate.scripts() == before
+
+
+@one_driver
+def test_the_heartbeat_of_a_node_that_has_just_stopped_is_waited_for(make_estate: Callable[..., Estate]) -> None:
+    """From 2023.2.9755 on the product refuses while a heartbeat looks alive (#8241)."""
+    estate = make_estate("2020.5.7")
+    estate.host.services.stop(estate.instance.service)
+    estate.install("2025.3.14357")
+    result = estate.upgrade("2025.3.14357")
+    assert not result.get("failed"), result
+    assert all(row["last_seen_age_seconds"] >= 60 for row in result["node_rows"])
