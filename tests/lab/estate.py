@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import base64
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +133,7 @@ class Lab:
         self.releases.start()
         for instance in self.instances.values():
             instance.tds.start()
-            for host, server in zip(instance.hosts, instance.winrm):
+            for host, server in zip(instance.hosts, instance.winrm, strict=True):
                 host.boot()
                 server.start()
         for instance in self.instances.values():
@@ -147,7 +146,7 @@ class Lab:
         for instance in self.instances.values():
             if instance.balancer:
                 instance.balancer.stop()
-            for host, server in zip(instance.hosts, instance.winrm):
+            for host, server in zip(instance.hosts, instance.winrm, strict=True):
                 server.stop()
                 host.shutdown()
             instance.tds.stop()

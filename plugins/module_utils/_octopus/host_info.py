@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, registry, services
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, jobs, registry, services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
@@ -53,6 +53,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, 
         "program": {"path": octopus.cli.program.rpartition("\\")[0], "version": octopus.cli.version()} if there else None,
         "instances": [_instance(octopus, entry, instance_name) for entry in octopus.instances()] if there else [],
         "watchdog": watchdog.info(host),
+        "running_jobs": jobs.unfinished(host),
         "os": {"name": windows.get("ProductName"), "build": windows.get("CurrentBuildNumber") or windows.get("CurrentBuild")},
         "system_drive": "C:",
         "free_bytes": {drive: disks.free_bytes(host, drive) for drive in drives},

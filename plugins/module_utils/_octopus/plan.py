@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
@@ -68,11 +69,11 @@ def rungs(installed: str, wanted: str, ladder: list[str]) -> list[str]:
     versions = [Version.parse(step) for step in steps]
     if versions[-1] != Version.parse(wanted):
         raise OctopusError(f"the last rung of octopus_ladder must be octopus_version {wanted}, but it is {steps[-1]}")
-    for lower, upper in zip(versions, versions[1:]):
+    for lower, upper in pairwise(versions):
         if not lower < upper:
             raise OctopusError(f"octopus_ladder must rise, but {upper} follows {lower}")
     have = Version.parse(installed)
-    return [step for step, version in zip(steps, versions) if version > have]
+    return [step for step, version in zip(steps, versions, strict=True) if version > have]
 
 
 def checks(facts: Facts, wanted: str, climb: list[str], waivers: t.Collection[str] = ()) -> list[Check]:

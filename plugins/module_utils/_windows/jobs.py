@@ -37,12 +37,19 @@ __all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "wait_all")
 DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
 FOLDER_EXISTS = 100
 TAIL = 20
+TASK_FOLDER = "\\octopus.upgrade\\"
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
 
 OnOutput = Callable[[list[str]], object]
+
+
+def unfinished(host: WindowsHost) -> list[str]:
+    """The ids of jobs that run on the host now, whoever started them."""
+    ours = [name for name in scheduled_tasks.names(host) if name.startswith(TASK_FOLDER)]
+    return [name.removeprefix(TASK_FOLDER) for name in ours if scheduled_tasks.is_running(host, name)]
 
 
 def job_id(purpose: str, *what: str) -> str:
@@ -65,7 +72,7 @@ class Job:
         self.identity = identity
         self.root = work_root.rstrip("\\")
         self.folder = f"{self.root}\\jobs\\{identity}"
-        self.task = f"\\octopus.upgrade\\{identity}"
+        self.task = TASK_FOLDER + identity
         self.attached = False
         self._sleep = sleep
         self._lines: list[str] = []

@@ -93,6 +93,12 @@ def last_result(text: str) -> int | None:
     return None
 
 
+def is_running(host: WindowsHost, name: str) -> bool:
+    """Whether the task runs now; a task that is gone does not."""
+    result = host.run(["schtasks", "/query", "/tn", name, "/fo", "csv", "/nh", "/v"], idempotent=True)
+    return not result.exit_code and last_result(result.stdout) == RUNNING
+
+
 def set_enabled(host: WindowsHost, name: str, enabled: bool) -> None:
     """Let the task's triggers work, or not. A run that is under way goes on."""
     _good(host, host.run(["schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable"]), f"change the task {name}")
