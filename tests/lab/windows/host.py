@@ -24,6 +24,13 @@ from .streams import Console, Pipe, Sink
 SYSTEM32 = "C:\\Windows\\System32"
 POWERSHELL = SYSTEM32 + "\\WindowsPowerShell\\v1.0"
 BAD_EXE_FORMAT = 193
+PRODUCTS = {
+    "9600": "Windows Server 2012 R2 Standard",
+    "14393": "Windows Server 2016 Standard",
+    "17763": "Windows Server 2019 Standard",
+    "20348": "Windows Server 2022 Standard",
+    "26100": "Windows Server 2025 Standard",
+}
 
 
 class WindowsHost(Machine):
@@ -43,6 +50,7 @@ class WindowsHost(Machine):
         self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
+        self._name_system()
         self.acls: dict[str, dict[str, Any]] = {}  # by path in lower case: who was granted what, by icacls
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
         self.reboot_files: list[tuple[str, bytes | None]] = []  # replaced (None: deleted) at the next boot
@@ -57,6 +65,13 @@ class WindowsHost(Machine):
         self.tasks = TaskScheduler(self)
         install_commands(self)
         self.running = False
+
+    def _name_system(self) -> None:
+        """What winver reads (https://learn.microsoft.com/windows/release-health/release-information for the builds)."""
+        key = "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
+        build = self.os_build.split(".")[2]
+        for value, text in (("ProductName", PRODUCTS.get(build, "Windows Server")), ("CurrentBuild", build), ("CurrentBuildNumber", build)):
+            self.registry.set(key, value, "REG_SZ", text)
 
     # -- programs
 
