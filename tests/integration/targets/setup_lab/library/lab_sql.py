@@ -24,15 +24,18 @@ def main() -> None:
     )
     params = module.params
     rows: list[dict[str, str]] = []
-    with pymssql.connect(
-        server=params["address"],
-        user=params["user"],
-        password=params["password"],
-        database=params["database"],
-        encryption="require",
-        autocommit=True,
-        as_dict=True,
-    ) as connection, connection.cursor() as cursor:
+    with (
+        pymssql.connect(
+            server=params["address"],
+            user=params["user"],
+            password=params["password"],
+            database=params["database"],
+            encryption="require",
+            autocommit=True,
+            as_dict=True,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
         for statement in params["query"]:
             cursor.execute(statement)
             more = True

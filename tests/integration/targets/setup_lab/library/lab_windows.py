@@ -40,7 +40,7 @@ def main() -> None:
     answer = session.run_cmd(params["command"])
     module.exit_json(
         changed=False,
-        rc=answer.status_code,
+        exit_code=answer.status_code,
         stdout=answer.std_out.decode("cp437"),
         stderr=answer.std_err.decode("cp437"),
     )
