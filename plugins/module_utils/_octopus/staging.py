@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import protect_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job, RunAs, job_id
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_text, builtin
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_line, builtin
 
 from .errors import OctopusError
 from .package_source import PackageSource
@@ -150,7 +150,7 @@ class _Way:
         source, part = self.source, self.part
         if source.kind != "url":
             certutil = batch_line([f"{SYSTEM32}certutil.exe", "-hashfile", source.text, "SHA256"])
-            return [batch_text(builtin("copy", "/y", "/b", source.text, part)), certutil]
+            return [batch_builtin("copy", "/y", "/b", source.text, part), certutil]
         if self.has_curl:
             only = "=https" if source.text.lower().startswith("https") else "=http,https"
             options = ["--fail", "--location", "--silent", "--show-error", "--retry", "3", "--proto", only, "--proto-redir", only]

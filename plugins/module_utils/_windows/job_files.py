@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_text, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word, word
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
 
 SYSTEM_SID = "S-1-5-18"
@@ -80,7 +80,7 @@ def command_file(folder: str, commands: Sequence[Command]) -> str:
         raise ValueError("a job without a command")
 
     def path(name: str) -> str:
-        return batch_text(word(f"{folder}\\{name}"))
+        return batch_word(f"{folder}\\{name}")
 
     lines = [
         "@echo off",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, registry
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, msi_property, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, batch_word, builtin, msi_property, word
 
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION = 0, 3010, 1641, 1618, 1605, 1638
@@ -89,9 +89,8 @@ def uninstall_line(product_code: str, log: str) -> str:
 
 
 def _line(action: str, target: str, log: str, properties: Mapping[str, str]) -> str:
-    given = "".join(f" {msi_property(name, value)}" for name, value in properties.items())
-    line = f'start "" /wait {SYSTEM32}msiexec.exe {action} {word(target)} /quiet /norestart /l*v {word(log)}{given}'
-    return batch_text(line)
+    given = "".join(f" {batch_text(msi_property(name, value))}" for name, value in properties.items())
+    return f'start "" /wait {SYSTEM32}msiexec.exe {action} {batch_word(target)} /quiet /norestart /l*v {batch_word(log)}{given}'
 
 
 def is_success(code: int) -> bool:

@@ -26,6 +26,7 @@ PROCESS_LIMIT = 32766
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CMD_ACTS_ON = re.compile(r'["%]')
+_QUOTE = re.compile('"')
 _SWITCH = re.compile(r"/[A-Za-z0-9?-]+(:[A-Za-z0-9-]+)?\Z")
 _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
@@ -85,9 +86,27 @@ def batch_line(argv: Sequence[str]) -> str:
     :raises ValueError: a word holds a double quote or a control character, or the line is too long.
     """
     for argument in argv:
-        _refuse(argument, re.compile('"'), "a double quote, which cmd.exe would act on,")
+        _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
         _refuse(argument, _CONTROL, "a control character")
     return _fits(" ".join(_quoted(argument).replace("%", "%%") for argument in argv), CMD_LIMIT)
+
+
+def batch_word(argument: str) -> str:
+    """One word for cmd.exe itself in a command file: as :func:`word`, with ``%`` doubled.
+
+    :raises ValueError: it holds a double quote or a control character.
+    """
+    _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
+    _refuse(argument, _CONTROL, "a control character")
+    return f'"{argument}"'.replace("%", "%%")
+
+
+def batch_builtin(name: str, *arguments: str) -> str:
+    """A command built into cmd.exe, for a line of a command file: as :func:`builtin`, with ``%`` doubled.
+
+    :raises ValueError: as :func:`batch_word`.
+    """
+    return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else batch_word(argument) for argument in arguments)]), CMD_LIMIT)
 
 
 def batch_text(line: str) -> str:
@@ -105,7 +124,7 @@ def msi_property(name: str, value: str) -> str:
     """
     if not _PROPERTY.match(name):
         raise ValueError(f"{name!r} is not the name of an MSI property")
-    _refuse(value, re.compile('"'), "a double quote, which msiexec cannot be given,", f"the value of {name}")
+    _refuse(value, _QUOTE, "a double quote, which msiexec cannot be given,", f"the value of {name}")
     _refuse(value, _CONTROL, "a control character", f"the value of {name}")
     return f'{name}="{value.rstrip(chr(92))}"'
 
