@@ -41,7 +41,8 @@ def folder(target: Target) -> Iterator[str]:
     path = f"C:\\ProgramData\\octopus.upgrade.acceptance-{uuid.uuid4().hex[:8]}"
     with WindowsHost(target.options) as connection:
         files.make_folder(connection, path)
-        yield path
+    yield path
+    with WindowsHost(target.options) as connection:
         # A junction goes first and alone: nothing must ever delete through it.
         connection.run_builtin("rmdir", f"{path}\\system 32")
         files.remove_folder(connection, path)

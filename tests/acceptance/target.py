@@ -27,7 +27,7 @@ LOCAL_LISTENER = "http://localhost:47001/nothing"
 ARGV_SCRIPT = """\
 $seen = [Environment]::GetCommandLineArgs()
 $own = 0
-while ($seen[$own] -notlike '*argv.ps1') { $own++ }
+while ($own -lt $seen.Length -and $seen[$own] -notlike '*argv.ps1') { $own++ }
 for ($place = $own + 1; $place -lt $seen.Length; $place++) {
     'arg ' + [BitConverter]::ToString([Text.Encoding]::UTF8.GetBytes($seen[$place])).Replace('-', '')
 }
