@@ -44,7 +44,7 @@ CHECKS = (
     Check("format", ("build/venv/bin/ruff", "format", "--check", "."), 0),
     Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 0),
     Check("unit", pytest("tests/unit", "tests/property"), 0),
-    Check("lab", pytest("tests/lab_tests"), 0),
+    Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 0),
     Check("sanity", ("tools/ansible_test.sh", "sanity"), 0),
     Check("units", ("tools/ansible_test.sh", "units"), 0),
     Check("lint", ("tools/lint.sh", "ansible-lint"), 0),
