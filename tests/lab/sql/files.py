@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
@@ -43,11 +44,12 @@ def allocate(server: SqlServer, database: Database) -> None:
             if not real.exists():
                 server.machine.fs.write(file.path, b"", server.logon)
                 server.machine.fs.lock(real)
+                server.in_use.add(real)
             if grow > 0:
                 server.machine.fs.room(file.path, grow, server.logon)
         except WinError as error:
             if error.code == 112 and real.exists() and not real.stat().st_size:
-                server.machine.fs.unlock(real)
+                _let_go(server, real)
                 real.unlink()
             raise _cannot_create(file, error) from error
         os.truncate(real, size)  # sparse: it takes no room on the computer that runs the lab
@@ -64,7 +66,7 @@ def delete_files(server: SqlServer, database: Database, keep: bool = False) -> N
     """Let go of a database's files, and delete them unless they are kept."""
     for file in database.files:
         real = server.machine.fs.real(file.path, server.logon)
-        server.machine.fs.unlock(real)
+        _let_go(server, real)
         if real.exists() and not keep:
             real.unlink()
 
@@ -84,4 +86,21 @@ def hold(server: SqlServer, database: Database) -> None:
         if not real.exists():
             raise WinError(2, file.path)
     for file in database.files:
-        server.machine.fs.lock(server.machine.fs.real(file.path, server.logon))
+        real = server.machine.fs.real(file.path, server.logon)
+        server.machine.fs.lock(real)
+        server.in_use.add(real)
+
+
+def _let_go(server: SqlServer, real: Path) -> None:
+    server.machine.fs.unlock(real)
+    server.in_use.discard(real)
+
+
+def size_of(server: SqlServer, database: Database, file: DatabaseFile) -> int:
+    """A file's size: what is used, in steps of growth; it never shrinks by itself."""
+    real = server.machine.fs.real(file.path, server.logon)
+    there = real.stat().st_size if real.exists() else 0
+    wanted = database.allocated_bytes(file)
+    if there and wanted > there and real in server.in_use:
+        os.truncate(real, wanted)
+    return max(there, wanted)

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import threading
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.clock import Clock
-from ..core.filesystem import Logon, WinError
+from ..core.filesystem import Logon
 from ..core.network import Machine, Network
 from ..tds.engine_api import LoginRequest, SqlError
 from ..tds.types import COLLATION as WIRE_COLLATION
@@ -24,7 +24,7 @@ from .clients import Client
 from .connection import Connection
 from .database import COLLATION, SYSTEM, SYSTEM_IDS, Database, DatabaseFile
 from .editions import Product, parse_version
-from .files import allocate, delete_files
+from .files import allocate, delete_files, size_of
 from .principals import SERVER_ROLES, Login
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class SqlServer:
         self.clients: dict[int, Client] = {}
         self.certificates: dict[str, Certificate] = {}
         self.credentials: dict[str, str] = {}  # name -> identity; the secret is of no use in the lab
+        self.in_use: set[Path] = set()  # files that the server has open: nobody else's to read as a backup
         self.groups: dict[str, str] = {}  # availability group -> this replica's role
         self.configuration: dict[str, int] = {"backup compression default": 0, "backup checksum default": 0, "xp_cmdshell": 0}
         self.lock = threading.RLock()
@@ -133,7 +134,10 @@ class SqlServer:
     def database(self, name: str) -> Database | None:
         return self.databases.get(name.lower())
 
-    def new_store(self) -> Any:
+    def next_database_id(self) -> int:
+        return next(self._database_ids)
+
+    def new_store(self) -> Path:
         """A path for the rows of a database, unlike any before it."""
         return self._store / f"{uuid.uuid4().hex}.sqlite"
 
@@ -188,6 +192,10 @@ class SqlServer:
         database.connect().close()
         allocate(self, database)
         self.databases[name] = database
+
+    def file_size(self, database: Database, file: DatabaseFile) -> int:
+        """A file's size, as it has grown."""
+        return size_of(self, database, file)
 
     def drop_database(self, database: Database) -> None:
         """Forget a database. Its files go too, unless it is offline (documented of DROP DATABASE)."""
@@ -307,13 +315,9 @@ class SqlServer:
         self.certificates[name.lower()] = certificate
         return certificate
 
-    def blob(self, url: str) -> Any:
+    def blob(self, url: str) -> Path:
         """The file that stands for a blob at a URL."""
         return self._store / "blobs" / url.partition("://")[2].replace("/", "%2F")
-
-    def copy_store(self, source: Database, target: Any) -> None:
-        """A consistent copy of the committed rows."""
-        shutil.copyfile(source.store, target)
 
 
 class Certificate:
@@ -327,5 +331,3 @@ class Certificate:
     def __repr__(self) -> str:
         return f"Certificate({self.name!r})"
 
-
-__all__ = ["Certificate", "SqlServer", "WinError"]
