@@ -78,12 +78,14 @@ def encode_argv(argv: Sequence[str]) -> str:
     return "".join(f"arg {argument.encode().hex().upper()}\n" for argument in argv)
 
 
-def real_target(environ: Mapping[str, str] = os.environ) -> Target | None:
+def real_target(environ: Mapping[str, str] | None = None) -> Target | None:
     """The host that the environment names, or None.
 
+    :param environ: the environment (default: this process's).
     :raises ValueError: it is named incompletely.
     """
-    given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    variables = os.environ if environ is None else environ
+    given = {name.removeprefix(PREFIX): value for name, value in variables.items() if name.startswith(PREFIX) and value}
     if "HOST" not in given:
         if given:
             raise ValueError(f"{PREFIX}HOST is not set, but {', '.join(PREFIX + name for name in sorted(given))} is")

@@ -160,11 +160,13 @@ def test_a_wrong_password_is_refused_at_once(target: Target) -> None:
         host.run(["hostname"])
 
 
-def test_an_unknown_certificate_is_refused(target: Target) -> None:
+def test_an_unknown_certificate_is_refused(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     if target.options.scheme != "https":
         pytest.skip("the host is reached over HTTP: there is no certificate")
     if not target.options.ca_trust_path:
         pytest.skip("the host's certificate is trusted anyway: OCTOPUS_ACCEPTANCE_CA is not set")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # pywinrm heeds them
     with WindowsHost(dataclasses.replace(target.options, ca_trust_path=None)) as host, pytest.raises(WindowsRefused, match="certificate"):
         host.run(["hostname"])
 
