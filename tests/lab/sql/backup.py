@@ -146,7 +146,10 @@ def _can(order: Order) -> None:
         )
         raise errors.failed(what, 3035, text)
     if order.type == "L" and database.recovery == "SIMPLE":
-        text = "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the recovery model using ALTER DATABASE."
+        text = (
+            "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the recovery model using "
+            "ALTER DATABASE."
+        )
         raise errors.failed(what, 4208, text)
     if order.type == "L" and database.log_lsn is None:
         raise errors.failed(what, 4214, "BACKUP LOG cannot be performed because there is no current database backup.")
@@ -195,7 +198,7 @@ def _media(session: Session, order: Order) -> None:
     """Look at the devices: a new media set, or one to append to, or to overwrite."""
     server, options, what = session.server, order.options, order.what
     order.paths = [locate(server, device, what) for device in order.every_device]
-    for device, path in zip(order.every_device, order.paths):
+    for device, path in zip(order.every_device, order.paths, strict=True):
         if path in server.in_use:
             raise errors.failed(what, *_busy(device))
     there = [path.exists() for path in order.paths]

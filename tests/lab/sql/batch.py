@@ -126,7 +126,7 @@ class _Parser:
             return While(condition, self._one(), line)
         if word == "BEGIN" and self._upper(1) not in ("TRAN", "TRANSACTION", "DISTRIBUTED"):
             return self._block()
-        if word in ("END", "ELSE") or not word and self.tokens[self.at].kind == VARIABLE:
+        if word in ("END", "ELSE") or (not word and self.tokens[self.at].kind == VARIABLE):
             raise errors.syntax(self.tokens[self.at].text, self.tokens[self.at].line)
         return self._statement()
 
@@ -201,9 +201,8 @@ class _Parser:
                 cases += 1
             elif word == "END" and cases:
                 cases -= 1
-            elif not whole and not depth and not cases and self.at > first:
-                if word == ";" or self._begins(head, word, seen):
-                    break
+            elif not whole and not depth and not cases and self.at > first and (word == ";" or self._begins(head, word, seen)):
+                break
             depth += {"(": 1, ")": -1}.get(word, 0)
             seen.append(word)
             self.at += 1
@@ -219,7 +218,7 @@ class _Parser:
             return True
         if (word == "SELECT" and before in _JOINERS) or (word == "FETCH" and before in ("ROW", "ROWS")):
             return False
-        if word in ("UPDATE", "DELETE") and before == "ON":  # of a foreign key
+        if before == "ON" and word in ("UPDATE", "DELETE"):  # of a foreign key
             return False
         return not _continues(head, word, before, seen)
 
@@ -228,7 +227,7 @@ def _continues(head: str, word: str, before: str, seen: list[str]) -> bool:
     if head == "WITH":  # common table expressions: the statement that uses them belongs to them
         main = [one for one in seen if one in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE")]
         top = _top_level(seen)
-        return word in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE") and not top or (
+        return (word in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE") and not top) or (
             bool(main) and bool(top) and _continues(top[0], word, before, seen)
         )
     if head == "INSERT":

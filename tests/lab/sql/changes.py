@@ -116,7 +116,7 @@ def _assign(session: Session, translator: Translator, tree: exp.Select, assigned
     rows = session.execute(query.text).fetchall()
     session.row_count = len(rows)
     if rows:
-        for name, value, column in zip(names, rows[-1], query.columns):
+        for name, value, column in zip(names, rows[-1], query.columns, strict=True):
             variable = session.variable(name)
             variable.value = value if variable.type is None else convert(value, variable.type, column.type)
     out.done(None, SELECT)
@@ -185,14 +185,14 @@ def _insert(session: Session, translator: Translator, tree: exp.Insert, out: Out
             values = translator.expressions.many(row.expressions, Scope())
             if len(values) != len(wanted):
                 raise SqlError(213, "Column name or number of supplied values does not match table definition.", 16)
-            rows.append(f"({', '.join(_stored(session, value, column) for value, column in zip(values, wanted))})")
+            rows.append(f"({', '.join(_stored(session, value, column) for value, column in zip(values, wanted, strict=True))})")
         text = f"VALUES {', '.join(rows)}"
     else:
         query = translator.query(tree.expression)
         if len(query.columns) != len(wanted):
             raise SqlError(213, "Column name or number of supplied values does not match table definition.", 16)
         inner = [quote(column.name or f"lab_{place}") for place, column in enumerate(query.columns)]
-        stored = ", ".join(_stored(session, Sql(name, column.type), to) for name, column, to in zip(inner, query.columns, wanted))
+        stored = ", ".join(_stored(session, Sql(name, column.type), to) for name, column, to in zip(inner, query.columns, wanted, strict=True))
         text = f"SELECT {stored} FROM ({query.text}) WHERE 1"
     _changed(session, session.execute(f"INSERT INTO {target} ({listed}) {text}").rowcount, INSERT, out)
 

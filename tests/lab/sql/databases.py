@@ -80,7 +80,8 @@ def _create(session: Session, cursor: Cursor, out: Output) -> None:
         owner = owner_of(server, file.path)
         if owner is not None:
             taken = SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)
-            raise SqlError(5170, f"Cannot create file '{file.path}' because it already exists. Change the file path or the file name, and retry the operation.", 16, more=[taken])
+            text = f"Cannot create file '{file.path}' because it already exists. Change the file path or the file name, and retry the operation."
+            raise SqlError(5170, text, 16, more=[taken])
     server.create_database(name, owner=session.client.login.name, files=files, collation=collation)
     out.done()
 
@@ -212,28 +213,27 @@ def _set(session: Session, database: Database, cursor: Cursor) -> None:
             raise errors.syntax(word)
         if not cursor.accept(","):
             break
-    rollback, no_wait = _termination(cursor)
+    rollback = _termination(cursor)
     for word, value in changes:
-        _apply(session, database, word, value, rollback, no_wait)
+        _apply(session, database, (word, value), rollback)
 
 
-def _termination(cursor: Cursor) -> tuple[bool, bool]:
-    """WITH ROLLBACK IMMEDIATE, ROLLBACK AFTER n, NO_WAIT."""
-    if not cursor.accept("WITH"):
-        return False, False
-    if cursor.accept("NO_WAIT"):
-        return False, True
+def _termination(cursor: Cursor) -> bool:
+    """Whether others are thrown out: WITH ROLLBACK IMMEDIATE or ROLLBACK AFTER n, unlike NO_WAIT."""
+    if not cursor.accept("WITH") or cursor.accept("NO_WAIT"):
+        return False
     cursor.expect("ROLLBACK")
     if not cursor.accept("IMMEDIATE"):
         cursor.expect("AFTER")
         cursor.number()
         cursor.accept("SECONDS")
-    return True, False
+    return True
 
 
-def _apply(session: Session, database: Database, word: str, value: str, rollback: bool, no_wait: bool) -> None:
+def _apply(session: Session, database: Database, change: tuple[str, str], rollback: bool) -> None:
+    word, value = change
     if word in _ACCESS or word in ("OFFLINE", "READ_ONLY", "READ_WRITE", "ONLINE"):
-        _state(session, database, word, rollback, no_wait)
+        _state(session, database, word, rollback)
     elif word == "RECOVERY":
         if value not in _RECOVERY:
             raise errors.syntax(value)
@@ -261,12 +261,12 @@ def _apply(session: Session, database: Database, word: str, value: str, rollback
 
 def _open(database: Database) -> None:
     if database.state == "RESTORING":
-        raise _failed(5052, f"ALTER DATABASE is not permitted while a database is in the Restoring state.")
+        raise _failed(5052, "ALTER DATABASE is not permitted while a database is in the Restoring state.")
     if database.state == "OFFLINE":
         raise _failed(942, f"Database '{database.name}' cannot be opened because it is offline.", 14, 4)
 
 
-def _state(session: Session, database: Database, word: str, rollback: bool, no_wait: bool) -> None:
+def _state(session: Session, database: Database, word: str, rollback: bool) -> None:
     server = session.server
     if database.state == "RESTORING":
         _open(database)
@@ -279,7 +279,11 @@ def _state(session: Session, database: Database, word: str, rollback: bool, no_w
         _open(database)
     others = server.sessions_in(database, but=session.client)
     if word in ("MULTI_USER", "READ_WRITE") and database.user_access == "SINGLE_USER" and others:
-        raise _failed(5064, f"Changes to the state or options of database '{database.name}' cannot be made at this time. The database is in single-user mode, and a user is currently connected to it.")
+        text = (
+            f"Changes to the state or options of database '{database.name}' cannot be made at this time. The database is in single-user mode, and a "
+            "user is currently connected to it."
+        )
+        raise _failed(5064, text)
     needs = word == "OFFLINE" or (word in ("SINGLE_USER", "READ_ONLY", "READ_WRITE", "RESTRICTED_USER"))
     victims = [one for one in others if word != "RESTRICTED_USER" or "db_owner" not in one.login.database_roles(database)]
     if needs and victims:

@@ -130,7 +130,7 @@ def whole_set(server: SqlServer, devices: list[Device], what: str) -> list[Famil
     """
     families = [read_media(server, device, what) for device in devices]
     first = families[0].header
-    for device, family in zip(devices, families):
+    for device, family in zip(devices, families, strict=True):
         if family.header["media_guid"] != first["media_guid"]:
             text = f"The backup media on \"{device.name}\" is part of media family that is not a member of the media set of the other devices."
             raise errors.failed(what, 3227, text)

@@ -170,10 +170,9 @@ class Expressions:
         value = self.sql(node.this, scope)
         query = node.args.get("query")
         if query is not None:
-            inner = self._query(query, scope).text
-        else:
-            inner = ", ".join(self._aligned(value, one)[1] for one in self.many(node.expressions, scope))
-        return Sql(f"({value.text} COLLATE NOCASE IN ({inner}))", BIT)
+            return Sql(f"({value.text} COLLATE NOCASE IN ({self._query(query, scope).text}))", BIT)
+        listed = ", ".join(self._aligned(value, one)[1] for one in self.many(node.expressions, scope))
+        return Sql(f"({value.text} COLLATE NOCASE IN ({listed}))", BIT)
 
     def _exists(self, node: exp.Exists, scope: Scope) -> Sql:
         return Sql(f"EXISTS ({self._query(node.this, scope).text})", BIT)
@@ -342,7 +341,7 @@ class Expressions:
         values = self.many(arguments, scope)
         kept = values[1:] if name in ("IIF", "CHOOSE") else values
         nodes = arguments[1:] if name in ("IIF", "CHOOSE") else arguments
-        kind = common([value.type for value, node in zip(kept, nodes) if not isinstance(node, exp.Null)])
+        kind = common([value.type for value, node in zip(kept, nodes, strict=True) if not isinstance(node, exp.Null)])
         if name == "ISNULL" and values[0].type is not None:
             kind = values[0].type
         if name == "CHOOSE":

@@ -47,12 +47,10 @@ def _load(text: Any) -> Any:
 
 def _walk(document: Any, steps: list[str | int]) -> tuple[bool, Any]:
     for step in steps:
-        if isinstance(step, int) and isinstance(document, list) and step < len(document):
-            document = document[step]
-        elif isinstance(step, str) and isinstance(document, dict) and step in document:
-            document = document[step]
-        else:
+        listed = isinstance(step, int) and isinstance(document, list) and step < len(document)
+        if not listed and not (isinstance(step, str) and isinstance(document, dict) and step in document):
             return False, None
+        document = document[step]
     return True, document
 
 

@@ -215,7 +215,7 @@ def set_pages(families: list[Family], position: int, *, key: bytes | None = None
         number = 1
         for place in range(sum(len(part.blocks) for part in parts)):
             which, row = place % len(parts), place // len(parts)
-            block = _block(streams[which], parts[which].blocks[row], header, families[which].path, key, verify)
+            block = _block(streams[which], parts[which].blocks[row], header, families[which].path, key=key, verify=verify)
             for start in range(0, len(block), _CRC.size + size):
                 crc = _CRC.unpack_from(block, start)[0]
                 data = block[start + _CRC.size:start + _CRC.size + size]
@@ -226,7 +226,7 @@ def set_pages(families: list[Family], position: int, *, key: bytes | None = None
             stream.close()
 
 
-def _block(stream: BinaryIO, where: tuple[int, int, int], header: dict[str, Any], path: Path, key: bytes | None, verify: bool) -> bytes:
+def _block(stream: BinaryIO, where: tuple[int, int, int], header: dict[str, Any], path: Path, *, key: bytes | None, verify: bool) -> bytes:
     offset, length, crc = where
     stream.seek(offset)
     data = stream.read(length)

@@ -106,11 +106,11 @@ def _executesql(session: Session, arguments: Arguments, out: Output, level: int)
         raise SqlError(8178, f"The parameterized query '({arguments[1][1]}){text}' expects the parameter '@{missing}', which was not supplied.")
     variables = {name.lower(): Variable(kind, assign(given[name.lower()][0], Sql("", None), kind)) for name, kind in types.items()}
     outputs = {name: target for name, (_value, target) in given.items() if target}
-    _within(session, text, variables, out, level, outputs)
+    _within(session, text, variables, out, level, outputs=outputs)
 
 
 def _within(
-    session: Session, text: str, variables: dict[str, Variable], out: Output, level: int, outputs: dict[str, str] | None = None
+    session: Session, text: str, variables: dict[str, Variable], out: Output, level: int, *, outputs: dict[str, str] | None = None
 ) -> None:
     """Run a batch with variables of its own; USE in it ends with it."""
     before, session.variables = session.variables, variables
@@ -144,7 +144,7 @@ def _xp_fileexist(session: Session, arguments: Arguments, out: Output) -> None:
         session.variable(arguments[1][2]).value = found[0]
         out.done()
         return
-    columns = [Column("File Exists", SqlType("tinyint")), Column("File is a Directory", SqlType("tinyint")), Column("Parent Directory Exists", SqlType("tinyint"))]
+    columns = [Column(name, SqlType("tinyint")) for name in ("File Exists", "File is a Directory", "Parent Directory Exists")]
     out.rowset(columns, [found], counted=session.counted)
 
 

@@ -71,12 +71,14 @@ def restore(session: Session, cursor: Cursor, out: Output) -> None:
         snapshots.revert(session, name, snapshot, out)
         return
     devices = read_devices(cursor, session.server)
-    _start(session, name, what, devices, read_options(cursor, "RESTORE"), out)
+    _start(session, (name, what), devices, read_options(cursor, "RESTORE"), out)
 
 
-def _start(session: Session, name: str, what: str, devices: list[Device], options: Options, out: Output) -> None:
+def _start(session: Session, target: tuple[str, str], devices: list[Device], options: Options, out: Output) -> None:
+    """:param target: the database's name, and which statement it is."""
     from .restore_run import apply, replace  # it needs RestoreOrder
 
+    name, what = target
     server = session.server
     if name.lower() in ("master", "model", "msdb"):
         raise errors.gap("RESTORE of a system database")

@@ -74,7 +74,7 @@ class Sources:
         scope.sources.append(Source(alias, tuple(
             OutputColumn(one, kind, hidden=place < len(keys)) for place, (one, kind) in enumerate([*keys, *function.columns])
         )))
-        condition = " AND ".join(f"{quote(alias)}.{quote(key)} = {one.text}" for (key, _kind), one in zip(keys, arguments))
+        condition = " AND ".join(f"{quote(alias)}.{quote(key)} = {one.text}" for (key, _kind), one in zip(keys, arguments, strict=True))
         return f" {'JOIN' if node.args.get('cross_apply') else 'LEFT JOIN'} {text} AS {quote(alias)} ON {condition or '1'}"
 
     def source(self, node: Any, scope: Scope) -> str:
@@ -106,9 +106,10 @@ class Sources:
         text, columns = query.text, query.columns
         names = _column_names(node)
         if names:
-            renamed = ", ".join(f"{quote(column.name or f'lab_{place}')} AS {quote(name)}" for place, (name, column) in enumerate(zip(names, columns)))
+            pairs = enumerate(zip(names, columns, strict=False))
+            renamed = ", ".join(f"{quote(column.name or f'lab_{place}')} AS {quote(name)}" for place, (name, column) in pairs)
             text = f"SELECT {renamed} FROM ({text})"
-            columns = tuple(OutputColumn(name, column.type) for name, column in zip(names, columns))
+            columns = tuple(OutputColumn(name, column.type) for name, column in zip(names, columns, strict=False))
         scope.sources.append(Source(node.alias, columns))
         return f"({text}) AS {quote(node.alias)}"
 
@@ -119,7 +120,7 @@ class Sources:
             raise errors.SqlError(8155, "No column name was specified for column 1.", 16)
         body = ", ".join(f"({', '.join(value.text for value in row)})" for row in rows)
         renamed = ", ".join(f"column{place} AS {quote(name)}" for place, name in enumerate(names, 1))
-        scope.sources.append(Source(node.alias, tuple(OutputColumn(name, value.type) for name, value in zip(names, rows[0]))))
+        scope.sources.append(Source(node.alias, tuple(OutputColumn(name, value.type) for name, value in zip(names, rows[0], strict=False))))
         return f"(SELECT {renamed} FROM (VALUES {body})) AS {quote(node.alias)}"
 
     def _function(self, node: exp.Table) -> tuple[str, tuple[OutputColumn, ...]]:

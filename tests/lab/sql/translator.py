@@ -105,7 +105,7 @@ class Translator:
             names = [column.name for column in table.args["alias"].args.get("columns") or []]
             query = self.query(table.this, scope)
             if names:
-                query = Query(query.text, tuple(OutputColumn(name, column.type) for name, column in zip(names, query.columns)))
+                query = Query(query.text, tuple(OutputColumn(name, column.type) for name, column in zip(names, query.columns, strict=False)))
             scope.tables[table.alias.lower()] = query
             parts.append(f"{quote(table.alias)}({', '.join(quote(column.name) for column in query.columns)}) AS ({query.text})")
         return f"WITH {', '.join(parts)} "
@@ -120,7 +120,7 @@ class Translator:
         word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(node)]
         if isinstance(node, exp.Union) and not node.args.get("distinct"):
             word = "UNION ALL"
-        columns = tuple(OutputColumn(one.name, one.type if one.type == other.type else None) for one, other in zip(left.columns, right.columns))
+        columns = tuple(OutputColumn(one.name, one.type if one.type == other.type else None) for one, other in zip(left.columns, right.columns, strict=True))
         text = f"SELECT * FROM ({left.text}) {word} SELECT * FROM ({right.text})"
         if node.args.get("order") is not None:
             text = f"SELECT * FROM ({text}) ORDER BY {self.ordering(node.args['order'], Scope(), columns)}"

@@ -195,7 +195,8 @@ def _to_integer(value: object, target: SqlType) -> int:
     number = int(_decimal(value, target))
     low, high = INTEGERS[target.name]
     if not low <= number <= high:
-        raise SqlError(220 if target.name in ("tinyint", "smallint") else 8115, f"Arithmetic overflow error converting expression to data type {target.name}.", 16, 2)
+        number_of = 220 if target.name in ("tinyint", "smallint") else 8115
+        raise SqlError(number_of, f"Arithmetic overflow error converting expression to data type {target.name}.", 16, 2)
     return number
 
 

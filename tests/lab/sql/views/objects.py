@@ -29,7 +29,10 @@ _SIZES = {
     "uniqueidentifier": 16, "date": 3, "time": 5, "datetime2": 8, "datetimeoffset": 10, "tinyint": 1, "smallint": 2, "int": 4, "smalldatetime": 4,
     "real": 4, "money": 8, "datetime": 8, "float": 8, "bit": 1, "bigint": 8, "decimal": 9, "numeric": 9, "smallmoney": 4, "xml": -1, "sql_variant": 8016,
 }
-_OBJECT = "name sysname, object_id int, principal_id int, schema_id int, parent_object_id int, type char(2), type_desc nvarchar(60), create_date datetime, modify_date datetime, is_ms_shipped bit"
+_OBJECT = (
+    "name sysname, object_id int, principal_id int, schema_id int, parent_object_id int, type char(2), type_desc nvarchar(60),"
+    " create_date datetime, modify_date datetime, is_ms_shipped bit"
+)
 
 
 def object_id(schema: str, name: str) -> int:
@@ -90,7 +93,10 @@ def objects(session: Session, database: Database) -> Rows:
         schema, name = split(stored)
         if any(row[5] for row in columns(session, database, stored)):
             key = f"PK_{name}"
-            yield key, object_id(schema, key), None, _schema_id(schema), object_id(schema, name), "PK", "PRIMARY_KEY_CONSTRAINT", database.created, database.created, 0
+            yield (
+                key, object_id(schema, key), None, _schema_id(schema), object_id(schema, name), "PK", "PRIMARY_KEY_CONSTRAINT", database.created,
+                database.created, 0,
+            )
 
 
 @view("sys.all_objects", _OBJECT)
