@@ -26,7 +26,7 @@ except ImportError:
             yield
 
 
-def run_module(name: str, check_mode: bool = False, diff: bool = False, **params: Any) -> dict[str, Any]:
+def run_module(name: str, /, check_mode: bool = False, diff: bool = False, **params: Any) -> dict[str, Any]:
     """Return the module's result; ``failed`` is true in it if it failed."""
     module = importlib.import_module(f"ansible_collections.octopus.upgrade.plugins.modules.{name}")
     args = {**params, "_ansible_check_mode": check_mode, "_ansible_diff": diff}

@@ -25,8 +25,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.server_info
 )
 
 BACKUP_DONE, PROGRESS, VERIFY_DONE = 3014, 3211, 3262
-# Errors by number are the server's; without one, the connection is gone, as it is after these.
-SESSION_GONE = (596, 6005)
+# Errors without a number are the driver's: the connection is gone, as it is after these (the last three are of Windows sockets).
+SESSION_GONE = (596, 6005, 10053, 10054, 10060)
 
 
 @dataclass
@@ -145,17 +145,16 @@ def run(
             ) from error
     except MssqlError as error:
         if error.number is None or error.number in SESSION_GONE:
-            raise MssqlError(
-                f"Wanted: a backup of {options.database}. Found: SQL Server {connection.options.where} ended the session while it ran "
-                f"({error.message}). {_left(reconnect, prepared, before)}",
-                error.number,
-            ) from error
+            raise _session_gone(prepared, connection, error.message, _left(reconnect, prepared, before)) from error
         raise devices.explained(error, options.devices, connection) from error
-    places = ", ".join(options.devices)
     if not _said(messages, BACKUP_DONE):
+        # Microsoft's driver may tell of a lost connection in a message alone (10054, with 18.6), without an error.
+        gone = next((message.text for message in messages if message.number in SESSION_GONE), None)
+        if gone:
+            raise _session_gone(prepared, connection, gone, _left(reconnect, prepared, before))
         raise MssqlError(
             f"Wanted: message {BACKUP_DONE}, SQL Server's word that {options.database} is backed up. "
-            f"Found: only {sorted({message.number for message in messages})}. Treat {places} as no backup"
+            f"Found: only {sorted({message.number for message in messages})}. {_left(reconnect, prepared, before)}"
         )
     row = _recorded(connection, options, before)
     statements = [prepared.statement]
@@ -164,8 +163,15 @@ def run(
         on_progress(f"Verifying the backup of {options.database}", None)
         left_over = None if options.timeout is None else max(1.0, options.timeout - (time.monotonic() - started))
         if not _said(connection.execute_drained(statements[-1], None, left_over), VERIFY_DONE):
-            raise MssqlError(f"RESTORE VERIFYONLY ended without message {VERIFY_DONE}. Treat {places} as no backup")
+            raise MssqlError(f"RESTORE VERIFYONLY ended without message {VERIFY_DONE}. Treat {', '.join(options.devices)} as no backup")
     return {**_facts(row), "paths": options.devices, "verified": options.verify, "sql": statements}
+
+
+def _session_gone(prepared: Prepared, connection: SqlConnection, why: str, left: str) -> MssqlError:
+    return MssqlError(
+        f"Wanted: a backup of {prepared.options.database}. Found: SQL Server {connection.options.where} ended the session while it ran "
+        f"({why}). {left}"
+    )
 
 
 def _said(messages: t.Sequence[Message], number: int) -> bool:
@@ -192,7 +198,16 @@ def _facts(row: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _last_id(connection: SqlConnection) -> int:
     """The number of the newest backup that msdb knows. Numbers only grow, whatever clocks do."""
-    return int(connection.scalar("SELECT MAX(backup_set_id) AS newest FROM msdb.dbo.backupset") or 0)
+    try:
+        return int(connection.scalar("SELECT MAX(backup_set_id) AS newest FROM msdb.dbo.backupset") or 0)
+    except MssqlError as error:
+        if error.number not in devices.NO_PERMISSION:
+            raise
+        raise MssqlError(
+            f"Wanted: msdb.dbo.backupset of SQL Server {connection.options.where}, to prove the backup. Found: the login "
+            f"{connection.options.who} cannot read it. Give it a user in msdb with the role db_datareader",
+            error.number,
+        ) from error
 
 
 def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) -> list[dict[str, t.Any]]:

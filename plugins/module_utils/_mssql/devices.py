@@ -30,6 +30,9 @@ OS_ERRORS = {
     1326: "the share refused the account",
 }
 NO_PERMISSION = (229, 262, 3110, 15247)
+NO_SUCH_PROCEDURE = 2812
+# Ends every failed RESTORE. FreeTDS shows it alone where the cause before it is less severe, as a missing permission is (1.3.17).
+FOLLOW_UP = 3013
 
 
 def clause(paths: t.Sequence[str], urls: t.Sequence[str] = ()) -> str:
@@ -45,7 +48,7 @@ def probe(connection: SqlConnection, path: str) -> str:
     try:
         connection.query(f"RESTORE LABELONLY FROM {clause([path])}")
     except MssqlError as error:
-        if error.number in NO_PERMISSION:
+        if error.number in (*NO_PERMISSION, FOLLOW_UP):
             return UNKNOWN
         if error.number == 3201 and error.os_error == FILE_NOT_FOUND:
             return ABSENT
@@ -114,9 +117,9 @@ def free_bytes(connection: SqlConnection, paths: t.Sequence[str]) -> int | None:
         return None
     drive = drives.pop()
     try:
-        rows = connection.query("EXEC master.dbo.xp_fixeddrives")
+        rows = connection.query("EXEC master.dbo.xp_fixeddrives")  # undocumented, and the only one that all versions have
     except MssqlError as error:
-        if error.number in NO_PERMISSION:
+        if error.number in (*NO_PERMISSION, NO_SUCH_PROCEDURE):
             return None
         raise
     # Two columns, drive and "MB free"; a login that is no sysadmin gets no rows from newer servers.

@@ -23,6 +23,7 @@ ADVICE = {
     911: "Check the name of the database.",
     916: "Give the login a user in that database.",
     1844: "Set compression: off; this edition cannot create compressed backups.",
+    3013: "The error before it is not shown by this ODBC driver, most often a missing permission; Microsoft's driver shows it.",
     3021: "A backup cannot run inside a transaction.",
     3023: "Another backup or file operation is running on the database; wait until it has ended.",
     3059: "The database is a secondary of an availability group; connect to the primary, or take a copy-only backup.",

@@ -84,7 +84,7 @@ class World:
             "login_timeout": 10,
         }
 
-    def module(self, name: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    def module(self, name: str, /, check_mode: bool = False, **params: Any) -> dict[str, Any]:
         """Run a module; its result must not hold the password."""
         result = run_module(name, check_mode, **(self.login | params))
         result.pop("invocation", None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import PROVEN, SERVER, SqlServer
@@ -90,7 +91,7 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
 @pytest.mark.parametrize(
     ("answers", "messages", "wanted"),
     [
-        ({}, {"BACKUP": PROVEN[:2]}, "message 3014.*Treat D:\\\\a.bak as no backup"),
+        ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": PROVEN[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
         ({"FROM msdb.dbo.backupset AS s": []}, {}, "Found: no row for D:\\\\a.bak"),
         ({}, {"RESTORE VERIFYONLY": []}, "without message 3262"),
         ({}, {"BACKUP": DENIED}, "access denied.*operating system error 5.*LAB\\\\sqlservice.*right to write"),
@@ -162,6 +163,13 @@ def test_a_cancel_that_crosses_the_end_of_the_backup_is_a_success(server: SqlSer
     assert backup(timeout=5)["verified"]
 
 
+def test_a_lost_connection_that_the_driver_tells_in_a_message_alone(server: SqlServer) -> None:
+    server.messages["BACKUP"] = [*PROVEN[:1], Message(10054, "TCP Provider: Error code 0x2746")]
+    server.answers["FROM msdb.dbo.backupset AS s"] = []
+    result = backup()
+    assert "ended the session while it ran (TCP Provider: Error code 0x2746). Nothing is left of it" in result["msg"]
+
+
 @pytest.mark.parametrize("number", [None, 596])
 def test_a_session_that_is_killed(server: SqlServer, number: int | None) -> None:
     server.messages["BACKUP"] = MssqlError("Communication link failure", number)
@@ -178,8 +186,9 @@ def test_editions_without_compression(server: SqlServer, edition: str, number: i
     assert edition in backup(check_mode=True, compression="on")["msg"]
 
 
-def test_a_login_that_may_not_look_at_files_can_still_back_up(server: SqlServer) -> None:
-    server.answers["RESTORE LABELONLY"] = MssqlError("CREATE DATABASE permission denied", 262)
+@pytest.mark.parametrize("number", [262, 3013])
+def test_a_login_that_may_not_look_at_files_can_still_back_up(server: SqlServer, number: int) -> None:
+    server.answers["RESTORE LABELONLY"] = MssqlError("CREATE DATABASE permission denied", number)
     server.answers["xp_fixeddrives"] = MssqlError("EXECUTE permission denied", 229)
     result = backup()
     assert not result.get("failed"), result
