@@ -18,7 +18,7 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
             "database": {"type": "str", "default": "master"},
-            "query": {"type": "list", "elements": "str", "required": True},
+            "query": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -36,13 +36,12 @@ def main() -> None:
         ) as connection,
         connection.cursor() as cursor,
     ):
-        for statement in params["query"]:
-            cursor.execute(statement)
-            more = True
-            while more:
-                if cursor.description:
-                    rows = [{name: str(value) for name, value in row.items()} for row in cursor.fetchall()]
-                more = cursor.nextset()
+        cursor.execute(params["query"])
+        more = True
+        while more:
+            if cursor.description:
+                rows = [{name: str(value) for name, value in row.items()} for row in cursor.fetchall()]
+            more = cursor.nextset()
     module.exit_json(changed=False, rows=rows)
 
 
