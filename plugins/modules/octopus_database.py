@@ -29,7 +29,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - With O(state=upgraded) it does not look whether the nodes are stopped, since in check mode nothing has stopped them.
+      - With O(state=upgraded) it does not look whether the nodes are stopped, since in check mode nothing has stopped them. A schema that
+        was upgraded and has not been started with since counts as one still to upgrade, since only the program can tell.
   diff_mode:
     support: full
 options:
@@ -265,6 +266,9 @@ def upgrade(module: AnsibleModule, options: SqlOptions) -> dict[str, Any]:
         result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
     with connect(options, database) as connection:
         after = query(connection, database)
+    if result["job"] == "started" and all(before[name] == after[name] for name in ("version", "schema_scripts")):
+        # The version is written when a node starts, so before that only the program itself can tell that there is nothing to do.
+        result["changed"] = False
     if module._diff:
         result["diff"] = {"before": lines(before, before["version"]), "after": lines(after, module.params["expected_version"])}
     return {**after, **result, "seconds": round(time.monotonic() - began, 3)}
