@@ -141,7 +141,7 @@ def run(
         if not _said(messages, BACKUP_DONE):
             left = _left(reconnect, prepared, before)
             raise MssqlTimeout(
-                f"Wanted: the backup of {options.database} within {options.timeout:.0f} s. Found: it was cancelled then. {left}"
+                f"Wanted: the backup of {options.database} within {options.timeout:g} s. Found: it was cancelled then. {left}"
             ) from error
     except MssqlError as error:
         if error.number is None or error.number in SESSION_GONE:
@@ -161,10 +161,27 @@ def run(
     if options.verify:
         statements.append(verify_statement(options, row["position"]))
         on_progress(f"Verifying the backup of {options.database}", None)
-        left_over = None if options.timeout is None else max(1.0, options.timeout - (time.monotonic() - started))
-        if not _said(connection.execute_drained(statements[-1], None, left_over), VERIFY_DONE):
-            raise MssqlError(f"RESTORE VERIFYONLY ended without message {VERIFY_DONE}. Treat {', '.join(options.devices)} as no backup")
+        _verify(connection, options, statements[-1], None if options.timeout is None else options.timeout - (time.monotonic() - started))
     return {**_facts(row), "paths": options.devices, "verified": options.verify, "sql": statements}
+
+
+def _verify(connection: SqlConnection, options: BackupOptions, sql: str, left: float | None) -> None:
+    """Read the backup again, within what is left of the time."""
+    places = ", ".join(options.devices)
+    try:
+        messages = connection.execute_drained(sql, None, None if left is None else max(1.0, left))
+    except MssqlTimeout as error:
+        raise MssqlTimeout(
+            f"Wanted: the backup of {options.database} taken and verified within {options.timeout:g} s. Found: it is taken and recorded in msdb, "
+            f"but its verification was cancelled then. {places} is there and not verified"
+        ) from error
+    except MssqlError as error:
+        raise MssqlError(
+            f"Wanted: a backup of {options.database} that can be read again. Found: {error.message}. Treat {places} as no backup",
+            error.number,
+        ) from error
+    if not _said(messages, VERIFY_DONE):
+        raise MssqlError(f"RESTORE VERIFYONLY ended without message {VERIFY_DONE}. Treat {places} as no backup")
 
 
 def _session_gone(prepared: Prepared, connection: SqlConnection, why: str, left: str) -> MssqlError:

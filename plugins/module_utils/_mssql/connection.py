@@ -111,7 +111,7 @@ class SqlConnection:
                     if not expired.is_set():
                         raise from_pyodbc(error) from error
                 if expired.is_set():  # with or without an error: a cancel between two sets just ends them
-                    raise MssqlTimeout(f"The statement had not ended after {deadline:.0f} s and was cancelled", messages)
+                    raise MssqlTimeout(f"The statement had not ended after {deadline:g} s and was cancelled", messages)
         finally:
             with contextlib.suppress(pyodbc.Error):  # the first error is the one to hear of
                 cursor.close()

@@ -197,7 +197,7 @@ class SchemaUpgrade:
             state = self.job.wait(self.request.timeout, on_output=self._hear)
         except WindowsTimeout as error:
             self._end()
-            raise self._failed(f"it was not done after {self.request.timeout:.0f} s and was ended") from error
+            raise self._failed(f"it was not done after {self.request.timeout:g} s and was ended") from error
         except WindowsUnreachable:
             raise  # it goes on there
         except WindowsError as error:
@@ -215,7 +215,7 @@ class SchemaUpgrade:
         while self.job.poll().status == "running":
             if not deadline.pause():
                 raise OctopusError(
-                    f"Wanted: the schema upgrade of {self.instance} on {self.octopus.host.where} ended after {self.request.timeout:.0f} s. "
+                    f"Wanted: the schema upgrade of {self.instance} on {self.octopus.host.where} ended after {self.request.timeout:g} s. "
                     f"Found: its task {self.job.task} still runs. End it there before anything else is done with the database."
                 )
 

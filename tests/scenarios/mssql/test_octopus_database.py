@@ -87,6 +87,11 @@ class Estate:
         run = installer.Run(self.host, lambda _seconds: None, lambda _line: None)
         assert installer.install(run, media.build_msi(version), "C:\\", {}) == 0
 
+    def stop(self) -> None:
+        mark = self.ledger.mark()
+        self.host.services.stop(self.instance.service)
+        self.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "STOPPED", 30, mark)
+
     def start(self) -> None:
         mark = self.ledger.mark()
         self.instance.start()
@@ -146,7 +151,7 @@ def up(make_estate: Callable[..., Estate]) -> Estate:
 @pytest.fixture
 def estate(up: Estate) -> Estate:
     """The node is stopped and has the new program."""
-    up.host.services.stop(up.instance.service)
+    up.stop()
     up.install(NEW)
     return up
 
@@ -169,12 +174,13 @@ def test_what_a_running_instance_shows(up: Estate) -> None:
     assert result["operations"] == []
     assert result["used_bytes"] > 0
     assert all(volume["free"] > 0 for volume in result["volumes"]) and result["volumes"]
-    ran = [event["sql"].split()[0] for event in up.ledger.events("sql", since=mark) if event["login"] == "upgrade"]
-    assert set(ran) <= {"SELECT", "USE"}
+    ran = {event["sql"].split()[0] for event in up.ledger.events("sql", since=mark) if event["login"] == "upgrade"}
+    # Drivers ask for the types of parameters by themselves.
+    assert {word for word in ran if "sp_datatype_info" not in word} <= {"SELECT", "USE"}
 
 
 def test_what_a_stopped_instance_shows(up: Estate) -> None:
-    up.host.services.stop(up.instance.service)
+    up.stop()
     result = up.database()
     assert (result["version"], result["sessions"]) == (OLD, [])
 
@@ -228,7 +234,7 @@ def test_a_running_node_is_named(up: Estate) -> None:
 
 @one_driver
 def test_a_program_of_another_version_is_refused(up: Estate) -> None:
-    up.host.services.stop(up.instance.service)
+    up.stop()
     result = up.upgrade()
     assert f"is {OLD}" in result["msg"]
     assert "octopus_install" in result["msg"]
@@ -265,7 +271,7 @@ def test_a_job_that_an_earlier_run_has_left_is_followed(estate: Estate) -> None:
 @one_driver
 def test_a_deadline_ends_it(make_estate: Callable[..., Estate]) -> None:
     estate = make_estate(scale=5.0)
-    estate.host.services.stop(estate.instance.service)
+    estate.stop()
     estate.install(NEW)
     before = estate.scripts()
     result = estate.upgrade(timeout=0.5)
@@ -278,7 +284,7 @@ def test_a_deadline_ends_it(make_estate: Callable[..., Estate]) -> None:
 def test_the_heartbeat_of_a_node_that_has_just_stopped_is_waited_for(make_estate: Callable[..., Estate]) -> None:
     """From 2023.2.9755 on the product refuses while a heartbeat looks alive (#8241)."""
     estate = make_estate("2020.5.7")
-    estate.host.services.stop(estate.instance.service)
+    estate.stop()
     estate.install("2025.3.14357")
     result = estate.upgrade("2025.3.14357")
     assert not result.get("failed"), result

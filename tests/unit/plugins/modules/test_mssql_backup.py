@@ -94,6 +94,8 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
         ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": PROVEN[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
         ({"FROM msdb.dbo.backupset AS s": []}, {}, "Found: no row for D:\\\\a.bak"),
         ({}, {"RESTORE VERIFYONLY": []}, "without message 3262"),
+        ({}, {"RESTORE VERIFYONLY": MssqlError("damaged", 3189)}, "Found: damaged.*Treat D:\\\\a.bak as no backup.*3189"),
+        ({}, {"RESTORE VERIFYONLY": MssqlTimeout("cancelled")}, "within 9 s.*taken and recorded in msdb.*not verified"),
         ({}, {"BACKUP": DENIED}, "access denied.*operating system error 5.*LAB\\\\sqlservice.*right to write"),
         ({}, {"BACKUP": MssqlError("Write failed: 112(full)", 3202)}, "disk is full.*Free some room"),
         ({}, {"BACKUP": MssqlError("Another operation is running", 3023)}, "3023.*wait until it has ended"),
