@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Union
 from xml.sax.saxutils import escape
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32
@@ -24,7 +25,7 @@ ICACLS = f"{SYSTEM32}icacls.exe"
 ADMINISTRATORS_SID = "S-1-5-32-544"
 MARK = "--octopus.upgrade--"
 # A command of a job: an argument vector, or a line that quoting.py made, for a command file.
-Command = Sequence[str] | str
+Command = Union[Sequence[str], str]  # noqa: UP007 - pylint takes "|" for an operation here
 
 _SYSTEM = {"system", "nt authority\\system", "localsystem", "s-1-5-18"}
 _NO_PASSWORD = {"nt authority\\network service", "network service", "nt authority\\local service", "local service"}

@@ -24,7 +24,8 @@ CMD_LIMIT = 8191
 # CreateProcess: https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
 PROCESS_LIMIT = 32766
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# What XML cannot hold, or would change: https://www.w3.org/TR/xml/#charsets
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _CMD_ACTS_ON = re.compile(r'["%]')
 _QUOTE = re.compile('"')
 _SWITCH = re.compile(r"/[A-Za-z0-9?-]+(:[A-Za-z0-9-]+)?\Z")

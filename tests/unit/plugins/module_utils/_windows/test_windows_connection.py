@@ -1,0 +1,257 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One connection and shell per run; deadlines; what is retried and what never is. The wire itself is tested against the lab."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+pytest.importorskip("winrm")
+
+import requests.exceptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
+    COMMANDS_PER_SHELL,
+    CommandResult,
+    ConnectionOptions,
+    WindowsHost,
+    text_of,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import (
+    WindowsError,
+    WindowsRefused,
+    WindowsTimeout,
+    WindowsUnreachable,
+)
+from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
+
+OPTIONS = ConnectionOptions(name="octo-a", host="h", username="admin", password="S3cret", transport=("ntlm",))
+
+
+class FakeProtocol:
+    """What pywinrm's Protocol does, without a wire. ``fails`` maps a step to the exceptions of its next calls."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.operation_timeout_sec = 20
+        self.transport = self
+
+    def _step(self, name: str, *details: Any) -> None:
+        self.world.steps.append((name, *details))
+        errors = self.world.fails.get(name)
+        if errors:
+            raise errors.pop(0)
+
+    def open_shell(self, codepage: int = 437, env_vars: dict[str, str] | None = None) -> str:
+        self._step("open", codepage, env_vars)
+        return f"shell-{sum(step[0] == 'open' for step in self.world.steps)}"
+
+    def run_command(self, shell: str, command: str, arguments: Any, console_mode_stdin: bool, skip_cmd_shell: bool) -> str:
+        self._step("command", shell, command, list(arguments), console_mode_stdin, skip_cmd_shell)
+        return "id"
+
+    def send_command_input(self, shell: str, command_id: str, data: bytes, end: bool = False) -> None:
+        self._step("send", data, end)
+
+    def get_command_output_raw(self, shell: str, command_id: str) -> tuple[bytes, bytes, int, bool]:
+        self._step("receive", self.operation_timeout_sec)
+        return self.world.answers.pop(0) if self.world.answers else (b"", b"", 0, True)
+
+    def cleanup_command(self, shell: str, command_id: str) -> None:
+        self._step("signal")
+
+    def close_shell(self, shell: str, close_session: bool = True) -> None:
+        self._step("close", shell)
+
+    def close_session(self) -> None:
+        self._step("hang up")
+
+
+class World:
+    def __init__(self) -> None:
+        self.steps: list[tuple[Any, ...]] = []
+        self.fails: dict[str, list[Exception]] = {}
+        self.answers: list[tuple[bytes, bytes, int, bool]] = []
+        self.connected: list[dict[str, Any]] = []
+
+    def connect(self, **arguments: Any) -> FakeProtocol:
+        self.connected.append(arguments)
+        return FakeProtocol(self)
+
+    def count(self) -> Counter[str]:
+        return Counter(step[0] for step in self.steps)
+
+    def host(self, options: ConnectionOptions = OPTIONS) -> WindowsHost:
+        return WindowsHost(options, connect=self.connect)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def fault(code: int) -> WSManFaultError:
+    return WSManFaultError(500, "m", "r", "The reason", "s:Receiver", "w:x", code)
+
+
+def test_two_requests_a_command_and_one_shell(world):
+    with world.host() as host:
+        assert world.connected == []
+        for _number in range(5):
+            host.run(["sc", "query", "a b"])
+    assert world.count() == {"open": 1, "command": 5, "receive": 5, "close": 1, "hang up": 1}
+    assert len(world.connected) == 1
+    assert world.steps[0] == ("open", 65001, None)
+    assert world.steps[1] == ("command", "shell-1", "C:\\Windows\\System32\\sc.exe", ['query "a b"'], True, True)
+
+
+def test_the_shell_is_renewed_before_the_host_has_enough_of_it(world):
+    with world.host() as host:
+        for _number in range(COMMANDS_PER_SHELL + 1):
+            host.run(["hostname"])
+    assert world.count()["open"] == 2
+    assert [step[1] for step in world.steps if step[0] == "close"] == ["shell-1", "shell-2"]
+
+
+def test_a_path_with_a_space_goes_through_the_constant_prefix(world):
+    host = world.host()
+    host.run(["C:\\Program Files\\x.exe", "a&b", "C:\\d\\"])
+    assert world.steps[1][2:4] == ("C:\\Windows\\System32\\cmd.exe", ['/d /s /c ""C:\\Program Files\\x.exe" "a&b" "C:\\d\\\\""'])
+    with pytest.raises(ValueError, match="%"):
+        host.run(["C:\\Program Files\\x.exe", "%PATH%"])
+    host.run_builtin("type", "C:\\a b.txt")
+    assert world.steps[-2][3] == ['/d /s /c "type "C:\\a b.txt""']
+
+
+def test_output_exit_code_and_text(world):
+    world.answers = [("Grü".encode(), b"", -1, False), (b"\xc3\x9fe\r\n", b"no\r\n", 0xC0000005, True)]
+    result = world.host().run(["x"])
+    assert result.stdout == "Grü\u00dfe\n"
+    assert (result.stderr, result.exit_code) == ("no\n", -1073741819)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\xef\xbb\xbfa\r\nb", "a\nb"),
+        ("\ufeffGrüße".encode("utf-16-le"), "Grüße"),
+        ("a\r\nlog".encode("utf-16-le"), "a\nlog"),
+        (b"\xff\xfe", ""),
+        (b"\x81", "\ufffd"),
+        (b"", ""),
+    ],
+)
+def test_text(data, text):
+    assert text_of(data) == text
+
+
+def test_stdin_is_a_pipe_that_ends(world):
+    world.host().run(["x"], stdin="Grüße\r\n")
+    assert world.steps[1][4] is False
+    assert world.steps[2] == ("send", "Grüße\r\n".encode(), True)
+    world.host().run(["x"], stdin=b"x" * 100000)
+    sends = [step for step in world.steps if step[0] == "send"][1:]
+    assert [(len(step[1]), step[2]) for step in sends] == [(98304, False), (1696, True)]
+    world.host().run(["x"], stdin="")
+    assert world.steps[-2] == ("send", b"", True)
+
+
+def test_a_command_that_does_not_read_its_stdin_still_ends(world):
+    world.fails["send"] = [fault(2147942632)]
+    world.answers = [(b"", b"no", 3, True)]
+    assert world.host().run(["x"], stdin="never read").exit_code == 3
+
+
+def test_environment_gets_a_shell_of_its_own(world):
+    host = world.host()
+    host.run(["x"])
+    host.run(["x"], env={"NAME": "value"})
+    host.run(["x"])
+    assert [step[2] for step in world.steps if step[0] == "open"] == [None, {"NAME": "value"}]
+    assert [step[1] for step in world.steps if step[0] == "command"] == ["shell-1", "shell-2", "shell-1"]
+
+
+def test_a_deadline_ends_the_command(world):
+    world.fails["receive"] = [WinRMOperationTimeoutError()] * 3
+    with pytest.raises(WindowsTimeout, match=r"octo-a \(h:5986\): x was not done after 0 s"):
+        world.host().run(["x"], timeout=0)
+    assert world.steps[-1] == ("signal",)
+    world.fails["receive"] = [WinRMOperationTimeoutError()] * 3
+    world.host().run(["x"], timeout=7)
+    # The host is asked to answer before our own deadline.
+    assert {step[1] for step in world.steps if step[0] == "receive"} <= {7, 8}
+
+
+def test_a_refused_password_is_never_tried_again(world):
+    world.fails["open"] = [InvalidCredentialsError("rejected")] * 3
+    with pytest.raises(WindowsRefused, match="It was tried once only") as caught:
+        world.host().run(["x"], idempotent=True)
+    assert world.count()["open"] == 1
+    assert "S3cret" not in str(caught.value)
+
+
+def test_a_lost_connection_is_renewed_for_what_may_run_twice(world):
+    world.fails["receive"] = [requests.exceptions.ConnectionError("gone")]
+    assert world.host().run(["x"], idempotent=True).exit_code == 0
+    assert len(world.connected) == 2
+    world.fails["receive"] = [requests.exceptions.ConnectionError("gone")]
+    with pytest.raises(WindowsUnreachable, match="no WinRM answer from https://h:5986/wsman: gone"):
+        world.host().run(["x"])
+    world.fails["open"] = [requests.exceptions.ConnectTimeout("slow")] * 2
+    with pytest.raises(WindowsUnreachable):
+        world.host().run(["x"], idempotent=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (fault(2147942402), WindowsError, "the program does not exist there"),
+        (fault(2150858843), WindowsUnreachable, "the WinRM shell is gone"),
+        (fault(5), WindowsRefused, "has to be an administrator"),
+        (fault(2150859173), WindowsError, "MaxShellsPerUser"),
+        (fault(1), WindowsError, "WinRM fault 1: The reason."),
+        (WinRMTransportError("http", 404, "x"), WindowsUnreachable, "HTTP 404 instead of a WinRM answer"),
+        (requests.exceptions.SSLError("self-signed"), WindowsRefused, "ansible_winrm_ca_trust_path"),
+    ],
+)
+def test_faults_say_what_to_do(world, error, kind, said):
+    world.fails["command"] = [error]
+    with pytest.raises(kind, match=said) as caught:
+        world.host().run(["x"])
+    assert type(caught.value) is kind
+    assert "octo-a (h:5986)" in caught.value.message
+    assert caught.value.__cause__ is None
+
+
+def test_other_mistakes_stay_what_they_are(world):
+    world.fails["command"] = [KeyError("a defect")]
+    with pytest.raises(KeyError):
+        world.host().run(["x"])
+
+
+def test_check_quotes_the_last_lines_unless_they_are_secret(world):
+    world.answers = [(b"a\r\nb\r\n", b"", 2, True)] * 2
+    with pytest.raises(WindowsError, match=r"x ended with 2: a \| b") as caught:
+        world.host().run(["x", "S3cret"], check=True)
+    assert "S3cret" not in str(caught.value)
+    with pytest.raises(WindowsError, match=r"ended with 2\.$"):
+        world.host().run(["x"], check=True, secret=True)
+
+
+def test_results_and_hosts_show_no_secret(world):
+    result = CommandResult(0, ("x", "S3cret"), "S3cret", "S3cret", b"S3cret")
+    assert "S3cret" not in repr(result)
+    assert "S3cret" not in repr(world.host())
+
+
+def test_closing_does_not_fail_when_the_host_is_gone(world):
+    host = world.host()
+    host.run(["x"])
+    world.fails["close"] = [requests.exceptions.ConnectionError("gone")]
+    host.close()
+    host.close()
+    assert world.count()["close"] == 1

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Jobs: what is written to the host, what a poll means, when a job is attached to, when it is lost. On the wire: tests/scenarios/windows."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, wait_all
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
+
+ROOT = "C:\\ProgramData\\octopus.upgrade"
+FOLDER = f"{ROOT}\\jobs\\one"
+PREPARE = f'(mkdir "{ROOT}"'
+POLL = f'type "{FOLDER}\\exit.code"'
+REMOVE = '"C:\\Windows\\System32\\schtasks.exe" "/delete"'
+WRITE_XML = 'C:\\Windows\\System32\\findstr.exe "^" >"'
+
+
+def row(result: int) -> str:
+    return f'"OCTO-A","\\octopus.upgrade\\one","N/A","Wird ausgeführt","X","23.11.2026 21:00:00","{result}","me"'
+
+
+def printed(codes: str = "", started: str = "started", output: str = "", result: int | None = 0x41301) -> str:
+    return f"{codes}{MARK}\n{started}\n{MARK}\n{output}{MARK}\n{row(result) if result is not None else ''}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "codes"),
+    [
+        (printed(), "running", ()),
+        (printed("0 \n", result=0), "finished", (0,)),
+        (printed("0 -1073741819 \n"), "finished", (0, -1073741819)),
+        (printed(result=0x41325, started=""), "running", ()),
+        (printed(result=0x41303, started=""), "created", ()),
+        (printed(result=None, started=""), "absent", ()),
+        (printed(result=None), "lost", ()),
+        (printed(result=0x41306), "lost", ()),
+        (printed(result=-2147020576), "lost", ()),
+        (printed(result=0), "lost", ()),
+    ],
+)
+def test_what_a_poll_means(text, status, codes):
+    found = read_poll(text)
+    assert (found.status, found.exit_codes) == (status, codes)
+
+
+def test_output_may_hold_anything():
+    assert read_poll(printed(output=f"a\n{MARK}\nb")).output == f"a\n{MARK}\nb"
+    assert read_poll("nonsense") is None
+    assert read_poll(f"{MARK}{MARK}") is None
+
+
+def test_the_command_file():
+    lines = command_file(FOLDER, [["C:\\a b\\x.exe", "50%", "c&d"], 'dir "C:\\"']).split("\r\n")
+    assert lines[0] == "@echo off"
+    assert f'"C:\\a b\\x.exe" "50%%" "c&d" >"{FOLDER}\\output.txt" 2>&1 <nul' in lines
+    assert f'dir "C:\\" >>"{FOLDER}\\output.txt" 2>&1 <nul' in lines
+    assert f'(echo %octopus_code0% %octopus_code1%)>"{FOLDER}\\exit.tmp"' in lines
+    assert lines[-2] == f'move /y "{FOLDER}\\exit.tmp" "{FOLDER}\\exit.code" >nul'
+    for bad in ([], [["a", 'x"y']]):
+        with pytest.raises(ValueError, match="job without|double quote"):
+            command_file(FOLDER, bad)
+
+
+def test_the_tasks_definition_is_ascii_and_well_formed():
+    text = task_xml(FOLDER, RunAs("DOMÄNE\\o'x & co", "pw"), "für <alle>")
+    assert text.isascii()
+    assert "pw" not in text
+    root = ET.fromstring(text)
+    names = {element.tag.partition("}")[2]: element.text for element in root.iter()}
+    assert names["UserId"] == "DOMÄNE\\o'x & co"
+    assert names["LogonType"] == "Password"
+    assert names["ExecutionTimeLimit"] == "PT0S"
+    assert names["Arguments"] == f'/d /s /c ""{FOLDER}\\command.cmd""'
+    assert "S-1-5-18" in task_xml(FOLDER, RunAs(), "")
+
+
+@pytest.mark.parametrize(
+    ("account", "needs"),
+    [("SYSTEM", False), ("NT AUTHORITY\\SYSTEM", False), ("LAB\\gmsa$", False), ("NT AUTHORITY\\NETWORK SERVICE", False), ("LAB\\x", True)],
+)
+def test_which_accounts_need_a_password(account, needs):
+    assert RunAs(account).needs_password is needs
+    assert "pw" not in repr(RunAs(account, "pw"))
+
+
+def test_started_as_system_in_two_commands():
+    host = FakeHost({PREPARE: "", WRITE_XML: ""})
+    job = Job(host, ROOT, "one")
+    assert job.start([["hostname"]]).status == "running"
+    assert not job.attached
+    assert len(host.commands) == 2
+    assert "icacls" in host.commands[0]
+    assert '"/ru" "SYSTEM"' in host.commands[1]
+    assert host.commands[1].endswith('"/run" "/tn" "\\octopus.upgrade\\one"')
+
+
+def test_a_password_goes_through_stdin_only():
+    host = FakeHost({PREPARE: "", WRITE_XML: "", '"C:\\Windows\\System32\\schtasks.exe" "/create"': ""})
+    Job(host, ROOT, "one").start([["hostname"]], RunAs("LAB\\x", "S3cret"))
+    assert "S3cret" not in "".join(host.commands)
+    assert "/grant" in host.commands[0]
+    assert host.given[-1]["stdin"] == "S3cret\r\n"
+    assert '"/rp" "*"' in host.commands[-1]
+
+
+def test_a_refusal_shows_no_password():
+    host = FakeHost({PREPARE: "", WRITE_XML: "", '"C:\\Windows\\System32\\schtasks.exe" "/create"': (1, "S3cret is wrong")})
+    with pytest.raises(WindowsError, match=r"as LAB\\x: \*+ is wrong.*log on as a batch job"):
+        Job(host, ROOT, "one").start([["hostname"]], RunAs("LAB\\x", "S3cret"))
+
+
+@pytest.mark.parametrize(("codes", "status"), [("", "running"), ("0\n", "finished")])
+def test_an_existing_job_is_attached_to(codes, status):
+    host = FakeHost({PREPARE: (100, ""), POLL: printed(codes)})
+    job = Job(host, ROOT, "one")
+    assert job.start([["hostname"]]).status == status
+    assert job.attached
+
+
+def test_what_an_interrupted_start_left_is_begun_anew():
+    prepared = iter([(100, ""), (0, "")])
+    host = FakeHost({PREPARE: lambda _line: next(prepared), POLL: printed(started="", result=None), REMOVE: "", WRITE_XML: ""})
+    job = Job(host, ROOT, "one")
+    assert job.start([["hostname"]]).status == "running"
+    assert not job.attached
+    assert host.ran(REMOVE)
+
+
+def test_a_lost_job_is_not_started_again_unasked():
+    prepared = iter([(100, ""), (100, ""), (0, "")])
+    lost = printed(output="last words\n", result=0x41306)
+    host = FakeHost({PREPARE: lambda _line: next(prepared), POLL: lost, REMOVE: "", WRITE_XML: ""})
+    job = Job(host, ROOT, "one")
+    with pytest.raises(WindowsError, match=r"ended without an exit code.*last words"):
+        job.start([["hostname"]])
+    assert job.start([["hostname"]], restart_lost=True).status == "running"
+
+
+def test_an_end_between_two_looks_is_not_a_loss():
+    polls = iter([printed(result=0), printed("7\n", result=7)])
+    host = FakeHost({POLL: lambda _line: next(polls)})
+    assert Job(host, ROOT, "one").poll().exit_code == 7
+
+
+def test_output_is_paged_and_the_page_is_proven():
+    polls = iter(
+        [
+            printed(output="a\nb\nhal"),
+            printed(output="b\nhalf\nc\n"),  # more +1: everything but the first line
+            printed(output="wrong\n"),  # more broke off
+            printed("0\n", output="a\nb\nhalf\nc\nend"),  # so the whole is read
+        ]
+    )
+    host = FakeHost({POLL: lambda _line: next(polls)})
+    job = Job(host, ROOT, "one")
+    seen = []
+    for _number in range(3):
+        state = job.poll(seen.extend)
+    assert seen == ["a", "b", "half", "c", "end"]
+    assert state.output_tail == ("a", "b", "half", "c", "end")
+    assert [("more.com +1" in line, "more.com +3" in line) for line in host.commands] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+
+
+def test_waiting_survives_an_absent_host_and_grows_its_pauses():
+    answers = [printed(), WindowsUnreachable("away"), printed(), printed("0 3\n")]
+
+    def answer(_line):
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    pauses = []
+    host = FakeHost({POLL: answer})
+    job = Job(host, ROOT, "one", sleep=pauses.append)
+    state = job.wait(100)
+    assert (state.exit_codes, state.exit_code) == ((0, 3), 3)
+    assert pauses == pytest.approx([0.2, 0.3, 0.45])
+
+
+def test_waiting_ends():
+    with pytest.raises(WindowsTimeout, match=r"not done after 0 s: one\. It goes on there"):
+        Job(FakeHost({POLL: printed()}), ROOT, "one").wait(0)
+    with pytest.raises(WindowsError, match="ended without an exit code"):
+        Job(FakeHost({POLL: printed(result=1)}), ROOT, "one").wait(10)
+    with pytest.raises(WindowsError, match="nobody started it"):
+        Job(FakeHost({POLL: printed(started="", result=None)}), ROOT, "one").wait(10)
+    assert wait_all({}, 1) == {}
+
+
+def test_ids():
+    assert job_id("a b", "x", "y") == job_id("a b", "x", "y") != job_id("a b", "xy")
+    for bad in ("", "a/b", "..\\x", "a b", "x" * 101):
+        with pytest.raises(ValueError, match="id of a job"):
+            Job(FakeHost(), ROOT, bad)

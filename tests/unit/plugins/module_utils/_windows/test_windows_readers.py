@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Windows commands print, on a German host too: read by numbers and places."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import (
+    disks,
+    files,
+    processes,
+    registry,
+    scheduled_tasks,
+    services,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost, service_config, service_state, watchdog_xml
+
+KEY = "HKLM\\SOFTWARE\\Octopus\\OctopusServer"
+GERMAN = """
+HKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer
+    (Standard)    REG_SZ    (Wert nicht gesetzt)
+    InstallLocation    REG_SZ    C:\\Program Files\\Octopus Deploy\\Octopus\\
+    Spaced  name    REG_SZ    a    b
+    Empty    REG_SZ
+    Number    REG_DWORD    0x2a
+
+HKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer\\Below
+"""
+
+
+def test_registry():
+    host = FakeHost({f"reg query {KEY}": GERMAN})
+    assert registry.get(host, KEY, "installlocation") == "C:\\Program Files\\Octopus Deploy\\Octopus\\"
+    assert registry.get_number(host, KEY, "Number") == 42
+    assert registry.get(host, KEY, "Missing") is None
+    assert registry.values(host, KEY)["Spaced  name"] == "a    b"
+    assert registry.values(host, KEY)["Empty"] == ""
+    assert registry.subkeys(host, KEY) == ["Below"]
+    assert registry.find_values(host, KEY, "Number") == {"HKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer": "0x2a"}
+
+
+def test_registry_missing_and_refused():
+    host = FakeHost({"reg query": (1, "FEHLER: nicht gefunden")})
+    assert registry.get(host, KEY, "x") is None
+    assert registry.get_number(host, KEY, "x") is None
+    assert registry.values(host, KEY) == {}
+    assert registry.subkeys(host, KEY) == []
+    assert registry.find_values(host, KEY, "x") == {}
+    with pytest.raises(WindowsError, match=r"octo-a .*reg\.exe ended with 5"):
+        registry.get(FakeHost({"reg query": (5, "no")}), KEY, "x")
+
+
+@pytest.mark.parametrize(("number", "word"), [(1, "stopped"), (2, "start_pending"), (3, "stop_pending"), (4, "running")])
+def test_service_state(number, word):
+    host = FakeHost({"sc queryex": service_state("OctopusDeploy: prod", number, pid=4242, exit_code=1067)})
+    state = services.query(host, "OctopusDeploy: prod")
+    assert (state.state, state.pid, state.exit_code) == (word, 4242, 1067)
+
+
+def test_service_config():
+    host = FakeHost({"sc qc": service_config("x", 4, "LAB\\octo$")})
+    config = services.config(host, "x")
+    assert (config.start_type, config.account, config.command) == ("disabled", "LAB\\octo$", '"C:\\Program Files\\x.exe" run')
+
+
+def test_service_absent_refused_and_unreadable():
+    missing = FakeHost({"sc": (1060, "x")})
+    assert services.query(missing, "x") is None
+    assert services.config(missing, "x") is None
+    services.stop(missing, "x")
+    with pytest.raises(WindowsError, match="there is no service x"):
+        services.wait_for(missing, "x", "stopped", 0)
+    with pytest.raises(WindowsError, match="could not start the service x: Windows error 5"):
+        services.start(FakeHost({"sc start": (5, "no")}), "x")
+    with pytest.raises(WindowsError, match="cannot be read"):
+        services.query(FakeHost({"sc queryex": "nonsense"}), "x")
+
+
+def test_service_already_there():
+    services.start(FakeHost({"sc start": (1056, "")}), "x")
+    services.stop(FakeHost({"sc stop": (1062, "")}), "x")
+    services.stop(FakeHost({"sc stop": (1061, ""), "sc queryex": service_state("x", 3)}), "x")
+    with pytest.raises(WindowsError, match="could not stop"):
+        services.stop(FakeHost({"sc stop": (1061, ""), "sc queryex": service_state("x", 2)}), "x")
+
+
+def test_service_waited_for():
+    states = iter([service_state("x", 3, 7), service_state("x", 3, 7), service_state("x", 1)])
+    told = []
+    host = FakeHost({"sc queryex": lambda _line: next(states)})
+    assert services.wait_for(host, "x", "stopped", 60, tell=told.append, sleep=lambda _seconds: None).state == "stopped"
+    assert [state.state for state in told] == ["stop_pending", "stop_pending"]
+    with pytest.raises(WindowsTimeout, match=r"is stop_pending \(process 7\) instead of stopped"):
+        services.wait_for(FakeHost({"sc queryex": service_state("x", 3, 7)}), "x", "stopped", 0)
+    failing = iter([service_state("x", 2, 7), service_state("x", 1, exit_code=1067)])
+    with pytest.raises(WindowsError, match="stopped again while it started"):
+        services.wait_for(FakeHost({"sc queryex": lambda _line: next(failing)}), "x", "running", 60, sleep=lambda _seconds: None)
+
+
+def test_start_type():
+    host = FakeHost({"sc config": ""})
+    services.set_start_type(host, "x", "manual")
+    assert host.commands == ["sc config x start= demand"]
+
+
+def test_processes():
+    table = '"Octopus.Server.exe","4242","Services","0","123.456 K"\n"Octopus.Server.exe","4343","Services","0","1 K"\n'
+    found = processes.find(FakeHost({"tasklist": table}), image="Octopus.Server.exe")
+    assert [process.pid for process in found] == [4242, 4343]
+    nothing = FakeHost({"tasklist": "INFORMATION: Es werden keine Aufgaben ausgeführt, die den Kriterien entsprechen.\n"})
+    assert processes.find(nothing, pid=1) == []
+    assert not processes.is_running(nothing, 1)
+    assert not processes.kill(FakeHost({"taskkill": (128, "x")}), 1)
+    assert processes.kill(FakeHost({"taskkill": ""}), 1)
+    with pytest.raises(WindowsError, match="cannot be ended"):
+        processes.kill(FakeHost({"taskkill": (1, "no")}), 1)
+
+
+def test_scheduled_tasks():
+    host = FakeHost({"schtasks /query /tn": watchdog_xml(False), "schtasks /query /fo": '"\\A","x","y"\n"\\A","x2","y"\n"\\f\\B","x","y"\n\n'})
+    task = scheduled_tasks.get(host, "\\A")
+    assert (task.enabled, task.interval_minutes) == (False, 5)
+    assert task.command.endswith('Octopus.Server.exe"')
+    assert scheduled_tasks.names(host) == ["\\A", "\\f\\B"]
+    assert scheduled_tasks.get(FakeHost({"schtasks": (1, "no")}), "x") is None
+    with pytest.raises(WindowsError, match="cannot be read"):
+        scheduled_tasks.parse("x", "<not", host)
+    with pytest.raises(WindowsError, match="could not change the task x: no"):
+        scheduled_tasks.set_enabled(FakeHost({"schtasks": (1, "no")}), "x", True)
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("PT5M", 5), ("PT1H30M", 90), ("P1D", 1440), ("PT30S", 0.5), ("often", None)])
+def test_intervals(text, minutes):
+    assert scheduled_tasks.minutes(text) == minutes
+
+
+@pytest.mark.parametrize(
+    ("listing", "size"),
+    [
+        ("11/23/2026  09:00 PM         1482203136 Octopus.msi\n", 1482203136),
+        ("23.11.2026  21:00                 7 OCTOPUS.MSI\n", 7),
+        ("23.11.2026  21:00    <DIR>          Octopus.msi\n", None),
+        ("23.11.2026  21:00                 7 Octopus.msi.part\n", None),
+        ("", None),
+    ],
+)
+def test_file_sizes(listing, size):
+    assert files.size_in(listing, "Octopus.msi") == size
+    assert files.size(FakeHost({"dir": listing}), "C:\\x\\Octopus.msi") == size
+
+
+def test_hashes():
+    digest = "0123456789abcdef" * 4
+    spaced = " ".join(digest[at : at + 2].upper() for at in range(0, 64, 2))
+    for text in (f"SHA256-Hash von x:\n{digest}\nCertUtil: fertig\n", f"SHA256 hash of file x:\n{spaced}\n"):
+        assert files.hash_in(text) == digest
+    assert files.hash_in("CertUtil: -hashfile command FAILED: 0x80070002") is None
+    with pytest.raises(WindowsError, match="the hash of x cannot be had"):
+        files.sha256(FakeHost({"certutil": (2, "no")}), "x")
+
+
+def test_text_that_would_not_survive_is_refused():
+    for text in ("x" * 8001, "a\0b"):
+        with pytest.raises(ValueError, match="cannot be written"):
+            files.write_text(FakeHost(), "C:\\x", text)
+
+
+@pytest.mark.parametrize(
+    ("last", "free"), [("  3 Dir(s)  68719476736 bytes free", 68719476736), ("  3 Verzeichnis(se), 1000 Bytes frei", 1000)]
+)
+def test_free_bytes(last, free):
+    host = FakeHost({'dir /-c /ad "C:\\"': f" Volume in drive C has no label.\n\n 0 File(s) 0 bytes\n{last}\n"})
+    assert disks.free_bytes(host, "c:\\some\\folder") == free
+    with pytest.raises(WindowsError, match="cannot be found out"):
+        disks.free_bytes(FakeHost({"dir": (2, "no such drive")}), "X:\\")
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("c:/a/b", "C:\\"), ("C:", "C:\\"), ("\\\\nas\\share\\a", "\\\\nas\\share\\"), ("\\\\nas\\share", "\\\\nas\\share\\")]
+)
+def test_roots(path, root):
+    assert disks.root_of(path) == root
+    assert disks.is_unc(path) is path.startswith("\\")
+
+
+@pytest.mark.parametrize("path", ["a\\b", "\\a", "C:a", "\\\\nas", ""])
+def test_relative_paths_have_no_root(path):
+    with pytest.raises(ValueError, match="neither an absolute path"):
+        disks.root_of(path)
