@@ -116,9 +116,8 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
 def test_what_goes_wrong_says_what_to_do(server: SqlServer, answers: dict[str, Any], messages: dict[str, Any], wanted: str) -> None:
     server.answers |= answers
     server.messages |= messages
-    result = backup()
+    result = backup(timeout=9)
     assert result["failed"]
-
     assert re.search(wanted, result["msg"]), result["msg"]
     assert "secret" not in result["msg"]
 
