@@ -60,7 +60,7 @@ def probe(connection: SqlConnection, path: str) -> str:
 
 def folder_of(path: str) -> str:
     """The folder of a path of Windows or of Linux, as the server writes it."""
-    return re.sub(r"[\\/][^\\/]*$", "", path) or path
+    return re.sub(r"[\\/]+[^\\/]*$", "", path) or path
 
 
 def create_folder(connection: SqlConnection, folder: str) -> None:
