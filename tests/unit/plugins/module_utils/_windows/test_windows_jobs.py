@@ -64,7 +64,7 @@ def test_the_command_file():
     assert f'(echo %octopus_code0% %octopus_code1%)>"{FOLDER}\\exit.tmp"' in lines
     assert lines[-2] == f'move /y "{FOLDER}\\exit.tmp" "{FOLDER}\\exit.code" >nul'
     for bad in ([], [["a", 'x"y']]):
-        with pytest.raises(ValueError, match="job without|double quote"):
+        with pytest.raises(ValueError, match=r"job without|double quote"):
             command_file(FOLDER, bad)
 
 

@@ -15,7 +15,9 @@ SOME = ALL - {"kerberos", "credssp"}
 
 
 def options(**given):
-    return ConnectionOptions.from_params({"name": "octo-a", "host": "octo-a.example.com", "username": "admin", "password": "S3cret", **given})
+    return ConnectionOptions.from_params(
+        {"name": "octo-a", "host": "octo-a.example.com", "username": "admin", "password": "S3cret", **given}
+    )
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ def test_processes():
 
 
 def test_scheduled_tasks():
-    host = FakeHost({"schtasks /query /tn": watchdog_xml(False), "schtasks /query /fo": '"\\A","x","y"\n"\\A","x2","y"\n"\\f\\B","x","y"\n\n'})
+    host = FakeHost(
+        {"schtasks /query /tn": watchdog_xml(False), "schtasks /query /fo": '"\\A","x","y"\n"\\A","x2","y"\n"\\f\\B","x","y"\n\n'}
+    )
     task = scheduled_tasks.get(host, "\\A")
     assert (task.enabled, task.interval_minutes) == (False, 5)
     assert task.command.endswith('Octopus.Server.exe"')
@@ -179,7 +181,8 @@ def test_free_bytes(last, free):
 
 
 @pytest.mark.parametrize(
-    ("path", "root"), [("c:/a/b", "C:\\"), ("C:", "C:\\"), ("\\\\nas\\share\\a", "\\\\nas\\share\\"), ("\\\\nas\\share", "\\\\nas\\share\\")]
+    ("path", "root"),
+    [("c:/a/b", "C:\\"), ("C:", "C:\\"), ("\\\\nas\\share\\a", "\\\\nas\\share\\"), ("\\\\nas\\share", "\\\\nas\\share\\")],
 )
 def test_roots(path, root):
     assert disks.root_of(path) == root
