@@ -45,7 +45,8 @@ def show(record: dict) -> None:
     print(f"  versions  {' -> '.join([record['from_version'], *record['ladder']])}")
     print(f"  outage    {record['outage_seconds']:.1f} s (of the lab's fast clock's real time)")
     print(f"  backup    {', '.join(backup.get('paths', []))} ({backup.get('size')} bytes, verified: {backup.get('verified')})")
-    print(f"  proved    {json.dumps(proof)}")
+    package, log = proof.get("package") or {}, proof.get("task_log") or {}
+    print(f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, package {package.get('id')} {package.get('version')}")
     for step in record["steps"]:
         print(f"  {step['seconds']:8.1f} s  {step['result']:6}  {step['name']}")
 
@@ -54,7 +55,7 @@ def main() -> int:
     start = time.monotonic()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), DEMO) as lab:
+    with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), DEMO, scale=40) as lab:
         inventory = lab.write_inventory(OUT / "inventory")
         print(f"The lab is up after {time.monotonic() - start:.0f} s; its inventory is {inventory.relative_to(ROOT)}.")
         os.environ["PWD"] = str(OUT)  # run records go to octopus-runs in the current folder

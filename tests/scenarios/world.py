@@ -18,7 +18,7 @@ from lab.estate import LabInstance
 Row = dict[str, Any]
 
 # Tables that a running server writes to by itself: compared by what must not be lost, not by what is there now.
-LIVELY = {"OctopusServerNode", "OctopusServerNodeStatus", "OctopusServerInstallationHistory", "SchemaVersions", "ServerTask", "Event", "EventRelatedDocument"}
+LIVELY = {"OctopusServerNode", "OctopusServerNodeStatus", "OctopusServerInstallationHistory", "SchemaVersions", "ServerTask", "Event", "EventRelatedDocument", "KeyAllocation"}
 
 
 @dataclass
