@@ -81,13 +81,13 @@ class Connection:
         :raises SqlError: as :meth:`execute`.
         """
         with self._lock:
-            if self._inner.in_transaction or self.client.killed.is_set():
+            self._check()
+            if self._inner.in_transaction:
                 return self._many(sql, params)
             with self.transaction():
                 return self._many(sql, params)
 
     def _many(self, sql: str, params: Iterable[Sequence[Any]]) -> Result:
-        self._check()
         try:
             return Result(self._inner.executemany(sql, params))
         except sqlite3.Error as error:

@@ -152,10 +152,9 @@ class _Runner:
             rest = statement.text[len(head):].strip()
             raise _Leave(head, evaluate(session, rest)[0] if rest else None)
         session.client.request = Request(head, session.server.clock.now(), statement.text)
-        if head != "SET":
-            session.last_error = 0
         try:
             dispatch(session, statement, self.out, self.level)
+            session.last_error = 0
         except SqlError as error:
             if error.line == 1 and statement.line > 1:
                 error.line = statement.line

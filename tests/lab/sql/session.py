@@ -227,7 +227,9 @@ class Session:
         del self._attached[prefix]
 
     def must(self, database: Database, permission: str, name: str) -> None:
-        """:raises SqlError: 229, the login lacks the permission on that table."""
+        """:raises SqlError: 229, the login lacks the permission on that table; 3906, the database cannot be changed."""
+        if permission != "SELECT" and database.read_only:
+            raise SqlError(3906, f'Failed to update database "{database.name}" because the database is read-only.', 16, 2)
         if database.name.lower() in ("tempdb", "master") or self.client.login.may_in(database, permission):
             return
         raise SqlError(229, f"The {permission} permission was denied on the object '{name}', database '{database.name}', schema 'dbo'.", 14, 5)
