@@ -147,20 +147,16 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Backup:
         for name in request.folders:
             _foresee(request, host, name, backup.folders[name])
         return backup
-    local_marker = _prepare(request, host)
-    try:
-        jobs = {name: _job(request, host, name) for name in request.folders}
-        _run(request, jobs, backup, local_marker)
-    finally:
-        files.remove(host, local_marker)
+    _prepare(request, host)
+    _run(request, {name: _job(request, host, name) for name in request.folders}, backup)
     return backup
 
 
 # -- the place
 
 
-def _prepare(request: BackupRequest, host: WindowsHost) -> str:
-    """See that the place is free or ours. Return the file on the host that the jobs copy there as its mark."""
+def _prepare(request: BackupRequest, host: WindowsHost) -> None:
+    """See that the place is free or ours."""
     marker = f"{request.dest}\\{MARKER}"
     job = Job(host, request.work_root, job_id("folders-place", request.dest, request.restore_point))
     commands: list[Command] = [
@@ -192,9 +188,6 @@ def _prepare(request: BackupRequest, host: WindowsHost) -> str:
             f"{host.where}: {request.dest} holds something ({', '.join(listing.split()[:5])}) and no {MARKER}, so it is no restore point's. "
             "Copying there could delete what is not ours: give dest a folder of its own."
         )
-    local = f"{request.work_root.rstrip(chr(92))}\\{job_id('restore-point', request.dest, request.restore_point)}.txt"
-    files.write_text(host, local, request.restore_point + "\n")
-    return local
 
 
 # -- the copies
@@ -205,14 +198,16 @@ def _job(request: BackupRequest, host: WindowsHost, name: str) -> Job:
     return Job(host, request.work_root, job_id(f"folders-{name}", source, request.dest_of(name)))
 
 
-def _commands(request: BackupRequest, name: str, local_marker: str) -> list[Command]:
+def _commands(request: BackupRequest, name: str) -> list[Command]:
     """Look for the source, mark the place, mirror, list what a second mirror would do."""
     source, dest = request.folders[name], request.dest_of(name)
     parent = source.rpartition("\\")[0]
     # A folder that is not there, and a share that cannot be reached, look the same but for the folder above.
     missing = f"if exist {batch_word(parent + chr(92))} ({CMD} /d /c exit {ABSENT}) else {CMD} /d /c exit {UNREACHABLE}"
     looked = f"if exist {batch_word(source + chr(92))} (ver >nul) else {missing}"
-    marked = batch_builtin("copy", "/y", local_marker, f"{request.dest}\\{MARKER}")
+    # An id holds nothing that cmd.exe acts on; in parentheses, since a digit before ">" would name a stream.
+    marker = batch_word(request.dest + chr(92) + MARKER)
+    marked = f"((echo {request.restore_point})>{marker})"
     copied = _robocopy(robocopy.mirror(source, dest, request.threads))
     return [looked, marked, copied, _robocopy(robocopy.compare(source, dest))]
 
@@ -221,13 +216,13 @@ def _robocopy(argv: list[str]) -> str:
     return batch_line([f"{SYSTEM32}robocopy.exe", *argv[1:]])
 
 
-def _run(request: BackupRequest, jobs: dict[str, Job], backup: Backup, local_marker: str) -> None:
+def _run(request: BackupRequest, jobs: dict[str, Job], backup: Backup) -> None:
     """Run all jobs at once. One that an earlier run started is waited for, then run again: what it copied may be old."""
     waiting = dict(jobs)
     started = time.monotonic()
     while waiting:
         for name, job in waiting.items():
-            job.start(_commands(request, name, local_marker), request.run_as, restart_lost=True)
+            job.start(_commands(request, name), request.run_as, restart_lost=True)
             request.tell(f"{job.host.name}: copying {name}")
         states = wait_all(waiting, request.timeout, tick=_Watch(request, waiting))
         outputs = {name: job.output() for name, job in waiting.items()}

@@ -99,7 +99,11 @@ def stage(host: WindowsHost, source: PackageSource, place: Place, tell: Progress
         _refuse_without_room(host, place.stage_dir, wanted.size)
     if check_mode:
         return Staged(path, wanted.expected, wanted.size, True)
-    return _fetch(host, place, wanted, _Way(source, f"{path}.part", found.has_curl), tell)
+    job = Job(host, place.work_root, job_id(f"fetch-{source.version}", source.text, path))
+    # Only administrators have rights on the folder of packages. An account that reads a share copies into its own job's folder.
+    own = source.kind == "unc" and not place.run_as.is_system
+    way = _Way(source, f"{job.folder}\\{source.name}" if own else f"{path}.part", found.has_curl)
+    return _fetch(job, place, wanted, way, tell)
 
 
 def _wanted(source: PackageSource, path: str, found: _Found, ask: bool) -> _Wanted:
@@ -176,16 +180,19 @@ class _Way:
         return f"PowerShell ended with {code}"
 
 
-def _fetch(host: WindowsHost, place: Place, wanted: _Wanted, way: _Way, tell: Progress) -> Staged:
-    source, path, part = way.source, wanted.path, way.part
+def _fetch(job: Job, place: Place, wanted: _Wanted, way: _Way, tell: Progress) -> Staged:
+    host, source, path, part = job.host, way.source, wanted.path, f"{wanted.path}.part"
+    run_as = place.run_as if source.kind == "unc" else RunAs()
     host.run_cmd(protect_line(place.work_root.rstrip("\\")), check=True, idempotent=True)
     files.make_folder(host, place.stage_dir)
-    job = Job(host, place.work_root, job_id(f"fetch-{source.version}", source.text, path))
     tell(f"{host.name}: fetching {source.name}")
     while True:
-        job.start(way.commands(), place.run_as, restart_lost=True)
-        state = job.wait(place.timeout, tick=_Watch(host, part, wanted.size, source.name, tell))
+        job.start(way.commands(), run_as, restart_lost=True)
+        state = job.wait(place.timeout, tick=_Watch(host, way.part, wanted.size, source.name, tell))
         output, attached = job.output(), job.attached
+        if way.part != part and not state.exit_code:
+            # A copy, not a move: moved, the file would keep the rights of the job's account.
+            host.run_builtin("copy", "/y", "/b", way.part, part, timeout=place.timeout, check=True, idempotent=True)
         job.remove()
         if not (state.exit_code and attached):  # how an earlier run's attempt failed says nothing of today
             break

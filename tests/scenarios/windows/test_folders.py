@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
-from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, SYSTEM, World
+from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, ROOT, SYSTEM, WAIT, World
 
 LOGS, PACKAGES = "C:\\Octopus\\TaskLogs", "C:\\Octopus\\Packages 100%"
 FOLDERS = {"logs": LOGS, "packages": PACKAGES, "imports": "C:\\Octopus\\Imports"}
@@ -74,6 +75,17 @@ def test_a_second_pass_brings_only_what_changed(backup: Callable[..., Any], shar
     assert (logs["copied_files"], logs["deleted_files"], logs["files"], logs["complete"]) == (1, 1, 20, True)
     assert "1 files to copy, 1 to delete" in result["diff"]["after"]
     assert not (share / "prod" / POINT / "folders" / "logs" / "servertask-3.txt").exists()
+
+
+def test_what_an_earlier_run_copied_is_not_taken_for_todays(backup: Callable[..., Any], world: World) -> None:
+    dest = f"\\\\nas\\backups\\prod\\{POINT}\\folders\\logs"
+    with world.client() as host:
+        job = Job(host, ROOT, job_id("folders-logs", LOGS, dest))
+        job.start([["hostname"]])
+        job.wait(WAIT)
+        result = backup()
+        assert result["folders"]["logs"]["copied_files"] == 20
+        assert job.poll().status == "absent"
 
 
 def test_another_restore_points_copy_is_left_alone(backup: Callable[..., Any], share: Path) -> None:

@@ -222,7 +222,7 @@ def test_faults_say_what_to_do(world, error, kind, said):
     world.fails["command"] = [error]
     with pytest.raises(kind, match=said) as caught:
         world.host().run(["x"])
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert "octo-a (h:5986)" in caught.value.message
     assert caught.value.__cause__ is None
 

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection on the wire: what it costs, what it survives, what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import winrm
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, WAIT, World
+
+
+def requests_since(world: World, mark: int) -> int:
+    return len(world.ledger.events("winrm.request", since=mark))
+
+
+def test_half_the_requests_of_pywinrms_session(world: World) -> None:
+    commands = 8
+    mark = world.ledger.mark()
+    with world.client() as host:
+        for _number in range(commands):
+            host.run(["hostname"], check=True)
+    ours = requests_since(world, mark)
+    mark = world.ledger.mark()
+    endpoint = f"http://{world.hosts['octo-a'].address}:5985/wsman"
+    session = winrm.Session(endpoint, auth=(ACCOUNT, PASSWORD), transport="ntlm", proxy=None)
+    for _number in range(commands):
+        assert session.run_cmd("hostname").status_code == 0
+    theirs = requests_since(world, mark)
+    print(f"requests per command: {ours / commands:.2f}, with winrm.Session.run_cmd {theirs / commands:.2f}")
+    assert ours / theirs <= 0.5
+
+
+def test_a_job_is_waited_for_over_a_lossy_network(client: WindowsHost, world: World) -> None:
+    host = world.hosts["octo-a"]
+    host.add_program("C:\\tool.exe", "tool")
+    host.programs["tool"] = lambda process: 0 if process.sleep(60) is None else 1
+    job = Job(client, ROOT, "lossy")
+    job.start([["C:\\tool.exe"]])
+    world.network.faults.arm("winrm.drop", times=3, skip=2)
+    assert job.wait(WAIT).exit_code == 0
+    assert len(world.ledger.events("fault", name="winrm.drop", action="met")) == 3
+
+
+def test_a_command_that_may_not_run_twice_is_not(client: WindowsHost, world: World) -> None:
+    client.run(["hostname"])
+    world.network.faults.arm("winrm.drop")
+    with pytest.raises(WindowsUnreachable, match="no WinRM answer"):
+        client.run(["hostname"])
+    world.network.faults.arm("winrm.drop")
+    assert client.run(["hostname"], idempotent=True).stdout.strip().lower() == "octo-a"
+
+
+def test_https_trusts_the_authority_it_is_given_only(world: World) -> None:
+    https = {"port": 5986, "transport": ["basic"]}
+    with world.client(**https, ca_trust_path=str(world.network.authority.path)) as host:
+        assert host.run(["hostname"]).exit_code == 0
+    with world.client(**https) as host, pytest.raises(WindowsRefused, match=r"certificate .* is not trusted.*ansible_winrm_ca_trust_path"):
+        host.run(["hostname"])
+    with world.client(**https, server_cert_validation="ignore") as host:
+        assert host.run(["hostname"]).exit_code == 0
+
+
+def test_a_wrong_password_is_one_log_on(world: World) -> None:
+    with world.client(password="wrong-" + PASSWORD) as host, pytest.raises(WindowsRefused, match="tried once only") as caught:
+        host.run(["hostname"], idempotent=True)
+    assert PASSWORD not in str(caught.value)
+    assert world.ledger.events("winrm.command") == []
+
+
+def test_a_program_that_is_not_there(client: WindowsHost) -> None:
+    with pytest.raises(WindowsError, match="the program does not exist there"):
+        client.run(["no-such-program"])
+
+
+def test_output_of_a_long_command_in_pieces_and_its_deadline(client: WindowsHost, world: World) -> None:
+    host = world.hosts["octo-a"]
+    host.add_program("C:\\tool.exe", "tool")
+
+    def slow(process: object) -> int:
+        for number in range(5):
+            process.print(f"Zeile {number} ä")  # type: ignore[attr-defined]
+            process.sleep(10)  # type: ignore[attr-defined]
+        return 3
+
+    host.programs["tool"] = slow
+    result = client.run(["C:\\tool.exe"])
+    assert (result.exit_code, result.stdout) == (3, "".join(f"Zeile {number} ä\n" for number in range(5)))
+
+
+def test_several_hosts_at_once_each_with_its_own_failure(make_world: Callable[..., World]) -> None:
+    two = make_world("octo-a", "octo-b")
+    two.servers[1].stop()
+    outcomes = on_each([two.options("octo-a"), two.options("octo-b")], lambda host: host.run(["hostname"]).exit_code)
+    assert outcomes["octo-a"] == 0
+    assert isinstance(outcomes["octo-b"], WindowsUnreachable)
