@@ -15,8 +15,9 @@ from ..tds.engine_api import DELETE, INSERT, SELECT, UPDATE, Column, Output, Sql
 from ..tds.moments import utf16_units
 from ..tds.types import MAX, SqlType
 from . import errors, tables
-from .batch import Statement
+from .batch import STARTERS, Statement
 from .declared import sqlite_column
+from .lexer import WORD
 from .scope import OutputColumn, Query, Scope, Source, Sql, quote
 from .translator import Translator, read, used
 from .values import STRINGS, convert
@@ -40,12 +41,22 @@ def run(session: Session, statement: Statement, out: Output) -> None:
             return
         handler = handlers.get(type(tree))
         if handler is None:
-            raise errors.gap(f"the statement {statement.text[:60]!r}")
+            raise _unknown(statement)
         if session.implicit and not session.client.transactions:
             session.begin(out)
         handler(session, translator, tree, out)
     finally:
         translator.clean()
+
+
+def _unknown(statement: Statement) -> SqlError:
+    """A statement that T-SQL does not know, or that the lab does not."""
+    first = statement.tokens[0]
+    if first.upper in STARTERS or first.upper in ("WITH", "OPEN"):
+        return errors.gap(f"the statement {statement.text[:60]!r}")
+    if len(statement.tokens) == 1 and first.kind == WORD:  # a word alone at the start of a batch is a procedure's name
+        return SqlError(2812, f"Could not find stored procedure '{first.text}'.", 16, 62)
+    return errors.syntax(statement.tokens[min(1, len(statement.tokens) - 1)].text, first.line)
 
 
 def _implicit(session: Session, tree: Any, out: Output) -> None:

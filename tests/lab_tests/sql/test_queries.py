@@ -46,7 +46,8 @@ SCALARS: list[tuple[str, object]] = [
     ("IS_SRVROLEMEMBER('sysadmin')", 1), ("IS_SRVROLEMEMBER('nope')", None), ("HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE')", 1),
     ("SUSER_SNAME()", "boss"), ("USER_NAME()", "dbo"), ("APP_NAME()", "test"), ("@@SERVERNAME", "SQL01"), ("@@TRANCOUNT", 0),
     ("CAST(SERVERPROPERTY('ProductMajorVersion') AS int)", 14), ("SERVERPROPERTY('nope')", None), ("DATABASEPROPERTYEX('Shop', 'Recovery')", "FULL"),
-    ("DATABASEPROPERTYEX('Shop', 'Status')", "ONLINE"), ("(SELECT MAX(Id) FROM Item)", 19), ("CASE WHEN EXISTS (SELECT 1 FROM Item WHERE Id = 99) THEN 1 ELSE 0 END", 0),
+    ("DATABASEPROPERTYEX('Shop', 'Status')", "ONLINE"), ("(SELECT MAX(Id) FROM Item)", 19),
+    ("CASE WHEN EXISTS (SELECT 1 FROM Item WHERE Id = 99) THEN 1 ELSE 0 END", 0),
 ]
 
 
@@ -80,7 +81,8 @@ QUERIES: list[tuple[str, list[tuple[object, ...]]]] = [
     ("SELECT value_in_use FROM sys.configurations WHERE name = 'backup compression default'", [(0,)]),
     ("SELECT r.name FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id "
      "JOIN sys.server_principals p ON p.principal_id = m.member_principal_id WHERE p.name = 'boss'", [("sysadmin",)]),
-    ("SELECT login_name, host_name, program_name, DB_NAME(database_id) FROM sys.dm_exec_sessions WHERE session_id = @@SPID", [("boss", "client", "test", "Shop")]),
+    ("SELECT login_name, host_name, program_name, DB_NAME(database_id) FROM sys.dm_exec_sessions WHERE session_id = @@SPID",
+     [("boss", "client", "test", "Shop")]),
 ]
 
 
@@ -91,7 +93,7 @@ def test_queries(boss: Client, query: str, expected: list[tuple[object, ...]]) -
 
 ERRORS: list[tuple[str, int]] = [
     ("SELECT nope FROM Item", 207), ("SELECT i.nope FROM Item i", 207), ("SELECT x.Id FROM Item i", 4104), ("SELECT * FROM nope", 208),
-    ("SELECT * FROM nope.dbo.t", 911), ("SELECT * FROM sys.nope", 208), ("SELECT nope(1)", 195), ("SELECT FROM", 102), ("SELEC 1", 102),
+    ("SELECT * FROM nope.dbo.t", 911), ("SELECT * FROM sys.nope", 208), ("SELECT nope(1)", 195), ("SELECT FROM", 102), ("SELEC 1", 102), ("SELEC", 2812),
     ("SELECT 'open", 105), ("SELECT /* open", 113), ("SELECT @nope", 137), ("SELECT 1/0", 8134), ("SELECT CAST('x' AS int)", 245),
     ("SELECT CAST('x' AS datetime)", 241), ("SELECT CAST('x' AS uniqueidentifier)", 8169), ("SELECT CAST(300 AS tinyint)", 220),
     ("SELECT a.Id, b.Id FROM Item a, Item b WHERE Id = 1", 209), ("SELECT 1 UNION SELECT 1, 2", 205), ("INSERT INTO Item (Id) VALUES (1)", 2627),
@@ -109,7 +111,8 @@ def test_errors(boss: Client, sql: str, number: int) -> None:
 GAPS = [
     "SELECT * FROM Item FOR JSON PATH", "MERGE Item USING Item b ON 1 = 1 WHEN MATCHED THEN DELETE;", "CREATE PROCEDURE p AS SELECT 1",
     "DECLARE c CURSOR FOR SELECT 1", "SELECT TOP 5 PERCENT Id FROM Item", "INSERT INTO Item (Id) OUTPUT inserted.Id VALUES (100)",
-    "DECLARE @t TABLE (a int)", "SELECT * FROM Item TABLESAMPLE (5 PERCENT)", "DBCC SHRINKDATABASE (Shop)", "SELECT Id FROM Item PIVOT (MAX(Id) FOR Name IN (a)) p",
+    "DECLARE @t TABLE (a int)", "SELECT * FROM Item TABLESAMPLE (5 PERCENT)",
+    "DBCC SHRINKDATABASE (Shop)", "SELECT Id FROM Item PIVOT (MAX(Id) FOR Name IN (a)) p",
 ]
 
 
@@ -182,7 +185,8 @@ def test_what_a_plain_login_sees(world: World, boss: Client) -> None:
 
 def test_changes_to_tables(boss: Client) -> None:
     boss.run("CREATE TABLE [a b] (Id int IDENTITY(1, 1) PRIMARY KEY, [x]]y] nvarchar(20) NOT NULL, d bit DEFAULT 1)")
-    answer = boss.run("INSERT INTO [a b] ([x]]y]) SELECT Name FROM Item WHERE Id < 3; UPDATE [a b] SET [x]]y] = UPPER([x]]y]) WHERE Id = 2; DELETE [a b] WHERE Id = 3")
+    answer = boss.run("INSERT INTO [a b] ([x]]y]) SELECT Name FROM Item WHERE Id < 3; "
+                      "UPDATE [a b] SET [x]]y] = UPPER([x]]y]) WHERE Id = 2; DELETE [a b] WHERE Id = 3")
     assert answer.counts == [3, 1, 1]
     assert boss.rows("SELECT * FROM dbo.[a b]") == [(1, "Item 0", 1), (2, "ITEM 1", 1)]
     boss.run("ALTER TABLE [a b] ADD more int NULL; ALTER TABLE [a b] DROP COLUMN d; SELECT Id, more INTO #kept FROM [a b]")
