@@ -26,7 +26,8 @@ extends_documentation_fragment:
   - octopus.upgrade.windows.job
 attributes:
   check_mode:
-    support: full
+    support: partial
+    details: A O(remote_dest) on a share is not looked at, because that takes a job on the host; a change is predicted for it.
   diff_mode:
     support: none
 options:

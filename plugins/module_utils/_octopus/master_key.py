@@ -74,22 +74,27 @@ def keep(request: MasterKeyRequest, host: WindowsHost) -> dict[str, Any]:
         stored.append(one)
         sealed = one.content  # the same file in both places
     return {
-        "changed": any(one.changed for one in stored),
+        "changed": any(one.changed for one in stored) or _unseen(request),
         "instance_name": instance,
         **{name: value for name, value in (("dest", request.dest), ("remote_dest", request.remote_dest)) if value},
         "sealed": request.sealer is not None,
         # A place that is as it should be was opened; one that was written, too.
-        "verified": not (request.check_mode and any(one.changed for one in stored)),
+        "verified": not (request.check_mode and (_unseen(request) or any(one.changed for one in stored))),
         "kept": [one.kept for one in stored if one.kept],
         "fingerprint": fingerprint(key),
     }
+
+
+def _unseen(request: MasterKeyRequest) -> bool:
+    """Whether the place on a share is passed over: looking there takes a job, and a job writes files, which check mode must not."""
+    return request.check_mode and bool(request.remote_dest) and disks.is_unc(str(request.remote_dest))
 
 
 def _places(request: MasterKeyRequest, host: WindowsHost) -> list[Place]:
     places: list[Place] = []
     if request.dest:
         places.append(LocalFile(request.dest))
-    if request.remote_dest:
+    if request.remote_dest and not _unseen(request):
         shared = disks.is_unc(request.remote_dest)
         places.append(ShareFile(host, request.remote_dest, request.job or {}) if shared else HostFile(host, request.remote_dest))
     return places

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -67,7 +67,7 @@ CASES = [
     Case("unreachable_host", lambda lab: {"ansible_host": f"{lab.network.prefix}.251"}, ("octo01", ".251", "5986")),
     Case("unreachable_api", lambda lab: {"octopus_url": _closed_port(lab)}, (".250:8443",)),
     Case("unreachable_sql", lambda lab: {"octopus_sql_host": f"{lab.network.prefix}.252"}, (".252", "1433")),
-    Case("wrong_api_key", lambda lab: {"octopus_api_key": "API-WRONG"}, ("401",)),
+    Case("wrong_api_key", lambda lab: {"octopus_api_key": "API-WRONG"}, ("does not accept the API key",)),
     Case("limited_api_key", lambda lab: {"octopus_api_key": _limited(lab)}, ("AdministerSystem",)),
     Case("login_without_rights", lambda lab: {"octopus_sql_user": "weak", "octopus_sql_password": "W3ak!password"}, ("weak", "OctopusDeploy")),
     Case("backup_path", lambda lab: {"octopus_sql_backup_root": "D:\\nowhere"}, ("D:\\nowhere", "SQL Server")),
@@ -76,7 +76,7 @@ CASES = [
     Case("unknown_waiver", lambda lab: {"octopus_waivers": ["licence"]}, ("licence", "license_compliant")),
     Case("wrong_hash", lambda lab: {"octopus_msi_sha256": {"2026.2.9853": "0" * 64}}, ("0" * 64, "2026.2.9853")),
     Case("self_signed_sql", lambda lab: {"octopus_sql_ca_path": ""}, ("certificate",)),
-    Case("self_signed_api", lambda lab: {"octopus_ca_path": ""}, ("certificate", "octopus_ca_path")),
+    Case("self_signed_api", lambda lab: {"octopus_ca_path": ""}, ("certificate", "ca_path")),
 ]
 
 
@@ -122,7 +122,7 @@ def test_a_wrong_sql_password_is_tried_once(scene: Scene) -> None:
     run = scene.operator("sql-password").play("upgrade_inplace", octopus_sql_password="wrong")
     assert run.code != 0
     assert "octopus_upgrade" in run.output and "18456" in run.output
-    failed = [event for event in scene.lab.ledger.events("sql.session", since=mark) if event.get("error")]
+    failed = [event for event in scene.lab.ledger.events("sql.session", since=mark) if event.get("error") == 18456]
     assert len(failed) == 1
 
 
@@ -136,7 +136,7 @@ def test_a_host_without_an_instance_stops_everything(scene: Scene) -> None:
     run = operator.play("upgrade_inplace")
     assert run.code != 0
     assert "octopus_instance" in run.output and "stray" in run.output
-    assert [event for event in scene.lab.ledger.events("winrm.", since=mark)] == []
+    assert scene.lab.ledger.events("winrm.", since=mark) == []
 
 
 def test_a_limit_that_cuts_a_cluster_is_refused(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_limit_that_cuts_a_cluster_is_refused(tmp_path: Path) -> None:
 def test_too_little_room_on_the_node(scene: Scene) -> None:
     drive = scene.lab.instances["single"].hosts[0].fs.drives["C"]
     before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    capacity, drive.capacity = drive.capacity, drive.used() + 1024
+    capacity, drive.capacity = drive.capacity, drive.used() + 700 * 1024  # the packages fit, an installation does not
     try:
         run = scene.operator("room").play("upgrade_inplace")
     finally:
@@ -169,7 +169,7 @@ def test_check_mode_shows_the_steps_and_changes_nothing(scene: Scene) -> None:
     for step in ("Switch maintenance mode on", "Stop the nodes", "Back the database up", "Upgrade the schema"):
         assert step in run.output
     _unchanged(scene, before, mark)
-    changing = [event for event in scene.lab.ledger.events(since=mark) if event.kind in ("file", "task.run")]
+    changing = [event for event in scene.lab.ledger.events(since=mark) if event.kind in ("file", "task.run") and event.get("by") != "trigger"]
     assert changing == []
     assert not (run.folder / "octopus-runs").exists()
     shutil.rmtree(run.folder)
