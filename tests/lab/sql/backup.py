@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .server import Certificate
     from .session import Session
 
+MAX_TRANSFER = 4 * 1024**2  # for files; S3 takes more
 NAMES = {"D": "DATABASE", "I": "DATABASE", "L": "LOG"}
 
 
@@ -179,6 +180,8 @@ def _features(session: Session, order: Order) -> None:
             raise errors.failed(order.what, 15151, text)
     if order.mirrors and not product.is_enterprise:
         raise errors.failed(order.what, 1844, f"{order.what} WITH MIRROR is not supported on {product.edition}.")
+    if (options.number("MAXTRANSFERSIZE") or 0) > MAX_TRANSFER and any(device.kind == "DISK" for device in order.devices):
+        raise errors.SqlError(3217, "Invalid value specified for MAXTRANSFERSIZE parameter.", 16)
     if len(order.devices) > MAX_DEVICES:
         raise errors.failed(order.what, 3205, "Too many backup devices specified for backup or restore; only 64 are allowed.")
     if any(len(mirror) != len(order.devices) for mirror in order.mirrors):

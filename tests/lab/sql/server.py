@@ -10,6 +10,7 @@ import itertools
 import threading
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -299,6 +300,17 @@ class SqlServer:
         client.disconnect()
         if not client.closed.wait(KILL_SECONDS):
             raise TimeoutError(f"session {client.spid} ({client.program}) was killed and does not end")
+
+    def kill_all(self, clients: list[Client]) -> None:
+        """End several sessions at once: one may wait for a lock that another holds.
+
+        :raises TimeoutError: as :meth:`kill`.
+        """
+        for client in clients:
+            client.killed.set()
+        with ThreadPoolExecutor(max_workers=max(1, len(clients))) as pool:
+            for ended in [pool.submit(self.kill, client) for client in clients]:
+                ended.result()
 
     # -- for tests
 

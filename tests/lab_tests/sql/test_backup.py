@@ -210,7 +210,7 @@ def test_a_killed_backup(world: World, boss: Client) -> None:
 
 def test_kill_from_another_session(make_world: Callable[..., World]) -> None:
     world = make_world(scale=20.0)
-    world.sample(weight=10**10)
+    world.sample(weight=10**11)
     victim, boss = world.connect(), world.connect()
     ended: list[BaseException] = []
 
@@ -241,7 +241,7 @@ def test_the_time_it_takes_follows_the_data(make_world: Callable[..., World]) ->
     boss = world.connect()
     start = world.clock.seconds()
     boss.run(BACKUP)
-    assert 100 < world.clock.seconds() - start < 100 + 200
+    assert world.clock.seconds() - start > 100
     assert int(str(history(boss)[0]["backup_size"])) > 100_000
 
 
@@ -260,6 +260,7 @@ REFUSED: list[tuple[str, list[int]]] = [
     ("BACKUP LOG msdb TO DISK = 'D:\\Backup\\a.trn'", [4208, 3013]),
     (f"{BACKUP} WITH BLOCKSIZE = 1000", [3217]),
     (f"{BACKUP} WITH MAXTRANSFERSIZE = 70000", [3217]),
+    (f"{BACKUP} WITH MAXTRANSFERSIZE = 8388608", [3217]),
     (f"{BACKUP} WITH BUFFERCOUNT = 0", [3217]),
     (f"{BACKUP} WITH STATS = 0", [3217]),
     (f"{BACKUP} WITH INIT, NOINIT", [3031]),

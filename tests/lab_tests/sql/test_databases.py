@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -55,6 +56,56 @@ def test_single_user_throws_out_the_others(world: World, boss: Client) -> None:
     assert numbers(third.fails("ALTER DATABASE Shop SET MULTI_USER")) == [5064, 5069]
     boss.run("USE master; ALTER DATABASE Shop SET MULTI_USER")
     world.server.open("Shop", login="boss").close()
+
+
+def test_sessions_that_wait_for_each_other_are_thrown_out_together(world: World, boss: Client) -> None:
+    world.sample()
+    waiting, holding = world.server.open("Shop", login="boss"), world.server.open("Shop", login="boss")
+    seen: list[object] = []
+
+    def wait() -> None:
+        try:
+            waiting.execute("BEGIN IMMEDIATE")
+        except SqlError as error:
+            seen.append(error.number)
+
+    with pytest.raises(SqlError, match="596"), holding.transaction():
+        holding.execute('DELETE FROM "Item"')
+        thread = threading.Thread(target=wait)
+        thread.start()
+        boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
+    thread.join(10)
+    assert seen in ([596], [])  # it may have got the lock before its own end
+    boss.run("ALTER DATABASE Shop SET ONLINE")
+    assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
+
+
+def test_tde_needs_its_certificate(world: World, boss: Client) -> None:
+    shop = world.sample()
+    certificate = world.server.add_certificate("tde")
+    shop.encrypted_by = "tde"
+    assert boss.rows("SELECT is_encrypted FROM sys.databases WHERE name = 'Shop'") == [(1,)]
+    assert boss.rows("SELECT k.encryption_state, c.name FROM sys.dm_database_encryption_keys k JOIN sys.certificates c "
+                     "ON c.thumbprint = k.encryptor_thumbprint") == [(3, "tde")]
+    boss.run("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\a.bak'")
+    other = world.add_server("sql02")
+    other.machine.fs.write("D:\\Backup\\a.bak", world.real("D:\\Backup\\a.bak").read_bytes(), other.logon)
+    client = world.connect(server=other)
+    restore = "RESTORE DATABASE Shop FROM DISK = 'D:\\Backup\\a.bak'"
+    assert numbers(client.fails(restore)) == [33111, 3013]
+    other.add_certificate("copied", certificate)
+    client.run(restore)
+    assert client.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
+
+
+def test_a_database_in_a_group(world: World, boss: Client) -> None:
+    shop = world.sample()
+    boss.run("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\a.bak'")
+    world.server.groups["ag"] = shop.group_role = "PRIMARY"
+    shop.group = "ag"
+    assert numbers(boss.fails("RESTORE DATABASE Shop FROM DISK = 'D:\\Backup\\a.bak' WITH REPLACE")) == [3104, 3013]
+    assert boss.fails("DROP DATABASE Shop").number == 3752
+    assert boss.rows("SELECT role_desc FROM sys.dm_hadr_availability_replica_states WHERE is_local = 1") == [("PRIMARY",)]
 
 
 def test_offline_and_online(world: World, boss: Client) -> None:

@@ -79,6 +79,9 @@ def test_a_drained_backup_is_there_and_an_undrained_one_is_not(wire: Wire) -> No
     assert "BACKUP DATABASE successfully processed" in messages[-1] and wire.file
     wire.world.fs.remove("D:\\Backup\\o'x].bak", wire.world.server.logon)
     if wire.tds.progress_done:
+        database = wire.world.server.database("a]b' c")
+        assert database is not None
+        database.weight = 10**8  # bytes; a thousand lab seconds, so that it cannot end before it is cancelled
         cursor.execute(BACKUP)
         cursor.close()
         wire.world.ledger.wait_for(lambda event: event.kind == "sql.backup" and event["action"] == "aborted", WAIT)
