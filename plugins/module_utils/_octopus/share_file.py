@@ -2,15 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sealed files on a share. A WinRM log-on cannot reach one (the double hop), so each step is a job of the host."""
+"""Sealed files on a share. A WinRM log-on cannot reach one (the double hop), so each step is a job of the host.
+
+What is to be written lies in the job's own folder until the job has copied it: the account that reaches the share need not be an
+administrator, and only those have rights on the collection's other folders.
+"""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, JobState, RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, word
 
@@ -19,6 +23,7 @@ from .seal import is_sealed
 
 _SECONDS = 300.0
 _THERE, _ABSENT = "there", "absent"
+_INPUT = "sealed.vault"
 
 
 class ShareFile:
@@ -42,37 +47,40 @@ class ShareFile:
         if self._written is not None:
             return self._written  # read back by the job that wrote it
         look = f"if exist {word(self._path)} (echo {_THERE}) else (echo {_ABSENT})"
-        output = self._run([look, f"if exist {word(self._path)} {builtin('type', self._path)}"], "read")
+        output = self._run(self._job(), [look, f"if exist {word(self._path)} {builtin('type', self._path)}"], "read")
         first, _end, rest = output.partition("\n")
         return None if first.strip() == _ABSENT else rest.encode()
 
     def write(self, content: bytes) -> None:
-        """Write on the host's own disk, then have a job copy it, rename it there, and read it back."""
+        """Have a job copy it under another name, rename that, and read it back.
+
+        Raises:
+            OctopusError: It is not sealed; or it could not be written, and what was there before still is.
+            WindowsError: The job could not be started, or was lost.
+        """
         if not is_sealed(content):
             raise OctopusError(f"{self.name} was to be written with something that is not sealed; it was not.")
         folder = self._path.rpartition("\\")[0]
         part = f"{self._path}.part"
-        local = f"{self._root}\\{uuid.uuid4().hex}.vault"
-        files.make_folder(self._host, self._root)
-        files.write_text(self._host, local, content.decode("ascii"))
-        try:
-            output = self._run(
-                [
-                    f"if not exist {word(folder)} {builtin('mkdir', folder)}",
-                    f"{builtin('copy', '/y', '/b', local, part)} >nul",
-                    f"{builtin('move', '/y', part, self._path)} >nul",
-                    builtin("type", self._path),
-                ],
-                "written",
-            )
-        finally:
-            files.remove(self._host, local)
+        job = self._job()
+        copy = builtin("copy", "/y", "/b", f"{job.folder}\\{_INPUT}", part)
+        output = self._run(
+            job,
+            [
+                f"if not exist {word(folder)} {builtin('mkdir', folder)}",
+                # One line, because a job goes on after a line that failed: a broken copy must not replace what is there.
+                f"{copy} >nul && {builtin('move', '/y', part, self._path)} >nul && {builtin('type', self._path)}",
+                f"if exist {word(part)} {builtin('del', '/f', '/q', part)}",
+            ],
+            "written",
+            {_INPUT: content.decode("ascii")},
+        )
         self._written = output.encode()
 
     def set_aside(self, suffix: str) -> str:
         kept = self._path + suffix
         taken = f"if exist {word(kept)} (echo {_THERE}) else ({builtin('move', self._path, kept)} >nul)"
-        if self._run([taken], "renamed").strip() == _THERE:
+        if self._run(self._job(), [taken], "renamed").strip() == _THERE:
             raise OctopusError(f"The old {self.name} cannot be kept as {kept}: that exists.")
         return kept
 
@@ -83,14 +91,20 @@ class ShareFile:
     def tighten(self) -> None:
         raise OctopusError(f"The rights on {self.name} are not changed.")
 
-    def _run(self, lines: list[str], done: str) -> str:
+    def _job(self) -> Job:
+        return Job(self._host, self._root, f"sealed-file-{uuid.uuid4().hex[:12]}")
+
+    def _run(self, job: Job, lines: list[str], done: str, inputs: dict[str, str] | None = None) -> str:
         """Run lines of a command file as the job's account; return what they printed, which is nothing that is not sealed."""
-        job = Job(self._host, self._root, f"sealed-file-{uuid.uuid4().hex[:12]}")
         try:
             # In brackets, because the job sends the output of each line to its file: without, that would only be of what follows an else,
             # and would undo a >nul.
-            job.start([f"({batch_text(line)})" for line in lines], self._run_as)
-            state = job.wait(_SECONDS)
+            job.start([f"({batch_text(line)})" for line in lines], self._run_as, inputs=inputs)
+            try:
+                state = job.wait(_SECONDS)
+            except WindowsTimeout:
+                job.cancel()  # what still runs would keep its folder from being deleted
+                raise
             if state.exit_code != 0:
                 raise OctopusError(
                     f"{self.name} could not be {done} by a job as {self._run_as.account}: {_said(state)}. That account needs the right to "

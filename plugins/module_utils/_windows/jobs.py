@@ -89,11 +89,19 @@ class Job:
 
     # -- life
 
-    def start(self, commands: Sequence[Command], run_as: RunAs = RunAs(), restart_lost: bool = False) -> JobState:  # noqa: B008 - frozen
+    def start(
+        self,
+        commands: Sequence[Command],
+        run_as: RunAs = RunAs(),  # noqa: B008 - frozen
+        restart_lost: bool = False,
+        inputs: Mapping[str, str] | None = None,
+    ) -> JobState:
         """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
 
         :param commands: run one after the other, whatever each ends with.
         :param restart_lost: start anew where the last run ended without an exit code.
+        :param inputs: text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
+            an account that is no administrator may read. They go with the job.
         :raises ValueError: a command cannot be said safely.
         :raises WindowsError: the host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
         """
@@ -116,6 +124,8 @@ class Job:
             if not self._prepare(text, run_as):
                 raise WindowsError(f"{self.host.where}: somebody else starts the job {self.identity} at the same time.", self.host.name)
         self.attached = False
+        for name, content in (inputs or {}).items():
+            files.write_text(self.host, f"{self.folder}\\{name}", content)
         self._create(run_as)
         self._started_at = time.monotonic()
         return JobState("running")

@@ -127,6 +127,76 @@ def test_the_master_key_is_kept_in_two_places_and_nowhere_readable(node, tmp_pat
     assert readable == []
 
 
+JOB_ACCOUNT, JOB_PASSWORD = "LAB\\octo-backup", "S3cret & more"
+WORK_ROOT = "C:\\ProgramData\\octopus.upgrade"
+
+
+@pytest.fixture
+def shared_key(node, tmp_path):
+    """The module with a share that an account reaches which is no administrator; and the file there."""
+    node.network.add_account("octo-backup", JOB_PASSWORD)
+    Machine("nas", node.network)
+    node.network.add_share("nas", "backups", tmp_path / "share", {JOB_ACCOUNT})
+    (tmp_path / "password").write_text("vault password", encoding="utf-8")
+
+    def keep(**options):
+        return node.module(
+            "octopus_masterkey_backup",
+            **{
+                "remote_dest": r"\\nas\backups\prod\key.vault",
+                "vault_password_file": str(tmp_path / "password"),
+                "job_user": JOB_ACCOUNT,
+                "job_password": JOB_PASSWORD,
+                **options,
+            },
+        )
+
+    return keep, tmp_path / "share" / "prod" / "key.vault"
+
+
+def left_behind(node: LabNode) -> list[str]:
+    folders = {name: node.host.fs.listdir(path, node.host.system) for name, path in (("jobs", f"{WORK_ROOT}\\jobs"), ("", WORK_ROOT))}
+    tasks = [task.name for task in node.host.tasks.all() if "sealed-file" in task.name]
+    return [*folders["jobs"], *(name for name in folders[""] if name != "jobs"), *tasks]
+
+
+def test_the_account_of_the_job_may_read_what_it_copies(node, shared_key):
+    keep, there = shared_key
+    assert keep()["verified"]
+    assert there.read_text(encoding="ascii").startswith("$ANSIBLE_VAULT;")
+    # Only SYSTEM and administrators have rights on work_root. The lab's drives do not enforce that, so it is looked at here.
+    allowed = {path for path, entry in node.host.acls.items() if JOB_ACCOUNT.lower() in entry}
+    written = {event["path"].lower() for event in node.network.ledger.events("file") if event.get("action") == "write"}
+    sealed = [path for path in written if path.startswith(WORK_ROOT.lower()) and path.endswith(".vault")]
+    assert sealed
+    assert [path for path in sealed if path.rpartition("\\")[0] not in allowed] == []
+    assert left_behind(node) == []
+
+
+def test_a_share_that_is_full_keeps_what_was_there_and_leaves_nothing(node, shared_key, tmp_path):
+    keep, there = shared_key
+    keep()
+    before = there.read_bytes()
+    (tmp_path / "other").write_text("other", encoding="utf-8")
+    node.network.faults.arm("disk.full", times=None, path=r"\\nas\backups\prod\key.vault.part")
+    failed = keep(force=True, vault_password_file=str(tmp_path / "other"))
+    assert failed["failed"]
+    assert JOB_ACCOUNT in failed["msg"]
+    node.network.faults.disarm()
+    kept = [path.read_bytes() for path in there.parent.iterdir()]
+    assert kept == [before], "the file that was there, under whichever name, and no broken one"
+    assert left_behind(node) == []
+
+
+def test_a_wrong_password_of_the_account_leaves_nothing(node, shared_key):
+    keep, there = shared_key
+    failed = keep(job_password="wrong")
+    assert failed["failed"]
+    assert JOB_ACCOUNT in failed["msg"]
+    assert not there.exists()
+    assert left_behind(node) == []
+
+
 def test_another_master_key_is_not_replaced(node, tmp_path):
     (tmp_path / "password").write_text("pw", encoding="utf-8")
     options = {"vault_password_file": str(tmp_path / "password"), "remote_dest": r"C:\Backup\key.vault"}

@@ -101,6 +101,15 @@ def test_started_as_system_in_two_commands():
     assert host.commands[1].endswith('"/run" "/tn" "\\octopus.upgrade\\one"')
 
 
+def test_inputs_lie_in_the_jobs_folder_before_it_runs():
+    host = FakeHost({PREPARE: "", WRITE_XML: "", '"C:\\Windows\\System32\\findstr.exe" "^" >': ""})
+    Job(host, ROOT, "one").start([["hostname"]], inputs={"sealed.vault": "$ANSIBLE_VAULT;1.1;AES256\n6162\n"})
+    assert "icacls" in host.commands[0]
+    assert host.commands[1].endswith(f'>"{FOLDER}\\sealed.vault"')
+    assert host.given[1]["stdin"] == "$ANSIBLE_VAULT;1.1;AES256\r\n6162\r\n"
+    assert '"/run"' in host.commands[2]
+
+
 def test_a_password_goes_through_stdin_only():
     host = FakeHost({PREPARE: "", WRITE_XML: "", '"C:\\Windows\\System32\\schtasks.exe" "/create"': ""})
     Job(host, ROOT, "one").start([["hostname"]], RunAs("LAB\\x", "S3cret"))
