@@ -14,7 +14,7 @@ import pytest
 from lab.estate import SINGLE, Lab
 
 from scenarios.operator import Operator
-from scenarios.world import World, look, lost_rows
+from scenarios.world import World, look, lost_files, lost_rows
 
 RUNNING, AUTOMATIC = 4, 2
 
@@ -47,11 +47,6 @@ CASES = [
     Case("schema.fail", "failed_stopped", ("database.bak",)),
     Case("api.never", "failed_stopped", ("octo01", "database.bak"), times=None, variables={"octopus_start_timeout": 8}),
     Case("service.hang_stop", "failed_stopped", ("octo01",), times=None, variables={"octopus_stop_timeout": 5, "octopus_start_timeout": 5}),
-    # borne
-    Case("msi.busy", "upgraded", times=2),
-    Case("msi.reboot", "upgraded"),
-    Case("api.slow_start", "upgraded", params={"seconds": 60}),
-    Case("winrm.drop", "upgraded", params={"action": "Receive"}, skip=30),
 ]
 
 
@@ -70,15 +65,13 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
     output = " ".join(run.output.split())
 
     assert lab.ledger.events("fault", action="met"), f"the fault was never met\n{run.output[-3000:]}"
-    assert (run.code == 0) == (case.verdict == "upgraded"), run.output[-5000:]
+    assert run.code != 0
     for words in case.says:
         assert words in output, run.output[-5000:]
     record = run.record("single")
     assert record["verdict"] == case.verdict, run.output[-5000:]
     _nothing_lost(before, after)
-    if case.verdict == "upgraded":
-        _in_service(before, after, SINGLE.target)
-    elif case.verdict == "failed_stopped":
+    if case.verdict == "failed_stopped":
         assert record["error"]
         assert after.maintenance
         assert after.watchdogs == {"octo01": False}
@@ -86,8 +79,23 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
     else:
         assert record["error"]
         _in_service(before, after, SINGLE.version)
-        assert after.files.items() >= before.files.items()
         assert after.configuration == before.configuration
+
+
+def test_what_passes_by_itself_is_borne(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
+    lab = make_lab(SINGLE, scale=40)
+    before = look(lab.instances["single"])
+    lab.faults.arm("msi.busy", "octo01", times=2)  # then the installation runs, and asks for a reboot
+    lab.faults.arm("msi.reboot", "octo01")
+    lab.faults.arm("api.slow_start", "octo01", seconds=60)
+    lab.faults.arm("winrm.drop", "octo01", times=3, skip=60, action="Receive")
+    run = operator_of(lab).play("upgrade_inplace")
+    after = look(lab.instances["single"])
+    assert run.code == 0, run.output[-5000:]
+    assert {event["name"] for event in lab.ledger.events("fault", action="met")} == {"msi.busy", "msi.reboot", "api.slow_start", "winrm.drop"}
+    assert run.record("single")["verdict"] == "upgraded"
+    _nothing_lost(before, after)
+    _in_service(before, after, SINGLE.target)
 
 
 def _in_service(before: World, after: World, version: str) -> None:
@@ -98,9 +106,7 @@ def _in_service(before: World, after: World, version: str) -> None:
 
 def _nothing_lost(before: World, after: World) -> None:
     assert [loss for loss in lost_rows(before, after) if not loss.startswith("Configuration ")] == []
-    for word in ("Packages", "Artifacts", "TaskLogs"):
-        old, new = before.hashes(word), after.hashes(word)
-        assert {digest: count for digest, count in old.items() if new.get(digest, 0) < count} == {}
+    assert lost_files(before, after) == []
 
 
 def _queue_deployment(lab: Lab) -> None:
@@ -112,7 +118,9 @@ def _queue_deployment(lab: Lab) -> None:
     session.headers["X-Octopus-ApiKey"] = instance.secrets.api_key
     space = "Spaces-1"
     ca = str(lab.ca_path)
-    deployment = session.get(f"{instance.url}/api/{space}/deployments?take=1", verify=ca).json()["Items"][0]
+    projects = session.get(f"{instance.url}/api/{space}/projects/all", verify=ca).json()
+    enabled = next(project["Id"] for project in projects if not project["IsDisabled"])
+    deployment = session.get(f"{instance.url}/api/{space}/deployments?projects={enabled}&take=1", verify=ca).json()["Items"][0]
     answer = session.post(
         f"{instance.url}/api/{space}/deployments",
         json={"ReleaseId": deployment["ReleaseId"], "EnvironmentId": deployment["EnvironmentId"]},
