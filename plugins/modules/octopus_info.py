@@ -104,7 +104,11 @@ server:
       packages: \\nas\octopus\Packages
     user: upgrade
 hosts:
-  description: What was found on each host, by its inventory name.
+  description:
+    - What was found on each host, by its inventory name.
+    - In an instance's C(database), C(server) is what its connection string says, and C(host) the same as the control node reaches it.
+      Where the connection string means the host itself (V((local\)), V(.), V(localhost), the host's own name), C(host) has the address
+      at which Ansible reaches that host. The name of a named instance is kept; where there is a port, that decides instead.
   returned: with V(hosts) in O(gather) and with Windows hosts
   type: dict
   sample:
@@ -119,14 +123,15 @@ hosts:
           version: 2020.5.7
           configuration_error: null
           database:
-            server: sql01.example.com
-            port: 1433
+            server: (local)\PROD
+            host: octo-a.example.com\PROD
+            port: null
             database: Octopus
             integrated: false
             user: octopus
             encrypt: "true"
             trust_server_certificate: false
-          connection_string: Server=sql01.example.com,1433;Database=Octopus;User ID=octopus;Password=********;Encrypt=true
+          connection_string: Server=(local)\PROD;Database=Octopus;User ID=octopus;Password=********;Encrypt=true
           listen_prefixes: ['https://+:443/']
           url: https://octo-a.example.com
           folders: {logs: '\\nas\octopus\TaskLogs', artifacts: '\\nas\octopus\Artifacts', packages: '\\nas\octopus\Packages'}

@@ -9,6 +9,7 @@ Grammar and synonyms: https://learn.microsoft.com/dotnet/api/system.data.sqlclie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ _INTEGRATED = ("integrated security", "trusted_connection")
 _TRUST = ("trustservercertificate", "trust server certificate")
 _SECRET = ("password", "pwd", "new password", "access token", "accesstoken")
 _TRUE = ("true", "yes", "sspi")
+# What means the machine itself, and the protocols that can stand before a server's name; tcp: is taken off when it is read.
+_THIS_MACHINE = ("(local)", ".", "localhost", "127.0.0.1", "::1", "[::1]")
+_PROTOCOLS = ("lpc:", "np:", "admin:")
+_NETBIOS_LENGTH = 15
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,24 @@ class Database:
             "encrypt": self.encrypt,
             "trust_server_certificate": self.trust_server_certificate,
         }
+
+    def host_for(self, address: str, computer_name: Callable[[], str]) -> str:
+        r"""Return the server as somebody on another machine reaches it: with the address for a name that means the Octopus host itself.
+
+        A named instance stays (``address\INSTANCE``), unless there is a port: that decides then, and drivers ignore the instance.
+
+        Args:
+            address: Under which the other machine reaches the Octopus host.
+            computer_name: Gives the Octopus host's own name; only asked where the server's could be that.
+        """
+        server = self.server.strip()
+        protocol = next((one for one in _PROTOCOLS if server.lower().startswith(one)), "")
+        if server[len(protocol) :].startswith("\\\\"):
+            return server  # the path of a pipe
+        name, backslash, instance = server[len(protocol) :].strip().partition("\\")
+        if name.lower() in _THIS_MACHINE or _is_own(name, computer_name):
+            name = address
+        return name if self.port else f"{name}{backslash}{instance}"
 
 
 def parse(text: str) -> Database:
@@ -109,6 +132,14 @@ def secrets_of(text: str) -> list[str]:
         return [pair.value for pair in _pairs(text) if pair.key in _SECRET and pair.value]
     except OctopusError:
         return [text]
+
+
+def _is_own(name: str, computer_name: Callable[[], str]) -> bool:
+    """Whether it is the machine's own name, whole or cut for NetBIOS. A name with a domain can be resolved anywhere, and is left."""
+    if not name or any(character in name for character in ".:("):
+        return False
+    own = computer_name().lower()
+    return name.lower() in (own, own[:_NETBIOS_LENGTH])
 
 
 def _server_and_port(text: str) -> tuple[str, int | None]:

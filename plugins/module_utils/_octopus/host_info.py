@@ -17,7 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel 
 from . import connection_string, watchdog
 from .errors import OctopusError
 from .health import node_url
-from .instances import Configuration, InstanceEntry, OctopusHost
+from .instances import Configuration, InstanceEntry, OctopusHost, computer_name
 
 _WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
@@ -82,12 +82,22 @@ def _configured(host: WindowsHost, configuration: Configuration) -> dict[str, An
         "home": configuration.home,
         "node_name": configuration.node_name,
         "configuration_error": configuration.error,
-        "database": connection_string.parse(text).as_dict() if text else None,
+        "database": database_of(host, text) if text else None,
         "connection_string": connection_string.mask(text) if text else None,
         "listen_prefixes": configuration.listen_prefixes,
         "url": host.options.url or node_url(configuration.listen_prefixes, host.options.host),
         "folders": configuration.folders,
     }
+
+
+def database_of(host: WindowsHost, text: str) -> dict[str, Any]:
+    """Return what a connection string on a host says, and ``host``: its server as the control node reaches it.
+
+    Raises:
+        OctopusError: It cannot be read.
+    """
+    found = connection_string.parse(text)
+    return {**found.as_dict(), "host": found.host_for(host.options.host, lambda: computer_name(host))}
 
 
 def _service(host: WindowsHost, name: str) -> dict[str, Any]:

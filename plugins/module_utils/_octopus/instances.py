@@ -68,6 +68,11 @@ def service_name(instance: str) -> str:
     return _SERVICE if instance.lower() == DEFAULT_INSTANCE.lower() else f"{_SERVICE}: {instance}"
 
 
+def computer_name(host: WindowsHost) -> str:
+    """Return the host's own name, without its domain."""
+    return host.run(["hostname"], check=True, idempotent=True).stdout.strip()
+
+
 class OctopusHost:
     """One host with Octopus Server on it. What is asked for twice is looked up once."""
 
@@ -124,4 +129,4 @@ class OctopusHost:
     def node_name(self, entry: InstanceEntry) -> str:
         """Return the name under which the server knows this node. Asks no database."""
         name = Configuration(self.file_settings(entry)).node_name
-        return name or self.host.run(["hostname"], check=True, idempotent=True).stdout.strip()
+        return name or computer_name(self.host)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from lab.core.network import Machine
 
-from .conftest import MASTER_KEY, LabNode
+from .conftest import HOME, MASTER_KEY, LabNode
 
 SECRETS = (MASTER_KEY, "Sq1!of-the-lab", "Pw!of-the-lab", "API-REALADMIN")
 
@@ -45,6 +46,7 @@ def test_info_of_a_host_with_and_without_check_mode(octopus_node, version):
     assert instance["service"]["state"] == "running"
     assert instance["service"]["start_type"] == "auto"
     assert instance["database"]["database"] == "Octopus"
+    assert instance["database"]["host"] == instance["database"]["server"]
     assert instance["configuration_error"] is None
     assert instance["url"] == node.api["url"]
     assert instance["folders"] == result["server"]["folders"]
@@ -56,6 +58,18 @@ def test_info_of_a_host_with_and_without_check_mode(octopus_node, version):
     assert not [secret for secret in SECRETS if secret in given]
     assert "Password=********" in instance["connection_string"]
     assert node.module("octopus_info", check_mode=True, gather=["hosts"])["hosts"]["octo01"] == host
+
+
+@pytest.mark.parametrize("server", ["(local)\\PROD", "tcp:octo01\\PROD"])
+def test_a_database_on_the_host_itself_is_reached_at_the_hosts_address(node, server):
+    path = f"{HOME}\\OctopusServer.config"
+    text = node.host.fs.read(path, node.host.system).decode()
+    [remote] = {part for part in re.split("[;>]", text) if part.startswith("Server=")}
+    node.host.fs.write(path, text.replace(remote, f"Server={server}").encode(), node.host.system)
+    [instance] = node.module("octopus_info", gather=["hosts"])["hosts"]["octo01"]["instances"]
+    assert instance["database"]["server"] == server.removeprefix("tcp:")
+    assert instance["database"]["host"] == f"{node.host.address}\\PROD"
+    assert instance["database"]["port"] is None
 
 
 def test_stop_and_start_are_proven_and_idempotent(node):
