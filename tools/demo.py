@@ -46,7 +46,9 @@ def show(record: dict) -> None:
     print(f"  outage    {record['outage_seconds']:.1f} s (of the lab's fast clock's real time)")
     print(f"  backup    {', '.join(backup.get('paths', []))} ({backup.get('size')} bytes, verified: {backup.get('verified')})")
     package, log = proof.get("package") or {}, proof.get("task_log") or {}
-    print(f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, package {package.get('id')} {package.get('version')}")
+    print(
+        f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, package {package.get('id')} {package.get('version')}"
+    )
     for step in record["steps"]:
         print(f"  {step['seconds']:8.1f} s  {step['result']:6}  {step['name']}")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import run_record
 
 

@@ -122,7 +122,6 @@ checks:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 

@@ -20,14 +20,19 @@ from .estate import ESTATES, Lab
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lab", description=__doc__, epilog="faults: " + "; ".join(f"{k}: {v}" for k, v in FAULTS.items()))
     parser.add_argument("--estate", choices=sorted(ESTATES), default="demo")
-    parser.add_argument("--folder", type=Path, required=True, help="where the inventory is written (the lab's drives lie in a temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="where the inventory is written (the lab's drives lie in a temporary folder)"
+    )
     parser.add_argument("--scale", type=float, default=20.0, help="lab seconds per real second (default: %(default)s)")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[@MACHINE]", help="arm a fault; may be given again")
     arguments = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_args: stop.set())
-    with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), *ESTATES[arguments.estate], scale=arguments.scale) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder,
+        Lab(Path(folder), *ESTATES[arguments.estate], scale=arguments.scale) as lab,
+    ):
         for fault in arguments.fault:
             name, dummy, machine = fault.partition("@")
             lab.faults.arm(name, machine or None)

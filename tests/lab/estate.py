@@ -186,7 +186,10 @@ class Lab:
         folders = "C:\\Octopus"
         if len(hosts) > 1:
             share = self.network.add_share(
-                "nas", f"octopus-{spec.name}", self.root / "nas" / f"octopus-{spec.name}", {self.network.machine_account(name) for name in spec.nodes}
+                "nas",
+                f"octopus-{spec.name}",
+                self.root / "nas" / f"octopus-{spec.name}",
+                {self.network.machine_account(name) for name in spec.nodes},
             )
             folders = share.unc
         handle = install_instance(

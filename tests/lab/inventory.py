@@ -42,7 +42,11 @@ def write_vault_password(lab: Lab, folder: Path) -> Path:
 
 def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
     spec = instance.spec
-    connection = {"ansible_connection": spec.connection, "ansible_user": f"LAB\\{spec.name}-admin", "ansible_password": "{{ vault_password }}"}
+    connection = {
+        "ansible_connection": spec.connection,
+        "ansible_user": f"LAB\\{spec.name}-admin",
+        "ansible_password": "{{ vault_password }}",
+    }
     kind = spec.connection
     if spec.transport == "basic":
         connection |= {"ansible_port": 5986, f"ansible_{kind}_{'transport' if kind == 'winrm' else 'auth'}": "basic"}
@@ -78,9 +82,7 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
 def variables(lab: Lab) -> dict[str, Any]:
     """Everything about the instances of a lab in plain variables, for tests that make their own inventory."""
     password = write_vault_password(lab, lab.root)
-    return {
-        name: _group(lab, instance, password) | {"secrets": _secrets(instance)} for name, instance in lab.instances.items()
-    }
+    return {name: _group(lab, instance, password) | {"secrets": _secrets(instance)} for name, instance in lab.instances.items()}
 
 
 def _secrets(instance: LabInstance) -> dict[str, str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from lab.estate import InstanceSpec, Lab
-
 from scenarios.operator import Operator
 
 

@@ -19,7 +19,16 @@ from lab.estate import LabInstance
 Row = dict[str, Any]
 
 # Tables that a running server writes to by itself: compared by what must not be lost, not by what is there now.
-LIVELY = {"OctopusServerNode", "OctopusServerNodeStatus", "OctopusServerInstallationHistory", "SchemaVersions", "ServerTask", "Event", "EventRelatedDocument", "KeyAllocation"}
+LIVELY = {
+    "OctopusServerNode",
+    "OctopusServerNodeStatus",
+    "OctopusServerInstallationHistory",
+    "SchemaVersions",
+    "ServerTask",
+    "Event",
+    "EventRelatedDocument",
+    "KeyAllocation",
+}
 
 
 @dataclass
@@ -47,7 +56,7 @@ def rows(instance: LabInstance, name: str | None = None) -> dict[str, dict[str, 
         for table_name in names:
             cursor = connection.execute(f'SELECT * FROM "{table_name}"')
             columns = [column[0] for column in cursor.description]
-            table = [dict(zip(columns, row)) for row in cursor.fetchall()]
+            table = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
             found[table_name] = {str(row.get("Id", number)): row for number, row in enumerate(table)}
         return found
     finally:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .network import Network
@@ -147,7 +148,9 @@ class FileSystem:
             if not logon.delegates:
                 # A network logon has no credentials for a second hop: it arrives as ANONYMOUS LOGON.
                 raise WinError(5, path)
-            if account.upper() in ("SYSTEM", "NT AUTHORITY\\SYSTEM", "NT AUTHORITY\\NETWORK SERVICE") or account.upper().startswith("NT SERVICE\\"):
+            if account.upper() in ("SYSTEM", "NT AUTHORITY\\SYSTEM", "NT AUTHORITY\\NETWORK SERVICE") or account.upper().startswith(
+                "NT SERVICE\\"
+            ):
                 account = self.network.machine_account(self.machine)
             if not share.allows(account):
                 raise WinError(5, path)
@@ -240,7 +243,7 @@ class FileSystem:
         """:raises WinError: 112, ``size`` bytes more do not fit, or the disk is full by a fault."""
         volume, _parts = self.locate(path, logon)
         full = self.network.disk_full(self.machine, path)
-        if full or size > 0 and volume.capacity < 64 * 1024**3 and volume.free() < size:
+        if full or (size > 0 and volume.capacity < 64 * 1024**3 and volume.free() < size):
             raise WinError(112, path)
 
     def mkdir(self, path: str, logon: Logon) -> None:

@@ -25,13 +25,13 @@ class Authority:
         self.path = path
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "octopus.upgrade lab CA")])
-        self._certificate = self._builder(self._name, self._key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
-        ).add_extension(
-            x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True
-        ).add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
-        ).sign(self._key, hashes.SHA256())
+        self._certificate = (
+            self._builder(self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None) -> x509.CertificateBuilder:

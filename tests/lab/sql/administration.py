@@ -33,10 +33,19 @@ def run(session: Session, cursor: Cursor, out: Output) -> None:
     """
     head, kind = cursor.word(), cursor.word()
     handlers = {
-        ("CREATE", "LOGIN"): _create_login, ("ALTER", "LOGIN"): _alter_login, ("DROP", "LOGIN"): _drop_login, ("CREATE", "USER"): _create_user,
-        ("ALTER", "USER"): _alter_user, ("DROP", "USER"): _drop_user, ("ALTER", "ROLE"): _alter_role, ("ALTER", "AUTHORIZATION"): _authorization,
-        ("ALTER", "SERVER"): _server_role, ("CREATE", "CREDENTIAL"): _create_credential, ("DROP", "CREDENTIAL"): _drop_credential,
-        ("CREATE", "CERTIFICATE"): _create_certificate, ("CREATE", "MASTER"): _master_key,
+        ("CREATE", "LOGIN"): _create_login,
+        ("ALTER", "LOGIN"): _alter_login,
+        ("DROP", "LOGIN"): _drop_login,
+        ("CREATE", "USER"): _create_user,
+        ("ALTER", "USER"): _alter_user,
+        ("DROP", "USER"): _drop_user,
+        ("ALTER", "ROLE"): _alter_role,
+        ("ALTER", "AUTHORIZATION"): _authorization,
+        ("ALTER", "SERVER"): _server_role,
+        ("CREATE", "CREDENTIAL"): _create_credential,
+        ("DROP", "CREDENTIAL"): _drop_credential,
+        ("CREATE", "CERTIFICATE"): _create_certificate,
+        ("CREATE", "MASTER"): _master_key,
     }
     handler = handlers.get((head, kind))
     if handler is None:

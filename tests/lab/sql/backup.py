@@ -90,7 +90,9 @@ def backup(session: Session, cursor: Cursor, out: Output) -> None:
         raise errors.in_transaction(f"BACKUP {NAMES[type_]}")
     database = session.server.database(name)
     if database is None:
-        raise errors.failed(f"BACKUP {kind}", 911, f"Database '{name}' does not exist. Make sure that the name is entered correctly.", 16, 11)
+        raise errors.failed(
+            f"BACKUP {kind}", 911, f"Database '{name}' does not exist. Make sure that the name is entered correctly.", 16, 11
+        )
     order = Order(database, type_, devices, mirrors, options)
     _may(session, order)
     _can(order)
@@ -139,7 +141,11 @@ def _can(order: Order) -> None:
     if secondary and (order.type == "I" or (order.type == "D" and not order.copy_only)):
         raise errors.failed(what, 3059, "This BACKUP or RESTORE command is not supported on a database mirror or secondary replica.")
     if database.name.lower() == "master" and order.type != "D":
-        raise errors.failed(what, 3024, "You can only perform a full backup of the master database. Use BACKUP DATABASE to back up the entire master database.")
+        raise errors.failed(
+            what,
+            3024,
+            "You can only perform a full backup of the master database. Use BACKUP DATABASE to back up the entire master database.",
+        )
     if order.type == "I" and database.full_lsn is None:
         text = (
             f'Cannot perform a differential backup for database "{database.name}", because a current database backup does not exist. '
@@ -165,9 +171,7 @@ def _features(session: Session, order: Order) -> None:
         raise errors.failed(order.what, 1844, f"{order.what} WITH COMPRESSION is not supported on {product.edition}.")
     defaulted = bool(server.configuration["backup compression default"]) and "NO_COMPRESSION" not in options
     order.compress = wanted or (defaulted and product.compresses_backups)
-    order.checksum = "CHECKSUM" in options or (
-        bool(server.configuration["backup checksum default"]) and "NO_CHECKSUM" not in options
-    )
+    order.checksum = "CHECKSUM" in options or (bool(server.configuration["backup checksum default"]) and "NO_CHECKSUM" not in options)
     algorithm = options.text("COMPRESSION ALGORITHM")
     if algorithm and product.major < 16:
         raise errors.syntax("(")
@@ -215,7 +219,7 @@ def _media(session: Session, order: Order) -> None:
     first = families[0].header
     if first["families"] != len(order.devices):
         text = (
-            f"The media loaded on \"{order.devices[0].name}\" is formatted to support {first['families']} media families, but "
+            f'The media loaded on "{order.devices[0].name}" is formatted to support {first["families"]} media families, but '
             f"{len(order.devices)} media families are expected according to the backup device specification."
         )
         raise errors.failed(what, 3231, text)

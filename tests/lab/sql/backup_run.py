@@ -67,8 +67,12 @@ class _Ledger:
     def __init__(self, session: Session, order: Order) -> None:
         self._server = session.server
         self._fields: dict[str, Any] = {
-            "database": order.database.name, "files": [device.name for device in order.every_device], "type": order.type, "spid": session.spid,
-            "login": session.client.login.name, "copy_only": order.copy_only,
+            "database": order.database.name,
+            "files": [device.name for device in order.every_device],
+            "type": order.type,
+            "spid": session.spid,
+            "login": session.client.login.name,
+            "copy_only": order.copy_only,
         }
 
     def __call__(self, action: str, **fields: Any) -> None:
@@ -149,9 +153,14 @@ def _write(session: Session, order: Order, started: datetime) -> tuple[dict[str,
         written = 0
         for first in range(0, len(order.paths), count):
             written += write_set(
-                order.paths[first:first + count], {**media, "mirror": first // count}, header, copy, database.damaged,
+                order.paths[first : first + count],
+                {**media, "mirror": first // count},
+                header,
+                copy,
+                database.damaged,
                 key=order.certificate.key if order.certificate else None,
-                weight=database.weight // (RATIO if order.compress else 1), new=order.new_media,
+                weight=database.weight // (RATIO if order.compress else 1),
+                new=order.new_media,
             )
         _room_left(session, order)
         return header, written // (1 + len(order.mirrors))
@@ -175,9 +184,15 @@ def _media(session: Session, order: Order) -> dict[str, Any]:
         return dict(order.media.header)
     options, server = order.options, session.server
     return {
-        "media_guid": new_guid(), "name": options.text("MEDIANAME"), "description": options.text("MEDIADESCRIPTION"),
-        "date": naive_text(server.local_now()), "software": "Microsoft SQL Server", "compressed": order.compress,
-        "encrypted": order.certificate is not None, "block_size": options.number("BLOCKSIZE") or 512, "mirrors": len(order.mirrors),
+        "media_guid": new_guid(),
+        "name": options.text("MEDIANAME"),
+        "description": options.text("MEDIADESCRIPTION"),
+        "date": naive_text(server.local_now()),
+        "software": "Microsoft SQL Server",
+        "compressed": order.compress,
+        "encrypted": order.certificate is not None,
+        "block_size": options.number("BLOCKSIZE") or 512,
+        "mirrors": len(order.mirrors),
         "family_guids": [new_guid() for _device in order.every_device],
     }
 
@@ -189,24 +204,60 @@ def _header(session: Session, order: Order, started: datetime, copy: Path) -> di
     last = database.next_lsn(3)
     version = server.product.version
     return {
-        "set_guid": new_guid(), "name": options.text("NAME"), "description": options.text("DESCRIPTION"), "type": order.type,
-        "expires": naive_text(order.expires) if order.expires else None, "position": len(order.media.parts) + 1 if order.media else 1,
-        "devices": [device.name for device in order.devices], "user": session.client.login.name, "server": server.name,
-        "machine": server.machine.name.upper(), "database": database.name, "database_version": server.product.database_version,
-        "created": naive_text(database.created), "backup_size": _size(order), "first_lsn": str(database.log_lsn if order.type == "L" else checkpoint),
-        "last_lsn": str(last), "checkpoint_lsn": str(checkpoint), "base_lsn": str(database.full_lsn) if database.full_lsn is not None else "0",
-        "base_guid": database.full_guid if order.type == "I" else None, "start": naive_text(started), "finish": naive_text(server.local_now()),
-        "level": database.level, "version": list(version), "guid": database.guid, "family_guid": database.family_guid, "fork": database.fork_guid,
-        "collation": database.collation, "recovery": database.recovery, "checksums": order.checksum, "compressed": order.compress,
-        "damaged": bool(database.damaged) and order.checksum, "copy_only": order.copy_only, "read_only": database.read_only,
-        "single_user": database.user_access == "SINGLE_USER", "user_access": database.user_access, "page_size": page_size(copy),
-        "algorithm": options.algorithm or None, "thumbprint": order.certificate.thumbprint if order.certificate else None,
-        "tde": _tde(session, database), "weight": database.weight, "begins_chain": order.type == "L" and database.lsn < 1100,
+        "set_guid": new_guid(),
+        "name": options.text("NAME"),
+        "description": options.text("DESCRIPTION"),
+        "type": order.type,
+        "expires": naive_text(order.expires) if order.expires else None,
+        "position": len(order.media.parts) + 1 if order.media else 1,
+        "devices": [device.name for device in order.devices],
+        "user": session.client.login.name,
+        "server": server.name,
+        "machine": server.machine.name.upper(),
+        "database": database.name,
+        "database_version": server.product.database_version,
+        "created": naive_text(database.created),
+        "backup_size": _size(order),
+        "first_lsn": str(database.log_lsn if order.type == "L" else checkpoint),
+        "last_lsn": str(last),
+        "checkpoint_lsn": str(checkpoint),
+        "base_lsn": str(database.full_lsn) if database.full_lsn is not None else "0",
+        "base_guid": database.full_guid if order.type == "I" else None,
+        "start": naive_text(started),
+        "finish": naive_text(server.local_now()),
+        "level": database.level,
+        "version": list(version),
+        "guid": database.guid,
+        "family_guid": database.family_guid,
+        "fork": database.fork_guid,
+        "collation": database.collation,
+        "recovery": database.recovery,
+        "checksums": order.checksum,
+        "compressed": order.compress,
+        "damaged": bool(database.damaged) and order.checksum,
+        "copy_only": order.copy_only,
+        "read_only": database.read_only,
+        "single_user": database.user_access == "SINGLE_USER",
+        "user_access": database.user_access,
+        "page_size": page_size(copy),
+        "algorithm": options.algorithm or None,
+        "thumbprint": order.certificate.thumbprint if order.certificate else None,
+        "tde": _tde(session, database),
+        "weight": database.weight,
+        "begins_chain": order.type == "L" and database.lsn < 1100,
         "compression_algorithm": "MS_XPRESS" if order.compress else None,
         "users": [[user.name, user.login, sorted(user.roles), user.sid.hex()] for user in database.users.values()],
         "files": [
-            [file.logical, file.path, file.kind, server.file_size(database, file), file.file_id, file.guid,
-             _size(order) if file.kind == "D" else 0] for file in database.files
+            [
+                file.logical,
+                file.path,
+                file.kind,
+                server.file_size(database, file),
+                file.file_id,
+                file.guid,
+                _size(order) if file.kind == "D" else 0,
+            ]
+            for file in database.files
         ],
     }
 
@@ -233,26 +284,73 @@ def _remember(session: Session, order: Order, header: dict[str, Any], written: i
     history = server.databases["msdb"]
     media_set = _media_set(session, order)
     version = server.product.version
-    msdb.add(history, "backupset", {
-        "backup_set_uuid": header["set_guid"], "media_set_id": media_set, "first_family_number": 1, "first_media_number": 1,
-        "last_family_number": len(order.devices), "last_media_number": 1, "catalog_family_number": 1, "catalog_media_number": 1,
-        "position": header["position"], "expiration_date": header["expires"], "software_vendor_id": SOFTWARE_VENDOR, "name": header["name"],
-        "description": header["description"], "user_name": header["user"], "software_major_version": version[0], "software_minor_version": version[1],
-        "software_build_version": version[2], "time_zone": 0, "mtf_minor_version": 0, "first_lsn": header["first_lsn"], "last_lsn": header["last_lsn"],
-        "checkpoint_lsn": header["checkpoint_lsn"], "database_backup_lsn": header["base_lsn"], "database_creation_date": header["created"],
-        "backup_start_date": _seconds(header["start"]), "backup_finish_date": _seconds(header["finish"]), "type": header["type"], "sort_order": 52,
-        "code_page": 0, "compatibility_level": header["level"], "database_version": header["database_version"], "backup_size": header["backup_size"],
-        "database_name": header["database"], "server_name": header["server"], "machine_name": header["machine"], "flags": 512,
-        "unicode_locale": 1033, "unicode_compare_style": 196609, "collation_name": header["collation"], "is_password_protected": 0,
-        "recovery_model": header["recovery"], "has_bulk_logged_data": 0, "is_snapshot": 0, "is_readonly": int(header["read_only"]),
-        "is_single_user": int(header["single_user"]), "has_backup_checksums": int(header["checksums"]), "is_damaged": int(header["damaged"]),
-        "begins_log_chain": int(header["begins_chain"]), "has_incomplete_metadata": 0, "is_force_offline": 0, "is_copy_only": int(header["copy_only"]),
-        "first_recovery_fork_guid": header["fork"], "last_recovery_fork_guid": header["fork"], "database_guid": header["guid"],
-        "family_guid": header["family_guid"], "differential_base_lsn": header["base_lsn"] if header["type"] == "I" else None,
-        "differential_base_guid": header["base_guid"], "compressed_backup_size": written if order.compress else header["backup_size"],
-        "key_algorithm": header["algorithm"], "encryptor_thumbprint": bytes.fromhex(header["thumbprint"]) if header["thumbprint"] else None,
-        "encryptor_type": "CERTIFICATE" if header["thumbprint"] else None,
-    })
+    msdb.add(
+        history,
+        "backupset",
+        {
+            "backup_set_uuid": header["set_guid"],
+            "media_set_id": media_set,
+            "first_family_number": 1,
+            "first_media_number": 1,
+            "last_family_number": len(order.devices),
+            "last_media_number": 1,
+            "catalog_family_number": 1,
+            "catalog_media_number": 1,
+            "position": header["position"],
+            "expiration_date": header["expires"],
+            "software_vendor_id": SOFTWARE_VENDOR,
+            "name": header["name"],
+            "description": header["description"],
+            "user_name": header["user"],
+            "software_major_version": version[0],
+            "software_minor_version": version[1],
+            "software_build_version": version[2],
+            "time_zone": 0,
+            "mtf_minor_version": 0,
+            "first_lsn": header["first_lsn"],
+            "last_lsn": header["last_lsn"],
+            "checkpoint_lsn": header["checkpoint_lsn"],
+            "database_backup_lsn": header["base_lsn"],
+            "database_creation_date": header["created"],
+            "backup_start_date": _seconds(header["start"]),
+            "backup_finish_date": _seconds(header["finish"]),
+            "type": header["type"],
+            "sort_order": 52,
+            "code_page": 0,
+            "compatibility_level": header["level"],
+            "database_version": header["database_version"],
+            "backup_size": header["backup_size"],
+            "database_name": header["database"],
+            "server_name": header["server"],
+            "machine_name": header["machine"],
+            "flags": 512,
+            "unicode_locale": 1033,
+            "unicode_compare_style": 196609,
+            "collation_name": header["collation"],
+            "is_password_protected": 0,
+            "recovery_model": header["recovery"],
+            "has_bulk_logged_data": 0,
+            "is_snapshot": 0,
+            "is_readonly": int(header["read_only"]),
+            "is_single_user": int(header["single_user"]),
+            "has_backup_checksums": int(header["checksums"]),
+            "is_damaged": int(header["damaged"]),
+            "begins_log_chain": int(header["begins_chain"]),
+            "has_incomplete_metadata": 0,
+            "is_force_offline": 0,
+            "is_copy_only": int(header["copy_only"]),
+            "first_recovery_fork_guid": header["fork"],
+            "last_recovery_fork_guid": header["fork"],
+            "database_guid": header["guid"],
+            "family_guid": header["family_guid"],
+            "differential_base_lsn": header["base_lsn"] if header["type"] == "I" else None,
+            "differential_base_guid": header["base_guid"],
+            "compressed_backup_size": written if order.compress else header["backup_size"],
+            "key_algorithm": header["algorithm"],
+            "encryptor_thumbprint": bytes.fromhex(header["thumbprint"]) if header["thumbprint"] else None,
+            "encryptor_type": "CERTIFICATE" if header["thumbprint"] else None,
+        },
+    )
 
 
 def _seconds(text: str) -> str:
@@ -271,18 +369,40 @@ def _media_set(session: Session, order: Order) -> int:
         connection.close()
     if found:
         return int(found[0])
-    media_set = msdb.add(history, "backupmediaset", {
-        "media_uuid": header["media_guid"], "media_family_count": len(order.devices), "name": header["name"], "description": header["description"],
-        "software_name": header["software"], "software_vendor_id": SOFTWARE_VENDOR, "MTF_major_version": 1, "mirror_count": len(order.mirrors) + 1,
-        "is_password_protected": 0, "is_compressed": int(header["compressed"]), "is_encrypted": int(header["encrypted"]),
-    })
+    media_set = msdb.add(
+        history,
+        "backupmediaset",
+        {
+            "media_uuid": header["media_guid"],
+            "media_family_count": len(order.devices),
+            "name": header["name"],
+            "description": header["description"],
+            "software_name": header["software"],
+            "software_vendor_id": SOFTWARE_VENDOR,
+            "MTF_major_version": 1,
+            "mirror_count": len(order.mirrors) + 1,
+            "is_password_protected": 0,
+            "is_compressed": int(header["compressed"]),
+            "is_encrypted": int(header["encrypted"]),
+        },
+    )
     count = len(order.devices)
     for place, device in enumerate(order.every_device):
-        msdb.add(history, "backupmediafamily", {
-            "media_set_id": media_set, "family_sequence_number": place % count + 1, "media_family_id": header["family_guids"][place], "media_count": 1,
-            "logical_device_name": None, "physical_device_name": device.name, "device_type": device.number,
-            "physical_block_size": header["block_size"], "mirror": place // count,
-        })
+        msdb.add(
+            history,
+            "backupmediafamily",
+            {
+                "media_set_id": media_set,
+                "family_sequence_number": place % count + 1,
+                "media_family_id": header["family_guids"][place],
+                "media_count": 1,
+                "logical_device_name": None,
+                "physical_device_name": device.name,
+                "device_type": device.number,
+                "physical_block_size": header["block_size"],
+                "mirror": place // count,
+            },
+        )
     return media_set
 
 

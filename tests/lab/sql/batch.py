@@ -16,10 +16,49 @@ from .lexer import VARIABLE, Token, tokens
 
 # Words that begin a statement. THROW and WITH do so only after a semicolon or at the start; they are no reserved starters.
 STARTERS = {
-    "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "DECLARE", "SET", "PRINT", "RAISERROR", "IF", "WHILE", "BEGIN", "END", "ELSE",
-    "RETURN", "BREAK", "CONTINUE", "EXEC", "EXECUTE", "USE", "BACKUP", "RESTORE", "CREATE", "ALTER", "DROP", "TRUNCATE", "COMMIT",
-    "ROLLBACK", "SAVE", "KILL", "DBCC", "WAITFOR", "GRANT", "REVOKE", "DENY", "CHECKPOINT", "OPEN", "CLOSE", "FETCH", "DEALLOCATE",
-    "RECONFIGURE", "GOTO", "SHUTDOWN",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "DECLARE",
+    "SET",
+    "PRINT",
+    "RAISERROR",
+    "IF",
+    "WHILE",
+    "BEGIN",
+    "END",
+    "ELSE",
+    "RETURN",
+    "BREAK",
+    "CONTINUE",
+    "EXEC",
+    "EXECUTE",
+    "USE",
+    "BACKUP",
+    "RESTORE",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "TRUNCATE",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVE",
+    "KILL",
+    "DBCC",
+    "WAITFOR",
+    "GRANT",
+    "REVOKE",
+    "DENY",
+    "CHECKPOINT",
+    "OPEN",
+    "CLOSE",
+    "FETCH",
+    "DEALLOCATE",
+    "RECONFIGURE",
+    "GOTO",
+    "SHUTDOWN",
 }
 _JOINERS = {"UNION", "ALL", "EXCEPT", "INTERSECT"}
 _WHOLE_BATCH = {"PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "VIEW"}
@@ -101,7 +140,7 @@ class _Parser:
         self.at += 1
 
     def _text(self, first: int, last: int) -> str:
-        return self.sql[self.tokens[first].start:self.tokens[last - 1].end] if last > first else ""
+        return self.sql[self.tokens[first].start : self.tokens[last - 1].end] if last > first else ""
 
     # -- blocks
 
@@ -192,7 +231,9 @@ class _Parser:
         head = self._upper()
         if not head and first:  # a procedure's name without EXEC may only be the first of a batch
             raise errors.syntax(self.tokens[first].text, self.tokens[first].line)
-        whole = head in ("CREATE", "ALTER") and (self._upper(1) in _WHOLE_BATCH or (self._upper(1) == "OR" and self._upper(3) in _WHOLE_BATCH))
+        whole = head in ("CREATE", "ALTER") and (
+            self._upper(1) in _WHOLE_BATCH or (self._upper(1) == "OR" and self._upper(3) in _WHOLE_BATCH)
+        )
         depth = cases = 0
         seen: list[str] = []
         while not self._end():
@@ -206,7 +247,7 @@ class _Parser:
             depth += {"(": 1, ")": -1}.get(word, 0)
             seen.append(word)
             self.at += 1
-        chosen = tuple(self.tokens[first:self.at])
+        chosen = tuple(self.tokens[first : self.at])
         return Statement(head, chosen, self._text(first, self.at))
 
     def _begins(self, head: str, word: str, seen: list[str]) -> bool:

@@ -31,7 +31,12 @@ def run(session: Session, statement: Statement, out: Output) -> None:
     tree = read(statement.text)
     translator = Translator(session)
     handlers: dict[type, Callable[..., None]] = {
-        exp.Insert: _insert, exp.Update: _update, exp.Delete: _delete, exp.Create: tables.create, exp.Drop: tables.drop, exp.Alter: tables.alter,
+        exp.Insert: _insert,
+        exp.Update: _update,
+        exp.Delete: _delete,
+        exp.Create: tables.create,
+        exp.Drop: tables.drop,
+        exp.Alter: tables.alter,
         exp.TruncateTable: tables.truncate,
     }
     try:
@@ -137,7 +142,9 @@ def _into(session: Session, into: exp.Into, query: Query, rows: list[tuple[Any, 
     """SELECT ... INTO a new table."""
     columns = [(column.name, column.type) for column in typed(query.columns, rows)]
     if any(not name for name, _kind in columns):
-        raise SqlError(1038, "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name.", 15, 5)
+        raise SqlError(
+            1038, "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name.", 15, 5
+        )
     target = tables.target(session, into.this, "CREATE TABLE")
     session.execute(f"CREATE TABLE {target} ({', '.join(sqlite_column(name, kind) for name, kind in columns)})")
     session.connection.executemany(f"INSERT INTO {target} VALUES ({', '.join('?' * len(columns))})", rows)
@@ -175,9 +182,11 @@ def _insert(session: Session, translator: Translator, tree: exp.Insert, out: Out
     table = schema.this if isinstance(schema, exp.Schema) else schema
     target, columns = translator.sources.table(table)
     tables.must(session, table, "INSERT")
-    names = [one.name for one in schema.expressions] if isinstance(schema, exp.Schema) else [
-        column.name for column in columns if not tables.is_identity(session, target, column.name)
-    ]
+    names = (
+        [one.name for one in schema.expressions]
+        if isinstance(schema, exp.Schema)
+        else [column.name for column in columns if not tables.is_identity(session, target, column.name)]
+    )
     source = Source("t", columns)
     wanted = []
     for name in names:
@@ -203,7 +212,9 @@ def _insert(session: Session, translator: Translator, tree: exp.Insert, out: Out
         if len(query.columns) != len(wanted):
             raise SqlError(213, "Column name or number of supplied values does not match table definition.", 16)
         inner = [quote(column.name or f"lab_{place}") for place, column in enumerate(query.columns)]
-        stored = ", ".join(_stored(session, Sql(name, column.type), to) for name, column, to in zip(inner, query.columns, wanted, strict=True))
+        stored = ", ".join(
+            _stored(session, Sql(name, column.type), to) for name, column, to in zip(inner, query.columns, wanted, strict=True)
+        )
         text = f"SELECT {stored} FROM ({query.text}) WHERE 1"
     _changed(session, session.execute(f"INSERT INTO {target} ({listed}) {text}").rowcount, INSERT, out)
 

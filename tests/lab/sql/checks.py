@@ -57,14 +57,23 @@ def dbcc(session: Session, cursor: Cursor, out: Output) -> None:
 def _named(session: Session, cursor: Cursor) -> Database:
     if cursor.kind() == NUMBER:
         number = cursor.number()
-        found = next((one for one in session.server.databases.values() if one.database_id == number), session.client.database if not number else None)
+        found = next(
+            (one for one in session.server.databases.values() if one.database_id == number), session.client.database if not number else None
+        )
         if found is None:
-            raise SqlError(2520, f"Could not find database ID {number}. The database ID either does not exist, or the database was dropped.", 16, 11)
+            raise SqlError(
+                2520, f"Could not find database ID {number}. The database ID either does not exist, or the database was dropped.", 16, 11
+            )
         return found
     name = cursor.string() if cursor.kind() == STRING else cursor.name_or_variable()
     database = session.server.database(name)
     if database is None:
-        raise SqlError(2520, f"Could not find database '{name}'. The database either does not exist, or was dropped before a statement tried to use it.", 16, 5)
+        raise SqlError(
+            2520,
+            f"Could not find database '{name}'. The database either does not exist, or was dropped before a statement tried to use it.",
+            16,
+            5,
+        )
     return session.other_database(name)
 
 
@@ -101,13 +110,19 @@ def _found(database: Database, pages: list[int]) -> SqlError:
     """The errors of a damaged database; the first is raised, the others follow it."""
     found = [
         SqlError(
-            8939, f"Table error: Object ID 245575913, index ID 1, partition ID 72057594041270272, page (1:{page}). Test (IS_OFF (BUF_IOERR, "
-            "pBUF->bstat)) failed. Values are 133129 and -4.", 16, 98,
-        ) for page in pages
+            8939,
+            f"Table error: Object ID 245575913, index ID 1, partition ID 72057594041270272, page (1:{page}). Test (IS_OFF (BUF_IOERR, "
+            "pBUF->bstat)) failed. Values are 133129 and -4.",
+            16,
+            98,
+        )
+        for page in pages
     ]
-    found.append(SqlError(8990, f"CHECKDB found 0 allocation errors and {len(pages)} consistency errors in database '{database.name}'.", 10))
-    found.append(SqlError(8958, f"repair_allow_data_loss is the minimum repair level for the errors found by DBCC CHECKDB ({database.name}).", 10))
+    found.append(
+        SqlError(8990, f"CHECKDB found 0 allocation errors and {len(pages)} consistency errors in database '{database.name}'.", 10)
+    )
+    found.append(
+        SqlError(8958, f"repair_allow_data_loss is the minimum repair level for the errors found by DBCC CHECKDB ({database.name}).", 10)
+    )
     found[0].more = found[1:]
     return found[0]
-
-

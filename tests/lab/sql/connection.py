@@ -37,7 +37,7 @@ class Result:
         return self._rows[self._next - 1]
 
     def fetchall(self) -> list[Any]:
-        rest, self._next = self._rows[self._next:], len(self._rows)
+        rest, self._next = self._rows[self._next :], len(self._rows)
         return rest
 
     def __iter__(self) -> Iterator[Any]:

@@ -162,7 +162,7 @@ class Cursor:
         if self.at == first:
             raise self.wrong()
         base = self._tokens[0].start
-        return self.text[self._tokens[first].start - base:self._tokens[self.at - 1].end - base]
+        return self.text[self._tokens[first].start - base : self._tokens[self.at - 1].end - base]
 
     def end(self) -> None:
         """:raises SqlError: 102, something is left."""
@@ -173,6 +173,6 @@ class Cursor:
         """The text of what is left."""
         if self.ended:
             return ""
-        found = self.text[self._tokens[self.at].start - self._tokens[0].start:]
+        found = self.text[self._tokens[self.at].start - self._tokens[0].start :]
         self.at = len(self._tokens)
         return found

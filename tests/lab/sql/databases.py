@@ -27,9 +27,26 @@ _ACCESS = ("SINGLE_USER", "RESTRICTED_USER", "MULTI_USER")
 _RECOVERY = ("FULL", "SIMPLE", "BULK_LOGGED")
 # Options that have no effect in the lab, and the words that may follow them.
 _IGNORED = {
-    "AUTO_CLOSE", "AUTO_SHRINK", "AUTO_CREATE_STATISTICS", "AUTO_UPDATE_STATISTICS", "AUTO_UPDATE_STATISTICS_ASYNC", "ANSI_NULLS", "ANSI_NULL_DEFAULT",
-    "ANSI_PADDING", "ANSI_WARNINGS", "ARITHABORT", "CONCAT_NULL_YIELDS_NULL", "NUMERIC_ROUNDABORT", "QUOTED_IDENTIFIER", "RECURSIVE_TRIGGERS",
-    "PAGE_VERIFY", "READ_COMMITTED_SNAPSHOT", "ALLOW_SNAPSHOT_ISOLATION", "PARAMETERIZATION", "QUERY_STORE", "DB_CHAINING",
+    "AUTO_CLOSE",
+    "AUTO_SHRINK",
+    "AUTO_CREATE_STATISTICS",
+    "AUTO_UPDATE_STATISTICS",
+    "AUTO_UPDATE_STATISTICS_ASYNC",
+    "ANSI_NULLS",
+    "ANSI_NULL_DEFAULT",
+    "ANSI_PADDING",
+    "ANSI_WARNINGS",
+    "ARITHABORT",
+    "CONCAT_NULL_YIELDS_NULL",
+    "NUMERIC_ROUNDABORT",
+    "QUOTED_IDENTIFIER",
+    "RECURSIVE_TRIGGERS",
+    "PAGE_VERIFY",
+    "READ_COMMITTED_SNAPSHOT",
+    "ALLOW_SNAPSHOT_ISOLATION",
+    "PARAMETERIZATION",
+    "QUERY_STORE",
+    "DB_CHAINING",
 }
 
 
@@ -205,7 +222,17 @@ def _set(session: Session, database: Database, cursor: Cursor) -> None:
         elif word in _IGNORED:
             cursor.accept("=")
             changes.append((word, cursor.word()))
-        elif word in (*_ACCESS, "OFFLINE", "ONLINE", "EMERGENCY", "READ_ONLY", "READ_WRITE", "ENABLE_BROKER", "DISABLE_BROKER", "NEW_BROKER"):
+        elif word in (
+            *_ACCESS,
+            "OFFLINE",
+            "ONLINE",
+            "EMERGENCY",
+            "READ_ONLY",
+            "READ_WRITE",
+            "ENABLE_BROKER",
+            "DISABLE_BROKER",
+            "NEW_BROKER",
+        ):
             changes.append((word, ""))
         elif word == "HADR":
             raise errors.gap("ALTER DATABASE SET HADR")
@@ -309,6 +336,6 @@ def _online(session: Session, database: Database) -> None:
     try:
         hold(session.server, database)
     except WinError as error:
-        text = f"Unable to open the physical file \"{error.path}\". Operating system error {errors.os_error(error)}."
+        text = f'Unable to open the physical file "{error.path}". Operating system error {errors.os_error(error)}.'
         raise SqlError(5120, text, 16, 101, more=[SqlError(5069, "ALTER DATABASE statement failed.", 16)]) from error
     database.state = "ONLINE"

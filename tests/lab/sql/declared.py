@@ -10,7 +10,7 @@ import re
 
 from ..tds.types import SqlType
 
-_COLUMN = re.compile(r'\s*(\[?[\w$#]+\]?)\s+([A-Za-z]\w*(?:\s*\(\s*\w+\s*(?:,\s*\d+\s*)?\))?)\s*(?:,|$)')
+_COLUMN = re.compile(r"\s*(\[?[\w$#]+\]?)\s+([A-Za-z]\w*(?:\s*\(\s*\w+\s*(?:,\s*\d+\s*)?\))?)\s*(?:,|$)")
 _TEXT = {"char", "varchar", "nchar", "nvarchar", "xml", "uniqueidentifier"}
 
 
@@ -23,7 +23,7 @@ def columns_of(text: str) -> list[tuple[str, SqlType]]:
     while at < len(text):
         found = _COLUMN.match(text, at)
         if not found:
-            raise ValueError(f"no column declaration: {text[at:at + 40]!r}")
+            raise ValueError(f"no column declaration: {text[at : at + 40]!r}")
         out.append((found[1].strip("[]"), SqlType.parse(found[2])))
         at = found.end()
     return out

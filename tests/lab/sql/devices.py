@@ -46,7 +46,11 @@ def read_devices(cursor: Cursor, server: SqlServer) -> list[Device]:
         kind = cursor.upper()
         if kind not in ("DISK", "URL", "TAPE", "VIRTUAL_DEVICE"):
             name = cursor.name_or_variable()
-            raise errors.SqlError(3206, f"Backup device '{name}' does not exist. To view existing backup devices, use the sys.backup_devices catalog view.", 16)
+            raise errors.SqlError(
+                3206,
+                f"Backup device '{name}' does not exist. To view existing backup devices, use the sys.backup_devices catalog view.",
+                16,
+            )
         if kind not in ("DISK", "URL"):
             raise errors.gap(f"a {kind} device")
         cursor.at += 1
@@ -132,7 +136,9 @@ def whole_set(server: SqlServer, devices: list[Device], what: str) -> list[Famil
     first = families[0].header
     for device, family in zip(devices, families, strict=True):
         if family.header["media_guid"] != first["media_guid"]:
-            text = f"The backup media on \"{device.name}\" is part of media family that is not a member of the media set of the other devices."
+            text = (
+                f'The backup media on "{device.name}" is part of media family that is not a member of the media set of the other devices.'
+            )
             raise errors.failed(what, 3227, text)
     wanted = first["families"]
     numbers = {family.header["family"] for family in families}

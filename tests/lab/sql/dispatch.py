@@ -21,10 +21,25 @@ if TYPE_CHECKING:
 Handler = Callable[["Session", Cursor, Output], None]
 
 _HANDLERS: dict[str, Handler] = {
-    "DECLARE": language.declare, "SET": language.set_, "PRINT": language.print_, "RAISERROR": language.raiserror, "THROW": language.throw,
-    "WAITFOR": language.waitfor, "USE": language.use, "BEGIN": language.begin, "COMMIT": language.commit, "ROLLBACK": language.rollback,
-    "SAVE": language.save, "BACKUP": backup.backup, "RESTORE": restore.restore, "KILL": administration.kill, "DBCC": checks.dbcc,
-    "CHECKPOINT": language.nothing, "RECONFIGURE": language.nothing, "GRANT": administration.grant, "DENY": administration.refuse,
+    "DECLARE": language.declare,
+    "SET": language.set_,
+    "PRINT": language.print_,
+    "RAISERROR": language.raiserror,
+    "THROW": language.throw,
+    "WAITFOR": language.waitfor,
+    "USE": language.use,
+    "BEGIN": language.begin,
+    "COMMIT": language.commit,
+    "ROLLBACK": language.rollback,
+    "SAVE": language.save,
+    "BACKUP": backup.backup,
+    "RESTORE": restore.restore,
+    "KILL": administration.kill,
+    "DBCC": checks.dbcc,
+    "CHECKPOINT": language.nothing,
+    "RECONFIGURE": language.nothing,
+    "GRANT": administration.grant,
+    "DENY": administration.refuse,
     "REVOKE": administration.refuse,
 }
 

@@ -56,9 +56,7 @@ def no_access(login: str, name: str) -> SqlError:
 
 def cannot_open(name: str, login: str) -> SqlError:
     """4060 as a login meets it; 18456 follows."""
-    return SqlError(
-        4060, f'Cannot open database "{name}" requested by the login. The login failed.', 11, more=[login_failed(login)]
-    )
+    return SqlError(4060, f'Cannot open database "{name}" requested by the login. The login failed.', 11, more=[login_failed(login)])
 
 
 def login_failed(login: str) -> SqlError:

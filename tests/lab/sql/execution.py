@@ -92,7 +92,13 @@ class _Runner:
         except SqlError as error:
             session = self.session
             session.last_error = error.number
-            ends = self._trying or session.abort_on_error or error.number in _END_BATCH or error.severity >= 20 or getattr(error, "thrown", False)
+            ends = (
+                self._trying
+                or session.abort_on_error
+                or error.number in _END_BATCH
+                or error.severity >= 20
+                or getattr(error, "thrown", False)
+            )
             if error.message.startswith("lab:") or ends:
                 if session.abort_on_error and session.client.transactions and not self._trying:
                     session.rollback(self.out)
@@ -149,7 +155,7 @@ class _Runner:
         session.client.check()
         head = statement.head
         if head in ("RETURN", "BREAK", "CONTINUE"):
-            rest = statement.text[len(head):].strip()
+            rest = statement.text[len(head) :].strip()
             raise _Leave(head, evaluate(session, rest)[0] if rest else None)
         session.client.request = Request(head, session.server.clock.now(), statement.text)
         try:

@@ -22,13 +22,29 @@ if TYPE_CHECKING:
 INT, BIGINT, BIT, FLOAT = SqlType("int"), SqlType("bigint"), SqlType("bit"), SqlType("float")
 _COMPARISONS: dict[type, str] = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 _ARITHMETIC: dict[type, str] = {
-    exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.BitwiseAnd: "&", exp.BitwiseOr: "|",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+    exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|",
 }
 _RANK = ["bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money", "decimal", "numeric", "real", "float"]
 # Aggregates and window functions that SQLite has: name, and the type of the result (None: its argument's).
 _AGGREGATES: dict[str, SqlType | None] = {
-    "COUNT": INT, "COUNT_BIG": BIGINT, "SUM": None, "MIN": None, "MAX": None, "AVG": None, "ROW_NUMBER": BIGINT, "RANK": BIGINT,
-    "DENSE_RANK": BIGINT, "LAG": None, "LEAD": None, "FIRST_VALUE": None, "LAST_VALUE": None,
+    "COUNT": INT,
+    "COUNT_BIG": BIGINT,
+    "SUM": None,
+    "MIN": None,
+    "MAX": None,
+    "AVG": None,
+    "ROW_NUMBER": BIGINT,
+    "RANK": BIGINT,
+    "DENSE_RANK": BIGINT,
+    "LAG": None,
+    "LEAD": None,
+    "FIRST_VALUE": None,
+    "LAST_VALUE": None,
 }
 
 
@@ -147,7 +163,9 @@ class Expressions:
         return Sql(f"({self.sql(node.this, scope).text} OR {self.sql(node.expression, scope).text})", BIT)
 
     def _is(self, node: exp.Is, scope: Scope) -> Sql:
-        if not isinstance(node.expression, exp.Null) and not (isinstance(node.expression, exp.Not) and isinstance(node.expression.this, exp.Null)):
+        if not isinstance(node.expression, exp.Null) and not (
+            isinstance(node.expression, exp.Not) and isinstance(node.expression.this, exp.Null)
+        ):
             raise errors.syntax("IS")
         word = "IS NULL" if isinstance(node.expression, exp.Null) else "IS NOT NULL"
         return Sql(f"({self.sql(node.this, scope).text} {word})", BIT)
@@ -335,7 +353,9 @@ class Expressions:
                 values.append(self.sql(argument, scope))
         if not function.fewest <= len(values) <= function.most:
             raise errors.SqlError(174, f"The {name} function requires {function.fewest} argument(s).", 15)
-        return Sql(f"{function.sqlite(upper)}({', '.join(value.text for value in values)})", function.result([value.type for value in values]))
+        return Sql(
+            f"{function.sqlite(upper)}({', '.join(value.text for value in values)})", function.result([value.type for value in values])
+        )
 
     def _chosen(self, name: str, arguments: list[Any], scope: Scope) -> Sql:
         values = self.many(arguments, scope)
@@ -357,4 +377,3 @@ def _default_length(node: exp.DataType) -> SqlType:
     if kind.name in ("char", "varchar", "nchar", "nvarchar", "binary", "varbinary") and not node.expressions and kind.length == 1:
         return SqlType(kind.name, 30)
     return kind
-

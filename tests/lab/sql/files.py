@@ -58,7 +58,11 @@ def allocate(server: SqlServer, database: Database) -> None:
 def _cannot_create(file: DatabaseFile, error: WinError) -> SqlError:
     text = f"CREATE FILE encountered operating system error {errors.os_error(error)} while attempting to open or create the physical file '{file.path}'."
     return SqlError(
-        5123, text, 16, 1, more=[SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)]
+        5123,
+        text,
+        16,
+        1,
+        more=[SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)],
     )
 
 

@@ -53,7 +53,12 @@ def store(value: Any, target: str, source: str | None, column: str) -> Any:
     :raises SqlError: 8152, a text is too long; or what a conversion raises.
     """
     kind = _type(target)
-    if isinstance(value, str) and kind.name in values.STRINGS and kind.length not in (None, MAX) and utf16_units(value.rstrip(" ")) > (kind.length or 0):
+    if (
+        isinstance(value, str)
+        and kind.name in values.STRINGS
+        and kind.length not in (None, MAX)
+        and utf16_units(value.rstrip(" ")) > (kind.length or 0)
+    ):
         raise SqlError(8152, f"String or binary data would be truncated (column '{column}').", 16, 30)
     return values.convert(value, kind, _type(source) if source else None)
 
@@ -93,9 +98,9 @@ def _pattern(pattern: str, escape: str | None) -> re.Pattern[str]:
             out.append(".*")
         elif letter == "_":
             out.append(".")
-        elif letter == "[" and "]" in pattern[at + 1:]:
+        elif letter == "[" and "]" in pattern[at + 1 :]:
             end = pattern.index("]", at + 1)
-            inner = pattern[at + 1:end]
+            inner = pattern[at + 1 : end]
             negated = inner.startswith("^")
             body = re.escape(inner[negated:]).replace("\\-", "-")
             out.append(f"[{'^' if negated else ''}{body}]" if body else "(?!)")
@@ -127,14 +132,14 @@ def substring(value: Any, start: Any, length: Any) -> Any:
     if count < 0:
         raise SqlError(537, "Invalid length parameter passed to the LEFT or SUBSTRING function.", 16, 3)
     end = max(0, first - 1 + count)
-    return (value if isinstance(value, bytes) else str(value))[max(0, first - 1):end]
+    return (value if isinstance(value, bytes) else str(value))[max(0, first - 1) : end]
 
 
 def stuff(value: Any, start: Any, length: Any, new: Any) -> Any:
     if value is None or start is None or length is None:
         return None
     text, first, count = str(value), int(start), int(length)
-    return None if not 1 <= first <= len(text) or count < 0 else text[:first - 1] + str(new or "") + text[first - 1 + count:]
+    return None if not 1 <= first <= len(text) or count < 0 else text[: first - 1] + str(new or "") + text[first - 1 + count :]
 
 
 def quotename(name: Any, quote: Any = "[") -> Any:
@@ -178,9 +183,28 @@ def keep_kind(function: Callable[[float], float]) -> Callable[[Any], Any]:
 # -- dates
 
 _PARTS = {
-    "yy": "year", "yyyy": "year", "qq": "quarter", "q": "quarter", "mm": "month", "m": "month", "dd": "day", "d": "day", "dy": "dayofyear",
-    "wk": "week", "ww": "week", "dw": "weekday", "hh": "hour", "mi": "minute", "n": "minute", "ss": "second", "s": "second",
-    "ms": "millisecond", "mcs": "microsecond", "ns": "nanosecond", "w": "weekday", "y": "dayofyear",
+    "yy": "year",
+    "yyyy": "year",
+    "qq": "quarter",
+    "q": "quarter",
+    "mm": "month",
+    "m": "month",
+    "dd": "day",
+    "d": "day",
+    "dy": "dayofyear",
+    "wk": "week",
+    "ww": "week",
+    "dw": "weekday",
+    "hh": "hour",
+    "mi": "minute",
+    "n": "minute",
+    "ss": "second",
+    "s": "second",
+    "ms": "millisecond",
+    "mcs": "microsecond",
+    "ns": "nanosecond",
+    "w": "weekday",
+    "y": "dayofyear",
 }
 _SECONDS = {"hour": 3600.0, "minute": 60.0, "second": 1.0, "millisecond": 1e-3, "microsecond": 1e-6, "nanosecond": 1e-9}
 
@@ -240,9 +264,19 @@ def datepart(word: str, value: Any) -> Any:
         return None
     when, part = moment(value), _part(word)
     found: dict[str, int] = {
-        "year": when.year, "quarter": (when.month - 1) // 3 + 1, "month": when.month, "day": when.day, "dayofyear": when.timetuple().tm_yday,
-        "week": int(when.strftime("%U")) + 1, "weekday": when.isoweekday() % 7 + 1, "hour": when.hour, "minute": when.minute,
-        "second": when.second, "millisecond": when.microsecond // 1000, "microsecond": when.microsecond, "nanosecond": when.microsecond * 1000,
+        "year": when.year,
+        "quarter": (when.month - 1) // 3 + 1,
+        "month": when.month,
+        "day": when.day,
+        "dayofyear": when.timetuple().tm_yday,
+        "week": int(when.strftime("%U")) + 1,
+        "weekday": when.isoweekday() % 7 + 1,
+        "hour": when.hour,
+        "minute": when.minute,
+        "second": when.second,
+        "millisecond": when.microsecond // 1000,
+        "microsecond": when.microsecond,
+        "nanosecond": when.microsecond * 1000,
     }
     return found[part]
 
@@ -291,26 +325,57 @@ class StringAgg:
 
 
 PURE: dict[str, Callable[..., Any]] = {
-    "convert": convert, "store": store, "divide": divide, "plus": plus, "like": like, "patindex": _null_in(patindex),
-    "len": _null_in(lambda value: len(str(value).rstrip(" "))), "datalength": _null_in(datalength),
-    "lower": _null_in(lambda value: str(value).lower()), "upper": _null_in(lambda value: str(value).upper()),
-    "ltrim": _null_in(lambda value: str(value).lstrip(" ")), "rtrim": _null_in(lambda value: str(value).rstrip(" ")),
-    "trim": _null_in(lambda value: str(value).strip(" ")), "left": _null_in(lambda value, count: str(value)[:int(count)]),
-    "right": _null_in(lambda value, count: str(value)[-int(count):] if int(count) else ""), "substring": _null_in(substring),
-    "replace": _null_in(lambda text, old, new: re.sub(re.escape(str(old)), lambda _found: str(new), str(text), flags=re.I) if old else text),
+    "convert": convert,
+    "store": store,
+    "divide": divide,
+    "plus": plus,
+    "like": like,
+    "patindex": _null_in(patindex),
+    "len": _null_in(lambda value: len(str(value).rstrip(" "))),
+    "datalength": _null_in(datalength),
+    "lower": _null_in(lambda value: str(value).lower()),
+    "upper": _null_in(lambda value: str(value).upper()),
+    "ltrim": _null_in(lambda value: str(value).lstrip(" ")),
+    "rtrim": _null_in(lambda value: str(value).rstrip(" ")),
+    "trim": _null_in(lambda value: str(value).strip(" ")),
+    "left": _null_in(lambda value, count: str(value)[: int(count)]),
+    "right": _null_in(lambda value, count: str(value)[-int(count) :] if int(count) else ""),
+    "substring": _null_in(substring),
+    "replace": _null_in(
+        lambda text, old, new: re.sub(re.escape(str(old)), lambda _found: str(new), str(text), flags=re.I) if old else text
+    ),
     "charindex": _null_in(lambda part, text, start=1: str(text).lower().find(str(part).lower(), max(0, int(start) - 1)) + 1),
-    "replicate": _null_in(lambda text, count: str(text) * int(count)), "reverse": _null_in(lambda text: str(text)[::-1]),
-    "space": _null_in(lambda count: " " * int(count)), "stuff": stuff, "concat": concat,
+    "replicate": _null_in(lambda text, count: str(text) * int(count)),
+    "reverse": _null_in(lambda text: str(text)[::-1]),
+    "space": _null_in(lambda count: " " * int(count)),
+    "stuff": stuff,
+    "concat": concat,
     "concat_ws": lambda separator, *parts: str(separator or "").join(str(part) for part in parts if part is not None),
-    "quotename": quotename, "parsename": _null_in(parsename), "char": _null_in(lambda code: bytes((int(code),)).decode("cp1252")),
-    "nchar": _null_in(lambda code: chr(int(code))), "ascii": _null_in(lambda text: str(text).encode("cp1252", "replace")[0]),
-    "unicode": _null_in(lambda text: ord(str(text)[0])), "str": _null_in(lambda value, width=10, digits=0: f"{value:{int(width)}.{int(digits)}f}"),
-    "round": _null_in(rounded), "ceiling": _null_in(keep_kind(math.ceil)), "floor": _null_in(keep_kind(math.floor)),
-    "power": _null_in(lambda base, exponent: type(base)(base**exponent)), "sign": _null_in(lambda value: (value > 0) - (value < 0)),
-    "datediff": datediff, "datediff_big": datediff, "dateadd": dateadd, "datepart": datepart, "datename": datename,
-    "year": _null_in(lambda value: moment(value).year), "month": _null_in(lambda value: moment(value).month),
-    "day": _null_in(lambda value: moment(value).day), "isdate": _null_in(isdate),
+    "quotename": quotename,
+    "parsename": _null_in(parsename),
+    "char": _null_in(lambda code: bytes((int(code),)).decode("cp1252")),
+    "nchar": _null_in(lambda code: chr(int(code))),
+    "ascii": _null_in(lambda text: str(text).encode("cp1252", "replace")[0]),
+    "unicode": _null_in(lambda text: ord(str(text)[0])),
+    "str": _null_in(lambda value, width=10, digits=0: f"{value:{int(width)}.{int(digits)}f}"),
+    "round": _null_in(rounded),
+    "ceiling": _null_in(keep_kind(math.ceil)),
+    "floor": _null_in(keep_kind(math.floor)),
+    "power": _null_in(lambda base, exponent: type(base)(base**exponent)),
+    "sign": _null_in(lambda value: (value > 0) - (value < 0)),
+    "datediff": datediff,
+    "datediff_big": datediff,
+    "dateadd": dateadd,
+    "datepart": datepart,
+    "datename": datename,
+    "year": _null_in(lambda value: moment(value).year),
+    "month": _null_in(lambda value: moment(value).month),
+    "day": _null_in(lambda value: moment(value).day),
+    "isdate": _null_in(isdate),
     "todatetimeoffset": _null_in(lambda value, zone: offset_text(datetime.fromisoformat(f"{moment(value).isoformat()}{zone}"))),
     "switchoffset": _null_in(lambda value, _zone: offset_text(aware(value))),
-    "json_value": json_paths.value, "json_query": json_paths.query, "json_modify": json_paths.modify, "isjson": _null_in(isjson),
+    "json_value": json_paths.value,
+    "json_query": json_paths.query,
+    "json_modify": json_paths.modify,
+    "isjson": _null_in(isjson),
 }

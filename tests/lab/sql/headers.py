@@ -38,7 +38,8 @@ _HEADER = (
     " BackupSetGUID uniqueidentifier, CompressedBackupSize bigint"
 )
 _HEADER_SINCE = (
-    (11, "Containment tinyint"), (12, "KeyAlgorithm nvarchar(32), EncryptorThumbprint varbinary(20), EncryptorType nvarchar(32)"),
+    (11, "Containment tinyint"),
+    (12, "KeyAlgorithm nvarchar(32), EncryptorThumbprint varbinary(20), EncryptorType nvarchar(32)"),
     (16, "LastValidRestoreTime datetime, TimeZone smallint, CompressionAlgorithm nvarchar(32)"),
 )
 _FILES = (
@@ -52,7 +53,12 @@ _LABEL = (
     " MediaSequenceNumber int, MediaLabelPresent tinyint, MediaDescription nvarchar(255), SoftwareName nvarchar(128), SoftwareVendorId int,"
     " MediaDate datetime, MirrorCount int, IsCompressed bit"
 )
-WHATS = {"HEADERONLY": "RESTORE HEADERONLY", "FILELISTONLY": "RESTORE FILELIST", "LABELONLY": "RESTORE LABELONLY", "VERIFYONLY": "VERIFY DATABASE"}
+WHATS = {
+    "HEADERONLY": "RESTORE HEADERONLY",
+    "FILELISTONLY": "RESTORE FILELIST",
+    "LABELONLY": "RESTORE LABELONLY",
+    "VERIFYONLY": "VERIFY DATABASE",
+}
 
 
 def _columns(text: str) -> list[Column]:
@@ -117,8 +123,19 @@ def _label(session: Session, devices: list[Device], out: Output, what: str) -> N
     header = read_media(session.server, devices[0], what).header
     place = header["family"] - 1 + header["mirror"] * header["families"]
     row = (
-        header["name"], header["media_guid"], header["families"], header["family"], header["family_guids"][place], 1, 1, header["description"],
-        header["software"], 4608, header["date"], header["mirrors"] + 1, header["compressed"],
+        header["name"],
+        header["media_guid"],
+        header["families"],
+        header["family"],
+        header["family_guids"][place],
+        1,
+        1,
+        header["description"],
+        header["software"],
+        4608,
+        header["date"],
+        header["mirrors"] + 1,
+        header["compressed"],
     )
     out.rowset(_columns(_LABEL), [row], counted=session.counted)
 
@@ -139,16 +156,66 @@ def _header_row(family: Family, position: int, device: Device) -> tuple[Any, ...
     if part.end is None:  # the real server shows such a set in this way
         return ("*** INCOMPLETE ***", None, kind, None, None, position, device.number, *([None] * 53))
     version = header["version"]
-    size = sum(length for _offset, length, _crc in part.blocks) * family.header["families"] + header["weight"] // (4 if header["compressed"] else 1)
+    size = sum(length for _offset, length, _crc in part.blocks) * family.header["families"] + header["weight"] // (
+        4 if header["compressed"] else 1
+    )
     return (
-        header["name"], header["description"], kind, header["expires"], header["compressed"], position, device.number, header["user"],
-        header["server"], header["database"], header["database_version"], header["created"], header["backup_size"], header["first_lsn"],
-        header["last_lsn"], header["checkpoint_lsn"], header["base_lsn"], header["start"].partition(".")[0], header["finish"].partition(".")[0], 52, 0,
-        1033, 196609, header["level"], 4608, *version[:3], header["machine"], 512, header["guid"], header["fork"], header["collation"],
-        header["family_guid"], 0, 0, header["read_only"], header["single_user"], header["checksums"], header["damaged"], header["begins_chain"], 0, 0,
-        header["copy_only"], header["fork"], None, header["recovery"], header["base_lsn"] if header["type"] == "I" else None, header["base_guid"],
-        description, header["set_guid"], size if header["compressed"] else header["backup_size"], 0, header["algorithm"],
-        bytes.fromhex(header["thumbprint"]) if header["thumbprint"] else None, "CERTIFICATE" if header["thumbprint"] else None, header["finish"], 0,
+        header["name"],
+        header["description"],
+        kind,
+        header["expires"],
+        header["compressed"],
+        position,
+        device.number,
+        header["user"],
+        header["server"],
+        header["database"],
+        header["database_version"],
+        header["created"],
+        header["backup_size"],
+        header["first_lsn"],
+        header["last_lsn"],
+        header["checkpoint_lsn"],
+        header["base_lsn"],
+        header["start"].partition(".")[0],
+        header["finish"].partition(".")[0],
+        52,
+        0,
+        1033,
+        196609,
+        header["level"],
+        4608,
+        *version[:3],
+        header["machine"],
+        512,
+        header["guid"],
+        header["fork"],
+        header["collation"],
+        header["family_guid"],
+        0,
+        0,
+        header["read_only"],
+        header["single_user"],
+        header["checksums"],
+        header["damaged"],
+        header["begins_chain"],
+        0,
+        0,
+        header["copy_only"],
+        header["fork"],
+        None,
+        header["recovery"],
+        header["base_lsn"] if header["type"] == "I" else None,
+        header["base_guid"],
+        description,
+        header["set_guid"],
+        size if header["compressed"] else header["backup_size"],
+        0,
+        header["algorithm"],
+        bytes.fromhex(header["thumbprint"]) if header["thumbprint"] else None,
+        "CERTIFICATE" if header["thumbprint"] else None,
+        header["finish"],
+        0,
         header["compression_algorithm"],
     )
 
@@ -161,8 +228,27 @@ def _files(session: Session, devices: list[Device], options: Options, out: Outpu
     tde = bytes.fromhex(header["tde"]) if header["tde"] else None
     rows = [
         (
-            logical, path, kind, "PRIMARY" if kind == "D" else None, size, 35184372080640 if kind == "D" else 2199023255552, file_id, "0", "0", guid, "0",
-            "0", backup_size, 512, 1 if kind == "D" else 0, None, header["base_lsn"] if kind == "D" else "0", header["base_guid"], header["read_only"], 1, tde,
+            logical,
+            path,
+            kind,
+            "PRIMARY" if kind == "D" else None,
+            size,
+            35184372080640 if kind == "D" else 2199023255552,
+            file_id,
+            "0",
+            "0",
+            guid,
+            "0",
+            "0",
+            backup_size,
+            512,
+            1 if kind == "D" else 0,
+            None,
+            header["base_lsn"] if kind == "D" else "0",
+            header["base_guid"],
+            header["read_only"],
+            1,
+            tde,
             None,
         )[: len(columns)]
         for logical, path, kind, size, file_id, guid, backup_size in header["files"]

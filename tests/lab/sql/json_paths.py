@@ -32,7 +32,9 @@ def _parse(path: str) -> tuple[bool, bool, list[str | int]]:
     while at < len(rest):
         step = _STEP.match(rest, at)
         if not step:
-            raise SqlError(13607, f"JSON path is not properly formatted. Unexpected character '{rest[at]}' is found at position {at + 1}.", 16, 4)
+            raise SqlError(
+                13607, f"JSON path is not properly formatted. Unexpected character '{rest[at]}' is found at position {at + 1}.", 16, 4
+            )
         steps.append(int(step[3]) if step[3] is not None else step[1] if step[1] is not None else step[2])
         at = step.end()
     return bool(found[1]), found[2] == "strict", steps

@@ -25,9 +25,27 @@ if TYPE_CHECKING:
 
 # SET options that change nothing that the lab does differently. https://learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql
 _OPTIONS = {
-    "ANSI_NULLS", "ANSI_PADDING", "ANSI_WARNINGS", "ANSI_DEFAULTS", "ANSI_NULL_DFLT_ON", "ANSI_NULL_DFLT_OFF", "ARITHABORT", "ARITHIGNORE",
-    "CONCAT_NULL_YIELDS_NULL", "CURSOR_CLOSE_ON_COMMIT", "QUOTED_IDENTIFIER", "NUMERIC_ROUNDABORT", "TEXTSIZE", "DATEFORMAT", "DATEFIRST",
-    "LANGUAGE", "LOCK_TIMEOUT", "DEADLOCK_PRIORITY", "QUERY_GOVERNOR_COST_LIMIT", "STATISTICS", "CONTEXT_INFO",
+    "ANSI_NULLS",
+    "ANSI_PADDING",
+    "ANSI_WARNINGS",
+    "ANSI_DEFAULTS",
+    "ANSI_NULL_DFLT_ON",
+    "ANSI_NULL_DFLT_OFF",
+    "ARITHABORT",
+    "ARITHIGNORE",
+    "CONCAT_NULL_YIELDS_NULL",
+    "CURSOR_CLOSE_ON_COMMIT",
+    "QUOTED_IDENTIFIER",
+    "NUMERIC_ROUNDABORT",
+    "TEXTSIZE",
+    "DATEFORMAT",
+    "DATEFIRST",
+    "LANGUAGE",
+    "LOCK_TIMEOUT",
+    "DEADLOCK_PRIORITY",
+    "QUERY_GOVERNOR_COST_LIMIT",
+    "STATISTICS",
+    "CONTEXT_INFO",
 }
 WAIT_SLICE = 0.02  # real seconds between two looks for a cancel
 
@@ -145,7 +163,11 @@ def raiserror(session: Session, cursor: Cursor, out: Output) -> None:
     text = format_message(str(values[0]), values[3:])
     severity, state = int(str(values[1])), int(str(values[2]))
     if severity > 18 and "LOG" not in options:
-        raise SqlError(2754, "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.", 16)
+        raise SqlError(
+            2754,
+            "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
+            16,
+        )
     if severity > 10:
         raise SqlError(number, text, severity, state)
     out.info(number if severity else 50000, text, severity, state=state)
@@ -224,5 +246,3 @@ def rollback(session: Session, cursor: Cursor, out: Output) -> None:
 
 def save(_session: Session, _cursor: Cursor, _out: Output) -> None:
     raise errors.gap("SAVE TRANSACTION")
-
-

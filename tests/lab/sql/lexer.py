@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from . import errors
 
 WORD, NAME, STRING, VARIABLE, GLOBAL, NUMBER, BINARY, OPERATOR = (
-    "word", "name", "string", "variable", "global", "number", "binary", "operator",
+    "word",
+    "name",
+    "string",
+    "variable",
+    "global",
+    "number",
+    "binary",
+    "operator",
 )
 
 _TOKEN = re.compile(
@@ -54,7 +61,7 @@ class Token:
     def value(self) -> str:
         """A text without its quotes, a name without its brackets."""
         if self.kind == STRING:
-            return self.text[self.text.index("'") + 1:-1].replace("''", "'")
+            return self.text[self.text.index("'") + 1 : -1].replace("''", "'")
         if self.kind == NAME:
             quote = self.text[-1]
             return self.text[1:-1].replace(quote * 2, quote)
@@ -71,8 +78,8 @@ def tokens(sql: str) -> list[Token]:
     while at < len(sql):
         found = _TOKEN.match(sql, at)
         if not found or found.lastgroup is None:
-            if sql[at] in "'\"[" or sql[at:at + 2] in ("N'", "n'"):
-                raise errors.SqlError(105, f"Unclosed quotation mark after the character string '{sql[at + 1:at + 40]}'.", 15, line=line)
+            if sql[at] in "'\"[" or sql[at : at + 2] in ("N'", "n'"):
+                raise errors.SqlError(105, f"Unclosed quotation mark after the character string '{sql[at + 1 : at + 40]}'.", 15, line=line)
             raise errors.syntax(sql[at], line)
         kind = found.lastgroup
         end = _comment_end(sql, at, line) if kind == "comment" else found.end()
@@ -87,7 +94,7 @@ def _comment_end(sql: str, at: int, line: int) -> int:
     """Comments nest in T-SQL."""
     depth = 0
     while at < len(sql):
-        two = sql[at:at + 2]
+        two = sql[at : at + 2]
         if two == "/*":
             depth, at = depth + 1, at + 2
         elif two == "*/":

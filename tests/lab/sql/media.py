@@ -103,7 +103,15 @@ def page_size(source: Path) -> int:
 
 
 def write_set(
-    paths: list[Path], media: dict[str, Any], header: dict[str, Any], source: Path, damaged: set[int], *, key: bytes | None, weight: int, new: bool
+    paths: list[Path],
+    media: dict[str, Any],
+    header: dict[str, Any],
+    source: Path,
+    damaged: set[int],
+    *,
+    key: bytes | None,
+    weight: int,
+    new: bool,
 ) -> int:
     """Append a set to the families at ``paths`` (``new``: begin the media anew); gives the bytes that it takes in all.
 
@@ -218,7 +226,7 @@ def set_pages(families: list[Family], position: int, *, key: bytes | None = None
             block = _block(streams[which], parts[which].blocks[row], header, families[which].path, key=key, verify=verify)
             for start in range(0, len(block), _CRC.size + size):
                 crc = _CRC.unpack_from(block, start)[0]
-                data = block[start + _CRC.size:start + _CRC.size + size]
+                data = block[start + _CRC.size : start + _CRC.size + size]
                 yield Page(number, data, zlib.crc32(data) == crc)
                 number += 1
     finally:

@@ -17,8 +17,15 @@ from .database import Database
 
 SERVER_ROLES = ("sysadmin", "securityadmin", "serveradmin", "setupadmin", "processadmin", "diskadmin", "dbcreator", "bulkadmin")
 DATABASE_ROLES = (
-    "db_owner", "db_accessadmin", "db_securityadmin", "db_ddladmin", "db_backupoperator", "db_datareader", "db_datawriter",
-    "db_denydatareader", "db_denydatawriter",
+    "db_owner",
+    "db_accessadmin",
+    "db_securityadmin",
+    "db_ddladmin",
+    "db_backupoperator",
+    "db_datareader",
+    "db_datawriter",
+    "db_denydatareader",
+    "db_denydatawriter",
 )
 OPEN_TO_ALL = ("master", "tempdb", "msdb")  # the guest user is enabled in these
 

@@ -103,7 +103,9 @@ def _executesql(session: Session, arguments: Arguments, out: Output, level: int)
         given[name or names[place].lower()] = value, target
     missing = next((name for name in names if name.lower() not in given), None)
     if missing is not None:
-        raise SqlError(8178, f"The parameterized query '({arguments[1][1]}){text}' expects the parameter '@{missing}', which was not supplied.")
+        raise SqlError(
+            8178, f"The parameterized query '({arguments[1][1]}){text}' expects the parameter '@{missing}', which was not supplied."
+        )
     variables = {name.lower(): Variable(kind, assign(given[name.lower()][0], Sql("", None), kind)) for name, kind in types.items()}
     outputs = {name: target for name, (_value, target) in given.items() if target}
     _within(session, text, variables, out, level, outputs=outputs)
@@ -181,7 +183,9 @@ def _xp_fixeddrives(session: Session, _arguments: Arguments, out: Output) -> Non
 def _xp_create_subdir(session: Session, arguments: Arguments, out: Output) -> None:
     """Creates a folder and those above it; one that exists is no error."""
     if not session.client.login.is_sysadmin:
-        raise SqlError(229, "The EXECUTE permission was denied on the object 'xp_create_subdir', database 'mssqlsystemresource', schema 'sys'.", 14, 5)
+        raise SqlError(
+            229, "The EXECUTE permission was denied on the object 'xp_create_subdir', database 'mssqlsystemresource', schema 'sys'.", 14, 5
+        )
     path = str(_value(arguments, 0))
     try:
         session.server.machine.fs.mkdir(path.rstrip("\\"), session.server.logon)
@@ -223,6 +227,10 @@ def _sp_configure(session: Session, arguments: Arguments, out: Output) -> None:
 
 
 _PROCEDURES: dict[str, Callable[[Session, Arguments, Output], None]] = {
-    "xp_fileexist": _xp_fileexist, "xp_dirtree": _xp_dirtree, "xp_create_subdir": _xp_create_subdir, "xp_instance_regread": _xp_instance_regread,
-    "sp_configure": _sp_configure, "xp_fixeddrives": _xp_fixeddrives,
+    "xp_fileexist": _xp_fileexist,
+    "xp_dirtree": _xp_dirtree,
+    "xp_create_subdir": _xp_create_subdir,
+    "xp_instance_regread": _xp_instance_regread,
+    "sp_configure": _sp_configure,
+    "xp_fixeddrives": _xp_fixeddrives,
 }

@@ -207,5 +207,3 @@ def _recover(session: Session, name: str, options: Options, out: Output, what: s
         )
     out.info(3014, f"{what} successfully processed 0 pages in 0.100 seconds (0.000 MB/sec).")
     out.done()
-
-

@@ -30,7 +30,9 @@ def plan_files(session: Session, order: RestoreOrder) -> list[DatabaseFile]:
     known = {str(row[0]).lower() for row in order.header["files"]}
     for logical, _path in order.options.moves:
         if logical.lower() not in known:
-            text = f"Logical file '{logical}' is not part of database '{order.name}'. Use RESTORE FILELISTONLY to list the logical file names."
+            text = (
+                f"Logical file '{logical}' is not part of database '{order.name}'. Use RESTORE FILELISTONLY to list the logical file names."
+            )
             raise errors.failed(order.what, 3234, text, 16, 2)
     files = []
     for logical, path, kind, size, file_id, _guid, _backup_size in order.header["files"]:
@@ -60,11 +62,17 @@ def _problem(session: Session, order: RestoreOrder, path: str, size: int) -> Sql
                 f"bytes, while only {server.machine.fs.free(path, server.logon)} bytes are available."
             )
             return SqlError(3257, text, 16)
-        return SqlError(5133, f'Directory lookup for the file "{path}" failed with the operating system error {errors.os_error(error)}.', 16)
+        return SqlError(
+            5133, f'Directory lookup for the file "{path}" failed with the operating system error {errors.os_error(error)}.', 16
+        )
     mine = order.database is not None and any(same_path(file.path, path) for file in order.database.files)
     if real.exists() and not mine and "REPLACE" not in order.options:
         # A file of no database: which number the real server gives is *assumed*.
-        return SqlError(5170, f"Cannot create file '{path}' because it already exists. Change the file path or the file name, and retry the operation.", 16)
+        return SqlError(
+            5170,
+            f"Cannot create file '{path}' because it already exists. Change the file path or the file name, and retry the operation.",
+            16,
+        )
     return None
 
 

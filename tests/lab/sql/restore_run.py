@@ -79,15 +79,28 @@ def apply(session: Session, order: RestoreOrder, out: Output) -> None:
 def _record(session: Session, order: RestoreOrder, action: str, **fields: Any) -> None:
     machine = session.server.machine
     machine.ledger.record(
-        "sql.restore", machine.name, action=action, database=order.name, files=[device.name for device in order.devices], source=order.header["database"],
-        position=order.position, spid=session.spid, login=session.client.login.name, **fields,
+        "sql.restore",
+        machine.name,
+        action=action,
+        database=order.name,
+        files=[device.name for device in order.devices],
+        source=order.header["database"],
+        position=order.position,
+        spid=session.spid,
+        login=session.client.login.name,
+        **fields,
     )
 
 
 def _new(session: Session, order: RestoreOrder) -> Database:
     server = session.server
     return Database(
-        order.name, server.next_database_id(), server.new_store(), order.files, server.local_now(), session.client.login.name,
+        order.name,
+        server.next_database_id(),
+        server.new_store(),
+        order.files,
+        server.local_now(),
+        session.client.login.name,
         collation=order.header.get("collation") or COLLATION,
     )
 
@@ -137,7 +150,9 @@ def _settle(session: Session, order: RestoreOrder, database: Database) -> None:
     database.users = {user.name.lower(): user for user in (_user(session, *row) for row in header["users"])}
     database.full_lsn = database.full_guid = database.log_lsn = None
     database.lsn = max(database.lsn, int(header["last_lsn"]) // 10**15)
-    database.encrypted_by = next((one.name for one in server.certificates.values() if one.thumbprint == header["tde"]), None) if header["tde"] else None
+    database.encrypted_by = (
+        next((one.name for one in server.certificates.values() if one.thumbprint == header["tde"]), None) if header["tde"] else None
+    )
     database.options = {"restored_lsn": header["last_lsn"], "base_lsn": header["checkpoint_lsn"]}
     database.state = "RESTORING" if "NORECOVERY" in options else "ONLINE"
 
@@ -157,12 +172,24 @@ def _history(session: Session, order: RestoreOrder) -> None:
         found = connection.execute("SELECT backup_set_id FROM backupset WHERE backup_set_uuid = ?", (order.header["set_guid"],)).fetchone()
     finally:
         connection.close()
-    msdb.add(history, "restorehistory", {
-        "restore_date": naive_text(server.local_now()), "destination_database_name": order.name, "user_name": session.client.login.name,
-        "backup_set_id": found[0] if found else None, "restore_type": order.header["type"], "replace": int("REPLACE" in options),
-        "recovery": int("NORECOVERY" not in options), "restart": 0, "stop_at": None, "device_count": len(order.devices), "stop_at_mark_name": None,
-        "stop_before": None,
-    })
+    msdb.add(
+        history,
+        "restorehistory",
+        {
+            "restore_date": naive_text(server.local_now()),
+            "destination_database_name": order.name,
+            "user_name": session.client.login.name,
+            "backup_set_id": found[0] if found else None,
+            "restore_type": order.header["type"],
+            "replace": int("REPLACE" in options),
+            "recovery": int("NORECOVERY" not in options),
+            "restart": 0,
+            "stop_at": None,
+            "device_count": len(order.devices),
+            "stop_at_mark_name": None,
+            "stop_before": None,
+        },
+    )
 
 
 def _announce(session: Session, order: RestoreOrder, database: Database, out: Output, started: Any) -> None:
@@ -178,5 +205,7 @@ def _announce(session: Session, order: RestoreOrder, database: Database, out: Ou
         text = f"Converting database '{database.name}' from version {header['database_version']} to the current version {server.product.database_version}."
         out.info(928, text)
     seconds = max((server.local_now() - started).total_seconds(), 0.001)
-    out.info(3014, f"{order.what} successfully processed {pages} pages in {seconds:.3f} seconds ({pages * PAGE / 1024**2 / seconds:.3f} MB/sec).")
+    out.info(
+        3014, f"{order.what} successfully processed {pages} pages in {seconds:.3f} seconds ({pages * PAGE / 1024**2 / seconds:.3f} MB/sec)."
+    )
     out.done()

@@ -71,8 +71,9 @@ class Scope:
         :raises SqlError: 207 unknown, 209 ambiguous, 4104 an unknown qualifier.
         """
         found = [
-            (source, column) for source in self.sources if (not qualifier or source.name.lower() == qualifier.lower())
-            and (column := source.find(name)) is not None
+            (source, column)
+            for source in self.sources
+            if (not qualifier or source.name.lower() == qualifier.lower()) and (column := source.find(name)) is not None
         ]
         if len(found) > 1:
             raise SqlError(209, f"Ambiguous column name '{name}'.", 16)

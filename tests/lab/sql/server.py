@@ -44,9 +44,17 @@ class SqlServer:
     """
 
     def __init__(
-        self, machine: Machine, network: Network, *, version: str = "14.0.3456.2", edition: str = "Standard Edition (64-bit)",
-        engine_edition: int = 2, account: str = "NT SERVICE\\MSSQLSERVER", instance: str = "MSSQLSERVER",
-        backup_rate: float = MEGABYTES_A_SECOND * 1024**2, collation: str = COLLATION,
+        self,
+        machine: Machine,
+        network: Network,
+        *,
+        version: str = "14.0.3456.2",
+        edition: str = "Standard Edition (64-bit)",
+        engine_edition: int = 2,
+        account: str = "NT SERVICE\\MSSQLSERVER",
+        instance: str = "MSSQLSERVER",
+        backup_rate: float = MEGABYTES_A_SECOND * 1024**2,
+        collation: str = COLLATION,
     ) -> None:
         self.machine = machine
         self.network = network
@@ -151,8 +159,16 @@ class SqlServer:
         ]
 
     def create_database(
-        self, name: str, *, owner: str = "sa", users: dict[str, Iterable[str]] | None = None, recovery: str | None = None,
-        files: list[DatabaseFile] | None = None, collation: str | None = None, level: int | None = None, weight: int = 0,
+        self,
+        name: str,
+        *,
+        owner: str = "sa",
+        users: dict[str, Iterable[str]] | None = None,
+        recovery: str | None = None,
+        files: list[DatabaseFile] | None = None,
+        collation: str | None = None,
+        level: int | None = None,
+        weight: int = 0,
     ) -> Database:
         """CREATE DATABASE.
 
@@ -166,9 +182,16 @@ class SqlServer:
                 raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.", 16, 3)
             model = self.databases["model"]
             database = Database(
-                name, next(self._database_ids), self.new_store(), files or self.default_files(name), self.local_now(), owner,
-                recovery=(recovery or model.recovery).upper(), level=level or self.product.level,
-                collation=collation or self.collation_name, weight=weight,
+                name,
+                next(self._database_ids),
+                self.new_store(),
+                files or self.default_files(name),
+                self.local_now(),
+                owner,
+                recovery=(recovery or model.recovery).upper(),
+                level=level or self.product.level,
+                collation=collation or self.collation_name,
+                weight=weight,
             )
             database.connect().close()
             allocate(self, database)
@@ -187,8 +210,14 @@ class SqlServer:
             DatabaseFile(2, "L", logical[1], f"{self.data_folder}\\{name}_log.ldf"),
         ]
         database = Database(
-            name, SYSTEM_IDS[name], self.new_store(), files, self.local_now(), recovery="FULL" if name == "model" else "SIMPLE",
-            level=self.product.level, collation=self.collation_name,
+            name,
+            SYSTEM_IDS[name],
+            self.new_store(),
+            files,
+            self.local_now(),
+            recovery="FULL" if name == "model" else "SIMPLE",
+            level=self.product.level,
+            collation=self.collation_name,
         )
         database.connect().close()
         allocate(self, database)
@@ -219,10 +248,16 @@ class SqlServer:
         if database.state == "OFFLINE":
             return errors.offline(database.name)
         if database.state != "ONLINE":
-            return SqlError(945, f"Database '{database.name}' cannot be opened due to inaccessible files or insufficient memory or disk space.", 21)
+            return SqlError(
+                945, f"Database '{database.name}' cannot be opened due to inaccessible files or insufficient memory or disk space.", 21
+            )
         if login.user_name(database) is None:
             return errors.no_access(login.name, database.name)
-        if database.user_access == "RESTRICTED_USER" and "db_owner" not in login.database_roles(database) and not login.may("CREATE ANY DATABASE"):
+        if (
+            database.user_access == "RESTRICTED_USER"
+            and "db_owner" not in login.database_roles(database)
+            and not login.may("CREATE ANY DATABASE")
+        ):
             return SqlError(922, f"Database '{database.name}' is being accessed by restricted users only.", 14)
         if database.user_access == "SINGLE_USER" and self.sessions_in(database, but=me):
             return errors.single_user(database.name)
@@ -233,9 +268,7 @@ class SqlServer:
 
     # -- sessions
 
-    def open(
-        self, database: str, *, login: str, host: str = "", program: str = "", address: str = ""
-    ) -> Connection:
+    def open(self, database: str, *, login: str, host: str = "", program: str = "", address: str = "") -> Connection:
         """A session of the in-lab product, whose password was checked already.
 
         :raises SqlError: 18456 no such login; 4060 no such database, or it is not open to this login now.
@@ -259,7 +292,9 @@ class SqlServer:
                 raise errors.login_failed(request.user)
             if login.locked:
                 raise SqlError(
-                    18486, f"Login failed for user '{login.name}' because the account is currently locked out.", 14,
+                    18486,
+                    f"Login failed for user '{login.name}' because the account is currently locked out.",
+                    14,
                     more=[errors.login_failed(login.name)],
                 )
             if login.must_change:
@@ -269,7 +304,12 @@ class SqlServer:
             if database is None or self.usable(database, login) is not None:
                 raise errors.cannot_open(name, login.name)
             client = self._register(
-                login, database, host=request.host, program=request.program, address=request.address, encrypted=request.encrypted,
+                login,
+                database,
+                host=request.host,
+                program=request.program,
+                address=request.address,
+                encrypted=request.encrypted,
                 disconnect=request.disconnect,
             )
             return Session(self, client)
@@ -342,4 +382,3 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"Certificate({self.name!r})"
-

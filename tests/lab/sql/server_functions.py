@@ -67,26 +67,61 @@ class SessionFunctions:
 
     def bodies(self) -> dict[str, Callable[..., Any]]:
         simple: dict[str, Callable[..., Any]] = {
-            "getdate": lambda: naive_text(self._now(3)), "current_timestamp": lambda: naive_text(self._now(3)),
-            "getutcdate": lambda: naive_text(self._now(3)), "sysdatetime": lambda: naive_text(self._now()),
-            "sysutcdatetime": lambda: naive_text(self._now()), "sysdatetimeoffset": lambda: offset_text(self.server.clock.now()),
-            "newid": lambda: str(uuid.uuid4()).upper(), "newsequentialid": lambda: str(uuid.uuid1()).upper(),
-            "suser_sname": self._suser_name, "suser_name": self._suser_name, "original_login": lambda: self._login.name,
-            "system_user": lambda: self._login.name, "suser_sid": self._suser_sid, "suser_id": lambda *_name: self._login.principal_id,
-            "current_user": self._user, "session_user": self._user, "user": self._user, "user_name": lambda *_id: self._user(),
-            "host_name": lambda: self.session.client.host, "app_name": lambda: self.session.client.program,
+            "getdate": lambda: naive_text(self._now(3)),
+            "current_timestamp": lambda: naive_text(self._now(3)),
+            "getutcdate": lambda: naive_text(self._now(3)),
+            "sysdatetime": lambda: naive_text(self._now()),
+            "sysutcdatetime": lambda: naive_text(self._now()),
+            "sysdatetimeoffset": lambda: offset_text(self.server.clock.now()),
+            "newid": lambda: str(uuid.uuid4()).upper(),
+            "newsequentialid": lambda: str(uuid.uuid1()).upper(),
+            "suser_sname": self._suser_name,
+            "suser_name": self._suser_name,
+            "original_login": lambda: self._login.name,
+            "system_user": lambda: self._login.name,
+            "suser_sid": self._suser_sid,
+            "suser_id": lambda *_name: self._login.principal_id,
+            "current_user": self._user,
+            "session_user": self._user,
+            "user": self._user,
+            "user_name": lambda *_id: self._user(),
+            "host_name": lambda: self.session.client.host,
+            "app_name": lambda: self.session.client.program,
             "xact_state": lambda: int(self.session.client.transactions > 0),
             "sys_fn_hadr_backup_is_preferred_replica": lambda name: int(not self._grouped(name) or self._grouped(name) == "SECONDARY"),
             "sys_fn_hadr_is_primary_replica": lambda name: int(self._grouped(name) == "PRIMARY") if self._grouped(name) else None,
-            "error_number": lambda: self._error("number"), "error_message": lambda: self._error("message"),
-            "error_severity": lambda: self._error("severity"), "error_state": lambda: self._error("state"),
-            "error_line": lambda: self._error("line"), "error_procedure": lambda: self._error("procedure") or None,
-            "schema_name": lambda *_id: "dbo", "schema_id": lambda *name: 1 if not name or str(name[0]).lower() == "dbo" else None,
-            "object_schema_name": lambda *_id: "dbo", "type_name": lambda _id: None, "fileproperty": self._fileproperty,
-            "formatmessage": lambda text, *values: format_message(str(text), values), "has_perms_by_name": self._has_perms_by_name,
+            "error_number": lambda: self._error("number"),
+            "error_message": lambda: self._error("message"),
+            "error_severity": lambda: self._error("severity"),
+            "error_state": lambda: self._error("state"),
+            "error_line": lambda: self._error("line"),
+            "error_procedure": lambda: self._error("procedure") or None,
+            "schema_name": lambda *_id: "dbo",
+            "schema_id": lambda *name: 1 if not name or str(name[0]).lower() == "dbo" else None,
+            "object_schema_name": lambda *_id: "dbo",
+            "type_name": lambda _id: None,
+            "fileproperty": self._fileproperty,
+            "formatmessage": lambda text, *values: format_message(str(text), values),
+            "has_perms_by_name": self._has_perms_by_name,
         }
-        named = ("global", "serverproperty", "databasepropertyex", "connectionproperty", "db_id", "db_name", "object_id", "object_name", "col_length",
-                 "col_name", "columnproperty", "objectproperty", "is_srvrolemember", "is_rolemember", "is_member", "has_dbaccess")
+        named = (
+            "global",
+            "serverproperty",
+            "databasepropertyex",
+            "connectionproperty",
+            "db_id",
+            "db_name",
+            "object_id",
+            "object_name",
+            "col_length",
+            "col_name",
+            "columnproperty",
+            "objectproperty",
+            "is_srvrolemember",
+            "is_rolemember",
+            "is_member",
+            "has_dbaccess",
+        )
         return {**simple, **{("lab_global" if name == "global" else name): getattr(self, f"_{name}") for name in named}}
 
     # -- the session
@@ -118,9 +153,21 @@ class SessionFunctions:
     def _global(self, name: str) -> Any:
         session, product = self.session, self.server.product
         known: dict[str, Any] = {
-            "SPID": session.spid, "VERSION": product.banner, "SERVERNAME": self.server.name, "SERVICENAME": self.server.instance,
-            "TRANCOUNT": session.client.transactions, "ROWCOUNT": session.row_count, "ERROR": session.last_error, "LANGUAGE": "us_english",
-            "MAX_PRECISION": 38, "NESTLEVEL": 0, "OPTIONS": 5432, "DATEFIRST": 7, "LOCK_TIMEOUT": -1, "PROCID": 0, "TEXTSIZE": 2147483647,
+            "SPID": session.spid,
+            "VERSION": product.banner,
+            "SERVERNAME": self.server.name,
+            "SERVICENAME": self.server.instance,
+            "TRANCOUNT": session.client.transactions,
+            "ROWCOUNT": session.row_count,
+            "ERROR": session.last_error,
+            "LANGUAGE": "us_english",
+            "MAX_PRECISION": 38,
+            "NESTLEVEL": 0,
+            "OPTIONS": 5432,
+            "DATEFIRST": 7,
+            "LOCK_TIMEOUT": -1,
+            "PROCID": 0,
+            "TEXTSIZE": 2147483647,
             "MICROSOFTVERSION": (product.version[0] << 24) | (product.version[1] << 16) | product.version[2],
         }
         if name not in known:
@@ -132,14 +179,32 @@ class SessionFunctions:
     def _serverproperty(self, name: Any) -> Any:
         server, product = self.server, self.server.product
         known: dict[str, Any] = {
-            "servername": server.name, "machinename": server.machine.name.upper(), "computernamephysicalnetbios": server.machine.name.upper(),
-            "instancename": None if server.instance == "MSSQLSERVER" else server.instance, "edition": product.edition,
-            "engineedition": product.engine_edition, "productversion": product.text, "productmajorversion": str(product.version[0]),
-            "productminorversion": str(product.version[1]), "productbuild": str(product.version[2]), "productlevel": "RTM",
-            "productupdatelevel": None, "collation": server.collation_name, "isclustered": 0, "ishadrenabled": int(bool(server.groups)),
-            "issingleuser": 0, "isintegratedsecurityonly": 0, "isfulltextinstalled": 0, "islocaldb": 0, "isxtpsupported": 1, "processid": 1748,
-            "editionid": {2: -1534726760, 3: 1804890536, 4: -133711905}.get(product.engine_edition), "lcid": 1033, "sqlcharset": 1,
-            "instancedefaultdatapath": server.data_folder + BACKSLASH, "instancedefaultlogpath": server.log_folder + BACKSLASH,
+            "servername": server.name,
+            "machinename": server.machine.name.upper(),
+            "computernamephysicalnetbios": server.machine.name.upper(),
+            "instancename": None if server.instance == "MSSQLSERVER" else server.instance,
+            "edition": product.edition,
+            "engineedition": product.engine_edition,
+            "productversion": product.text,
+            "productmajorversion": str(product.version[0]),
+            "productminorversion": str(product.version[1]),
+            "productbuild": str(product.version[2]),
+            "productlevel": "RTM",
+            "productupdatelevel": None,
+            "collation": server.collation_name,
+            "isclustered": 0,
+            "ishadrenabled": int(bool(server.groups)),
+            "issingleuser": 0,
+            "isintegratedsecurityonly": 0,
+            "isfulltextinstalled": 0,
+            "islocaldb": 0,
+            "isxtpsupported": 1,
+            "processid": 1748,
+            "editionid": {2: -1534726760, 3: 1804890536, 4: -133711905}.get(product.engine_edition),
+            "lcid": 1033,
+            "sqlcharset": 1,
+            "instancedefaultdatapath": server.data_folder + BACKSLASH,
+            "instancedefaultlogpath": server.log_folder + BACKSLASH,
         }
         if product.major >= 15:
             known["instancedefaultbackuppath"] = server.backup_folder + BACKSLASH
@@ -150,18 +215,31 @@ class SessionFunctions:
         if database is None:
             return None
         known: dict[str, Any] = {
-            "status": database.state, "updateability": "READ_ONLY" if database.read_only else "READ_WRITE", "useraccess": database.user_access,
-            "recovery": database.recovery, "collation": database.collation if database.state == "ONLINE" else None,
-            "version": self.server.product.database_version if database.state == "ONLINE" else None, "isautoclose": 0, "isautoshrink": 0,
-            "isinstandby": 0, "isfulltextenabled": 0, "issubscribed": 0, "ispublished": 0, "lastgoodcheckdbtime": database.options.get("checked"),
+            "status": database.state,
+            "updateability": "READ_ONLY" if database.read_only else "READ_WRITE",
+            "useraccess": database.user_access,
+            "recovery": database.recovery,
+            "collation": database.collation if database.state == "ONLINE" else None,
+            "version": self.server.product.database_version if database.state == "ONLINE" else None,
+            "isautoclose": 0,
+            "isautoshrink": 0,
+            "isinstandby": 0,
+            "isfulltextenabled": 0,
+            "issubscribed": 0,
+            "ispublished": 0,
+            "lastgoodcheckdbtime": database.options.get("checked"),
         }
         return known.get(str(prop).lower())
 
     def _connectionproperty(self, name: Any) -> Any:
         client = self.session.client
         known: dict[str, Any] = {
-            "net_transport": "TCP", "protocol_type": "TSQL", "auth_scheme": "SQL", "local_net_address": self.server.machine.address,
-            "local_tcp_port": 1433, "client_net_address": client.address,
+            "net_transport": "TCP",
+            "protocol_type": "TSQL",
+            "auth_scheme": "SQL",
+            "local_net_address": self.server.machine.address,
+            "local_tcp_port": 1433,
+            "client_net_address": client.address,
         }
         return known.get(str(name).lower())
 
@@ -225,7 +303,11 @@ class SessionFunctions:
     def _columnproperty(self, table: Any, column: Any, prop: Any) -> Any:
         for row in self._columns(table):
             if str(row[1]).lower() == str(column).lower():
-                known = {"columnid": row[0] + 1, "allowsnull": int(not (row[3] or row[5])), "isidentity": int(bool(row[5]) and row[2].upper() == "INTEGER")}
+                known = {
+                    "columnid": row[0] + 1,
+                    "allowsnull": int(not (row[3] or row[5])),
+                    "isidentity": int(bool(row[5]) and row[2].upper() == "INTEGER"),
+                }
                 return known.get(str(prop).lower())
         return None
 

@@ -232,7 +232,9 @@ class Session:
             raise SqlError(3906, f'Failed to update database "{database.name}" because the database is read-only.', 16, 2)
         if database.name.lower() in ("tempdb", "master") or self.client.login.may_in(database, permission):
             return
-        raise SqlError(229, f"The {permission} permission was denied on the object '{name}', database '{database.name}', schema 'dbo'.", 14, 5)
+        raise SqlError(
+            229, f"The {permission} permission was denied on the object '{name}', database '{database.name}', schema 'dbo'.", 14, 5
+        )
 
     # -- running
 

@@ -41,12 +41,23 @@ def create(session: Session, name: str, source: Database, files: list[tuple[str,
     chosen = []
     for file in source.data_files:
         if file.logical.lower() not in given:
-            raise SqlError(5127, "All files must be specified for database snapshot creation. Missing the file \"" + file.logical + "\".", 16)
+            raise SqlError(5127, 'All files must be specified for database snapshot creation. Missing the file "' + file.logical + '".', 16)
         chosen.append(DatabaseFile(file.file_id, "D", file.logical, given[file.logical.lower()]))
     with server.lock:
         snapshot = Database(
-            name, server.next_database_id(), server.new_store(), chosen, server.local_now(), source.owner, recovery=source.recovery, level=source.level,
-            collation=source.collation, read_only=True, snapshot_of=source.name, users=dict(source.users), damaged=set(source.damaged),
+            name,
+            server.next_database_id(),
+            server.new_store(),
+            chosen,
+            server.local_now(),
+            source.owner,
+            recovery=source.recovery,
+            level=source.level,
+            collation=source.collation,
+            read_only=True,
+            snapshot_of=source.name,
+            users=dict(source.users),
+            damaged=set(source.damaged),
         )
         _copy(source, snapshot)
         allocate(server, snapshot)

@@ -71,9 +71,12 @@ class Sources:
         alias = node.alias or name
         keys = [(f"lab key {place}", _VARIANT) for place in range(len(arguments))]
         text = self._materialise(alias, [*keys, *function.columns], function.every(self.session))
-        scope.sources.append(Source(alias, tuple(
-            OutputColumn(one, kind, hidden=place < len(keys)) for place, (one, kind) in enumerate([*keys, *function.columns])
-        )))
+        scope.sources.append(
+            Source(
+                alias,
+                tuple(OutputColumn(one, kind, hidden=place < len(keys)) for place, (one, kind) in enumerate([*keys, *function.columns])),
+            )
+        )
         condition = " AND ".join(f"{quote(alias)}.{quote(key)} = {one.text}" for (key, _kind), one in zip(keys, arguments, strict=True))
         return f" {'JOIN' if node.args.get('cross_apply') else 'LEFT JOIN'} {text} AS {quote(alias)} ON {condition or '1'}"
 
@@ -145,7 +148,9 @@ class Sources:
         database = session.other_database(catalog) if catalog else session.client.database
         view = registry.find(session.server, schema, name)
         if view is not None:
-            return self._materialise(name, view.columns, view.rows(session, database)), tuple(OutputColumn(one, kind) for one, kind in view.columns)
+            return self._materialise(name, view.columns, view.rows(session, database)), tuple(
+                OutputColumn(one, kind) for one, kind in view.columns
+            )
         shown = ".".join(part for part in (catalog, node.db, name) if part)
         if schema in ("sys", "information_schema"):
             raise errors.invalid_object(shown)

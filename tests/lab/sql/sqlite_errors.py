@@ -30,9 +30,7 @@ def _not_null(found: re.Match[str]) -> SqlError:
 
 def _unique(found: re.Match[str]) -> SqlError:
     table = found[1].partition(".")[0]
-    return SqlError(
-        2627, f"Violation of UNIQUE KEY constraint on object '{table}' ({found[1]}). Cannot insert duplicate key.", 14, 1
-    )
+    return SqlError(2627, f"Violation of UNIQUE KEY constraint on object '{table}' ({found[1]}). Cannot insert duplicate key.", 14, 1)
 
 
 _KNOWN: list[tuple[str, Callable[[re.Match[str]], SqlError]]] = [
@@ -42,7 +40,10 @@ _KNOWN: list[tuple[str, Callable[[re.Match[str]], SqlError]]] = [
     (r"NOT NULL constraint failed: (.+)", _not_null),
     (r"UNIQUE constraint failed: (.+)", _unique),
     (r"ambiguous column name: (.+)", lambda found: SqlError(209, f"Ambiguous column name '{found[1]}'.", 16)),
-    (r"(?:FOREIGN KEY|CHECK) constraint failed.*", lambda found: SqlError(547, f"The statement conflicted with a constraint ({found[0]}).", 16)),
+    (
+        r"(?:FOREIGN KEY|CHECK) constraint failed.*",
+        lambda found: SqlError(547, f"The statement conflicted with a constraint ({found[0]}).", 16),
+    ),
     (r"table (.+) already exists", lambda found: SqlError(2714, f"There is already an object named {found[1]} in the database.", 16, 6)),
     (r"database (?:\S+ )?is locked.*", lambda found: SqlError(1222, "Lock request time out period exceeded.", 16, 51)),
     (r"interrupted", lambda found: SqlError(596, "Cannot continue the execution because the session is in the kill state.", 21)),

@@ -146,9 +146,7 @@ def drop(session: Session, _translator: Translator, tree: exp.Drop, out: Output)
         if not session.connection.execute(f"PRAGMA {prefix}.table_info({quoted})").fetchall():
             if tree.args.get("exists"):
                 continue
-            raise SqlError(
-                3701, f"Cannot drop the table '{table.name}', because it does not exist or you do not have permission.", 11, 5
-            )
+            raise SqlError(3701, f"Cannot drop the table '{table.name}', because it does not exist or you do not have permission.", 11, 5)
         session.execute(f"DROP TABLE {name}")
     out.done()
 

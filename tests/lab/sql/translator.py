@@ -44,7 +44,7 @@ def read(text: str) -> exp.Expression:
     parts, at = [], 0
     for token in tokens(text):
         if token.kind == GLOBAL:
-            parts += [text[at:token.start], f"LAB_GLOBAL({text_literal(token.text[2:].upper())})"]
+            parts += [text[at : token.start], f"LAB_GLOBAL({text_literal(token.text[2:].upper())})"]
             at = token.end
     source = "".join([*parts, text[at:]])
     try:
@@ -105,7 +105,9 @@ class Translator:
             names = [column.name for column in table.args["alias"].args.get("columns") or []]
             query = self.query(table.this, scope)
             if names:
-                query = Query(query.text, tuple(OutputColumn(name, column.type) for name, column in zip(names, query.columns, strict=False)))
+                query = Query(
+                    query.text, tuple(OutputColumn(name, column.type) for name, column in zip(names, query.columns, strict=False))
+                )
             scope.tables[table.alias.lower()] = query
             parts.append(f"{quote(table.alias)}({', '.join(quote(column.name) for column in query.columns)}) AS ({query.text})")
         return f"WITH {', '.join(parts)} "
@@ -115,12 +117,17 @@ class Translator:
         left, right = self.query(node.left, scope), self.query(node.right, scope)
         if len(left.columns) != len(right.columns):
             raise errors.SqlError(
-                205, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.", 16
+                205,
+                "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.",
+                16,
             )
         word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(node)]
         if isinstance(node, exp.Union) and not node.args.get("distinct"):
             word = "UNION ALL"
-        columns = tuple(OutputColumn(one.name, one.type if one.type == other.type else None) for one, other in zip(left.columns, right.columns, strict=True))
+        columns = tuple(
+            OutputColumn(one.name, one.type if one.type == other.type else None)
+            for one, other in zip(left.columns, right.columns, strict=True)
+        )
         text = f"SELECT * FROM ({left.text}) {word} SELECT * FROM ({right.text})"
         if node.args.get("order") is not None:
             text = f"SELECT * FROM ({text}) ORDER BY {self.ordering(node.args['order'], Scope(), columns)}"
@@ -128,7 +135,20 @@ class Translator:
 
     def _select(self, node: exp.Select, scope: Scope) -> Query:
         used(
-            node, "expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "with_", "options", "into",
+            node,
+            "expressions",
+            "distinct",
+            "from_",
+            "joins",
+            "where",
+            "group",
+            "having",
+            "order",
+            "limit",
+            "offset",
+            "with_",
+            "options",
+            "into",
         )
         origin = self.sources.origin(node, scope)
         items = self.items(node.expressions, scope)
@@ -160,7 +180,9 @@ class Translator:
                 if not sources:
                     raise errors.SqlError(263, "Must specify table to select from.", 16)
                 out += [
-                    (column.name, Sql(f"{quote(source.name)}.{quote(column.name)}", column.type)) for source in sources for column in source.columns
+                    (column.name, Sql(f"{quote(source.name)}.{quote(column.name)}", column.type))
+                    for source in sources
+                    for column in source.columns
                     if not column.hidden
                 ]
             elif isinstance(node, exp.Alias):
@@ -176,7 +198,11 @@ class Translator:
             target = one.this
             if isinstance(target, exp.Literal) and not target.is_string:
                 text = target.name
-            elif isinstance(target, exp.Column) and not target.table and any(column.name.lower() == target.name.lower() for column in columns):
+            elif (
+                isinstance(target, exp.Column)
+                and not target.table
+                and any(column.name.lower() == target.name.lower() for column in columns)
+            ):
                 text = f"{quote(target.name)} COLLATE NOCASE"
             else:
                 text = f"{self.expressions.sql(target, scope).text} COLLATE NOCASE"

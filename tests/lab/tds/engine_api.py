@@ -115,9 +115,7 @@ class Output(Protocol):
     def error(self, error: SqlError) -> None:
         """An error after which the batch goes on; its ``more`` follow it. (To end the batch, raise the error instead.)"""
 
-    def rowset(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT
-    ) -> int:
+    def rowset(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT) -> int:
         """A result set, streamed while ``rows`` yields, polling between; ends itself with DONE. Gives the number of rows.
 
         :param counted: whether the client is told the number (SET NOCOUNT OFF).

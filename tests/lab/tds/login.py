@@ -51,7 +51,7 @@ def read_prelogin(body: bytes) -> dict[int, bytes]:
     reader = Reader(body)
     while (token := reader.unsigned(1)) != 0xFF:
         offset, length = struct.unpack(">HH", reader.take(4))
-        options[token] = body[offset:offset + length]
+        options[token] = body[offset : offset + length]
     if not options.get(_ENCRYPTION):
         raise ProtocolError("a PRELOGIN without ENCRYPTION")
     return options

@@ -63,12 +63,12 @@ def _split_text(text: str) -> tuple[int, int, int]:
         if hour > 23 or minute > 59 or second > 59:
             raise ValueError(f"{text!r} is no date or time")
         ticks = ((hour * 60 + minute) * 60 + second) * TICKS + int((match[4] or "").ljust(7, "0"))
-        rest = rest[match.end():]
+        rest = rest[match.end() :]
     if match := _OFFSET.match(rest):
         if match[1] != "Z":
             digits = match[1][1:].replace(":", "")
             offset = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if match[1][0] == "-" else 1)
-        rest = rest[match.end():]
+        rest = rest[match.end() :]
     if rest.strip() or not text.strip():
         raise ValueError(f"{text!r} is no date or time")
     return days, ticks, offset
@@ -131,7 +131,7 @@ def decode(name: str, scale: int, raw: bytes) -> date | time | datetime:
     ticks = int.from_bytes(raw[:size], "little") * 10 ** (7 - scale)
     if name == "time":
         return _moment(0, ticks).time()
-    moment = _moment(int.from_bytes(raw[size:size + 3], "little"), ticks)
+    moment = _moment(int.from_bytes(raw[size : size + 3], "little"), ticks)
     if name == "datetime2":
         return moment
     (offset,) = struct.unpack("<h", raw[-2:])

@@ -108,9 +108,7 @@ class Answer:
 
     def _message(self, number: int, text: str, severity: int, *, state: int, line: int, procedure: str, error: bool) -> None:
         self.token(
-            tokens.message(
-                number, text, severity=severity, state=state, line=line, server=self._server, procedure=procedure, error=error
-            )
+            tokens.message(number, text, severity=severity, state=state, line=line, server=self._server, procedure=procedure, error=error)
         )
 
     # ---------------------------------------------------------------------------------------------- for the engine
@@ -130,9 +128,7 @@ class Answer:
                 one.number, one.message, one.severity, state=one.state, line=one.line, procedure=one.procedure, error=one.severity > 10
             )
 
-    def rowset(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT
-    ) -> int:
+    def rowset(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT) -> int:
         if not columns:
             raise ValueError("a result set without columns")
         self.token(tokens.column_metadata(columns))

@@ -152,7 +152,7 @@ class Transport:
         step = self.room
         packets = []
         for start in range(0, max(len(data), 1), step):
-            part = data[start:start + step]
+            part = data[start : start + step]
             status = END_OF_MESSAGE if end and start + step >= len(data) else 0
             self._number = (self._number + 1) % 256
             packets.append(_HEADER.pack(kind, status, len(part) + _HEADER.size, 0, self._number, 0) + part)

@@ -25,7 +25,7 @@ class Reader:
         return len(self.data) - self.position
 
     def take(self, count: int) -> bytes:
-        taken = self.data[self.position:self.position + count]
+        taken = self.data[self.position : self.position + count]
         if len(taken) < count:
             raise ProtocolError(f"the message ends {count - len(taken)} bytes early")
         self.position += count

@@ -129,7 +129,7 @@ def declared(text: str) -> dict[str, SqlType]:
     while position < len(stripped):
         match = _DECLARED.match(stripped, position)
         if not match:
-            raise SqlError(102, f"Incorrect syntax near '{stripped[position:position + 30].strip()}'.", 15)
+            raise SqlError(102, f"Incorrect syntax near '{stripped[position : position + 30].strip()}'.", 15)
         try:
             found[match["name"]] = SqlType.parse(match["type"])
         except ValueError as error:
@@ -161,7 +161,5 @@ def bind(declaration: str, sql: str, sent: list[Parameter]) -> Parameters:
             raise SqlError(8144, "Procedure or function  has too many arguments specified.", 16, 2)
     missing = next((name for name in names if name not in bound), None)
     if missing is not None:
-        raise SqlError(
-            8178, f"The parameterized query '({declaration}){sql}' expects the parameter '@{missing}', which was not supplied."
-        )
+        raise SqlError(8178, f"The parameterized query '({declaration}){sql}' expects the parameter '@{missing}', which was not supplied.")
     return bound

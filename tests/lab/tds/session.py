@@ -164,7 +164,11 @@ class Session(threading.Thread):
         answer.token(tokens.env_text(tokens.ENV_PACKET_SIZE, str(login.packet_size), "4096"))
         # Before the answer: a client that sees its login fail for want of the entry is a worse lie than an early entry.
         self._record(
-            "login", spid=session.spid, database=session.database, host=login.host, encrypted=self.transport.encrypted,
+            "login",
+            spid=session.spid,
+            database=session.database,
+            host=login.host,
+            encrypted=self.transport.encrypted,
             tds=f"0x{login.tds_version:08X}",
         )
         answer.finish()

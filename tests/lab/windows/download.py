@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-
 from lab.core.network import Network
+from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
     from .process import Process

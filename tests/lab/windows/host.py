@@ -99,29 +99,31 @@ class WindowsHost(Machine):
         """The variables that a process of that account starts with."""
         domain, _dot, user = logon.account.rpartition("\\")
         system = user.upper() == "SYSTEM" or domain.upper() == "NT SERVICE"
-        return Environment({
-            "ALLUSERSPROFILE": "C:\\ProgramData",
-            "CommonProgramFiles": "C:\\Program Files\\Common Files",
-            "COMPUTERNAME": self.name.upper(),
-            "ComSpec": f"{SYSTEM32}\\cmd.exe",
-            "NUMBER_OF_PROCESSORS": "2",
-            "OS": "Windows_NT",
-            "Path": f"{SYSTEM32};C:\\Windows;{POWERSHELL}",
-            "PATHEXT": ".COM;.EXE;.BAT;.CMD",
-            "PROCESSOR_ARCHITECTURE": "AMD64",
-            "ProgramData": "C:\\ProgramData",
-            "ProgramFiles": "C:\\Program Files",
-            "ProgramFiles(x86)": "C:\\Program Files (x86)",
-            "ProgramW6432": "C:\\Program Files",
-            "SystemDrive": "C:",
-            "SystemRoot": "C:\\Windows",
-            "TEMP": "C:\\Windows\\Temp",
-            "TMP": "C:\\Windows\\Temp",
-            "USERDOMAIN": DOMAIN,
-            "USERNAME": f"{self.name.upper()}$" if system else user,
-            "USERPROFILE": f"{SYSTEM32}\\config\\systemprofile" if system else f"C:\\Users\\{user}",
-            "windir": "C:\\Windows",
-        })
+        return Environment(
+            {
+                "ALLUSERSPROFILE": "C:\\ProgramData",
+                "CommonProgramFiles": "C:\\Program Files\\Common Files",
+                "COMPUTERNAME": self.name.upper(),
+                "ComSpec": f"{SYSTEM32}\\cmd.exe",
+                "NUMBER_OF_PROCESSORS": "2",
+                "OS": "Windows_NT",
+                "Path": f"{SYSTEM32};C:\\Windows;{POWERSHELL}",
+                "PATHEXT": ".COM;.EXE;.BAT;.CMD",
+                "PROCESSOR_ARCHITECTURE": "AMD64",
+                "ProgramData": "C:\\ProgramData",
+                "ProgramFiles": "C:\\Program Files",
+                "ProgramFiles(x86)": "C:\\Program Files (x86)",
+                "ProgramW6432": "C:\\Program Files",
+                "SystemDrive": "C:",
+                "SystemRoot": "C:\\Windows",
+                "TEMP": "C:\\Windows\\Temp",
+                "TMP": "C:\\Windows\\Temp",
+                "USERDOMAIN": DOMAIN,
+                "USERNAME": f"{self.name.upper()}$" if system else user,
+                "USERPROFILE": f"{SYSTEM32}\\config\\systemprofile" if system else f"C:\\Users\\{user}",
+                "windir": "C:\\Windows",
+            }
+        )
 
     def start_folder(self, logon: Logon) -> str:
         """Where a process starts: the profile for a WinRM shell (as in its recordings), else System32."""
@@ -200,8 +202,15 @@ class WindowsHost(Machine):
         with self._lock:
             self._processes[process.pid] = process
         self.ledger.record(
-            "process.start", self.name, pid=process.pid, path=path, argv=process.argv, command_line=command_line, account=logon.account,
-            logon=logon.kind, parent=parent.pid if parent else None,
+            "process.start",
+            self.name,
+            pid=process.pid,
+            path=path,
+            argv=process.argv,
+            command_line=command_line,
+            account=logon.account,
+            logon=logon.kind,
+            parent=parent.pid if parent else None,
         )
         process.start()
         return process

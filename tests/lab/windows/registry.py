@@ -76,7 +76,7 @@ class Registry:
         prefix = self.name(key).lower() + "\\"
         with self._lock:
             below = [name for lower, (name, _values) in self._keys.items() if lower.startswith(prefix)]
-        return sorted({name[len(prefix):] for name in below if "\\" not in name[len(prefix):]}, key=str.lower)
+        return sorted({name[len(prefix) :] for name in below if "\\" not in name[len(prefix) :]}, key=str.lower)
 
     def shown(self, key: str) -> str:
         """The key in the case it was made, with its root's long name, as reg.exe shows it."""

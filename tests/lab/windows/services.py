@@ -90,8 +90,14 @@ class ServiceManager:
             running = self._get(name)
             pid = running.process.pid if running.process and running.state != STOPPED else 0
             return Service(
-                name, self._value(name, "DisplayName"), self._value(name, "ImagePath"), self._value(name, "ObjectName"),
-                int(self._value(name, "Start")), running.state, pid, running.exit_code,
+                name,
+                self._value(name, "DisplayName"),
+                self._value(name, "ImagePath"),
+                self._value(name, "ObjectName"),
+                int(self._value(name, "Start")),
+                running.state,
+                pid,
+                running.exit_code,
             )
 
     def config(self, name: str, **values: str | int) -> None:
@@ -125,8 +131,11 @@ class ServiceManager:
             self._set(name, START_PENDING, by)
             try:
                 process = self._host.spawn(
-                    None, service.command_line, self._logon(service.account),
-                    prepare=lambda one: self._prepare(name, one), handler=broken,
+                    None,
+                    service.command_line,
+                    self._logon(service.account),
+                    prepare=lambda one: self._prepare(name, one),
+                    handler=broken,
                 )
             except WinError:
                 self._set(name, STOPPED, "scm")

@@ -53,9 +53,7 @@ class Collector:
     def error(self, error: SqlError) -> None:
         self.errors.append(error)
 
-    def rowset(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT
-    ) -> int:
+    def rowset(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT) -> int:
         found = [tuple(row) for row in rows]
         for row in found:
             for column, value in zip(columns, row, strict=True):

@@ -90,7 +90,9 @@ class World:
         """A database with a table of rows."""
         database = self.server.create_database(name, **options)
         connection = database.connect()
-        connection.execute('CREATE TABLE "Item" ("Id" "int" NOT NULL PRIMARY KEY, "Name" "nvarchar(50)" COLLATE NOCASE, "Note" "nvarchar(max)")')
+        connection.execute(
+            'CREATE TABLE "Item" ("Id" "int" NOT NULL PRIMARY KEY, "Name" "nvarchar(50)" COLLATE NOCASE, "Note" "nvarchar(max)")'
+        )
         connection.execute("BEGIN")
         connection.executemany('INSERT INTO "Item" VALUES (?, ?, ?)', [(n, f"Item {n}", "é'[]" * (n % 7)) for n in range(rows)])
         connection.execute("COMMIT")

@@ -35,7 +35,12 @@ def test_messages_record_and_file(world: World, boss: Client) -> None:
     assert percents == sorted(set(percents)) and percents[-1] == 100 and all(one % 5 == 0 for one in percents)
     (row,) = history(boss)
     assert (row["database_name"], row["type"], row["position"], row["name"], row["description"], row["user_name"]) == (
-        "Shop", "D", 1, "n", "d", "boss",
+        "Shop",
+        "D",
+        1,
+        "n",
+        "d",
+        "boss",
     )
     assert (row["is_copy_only"], row["has_backup_checksums"], row["is_damaged"], row["is_snapshot"]) == (1, 1, 0, 0)
     assert world.real("D:\\Backup\\a.bak").stat().st_size == int(str(row["compressed_backup_size"]))
@@ -224,7 +229,9 @@ def test_kill_from_another_session(make_world: Callable[..., World]) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     world.ledger.wait_for(lambda event: event.kind == "sql.backup", 10)
-    ((command, percent),) = boss.rows(f"SELECT command, percent_complete FROM sys.dm_exec_requests WHERE session_id = {victim.session.spid}")
+    ((command, percent),) = boss.rows(
+        f"SELECT command, percent_complete FROM sys.dm_exec_requests WHERE session_id = {victim.session.spid}"
+    )
     assert command == "BACKUP DATABASE" and 0 <= float(str(percent)) < 100
     assert numbers(boss.fails(BACKUP.replace("a.bak", "b.bak"))) == [3023, 3013]
     assert boss.fails("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\a.bak'").number == 3023
@@ -341,7 +348,11 @@ def test_copy_only_is_no_base_of_differentials(world: World, boss: Client) -> No
     boss.run(f"{BACKUP} WITH COPY_ONLY")
     boss.run(f"{BACKUP} WITH DIFFERENTIAL")
     last = history(boss)[-1]
-    assert (last["type"], last["differential_base_guid"], last["differential_base_lsn"]) == ("I", base["backup_set_uuid"], base["checkpoint_lsn"])
+    assert (last["type"], last["differential_base_guid"], last["differential_base_lsn"]) == (
+        "I",
+        base["backup_set_uuid"],
+        base["checkpoint_lsn"],
+    )
     boss.run("BACKUP LOG Shop TO DISK = 'D:\\Backup\\a.trn'")
     log = history(boss)[-1]
     boss.run("BACKUP LOG Shop TO DISK = 'D:\\Backup\\a.trn'")

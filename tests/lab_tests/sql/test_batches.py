@@ -89,7 +89,9 @@ def test_messages(boss: Client) -> None:
 
 def test_select_assigns(world: World, boss: Client) -> None:
     world.sample(rows=5)
-    assert boss.rows("DECLARE @a int, @b nvarchar(20); SELECT @a = Id, @b = Name FROM Shop.dbo.Item ORDER BY Id; SELECT @a, @b") == [(4, "Item 4")]
+    assert boss.rows("DECLARE @a int, @b nvarchar(20); SELECT @a = Id, @b = Name FROM Shop.dbo.Item ORDER BY Id; SELECT @a, @b") == [
+        (4, "Item 4")
+    ]
     assert boss.fails("DECLARE @a int; SELECT @a = 1, 2").number == 141
 
 

@@ -15,9 +15,13 @@ from lab_tests.sql.conftest import Client, World, numbers
 
 
 def test_create_and_drop(world: World, boss: Client) -> None:
-    boss.run("CREATE DATABASE [a b] ON (NAME = x, FILENAME = 'D:\\x.mdf', SIZE = 10MB) LOG ON (NAME = xl, FILENAME = 'D:\\x.ldf') COLLATE Latin1_General_CI_AS")
+    boss.run(
+        "CREATE DATABASE [a b] ON (NAME = x, FILENAME = 'D:\\x.mdf', SIZE = 10MB) LOG ON (NAME = xl, FILENAME = 'D:\\x.ldf') COLLATE Latin1_General_CI_AS"
+    )
     assert boss.rows("SELECT physical_name FROM [a b].sys.database_files ORDER BY file_id") == [("D:\\x.mdf",), ("D:\\x.ldf",)]
-    assert boss.rows("SELECT collation_name, SUSER_SNAME(owner_sid) FROM sys.databases WHERE name = 'a b'") == [("Latin1_General_CI_AS", "boss")]
+    assert boss.rows("SELECT collation_name, SUSER_SNAME(owner_sid) FROM sys.databases WHERE name = 'a b'") == [
+        ("Latin1_General_CI_AS", "boss")
+    ]
     assert world.real("D:\\x.mdf").stat().st_size == 8 * 1024**2
     assert boss.fails("CREATE DATABASE [A B]").number == 1801
     assert numbers(boss.fails("CREATE DATABASE c ON (NAME = c, FILENAME = 'D:\\x.mdf')")) == [5170, 1802]
@@ -85,8 +89,10 @@ def test_tde_needs_its_certificate(world: World, boss: Client) -> None:
     certificate = world.server.add_certificate("tde")
     shop.encrypted_by = "tde"
     assert boss.rows("SELECT is_encrypted FROM sys.databases WHERE name = 'Shop'") == [(1,)]
-    assert boss.rows("SELECT k.encryption_state, c.name FROM sys.dm_database_encryption_keys k JOIN sys.certificates c "
-                     "ON c.thumbprint = k.encryptor_thumbprint") == [(3, "tde")]
+    assert boss.rows(
+        "SELECT k.encryption_state, c.name FROM sys.dm_database_encryption_keys k JOIN sys.certificates c "
+        "ON c.thumbprint = k.encryptor_thumbprint"
+    ) == [(3, "tde")]
     boss.run("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\a.bak'")
     other = world.add_server("sql02")
     other.machine.fs.write("D:\\Backup\\a.bak", world.real("D:\\Backup\\a.bak").read_bytes(), other.logon)
@@ -124,8 +130,12 @@ def test_offline_and_online(world: World, boss: Client) -> None:
 
 def test_options(world: World, boss: Client) -> None:
     world.sample()
-    boss.run("ALTER DATABASE Shop SET RECOVERY SIMPLE; ALTER DATABASE Shop SET COMPATIBILITY_LEVEL = 130; ALTER DATABASE Shop SET TRUSTWORTHY ON")
-    assert boss.rows("SELECT recovery_model_desc, compatibility_level, is_trustworthy_on FROM sys.databases WHERE name = 'Shop'") == [("SIMPLE", 130, 1)]
+    boss.run(
+        "ALTER DATABASE Shop SET RECOVERY SIMPLE; ALTER DATABASE Shop SET COMPATIBILITY_LEVEL = 130; ALTER DATABASE Shop SET TRUSTWORTHY ON"
+    )
+    assert boss.rows("SELECT recovery_model_desc, compatibility_level, is_trustworthy_on FROM sys.databases WHERE name = 'Shop'") == [
+        ("SIMPLE", 130, 1)
+    ]
     assert boss.fails("ALTER DATABASE Shop SET COMPATIBILITY_LEVEL = 160").number == 15048
     boss.run("ALTER DATABASE Shop MODIFY NAME = [Other]")
     assert boss.one("SELECT COUNT(*) FROM Other.dbo.Item") == 200
@@ -145,7 +155,9 @@ def test_read_only(world: World, boss: Client) -> None:
 def test_snapshots(world: World, boss: Client) -> None:
     world.sample()
     boss.run("CREATE DATABASE snap ON (NAME = Shop, FILENAME = 'D:\\shop.ss') AS SNAPSHOT OF Shop; DELETE FROM Shop.dbo.Item")
-    assert boss.rows("SELECT source_database_id, is_read_only FROM sys.databases WHERE name = 'snap'") == [(boss.one("SELECT DB_ID('Shop')"), 1)]
+    assert boss.rows("SELECT source_database_id, is_read_only FROM sys.databases WHERE name = 'snap'") == [
+        (boss.one("SELECT DB_ID('Shop')"), 1)
+    ]
     assert boss.one("SELECT COUNT(*) FROM snap.dbo.Item") == 200
     assert boss.fails("DELETE FROM snap.dbo.Item").number == 3906
     assert numbers(boss.fails("BACKUP DATABASE snap TO DISK = 'D:\\Backup\\s'")) == [3002, 3013]
@@ -170,7 +182,8 @@ def test_snapshots_before_2016_need_enterprise(make_world: Callable[..., World])
 
 
 @pytest.mark.parametrize(
-    ("user", "database", "expected"), [("nobody", "", [18456]), ("boss", "nope", [4060, 18456]), ("plain", "Shop", [4060, 18456]), ("sa", "", [18456])],
+    ("user", "database", "expected"),
+    [("nobody", "", [18456]), ("boss", "nope", [4060, 18456]), ("plain", "Shop", [4060, 18456]), ("sa", "", [18456])],
 )
 def test_refused_logins(world: World, user: str, database: str, expected: list[int]) -> None:
     world.sample()

@@ -83,9 +83,19 @@ def test_stripes_in_any_order(boss: Client) -> None:
 def test_headers_say_what_was_backed_up(boss: Client) -> None:
     (header,) = boss.run(f"RESTORE HEADERONLY FROM DISK = '{FILE}'").rowsets[0].dicts()
     recorded = boss.run("SELECT * FROM msdb.dbo.backupset").rowsets[0].dicts()[0]
-    for name, column in (("BackupSetGUID", "backup_set_uuid"), ("FirstLSN", "first_lsn"), ("LastLSN", "last_lsn"), ("BackupSize", "backup_size")):
+    for name, column in (
+        ("BackupSetGUID", "backup_set_uuid"),
+        ("FirstLSN", "first_lsn"),
+        ("LastLSN", "last_lsn"),
+        ("BackupSize", "backup_size"),
+    ):
         assert header[name] == recorded[column]
-    assert (header["DatabaseName"], header["BackupType"], header["HasBackupChecksums"], header["SoftwareVersionMajor"]) == ("Shop", 1, 1, 14)
+    assert (header["DatabaseName"], header["BackupType"], header["HasBackupChecksums"], header["SoftwareVersionMajor"]) == (
+        "Shop",
+        1,
+        1,
+        14,
+    )
     files = boss.run(f"RESTORE FILELISTONLY FROM DISK = '{FILE}'").rowsets[0].dicts()
     assert [(one["LogicalName"], one["Type"]) for one in files] == [("Shop", "D"), ("Shop_log", "L")]
 
@@ -184,7 +194,7 @@ def test_not_a_backup(world: World, boss: Client) -> None:
 def spoil(path: Path, text: bytes = b"Item 17") -> None:
     raw = path.read_bytes()
     at = raw.index(text)
-    path.write_bytes(raw[:at] + bytes((raw[at] ^ 1,)) + raw[at + 1:])
+    path.write_bytes(raw[:at] + bytes((raw[at] ^ 1,)) + raw[at + 1 :])
 
 
 def test_damage_is_found_where_checksums_were_taken(world: World, boss: Client) -> None:
@@ -276,13 +286,18 @@ def test_a_cancelled_restore_leaves_the_database_restoring(boss: Client) -> None
 
 
 NAMES = st.text(st.sampled_from("aZé'\"]. [%_-"), min_size=1, max_size=12).map(lambda text: f"n{text}n")
-VALUES = st.one_of(st.none(), st.text(max_size=20), st.integers(-(2**40), 2**40), st.binary(max_size=20), st.floats(allow_nan=False, width=32))
+VALUES = st.one_of(
+    st.none(), st.text(max_size=20), st.integers(-(2**40), 2**40), st.binary(max_size=20), st.floats(allow_nan=False, width=32)
+)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    database=NAMES, table=NAMES.filter(lambda name: "." not in name), rows=st.lists(st.tuples(VALUES, VALUES), max_size=30),
-    compress=st.booleans(), stripes=st.integers(1, 3),
+    database=NAMES,
+    table=NAMES.filter(lambda name: "." not in name),
+    rows=st.lists(st.tuples(VALUES, VALUES), max_size=30),
+    compress=st.booleans(),
+    stripes=st.integers(1, 3),
 )
 def test_a_restored_backup_has_exactly_the_same_rows(
     database: str, table: str, rows: list[tuple[object, ...]], compress: bool, stripes: int
@@ -301,7 +316,9 @@ def test_a_restored_backup_has_exactly_the_same_rows(
             devices = ", ".join(f"DISK = N'D:\\Backup\\it''s {place}.bak'" for place in range(stripes))
             boss.run(f"BACKUP DATABASE {name} TO {devices} WITH CHECKSUM, {'' if compress else 'NO_'}COMPRESSION")
             logical = database.replace("'", "''")
-            boss.run(f"RESTORE DATABASE [copy] FROM {devices} WITH MOVE N'{logical}' TO N'D:\\c.mdf', MOVE N'{logical}_log' TO N'D:\\c.ldf'")
+            boss.run(
+                f"RESTORE DATABASE [copy] FROM {devices} WITH MOVE N'{logical}' TO N'D:\\c.mdf', MOVE N'{logical}_log' TO N'D:\\c.ldf'"
+            )
             copied = world.server.database("copy")
             assert copied is not None
             connection = copied.connect()

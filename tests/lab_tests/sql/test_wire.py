@@ -92,13 +92,17 @@ def test_backup_verify_restore_and_the_rows(wire: Wire) -> None:
     connection = wire.connect()
     cursor = connection.cursor()
     drain(cursor, BACKUP)
-    assert any("is valid" in text for text in drain(cursor, "RESTORE VERIFYONLY FROM DISK = N'D:\\Backup\\o''x].bak' WITH FILE = 1, CHECKSUM"))
+    assert any(
+        "is valid" in text for text in drain(cursor, "RESTORE VERIFYONLY FROM DISK = N'D:\\Backup\\o''x].bak' WITH FILE = 1, CHECKSUM")
+    )
     files = cursor.execute("RESTORE FILELISTONLY FROM DISK = ?", "D:\\Backup\\o'x].bak").fetchall()
     assert [row.LogicalName for row in files] == ["a]b' c", "a]b' c_log"]
     header = cursor.execute("RESTORE HEADERONLY FROM DISK = N'D:\\Backup\\o''x].bak'").fetchone()
     row = cursor.execute(
         "SELECT TOP (1) backup_set_uuid, first_lsn, backup_start_date, is_copy_only FROM msdb.dbo.backupset WHERE database_name = ? AND "
-        "backup_start_date >= ? ORDER BY backup_set_id DESC", "A]B' c", header.BackupStartDate - dt.timedelta(seconds=2),
+        "backup_start_date >= ? ORDER BY backup_set_id DESC",
+        "A]B' c",
+        header.BackupStartDate - dt.timedelta(seconds=2),
     ).fetchone()
     assert (row.backup_set_uuid, row.first_lsn, row.is_copy_only) == (header.BackupSetGUID, header.FirstLSN, True)
     moves = "MOVE N'a]b'' c' TO N'D:\\c.mdf', MOVE N'a]b'' c_log' TO N'D:\\c.ldf'"
@@ -134,8 +138,14 @@ def test_a_transaction_of_the_driver(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     ("sql", "number"),
-    [("BACKUP DATABASE nope TO DISK = 'x'", 911), ("SELECT * FROM nope", 208), ("SELECT nope FROM sys.databases", 207),
-     ("BACKUP DATABASE msdb TO DISK = 'D:\\no\\x'", 3201), ("SELEC 1", 102), ("SELEC", 2812)],
+    [
+        ("BACKUP DATABASE nope TO DISK = 'x'", 911),
+        ("SELECT * FROM nope", 208),
+        ("SELECT nope FROM sys.databases", 207),
+        ("BACKUP DATABASE msdb TO DISK = 'D:\\no\\x'", 3201),
+        ("SELEC 1", 102),
+        ("SELEC", 2812),
+    ],
 )
 def test_errors(wire: Wire, sql: str, number: int) -> None:
     cursor = wire.connect().cursor()
@@ -172,7 +182,9 @@ def plain(make_world: Callable[..., World]) -> Iterator[World]:
 
 def test_pymssql(plain: World) -> None:
     pymssql = pytest.importorskip("pymssql")
-    with pymssql.connect(server=plain.server.machine.address, user="boss", password=PASSWORD, database="Shop", autocommit=True) as connection:
+    with pymssql.connect(
+        server=plain.server.machine.address, user="boss", password=PASSWORD, database="Shop", autocommit=True
+    ) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT Id, Name FROM Item WHERE Id = %d AND Name = %s", (3, "item 3"))
         assert cursor.fetchall() == [(3, "Item 3")]

@@ -46,7 +46,7 @@ class RawClient:
 
     def send(self, kind: int, data: bytes, status: int = 1, step: int = 4000) -> None:
         """One message, in packets of that many bytes; ``status`` is the last one's, less its end bit the others'."""
-        parts = [data[start:start + step] for start in range(0, len(data), step)] or [b""]
+        parts = [data[start : start + step] for start in range(0, len(data), step)] or [b""]
         for place, part in enumerate(parts):
             bits = status if place == len(parts) - 1 else status & ~1
             self.socket.sendall(struct.pack(">BBHHBB", kind, bits, len(part) + 8, 0, 0, 0) + part)

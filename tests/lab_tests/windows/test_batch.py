@@ -57,7 +57,11 @@ def test_a_block_is_expanded_before_it_runs(batch) -> None:
 
 def test_if_errorlevel_means_at_least_and_is_signed(batch) -> None:
     lines = batch(
-        "@echo off", "cmd /c exit 5", "if errorlevel 6 (echo six) else echo less", "cmd /c exit -1", "if errorlevel 0 echo above",
+        "@echo off",
+        "cmd /c exit 5",
+        "if errorlevel 6 (echo six) else echo less",
+        "cmd /c exit -1",
+        "if errorlevel 0 echo above",
         "echo %ERRORLEVEL%",
     ).lines
     assert lines == ["less", "-1"]

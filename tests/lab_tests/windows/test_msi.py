@@ -27,9 +27,17 @@ def _code(number: int) -> str:
 def _build(number: int, version: str, **more: object) -> bytes:
     exe = json.dumps({"lab_program": "octopus", "version": version}).encode()
     return msi.build(
-        None, product_name="Octopus Deploy Server", product_code=_code(number), upgrade_code=FAMILY, version=version,
-        manufacturer="Octopus Deploy", files={"Octopus.Server.exe": exe, f"only{number}.dll": b"x"}, install_folder=FOLDER,
-        registry=[("HKLM\\SOFTWARE\\Octopus\\OctopusServer", "InstallLocation", "REG_SZ", FOLDER)], seconds=10, **more,  # type: ignore[arg-type]
+        None,
+        product_name="Octopus Deploy Server",
+        product_code=_code(number),
+        upgrade_code=FAMILY,
+        version=version,
+        manufacturer="Octopus Deploy",
+        files={"Octopus.Server.exe": exe, f"only{number}.dll": b"x"},
+        install_folder=FOLDER,
+        registry=[("HKLM\\SOFTWARE\\Octopus\\OctopusServer", "InstallLocation", "REG_SZ", FOLDER)],
+        seconds=10,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -37,8 +45,11 @@ def _build(number: int, version: str, **more: object) -> bytes:
 def _packages(host: WindowsHost, admin: Logon) -> None:
     host.programs["octopus"] = lambda proc: proc.sleep(1e6) or 0  # type: ignore[func-returns-value]
     for name, data in (
-        ("old", _build(10, "2020.5.7")), ("new", _build(11, "2021.1.8045")), ("twin", _build(11, "2021.1.8045", padding=7)),
-        ("bad", _build(12, "2022.2.8552")[:-1] + b"!"), ("boot", _build(13, "2022.2.8552", reboot=True)),
+        ("old", _build(10, "2020.5.7")),
+        ("new", _build(11, "2021.1.8045")),
+        ("twin", _build(11, "2021.1.8045", padding=7)),
+        ("bad", _build(12, "2022.2.8552")[:-1] + b"!"),
+        ("boot", _build(13, "2022.2.8552", reboot=True)),
     ):
         host.fs.write(f"C:\\{name}.msi", data, admin)
 

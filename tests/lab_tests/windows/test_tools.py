@@ -74,7 +74,7 @@ def test_hostname(run) -> None:
 
 
 def test_findstr_passes_lines_on(run) -> None:
-    data = "a b\r\n%x% \"q\" ü\r\n\r\nlast".encode("cp437")
+    data = 'a b\r\n%x% "q" ü\r\n\r\nlast'.encode("cp437")
     result = run('findstr "^"', stdin=data)
     assert (result.code, result.out) == (0, 'a b\r\n%x% "q" ü\r\n\r\nlast\r\n')
 

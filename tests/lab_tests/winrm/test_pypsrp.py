@@ -34,9 +34,12 @@ def test_a_command_runs(lab: Lab, ssl: bool, auth: str, encryption: str) -> None
         return 5
 
     lab.handler = work
-    with wsman(lab, ssl, auth=auth, encryption=encryption) as client, WinRS(
-        client, codepage=65001, environment={"Greeting": "hé"}, working_directory="C:\\Windows", no_profile=True, idle_time_out=60
-    ) as shell:
+    with (
+        wsman(lab, ssl, auth=auth, encryption=encryption) as client,
+        WinRS(
+            client, codepage=65001, environment={"Greeting": "hé"}, working_directory="C:\\Windows", no_profile=True, idle_time_out=60
+        ) as shell,
+    ):
         assert shell.owner == ACCOUNT
         assert shell.client_ip.startswith("127.")
         assert shell.idle_time_out == "PT60.000S"

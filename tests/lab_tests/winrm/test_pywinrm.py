@@ -77,9 +77,7 @@ def test_the_certificate_is_checked_and_names_address_and_host(lab: Lab) -> None
 def test_session_run_cmd_goes_through_cmd_exe(lab: Lab) -> None:
     lab.host.programs["tool"] = lambda process: process.print(process.command_line) or 0
     lab.host.add_program(CMD, "tool")
-    session = Session(
-        lab.server.endpoint, (ACCOUNT, PASSWORD), transport="ssl", ca_trust_path=str(lab.network.authority.path), proxy=None
-    )
+    session = Session(lab.server.endpoint, (ACCOUNT, PASSWORD), transport="ssl", ca_trust_path=str(lab.network.authority.path), proxy=None)
     result = session.run_cmd("hostname", ["&", "ver"])
     assert result.std_out.decode() == f'{CMD} /C "hostname & ver"\r\n'
     assert result.status_code == 0

@@ -16,7 +16,6 @@ import pytest
 import yaml
 from lab.estate import SINGLE, Lab
 from lab.winrm.logons import Logons
-
 from scenarios.operator import Operator
 from scenarios.world import look
 
@@ -69,7 +68,9 @@ CASES = [
     Case("unreachable_sql", lambda lab: {"octopus_sql_host": f"{lab.network.prefix}.252"}, (".252", "1433")),
     Case("wrong_api_key", lambda lab: {"octopus_api_key": "API-WRONG"}, ("does not accept the API key",)),
     Case("limited_api_key", lambda lab: {"octopus_api_key": _limited(lab)}, ("AdministerSystem",)),
-    Case("login_without_rights", lambda lab: {"octopus_sql_user": "weak", "octopus_sql_password": "W3ak!password"}, ("weak", "OctopusDeploy")),
+    Case(
+        "login_without_rights", lambda lab: {"octopus_sql_user": "weak", "octopus_sql_password": "W3ak!password"}, ("weak", "OctopusDeploy")
+    ),
     Case("backup_path", lambda lab: {"octopus_sql_backup_root": "D:\\nowhere"}, ("D:\\nowhere", "SQL Server")),
     Case("other_share", lambda lab: {"octopus_backup_root": "\\\\nas\\other"}, ("\\\\nas\\other",)),
     Case("no_seal", lambda lab: {"octopus_vault_password_file": ""}, ("octopus_vault_password_file",)),
@@ -89,6 +90,7 @@ def test_bad_input_fails_before_anything_is_changed(case: Case, scene: Scene) ->
     assert run.code != 0, run.output[-3000:]
     for words in case.says:
         assert words in output, f"{words!r} is not in\n{run.output[-4000:]}"
+    assert not (run.folder / "octopus-runs").exists(), "a run that never began leaves no record, not even half of one"
     _unchanged(scene, before, mark)
 
 
@@ -169,7 +171,9 @@ def test_check_mode_shows_the_steps_and_changes_nothing(scene: Scene) -> None:
     for step in ("Switch maintenance mode on", "Stop the nodes", "Back the database up", "Upgrade the schema"):
         assert step in run.output
     _unchanged(scene, before, mark)
-    changing = [event for event in scene.lab.ledger.events(since=mark) if event.kind in ("file", "task.run") and event.get("by") != "trigger"]
+    changing = [
+        event for event in scene.lab.ledger.events(since=mark) if event.kind in ("file", "task.run") and event.get("by") != "trigger"
+    ]
     assert changing == []
     assert not (run.folder / "octopus-runs").exists()
     shutil.rmtree(run.folder)

@@ -215,10 +215,8 @@ def cancel(task_id: str) -> Document:
     if task["State"] in FINAL:
         raise invalid(f"The task is {task['State']} and cannot be cancelled.")
     here = node()
-    if task["State"] == "Queued":
-        task = {**task, "State": "Canceled", "CompletedTime": here.clock.now().isoformat()}
-    else:
-        task = {**task, "State": "Cancelling"}
+    ended = {"State": "Canceled", "CompletedTime": here.clock.now().isoformat()}
+    task = {**task, **(ended if task["State"] == "Queued" else {"State": "Cancelling"})}
     here.store.save("ServerTask", task)
     return shape(task)
 

@@ -33,7 +33,8 @@ def groups(session: Session, _database: Database) -> Rows:
 )
 def replicas(session: Session, _database: Database) -> Rows:
     return [
-        (_id(name, session.server.name), _id(name), session.server.name, "SYNCHRONOUS_COMMIT", "AUTOMATIC") for name in session.server.groups
+        (_id(name, session.server.name), _id(name), session.server.name, "SYNCHRONOUS_COMMIT", "AUTOMATIC")
+        for name in session.server.groups
     ]
 
 
@@ -60,12 +61,21 @@ def database_replica_states(session: Session, _database: Database) -> Rows:
     for one in session.server.databases.values():
         if one.group:
             yield (
-                one.database_id, _id(one.group), _id(one.group, session.server.name), one.guid, 1, one.group_role == "PRIMARY", "SYNCHRONIZED",
-                "HEALTHY", "ONLINE",
+                one.database_id,
+                _id(one.group),
+                _id(one.group, session.server.name),
+                one.guid,
+                1,
+                one.group_role == "PRIMARY",
+                "SYNCHRONIZED",
+                "HEALTHY",
+                "ONLINE",
             )
 
 
-@view("sys.availability_databases_cluster", "group_id uniqueidentifier, group_database_id uniqueidentifier, database_name sysname", since=11)
+@view(
+    "sys.availability_databases_cluster", "group_id uniqueidentifier, group_database_id uniqueidentifier, database_name sysname", since=11
+)
 def databases_cluster(session: Session, _database: Database) -> Rows:
     return [(_id(one.group), one.guid, one.name) for one in session.server.databases.values() if one.group]
 

@@ -28,9 +28,23 @@ def _row(session: Session, database: Database, file: DatabaseFile) -> tuple[obje
     offline = database.state != "ONLINE"
     size = session.server.file_size(database, file)
     return (
-        file.file_id, file.guid, file.type, "LOG" if file.type else "ROWS", 0 if file.type else 1, file.logical, file.path, 6 if offline else 0,
-        database.state if offline else "ONLINE", size // PAGE, 268435456 if file.type else -1, 8192, 0, database.read_only,
-        database.snapshot_of is not None, 0, None,
+        file.file_id,
+        file.guid,
+        file.type,
+        "LOG" if file.type else "ROWS",
+        0 if file.type else 1,
+        file.logical,
+        file.path,
+        6 if offline else 0,
+        database.state if offline else "ONLINE",
+        size // PAGE,
+        268435456 if file.type else -1,
+        8192,
+        0,
+        database.read_only,
+        database.snapshot_of is not None,
+        0,
+        None,
     )
 
 
@@ -45,7 +59,8 @@ def master_files(session: Session, _database: Database) -> Rows:
     if not (login.may("VIEW ANY DEFINITION") or login.may("CREATE ANY DATABASE")):
         return []
     return [
-        (one.database_id, *_row(session, one, file)) for one in sorted(session.server.databases.values(), key=lambda database: database.database_id)
+        (one.database_id, *_row(session, one, file))
+        for one in sorted(session.server.databases.values(), key=lambda database: database.database_id)
         for file in one.files
     ]
 
@@ -60,8 +75,19 @@ def _volume(session: Session, database: Database, file: DatabaseFile) -> tuple[o
     volume, _parts = server.machine.fs.locate(file.path, server.logon)
     mount = f"{file.path[0].upper()}:\\" if file.path[1:2] == ":" else "\\".join(file.path.split("\\")[:4]) + "\\"
     return (
-        database.database_id, file.file_id, mount, f"\\\\?\\Volume{{{server.name.lower()}-{mount[0].lower()}}}\\", "", "NTFS", volume.capacity,
-        volume.free(), 1, 0, 1, 0, 0,
+        database.database_id,
+        file.file_id,
+        mount,
+        f"\\\\?\\Volume{{{server.name.lower()}-{mount[0].lower()}}}\\",
+        "",
+        "NTFS",
+        volume.capacity,
+        volume.free(),
+        1,
+        0,
+        1,
+        0,
+        0,
     )
 
 
@@ -83,7 +109,9 @@ def _every_volume(session: Session) -> Rows:
 def volume_stats(session: Session, database_id: object, file_id: object) -> Rows:
     need_state(session)
     return [
-        _volume(session, database, file) for database in session.server.databases.values() for file in database.files
+        _volume(session, database, file)
+        for database in session.server.databases.values()
+        for file in database.files
         if (database.database_id, file.file_id) == (database_id, file_id)
     ]
 
@@ -99,7 +127,9 @@ def look(session: Session, path: str) -> tuple[int, int, int]:
     fs, logon = session.server.machine.fs, session.server.logon
     parent = re.sub(r"[\\/][^\\/]*$", "", path.rstrip("\\/")) or path
     found = [0, 0, 0]
-    for place, (test, where) in enumerate(((fs.is_file, path), (fs.is_dir, path), (fs.is_dir, parent + "\\" if parent.endswith(":") else parent))):
+    for place, (test, where) in enumerate(
+        ((fs.is_file, path), (fs.is_dir, path), (fs.is_dir, parent + "\\" if parent.endswith(":") else parent))
+    ):
         try:
             found[place] = int(test(where, logon))
         except WinError:

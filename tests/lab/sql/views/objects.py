@@ -20,14 +20,57 @@ if TYPE_CHECKING:
     from ..session import Session
 
 _TYPES = {
-    "image": 34, "text": 35, "uniqueidentifier": 36, "date": 40, "time": 41, "datetime2": 42, "datetimeoffset": 43, "tinyint": 48, "smallint": 52,
-    "int": 56, "smalldatetime": 58, "real": 59, "money": 60, "datetime": 61, "float": 62, "sql_variant": 98, "ntext": 99, "bit": 104,
-    "decimal": 106, "numeric": 108, "smallmoney": 122, "bigint": 127, "varbinary": 165, "varchar": 167, "binary": 173, "char": 175,
-    "nvarchar": 231, "nchar": 239, "xml": 241,
+    "image": 34,
+    "text": 35,
+    "uniqueidentifier": 36,
+    "date": 40,
+    "time": 41,
+    "datetime2": 42,
+    "datetimeoffset": 43,
+    "tinyint": 48,
+    "smallint": 52,
+    "int": 56,
+    "smalldatetime": 58,
+    "real": 59,
+    "money": 60,
+    "datetime": 61,
+    "float": 62,
+    "sql_variant": 98,
+    "ntext": 99,
+    "bit": 104,
+    "decimal": 106,
+    "numeric": 108,
+    "smallmoney": 122,
+    "bigint": 127,
+    "varbinary": 165,
+    "varchar": 167,
+    "binary": 173,
+    "char": 175,
+    "nvarchar": 231,
+    "nchar": 239,
+    "xml": 241,
 }
 _SIZES = {
-    "uniqueidentifier": 16, "date": 3, "time": 5, "datetime2": 8, "datetimeoffset": 10, "tinyint": 1, "smallint": 2, "int": 4, "smalldatetime": 4,
-    "real": 4, "money": 8, "datetime": 8, "float": 8, "bit": 1, "bigint": 8, "decimal": 9, "numeric": 9, "smallmoney": 4, "xml": -1, "sql_variant": 8016,
+    "uniqueidentifier": 16,
+    "date": 3,
+    "time": 5,
+    "datetime2": 8,
+    "datetimeoffset": 10,
+    "tinyint": 1,
+    "smallint": 2,
+    "int": 4,
+    "smalldatetime": 4,
+    "real": 4,
+    "money": 8,
+    "datetime": 8,
+    "float": 8,
+    "bit": 1,
+    "bigint": 8,
+    "decimal": 9,
+    "numeric": 9,
+    "smallmoney": 4,
+    "xml": -1,
+    "sql_variant": 8016,
 }
 _OBJECT = (
     "name sysname, object_id int, principal_id int, schema_id int, parent_object_id int, type char(2), type_desc nvarchar(60),"
@@ -94,8 +137,16 @@ def objects(session: Session, database: Database) -> Rows:
         if any(row[5] for row in columns(session, database, stored)):
             key = f"PK_{name}"
             yield (
-                key, object_id(schema, key), None, _schema_id(schema), object_id(schema, name), "PK", "PRIMARY_KEY_CONSTRAINT", database.created,
-                database.created, 0,
+                key,
+                object_id(schema, key),
+                None,
+                _schema_id(schema),
+                object_id(schema, name),
+                "PK",
+                "PRIMARY_KEY_CONSTRAINT",
+                database.created,
+                database.created,
+                0,
             )
 
 
@@ -149,8 +200,18 @@ def sys_columns(session: Session, database: Database) -> Rows:
             kind = from_sqlite(declared) or SqlType("sql_variant")
             text = "char" in kind.name
             yield (
-                number, name, place + 1, _TYPES[kind.name], _TYPES[kind.name], size(kind), kind.precision or 0, kind.scale or 0,
-                database.collation if text else None, not (not_null or key), bool(key) and str(declared).upper() == "INTEGER", 0,
+                number,
+                name,
+                place + 1,
+                _TYPES[kind.name],
+                _TYPES[kind.name],
+                size(kind),
+                kind.precision or 0,
+                kind.scale or 0,
+                database.collation if text else None,
+                not (not_null or key),
+                bool(key) and str(declared).upper() == "INTEGER",
+                0,
             )
 
 
@@ -160,7 +221,15 @@ def indexes(session: Session, database: Database) -> Rows:
     for stored in tables(session, database):
         schema, name = split(stored)
         keyed = any(row[5] for row in columns(session, database, stored))
-        yield object_id(schema, name), f"PK_{name}" if keyed else None, int(keyed), int(keyed), "CLUSTERED" if keyed else "HEAP", int(keyed), int(keyed)
+        yield (
+            object_id(schema, name),
+            f"PK_{name}" if keyed else None,
+            int(keyed),
+            int(keyed),
+            "CLUSTERED" if keyed else "HEAP",
+            int(keyed),
+            int(keyed),
+        )
         rows = session.connection.execute(f"PRAGMA {prefix}.index_list({quote(stored)})").fetchall()
         for place, row in enumerate((row for row in rows if row[3] == "c"), 2):
             yield object_id(schema, name), row[1], place, 2, "NONCLUSTERED", row[2], 0
@@ -197,6 +266,15 @@ def schema_columns(session: Session, database: Database) -> Rows:
         for place, name, declared, not_null, default, key in columns(session, database, stored):
             kind = from_sqlite(declared) or SqlType("sql_variant")
             yield (
-                database.name, *split(stored), name, place + 1, default, "NO" if not_null or key else "YES", kind.name, kind.length, kind.precision,
-                kind.scale, database.collation if "char" in kind.name else None,
+                database.name,
+                *split(stored),
+                name,
+                place + 1,
+                default,
+                "NO" if not_null or key else "YES",
+                kind.name,
+                kind.length,
+                kind.precision,
+                kind.scale,
+                database.collation if "char" in kind.name else None,
             )

@@ -35,7 +35,15 @@ def server_principals(session: Session, _database: Database) -> Rows:
         if login is me or me.may("ALTER ANY LOGIN") or login.name == "sa":
             kind = ("U", "WINDOWS_LOGIN") if login.is_windows else ("S", "SQL_LOGIN")
             yield (
-                login.name, login.principal_id, login.sid, *kind, login.disabled, login.created, login.created, login.default_database, 0,
+                login.name,
+                login.principal_id,
+                login.sid,
+                *kind,
+                login.disabled,
+                login.created,
+                login.created,
+                login.default_database,
+                0,
             )
     yield "public", 2, b"\x02", "R", "SERVER_ROLE", 0, session.server.databases["master"].created, None, None, 0
     for role, number in _ROLE_IDS.items():
@@ -70,7 +78,17 @@ def database_principals(session: Session, database: Database) -> Rows:
     for user in database.users.values():
         windows = "\\" in (user.login or user.name)
         kind = ("U", "WINDOWS_USER") if windows else ("S", "SQL_USER")
-        yield user.name, _user_id(user.name), *kind, "dbo", database.created, user.sid, 0, 3 if windows else 1, "WINDOWS" if windows else "INSTANCE"
+        yield (
+            user.name,
+            _user_id(user.name),
+            *kind,
+            "dbo",
+            database.created,
+            user.sid,
+            0,
+            3 if windows else 1,
+            "WINDOWS" if windows else "INSTANCE",
+        )
     for role, number in _DATABASE_ROLE_IDS.items():
         yield role, number, "R", "DATABASE_ROLE", None, database.created, b"\x01" + number.to_bytes(4, "big"), 1, 0, "NONE"
 

@@ -96,4 +96,6 @@ def need_state(session: Session) -> None:
     permission = "VIEW SERVER STATE" if session.server.product.major < 16 else "VIEW SERVER PERFORMANCE STATE"
     if not login.may(permission) and not login.may("VIEW SERVER STATE"):
         text = f"{permission} permission was denied on object 'server', database 'master'."
-        raise errors.SqlError(300, text, 14, 1, more=[errors.SqlError(297, "The user does not have permission to perform this action.", 16)])
+        raise errors.SqlError(
+            300, text, 14, 1, more=[errors.SqlError(297, "The user does not have permission to perform this action.", 16)]
+        )

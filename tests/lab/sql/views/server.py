@@ -34,8 +34,16 @@ def services(session: Session, _database: Database) -> Rows:
     need_state(session)
     server = session.server
     yield (
-        f"SQL Server ({server.instance})", 2, "Automatic", 4, "Running", 1748, server.started, server.account,
-        f'"{server.data_folder.rpartition(chr(92))[0]}\\Binn\\sqlservr.exe" -s{server.instance}', "N",
+        f"SQL Server ({server.instance})",
+        2,
+        "Automatic",
+        4,
+        "Running",
+        1748,
+        server.started,
+        server.account,
+        f'"{server.data_folder.rpartition(chr(92))[0]}\\Binn\\sqlservr.exe" -s{server.instance}',
+        "N",
     )
 
 

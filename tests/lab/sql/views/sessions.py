@@ -35,9 +35,20 @@ def exec_sessions(session: Session, _database: Database) -> Rows:
         running = client.request is not None
         last = (client.last_request or client.connected).replace(tzinfo=None)
         yield (
-            client.spid, client.connected.replace(tzinfo=None), client.host, client.program, "ODBC" if client.address else ".Net SqlClient",
-            client.login.sid, client.login.name, "running" if running else "sleeping", last, None if running else last, 1, client.login.name,
-            client.database.database_id, client.transactions,
+            client.spid,
+            client.connected.replace(tzinfo=None),
+            client.host,
+            client.program,
+            "ODBC" if client.address else ".Net SqlClient",
+            client.login.sid,
+            client.login.name,
+            "running" if running else "sleeping",
+            last,
+            None if running else last,
+            1,
+            client.login.name,
+            client.database.database_id,
+            client.transactions,
         )
 
 
@@ -55,9 +66,23 @@ def exec_requests(session: Session, _database: Database) -> Rows:
             continue
         elapsed = int((now - request.started).total_seconds() * 1000)
         yield (
-            client.spid, 0, request.started.replace(tzinfo=None), "suspended" if request.wait else "running", request.command, _handle(client),
-            client.database.database_id, 1, client.connection_id, 0, request.wait, 0, request.wait or "", client.transactions, request.percent,
-            int(request.remaining * 1000), elapsed,
+            client.spid,
+            0,
+            request.started.replace(tzinfo=None),
+            "suspended" if request.wait else "running",
+            request.command,
+            _handle(client),
+            client.database.database_id,
+            1,
+            client.connection_id,
+            0,
+            request.wait,
+            0,
+            request.wait or "",
+            client.transactions,
+            request.percent,
+            int(request.remaining * 1000),
+            elapsed,
         )
 
 
@@ -73,7 +98,9 @@ def _every_text(session: Session) -> Rows:
 
 
 @table_function(
-    "dm_exec_sql_text", "dbid smallint, objectid int, number smallint, encrypted bit, text nvarchar(max)", every=_every_text,
+    "dm_exec_sql_text",
+    "dbid smallint, objectid int, number smallint, encrypted bit, text nvarchar(max)",
+    every=_every_text,
 )
 def sql_text(session: Session, handle: object) -> Rows:
     return [row[1:] for row in _every_text(session) if row[0] == handle]
@@ -89,7 +116,15 @@ def exec_connections(session: Session, _database: Database) -> Rows:
     need_state(session)
     for client in _visible(session):
         yield (
-            client.spid, client.connected.replace(tzinfo=None), "TCP", "TSQL", 0x74000004, "TRUE" if client.encrypted else "FALSE",
-            "KERBEROS" if client.login.is_windows else "SQL", client.address or client.host, session.server.machine.address, 1433,
+            client.spid,
+            client.connected.replace(tzinfo=None),
+            "TCP",
+            "TSQL",
+            0x74000004,
+            "TRUE" if client.encrypted else "FALSE",
+            "KERBEROS" if client.login.is_windows else "SQL",
+            client.address or client.host,
+            session.server.machine.address,
+            1433,
             client.connection_id,
         )

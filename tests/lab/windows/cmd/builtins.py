@@ -24,7 +24,7 @@ HIDES_FAILURE = {"rd", "rmdir"}
 
 
 def _echo(shell: Shell, rest: str) -> int | None:
-    text = rest[1:] if rest[:1] in tuple(' \t,;=./\\:([+]') else rest
+    text = rest[1:] if rest[:1] in tuple(" \t,;=./\\:([+]") else rest
     word = rest.strip().lower()
     if word in ("on", "off") and rest[:1] in " \t":
         shell.echo = word == "on"

@@ -303,7 +303,13 @@ class Shell:
             return self._batch_from(path, word, rest, call)
         try:
             child = self.proc.host.spawn(
-                path, text, self.proc.logon, parent=self.proc, stdin=self.stdin, stdout=self.stdout, stderr=self.stderr,
+                path,
+                text,
+                self.proc.logon,
+                parent=self.proc,
+                stdin=self.stdin,
+                stdout=self.stdout,
+                stderr=self.stderr,
             )
         except WinError as error:
             if error.code == 193:

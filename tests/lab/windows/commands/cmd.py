@@ -18,7 +18,7 @@ from lab.windows.streams import CODECS
 
 from ._base import SYSTEM32, unsupported
 
-SPECIAL = set('&<>()@^|')
+SPECIAL = set("&<>()@^|")
 
 
 def _line(text: str, strip: bool, shell: Shell) -> str:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-
 from lab.core.filesystem import WinError
 from lab.windows.download import CHUNK, UnknownHost, save, session
 from lab.windows.process import Process
@@ -24,7 +23,14 @@ from lab.windows.process import Process
 from ._base import SYSTEM32, unsupported
 
 FLAGS = {
-    "f": "fail", "L": "location", "s": "silent", "S": "show-error", "I": "head", "k": "insecure", "R": "remote-time", "g": "globoff",
+    "f": "fail",
+    "L": "location",
+    "s": "silent",
+    "S": "show-error",
+    "I": "head",
+    "k": "insecure",
+    "R": "remote-time",
+    "g": "globoff",
 }
 VALUES = {"o": "output", "H": "header", "m": "max-time", "A": "user-agent", "w": "write-out", "D": "dump-header"}
 LONG_FLAGS = {*FLAGS.values(), "retry-connrefused", "ssl-no-revoke", "tlsv1.2", "no-progress-meter", "create-dirs", "http1.1"}

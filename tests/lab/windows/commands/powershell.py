@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 import requests
-
 from lab.core.filesystem import WinError
 from lab.windows.download import UnknownHost, save, session
 from lab.windows.process import Process
@@ -75,9 +74,7 @@ def _download(proc: Process, url: str, path: str) -> int:
     except UnknownHost as error:
         return _failed(proc, f"The remote name could not be resolved: '{error}'")
     except requests.exceptions.SSLError:
-        return _failed(
-            proc, "The underlying connection was closed: Could not establish trust relationship for the SSL/TLS secure channel."
-        )
+        return _failed(proc, "The underlying connection was closed: Could not establish trust relationship for the SSL/TLS secure channel.")
     except requests.exceptions.RequestException:
         return _failed(proc, "The underlying connection was closed: The connection was closed unexpectedly.")
     except WinError as error:

@@ -139,7 +139,7 @@ def reg(proc: Process) -> int:
         options[name] = ""
         if KNOWN[verb][name]:
             if place >= len(words):
-                proc.error(f"ERROR: Invalid syntax.\nType \"REG {verb.upper()} /?\" for usage.")
+                proc.error(f'ERROR: Invalid syntax.\nType "REG {verb.upper()} /?" for usage.')
                 return 1
             options[name] = words[place]
             place += 1

@@ -63,7 +63,7 @@ def _job(proc: Process) -> tuple[Job, list[str]]:
         word = words[place]
         place += 1
         if '"' in word:
-            raise _Invalid(f"#{place} : \"{word}\"")
+            raise _Invalid(f'#{place} : "{word}"')
         if word.lower() in lists:
             while place < len(words) and not words[place].startswith("/"):
                 lists[word.lower()].append(words[place])
@@ -76,8 +76,13 @@ def _job(proc: Process) -> tuple[Job, list[str]]:
         raise _Invalid(f"#{len(words)} : " + (f'"{words[-1]}"' if words else "no source directory specified"))
     job = Job(proc.full(paths[0]), proc.full(paths[1]), paths[2:] or ["*"], skip_files=lists["/xf"], skip_folders=lists["/xd"])
     known = {
-        "/e": ("subfolders", "empty"), "/s": ("subfolders",), "/mir": ("subfolders", "empty", "purge"), "/purge": ("purge",),
-        "/l": ("list_only",), "/is": ("again",), "/xo": ("older_stay",),
+        "/e": ("subfolders", "empty"),
+        "/s": ("subfolders",),
+        "/mir": ("subfolders", "empty", "purge"),
+        "/purge": ("purge",),
+        "/l": ("list_only",),
+        "/is": ("again",),
+        "/xo": ("older_stay",),
     }
     for one in switches:
         if one in known:
@@ -145,9 +150,21 @@ def _header(out: _Output, job: Job, switches: list[str], stamp: str) -> None:
     shown = [one.upper() for one in switches if not re.match(r"/(uni)?log", one, re.I)]
     names = " ".join("*.*" if one == "*" else one for one in job.names)
     for line in (
-        "", RULE, "   ROBOCOPY     ::     Robust File Copy for Windows                              ", RULE, "",
-        f"  Started : {stamp}", f"   Source : {job.source.rstrip(chr(92))}\\", f"     Dest : {job.target.rstrip(chr(92))}\\", "",
-        f"    Files : {names}", "\t    ", f"  Options : {names} {' '.join(shown)} ", "", RULE[:-1], "",
+        "",
+        RULE,
+        "   ROBOCOPY     ::     Robust File Copy for Windows                              ",
+        RULE,
+        "",
+        f"  Started : {stamp}",
+        f"   Source : {job.source.rstrip(chr(92))}\\",
+        f"     Dest : {job.target.rstrip(chr(92))}\\",
+        "",
+        f"    Files : {names}",
+        "\t    ",
+        f"  Options : {names} {' '.join(shown)} ",
+        "",
+        RULE[:-1],
+        "",
     ):
         out(line)
 

@@ -109,7 +109,8 @@ def find(proc: Process) -> int:
             continue
         texts = [proc.console.decode(raw).rstrip("\r\n") for _prefix, raw in lines]
         numbered = [
-            (number, text) for number, text in enumerate(texts, 1)
+            (number, text)
+            for number, text in enumerate(texts, 1)
             if (wanted in (text.lower() if "/i" in flags else text)) != ("/v" in flags)
         ]
         result = 0 if numbered else result
