@@ -83,7 +83,7 @@ class SqlServer:
         self.data_folder, self.log_folder, self.backup_folder = f"{root}\\DATA", f"{root}\\DATA", f"{root}\\Backup"
         if "C" not in machine.fs.drives:
             machine.fs.add_drive("C", machine.root / "C")
-        for folder in {self.data_folder, self.log_folder, self.backup_folder}:
+        for folder in dict.fromkeys((self.data_folder, self.log_folder, self.backup_folder)):
             self._make_folder(folder)
         self.add_login("sa", uuid.uuid4().hex, roles={"sysadmin"}, disabled=True).principal_id = 1
         for name in SYSTEM:

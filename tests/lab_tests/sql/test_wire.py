@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from lab.tds.server import TdsServer
 from lab_tests.sql.conftest import PASSWORD, World
-from lab_tests.tds.conftest import DRIVERS, driver, pyodbc  # noqa: F401  # fixtures
+from lab_tests.tds import conftest as tds
 
+DRIVERS, driver, pyodbc = tds.DRIVERS, tds.driver, tds.pyodbc  # the fixtures of the wire's own tests
 WAIT = 20.0
 BACKUP = "BACKUP DATABASE [a]]b' c] TO DISK = N'D:\\Backup\\o''x].bak' WITH COPY_ONLY, CHECKSUM, COMPRESSION, FORMAT, INIT, STATS = 5"
 
@@ -41,7 +42,7 @@ def serve(world: World, **options: Any) -> TdsServer:
 
 
 @pytest.fixture(params=[True, False], ids=["progress as results", "progress as messages"])
-def wire(request: pytest.FixtureRequest, make_world: Callable[..., World], pyodbc: Any, driver: str) -> Iterator[Wire]:  # noqa: F811
+def wire(request: pytest.FixtureRequest, make_world: Callable[..., World], pyodbc: Any, driver: str) -> Iterator[Wire]:
     world = make_world(scale=200.0, backup_rate=100_000.0)
     world.sample("a]b' c")
     tds = serve(world, progress_done=request.param)

@@ -102,9 +102,13 @@ class SqlServer:
         for piece, answer in self.messages.items():
             if sql.startswith(piece):
                 if isinstance(answer, MssqlError):
-                    raise answer
+                    _give_up(answer)
                 for message in answer:
                     if on_message:
                         on_message(message)
                 return answer
         raise AssertionError(f"nobody expects: {sql}")
+
+
+def _give_up(error: MssqlError) -> None:
+    raise error
