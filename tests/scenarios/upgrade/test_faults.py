@@ -102,6 +102,9 @@ def _as_told(verdict: str, before: World, after: World) -> None:
         assert after.watchdogs == {"octo01": False}
     elif verdict == "upgraded":
         _in_service(before, after, SINGLE.target)
+    elif verdict == "failed_after_upgrade":
+        assert after.programs == {"octo01": SINGLE.target}
+        assert after.services == {"octo01": (RUNNING, AUTOMATIC)}
     else:
         _in_service(before, after, SINGLE.version)
         assert after.configuration == before.configuration

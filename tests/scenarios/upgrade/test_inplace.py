@@ -266,7 +266,8 @@ def test_running_it_again_changes_nothing_and_causes_no_outage(upgraded: Upgrade
     assert again.code == 0, again.output[-4000:]
     assert "changed=0" in again.output and again.output.count("there is nothing to do") == 2
     events = upgraded.lab.ledger.events(since=mark)
-    assert [event for event in events if event.kind in ("service.state", "sql.backup", "msi", "file", "task.run")] == []
+    changes = [event for event in events if event.kind in ("service.state", "sql.backup", "msi", "file", "task.run")]
+    assert [event for event in changes if event.get("by") != "trigger"] == []  # the watchdog's own task runs every five minutes
     assert [event for event in events if event.kind == "rest" and event["method"] != "GET"] == []
     for name, instance in upgraded.lab.instances.items():
         assert lost_rows(upgraded.after[name], look(instance)) == []
