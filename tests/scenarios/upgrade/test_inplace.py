@@ -9,6 +9,7 @@ One run serves all tests of this file: each looks at another side of what it lef
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -210,7 +211,7 @@ def test_no_secret_is_anywhere_but_where_it_was_given(upgraded: Upgraded) -> Non
             "WinRM password": own.winrm_password,
             "Octopus' own SQL password": own.octopus_sql_password,
             "master key": own.master_key,
-            "licence": _license_serial(instance),
+            "licence": _license_key(instance),
             "vault password": upgraded.lab.vault_password,
         }
         found = [
@@ -222,10 +223,11 @@ def test_no_secret_is_anywhere_but_where_it_was_given(upgraded: Upgraded) -> Non
         assert found == []
 
 
-def _license_serial(instance: LabInstance) -> str:
+def _license_key(instance: LabInstance) -> str:
     """A part of the licence that occurs nowhere else."""
-    text = str(next(iter(rows(instance)["License"].values())))
-    return text.split("<Serial>")[1].split("<", maxsplit=1)[0] if "<Serial>" in text else text
+    found = re.search(r"<LicenseKey>([^<]+)</LicenseKey>", str(rows(instance)["License"]))
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("name", ["demo", "cluster"])
