@@ -73,16 +73,9 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
             "octopus_sql_driver": spec.sql_driver,
             "octopus_sql_ca_path": str(lab.ca_path),
             "octopus_msi_source": lab.releases.msi_url(),
-            "octopus_msi_ca_path": str(lab.ca_path),
             "octopus_vault_password_file": str(password),
         },
     }
-
-
-def variables(lab: Lab) -> dict[str, Any]:
-    """Everything about the instances of a lab in plain variables, for tests that make their own inventory."""
-    password = write_vault_password(lab, lab.root)
-    return {name: _group(lab, instance, password) | {"secrets": _secrets(instance)} for name, instance in lab.instances.items()}
 
 
 def _secrets(instance: LabInstance) -> dict[str, str]:
