@@ -73,6 +73,7 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
             "octopus_sql_driver": spec.sql_driver,
             "octopus_sql_ca_path": str(lab.ca_path),
             "octopus_msi_source": lab.releases.msi_url(),
+            "octopus_msi_ca_path": str(lab.ca_path),
             "octopus_vault_password_file": str(password),
         },
     }
