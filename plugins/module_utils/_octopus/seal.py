@@ -99,7 +99,7 @@ class Sealer:
             environment |= {"ANSIBLE_CONFIG": str(config), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": folder, "ANSIBLE_LOG_PATH": ""}
             argv = [sys.executable, "-m", "ansible.cli.vault", action, "--vault-id", f"{self.label}@{self.source}", *options]
             try:
-                done = subprocess.run(  # noqa: S603
+                done = subprocess.run(  # noqa: S603 - an argument vector: the Python that runs, and the user's own vault id
                     [*argv, "--output", "-", "-"], input=content, capture_output=True, timeout=_TIMEOUT, env=environment, check=False
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
