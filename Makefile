@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo test check lint chaos clean
+.PHONY: demo demo-rollback test check lint chaos clean
 
 PYTHON ?= python3
 export PYTHON
@@ -7,6 +7,10 @@ export PYTHON
 demo:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo.py
+
+demo-rollback:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/demo_rollback.py
 
 test:
 	@tools/setup.sh test

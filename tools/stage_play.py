@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the demos share: a playbook run as a user would run it, and the summary of a run record that a person reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def play(playbook: str, inventory: Path, folder: Path, **variables: Any) -> int:
+    """Run a playbook from the checkout, its output going straight through; run records go to ``folder``/octopus-runs."""
+    command = [str(ROOT / "build/venv/bin/ansible-playbook"), f"playbooks/{playbook}.yml", "-i", str(inventory)]
+    shown = f"ansible-playbook {command[1]} -i {inventory.relative_to(ROOT)}"
+    for name, value in variables.items():
+        command += ["--extra-vars", json.dumps({name: value})]
+        shown += f" -e {name}={str(value).lower() if isinstance(value, bool) else value}"
+    environment = dict(
+        os.environ,
+        PWD=str(folder),
+        ANSIBLE_COLLECTIONS_PATH=str(ROOT / "build" / "tree"),
+        ANSIBLE_VAULT_PASSWORD_FILE=str(folder / "vault-password"),
+        ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
+        ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
+    )
+    print(f"\n$ {shown}", flush=True)
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def newest_record(folder: Path, instance: str) -> dict[str, Any]:
+    """The newest run record of an instance."""
+    newest = max((folder / "octopus-runs" / instance).glob("*.json"))
+    return json.loads(newest.read_text(encoding="utf-8"))
+
+
+def show(record: dict[str, Any]) -> None:
+    """Print the summary."""
+    backup, proof = record.get("backup") or {}, record.get("proof") or {}
+    versions = [record["from_version"], *(record.get("ladder") or [record["to_version"]])]
+    print(f"\n{record['instance']}: {record['verdict']}")
+    print(f"  versions  {' -> '.join(versions)}")
+    if record.get("error"):
+        print(f"  error     {record['error'][:160]}")
+    if record.get("outage_seconds") is not None:
+        print(f"  outage    {record['outage_seconds']:.1f} s (of the lab's fast clock's real time)")
+    if backup:
+        print(f"  backup    {', '.join(backup.get('paths', []))} ({backup.get('size')} bytes, verified: {backup.get('verified')})")
+    package, log = proof.get("package") or {}, proof.get("task_log") or {}
+    if proof:
+        print(
+            f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, "
+            f"package {package.get('id')} {package.get('version')}"
+        )
+    for what, where in (record.get("kept") or {}).items():
+        print(f"  kept      {what}: {where}")
+    for step in record["steps"]:
+        print(f"  {step['seconds'] or 0:8.1f} s  {step['result']:6}  {step['name']}")
