@@ -19,6 +19,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import run_record
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LockLost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     WINRM_IMPORT_ERROR,
@@ -84,6 +85,8 @@ class ActionModule(OnController):
                 return remember(path, HostJournal(host, journal, holder()), event, **fields)
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error
+        except LockLost as error:
+            raise AnsibleActionFail(f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error}") from error
         except (WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error} "

@@ -24,7 +24,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 from . import run_record
 from .errors import OctopusError
 from .run_holder import Holder
-from .run_lock import NOT_OURS, folder_line, still_ours_line
+from .run_lock import NOT_OURS, LockLost, folder_line, still_ours_line
 from .run_record import Event, RunRecordError
 
 SUFFIX = ".jsonl"
@@ -86,9 +86,9 @@ class HostJournal:
         for again in (True, False):
             result = self._host.run_cmd(line, idempotent=True)
             if result.exit_code == NOT_OURS:
-                raise WindowsError(
+                raise LockLost(
                     f"{self._host.where}: the lock of {self._folder} is no longer this run's: somebody has broken it and goes on. "
-                    "This run ends here",
+                    "This run must not.",
                     self._host.name,
                     NOT_OURS,
                 )
@@ -113,6 +113,7 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     :param path: the file on the control node.
     :param journal: the one on the host; None where only the file is kept.
     :raises RunRecordError: the file cannot be written, or one of them does not fit together.
+    :raises LockLost: another process has the lock; the event is nowhere.
     :raises WindowsError: the host's journal cannot be written; the event is in the file, pending.
     """
     events = run_record.read(path)
@@ -124,7 +125,11 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
         return [*events, new]
     waiting = [{name: value for name, value in event.items() if name != "pending"} for event in events if event.get("pending")]
     run_record.write(path, [*events, {**new, "pending": True}])
-    journal.append([*waiting, new])
+    try:
+        journal.append([*waiting, new])
+    except LockLost:
+        run_record.write(path, events)  # it is certain not to be there, and must not go along later
+        raise
     events = [*({name: value for name, value in event.items() if name != "pending"} for event in events), new]
     run_record.write(path, events)
     return events

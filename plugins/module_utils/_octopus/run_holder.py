@@ -113,10 +113,12 @@ def _start_by_ps(pid: int) -> str | None:
 def _said(*command: str) -> str | None:
     """What a command prints; None where it cannot be run."""
     try:
-        # No input from outside: the words are constants and a number.
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, env={**os.environ, "LC_ALL": "C"}).stdout
+        done = subprocess.run(  # noqa: S603 - an argument vector of constants and a number
+            command, capture_output=True, text=True, timeout=10, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
     except (OSError, subprocess.SubprocessError):
         return None
+    return done.stdout
 
 
 def _owner() -> str:

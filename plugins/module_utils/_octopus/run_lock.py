@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, protect_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import DEFAULT_ROOT
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, json_line, word
@@ -30,9 +30,13 @@ from .run_holder import Holder
 
 UNKNOWN = "unknown"
 TAKEN, NOT_OURS, UNWRITTEN = 100, 101, 102
-ATTEMPTS = 5
+ATTEMPTS = 6
 # What a breaker or a releaser renames the folder to before it deletes it; one that is found was left by somebody who got no further.
 LEFT = "lock-left-"
+
+
+class LockLost(WindowsError):
+    """The lock is no longer this process's."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class RunLock:
         :raises OctopusError: somebody else has it.
         """
         broken: Broken | None = None
-        for _attempt in range(ATTEMPTS):
+        for left in reversed(range(ATTEMPTS)):
             if self._take(run_id, purpose):
                 return True, broken
             lock = self.look()
@@ -152,6 +156,8 @@ class RunLock:
             if lock.is_of(self._holder):
                 self._name(lock, run_id, purpose)
                 return self._uncertain, broken
+            if not lock.marked and left >= ATTEMPTS // 2:
+                continue  # somebody is taking or breaking it in this moment, or did not get to the end of that
             reason = self.why_break(lock, break_lock)
             if self._break(lock):
                 broken = Broken(lock, reason)

@@ -12,7 +12,6 @@ numbers. An event that is too long for one line of cmd.exe stands in several, pa
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import typing as t
@@ -71,12 +70,15 @@ def parse(text: str, where: str) -> list[Event]:
     """The events in a journal's text, each once. One that was cut off is left out, be it the last or one that was sent again.
 
     :param where: the journal, for messages.
-    :raises RunRecordError: an event is missing, or there are two of the same number.
+    :raises RunRecordError: an event is missing, there are two of the same number, or a line is none of a journal.
     """
     events: dict[str, Event] = {}
     parts: dict[str, dict[int, Event]] = {}
-    for line in text.split("\n"):
-        found = _event_in(line.strip())
+    for place, line in enumerate(text.split("\n"), 1):
+        try:
+            found = _event_in(line.strip())
+        except ValueError as error:
+            raise RunRecordError(f"line {place} of {where} is no event of a run") from error
         if found is not None and "packed" in found:
             found = _unpacked(found, parts.setdefault(found["id"], {}))
         if found is not None and (found["id"] not in events or events[found["id"]].get("pending")):
@@ -92,7 +94,10 @@ def parse(text: str, where: str) -> list[Event]:
 
 
 def _event_in(line: str) -> Event | None:
-    """The event of a line. One that was cut off has the next one right behind it."""
+    """The event of a line. One that was cut off has the next one right behind it.
+
+    :raises ValueError: the line is whole, but something else.
+    """
     start = 0
     while start >= 0:
         try:
@@ -101,7 +106,9 @@ def _event_in(line: str) -> Event | None:
             start = line.find(_BEGINNING, start + 1)
             continue
         whole = isinstance(found, dict) and isinstance(found.get("n"), int) and isinstance(found.get("id"), str)
-        return found if whole and ("packed" in found or {"event", "at"} <= set(found)) else None
+        if whole and ("packed" in found or {"event", "at"} <= set(found)):
+            return found
+        raise ValueError("no event")
     return None
 
 
@@ -112,7 +119,7 @@ def _unpacked(piece: Event, known: dict[int, Event]) -> Event | None:
     try:
         packed = base64.b64decode("".join(known[number]["packed"] for number in sorted(known)), validate=True)
         return _event_in(zlib.decompress(packed).decode())
-    except (binascii.Error, zlib.error, UnicodeDecodeError):
+    except (ValueError, zlib.error):
         return None
 
 
@@ -126,7 +133,7 @@ def read(path: Path) -> list[Event]:
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise RunRecordError(f"the run record {path} cannot be read: {error.strerror}") from error

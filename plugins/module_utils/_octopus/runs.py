@@ -42,7 +42,9 @@ class RunRequest:
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> RunRequest:
         """:raises OctopusError: a name that cannot be one of a file."""
         if _BAD_NAME.search(params["instance"]):
-            raise OctopusError(f"instance {params['instance']!r} cannot be the name of a folder on Windows; it is one there. Choose another.")
+            raise OctopusError(
+                f"instance {params['instance']!r} cannot be the name of a folder on Windows; it is one there. Choose another."
+            )
         if params["run_id"] is not None and not _RUN_ID.match(params["run_id"]):
             raise OctopusError(f"run_id {params['run_id']!r} is wanted of letters, digits, dots, hyphens and underscores.")
         return cls(
@@ -120,6 +122,8 @@ def _copied(request: RunRequest, host: WindowsHost) -> dict[str, Any]:
     journal = HostJournal(host, f"{request.folder}\\{request.run_id}{journals.SUFFIX}")
     events = journal.read()
     if not events:
-        raise OctopusError(f"Wanted: a copy of {journal.name}. Found: no journal, or nothing in it. Is run_id that of a run that has begun?")
+        raise OctopusError(
+            f"Wanted: a copy of {journal.name}. Found: no journal, or nothing in it. Is run_id that of a run that has begun?"
+        )
     changed = request.check_mode or journals.copy(host, events, request.dest or "", request.job)
     return {"changed": changed, "dest": request.dest}
