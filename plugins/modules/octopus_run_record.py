@@ -12,28 +12,40 @@ module: octopus_run_record
 short_description: Keep the record of one upgrade run
 version_added: 1.0.0
 description:
-  - Appends an event to the run's journal on the control node (JSON lines, on disk before the task ends) and returns the
-    record that the journal amounts to.
-  - When the run has finished, the record is written beside the journal as one JSON document.
+  - Appends an event to the run's journal (JSON lines, on disk before the task ends) and returns the record that the journal amounts to.
+  - With O(journal), the journal lies on the disk of the host of the task, so that any control node can take the run up, and a copy on this
+    one. Without, only this one has it.
+  - When the run has finished, the record is written beside the copy on the control node as one JSON document.
+  - A lost connection is borne - an event that may have arrived or not is sent again, and known by its id when it has arrived twice. Where
+    the host cannot be reached at all, the task fails; the event then waits on the control node, and goes along with the next.
+  - Where another process has the instance's lock (M(octopus.upgrade.octopus_run)), nothing is written and the task fails.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
+  - octopus.upgrade.windows
 attributes:
   check_mode:
     support: full
-    details: Nothing is written; the record is the one that the journal amounts to so far.
+    details: Nothing is written; the record is the one that the copy on the control node amounts to so far.
   diff_mode:
     support: none
   async:
     support: none
 options:
   path:
-    description: The journal, on the control node. Its folder is made where it is missing.
+    description: The journal's copy on the control node. Its folder is made where it is missing.
     type: path
     required: true
-  event:
-    description: What happened. Without it, the step of O(step) begins.
+  journal:
+    description:
+      - The journal on the host of the task. Its folder is made where it is missing, for SYSTEM and administrators only.
+      - Needs pywinrm. It is where M(octopus.upgrade.octopus_run) looks for it if it is C(ROOT\INSTANCE\RUN_ID.jsonl).
     type: str
-    choices: [begun, step, failed, finished]
+  event:
+    description:
+      - What happened. Without it, the step of O(step) begins.
+      - V(resumed) takes an unfinished run up again, from the journal as it is on the host.
+    type: str
+    choices: [begun, resumed, step, failed, finished]
     default: step
   step:
     description: Name of the step that begins; the one before it has ended well.
@@ -43,9 +55,13 @@ options:
     type: str
     choices: [begins, ends]
   data:
-    description: More to remember with the event, for example C(backup), C(proof), C(error) or C(verdict). No secrets.
+    description:
+      - More to remember with the event, for example C(backup), C(proof), C(error) or C(verdict). No secrets.
+      - C(facts) in it is a dict of what whoever takes the run up has to know; RV(facts) has them all.
     type: dict
     default: {}
+seealso:
+  - module: octopus.upgrade.octopus_run
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
@@ -54,7 +70,14 @@ EXAMPLES = r"""
 - name: Remember that the drain begins
   octopus.upgrade.octopus_run_record:
     path: octopus-runs/prod/20261123T210000Z.jsonl
+    journal: C:\ProgramData\octopus.upgrade\runs\prod\20261123T210000Z.jsonl
     step: quiesce.drain
+
+- name: Take up a run that broke off
+  octopus.upgrade.octopus_run_record:
+    path: octopus-runs/prod/{{ found.unfinished.run_id }}.jsonl
+    journal: "{{ found.unfinished.path }}"
+    event: resumed
 """
 
 RETURN = r"""
@@ -64,18 +87,50 @@ record:
   type: dict
   sample:
     instance: prod
+    run_id: 20261123T210000Z
+    purpose: upgrade
     from_version: 2020.5.7
     to_version: 2026.2.9853
     ladder: [2025.3.14357, 2026.2.9853]
+    started: "2026-11-23T20:58:00.000+00:00"
+    resumed:
+      - at: "2026-11-23T21:10:00.000+00:00"
+        error: null
+    finished: null
     outage_seconds: 412.7
     steps:
       - name: quiesce.drain
         start: "2026-11-23T21:00:00.000+00:00"
         seconds: 12.4
         result: ok
+      - name: quiesce.stop
+        start: "2026-11-23T21:00:12.400+00:00"
+        seconds: null
+        result: interrupted
     backup: {}
     proof: {}
-    verdict: upgraded
+    error: null
+    verdict: unfinished
+steps:
+  description: Names of the steps begun, each once, in the order in which they began first.
+  returned: success
+  type: list
+  elements: str
+  sample: [quiesce.drain, quiesce.stop]
+done:
+  description:
+    - Names of the steps that ended well. The next step, or the end of the run, followed.
+    - A step that failed or was interrupted is not among them, and one that has begun again is not until the next one follows.
+  returned: success
+  type: list
+  elements: str
+  sample: [quiesce.drain]
+facts:
+  description: The facts of all events, the newest of each name.
+  returned: success
+  type: dict
+  sample:
+    restore_point: 20261123T210000Z-2020.5.7
 path:
   description: The record as one JSON document.
   returned: when the run has finished

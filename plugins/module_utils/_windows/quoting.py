@@ -9,15 +9,18 @@
 * ``cmd.exe`` reads the line first, with rules of its own (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd):
   :func:`cmd_line` and :func:`builtin` for a line after ``/d /s /c``, :func:`batch_line` for a line of a command file.
 * ``msiexec`` reads ``NAME="value"``: :func:`msi_property`.
+* ``echo`` prints what cmd.exe has left of its line: :func:`json_line` is JSON of which it leaves everything.
 
 What cannot be said safely raises ValueError; nothing is dropped or changed silently.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
+from typing import Any
 
 # https://learn.microsoft.com/troubleshoot/windows-client/shell-experience/command-line-string-limitation
 CMD_LIMIT = 8191
@@ -28,6 +31,9 @@ PROCESS_LIMIT = 32766
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _CMD_ACTS_ON = re.compile(r'["%]')
 _QUOTE = re.compile('"')
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Not even the question mark: echo answers "/?", wherever it stands, with its help.
+_JSON_ACTS = re.compile(r"[^A-Za-z0-9 _.,:;=+@#$~*'\[\]{}/-]")
 _SWITCH = re.compile(r"/[A-Za-z0-9?-]+(:[A-Za-z0-9-]+)?\Z")
 _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
@@ -79,6 +85,27 @@ def word(argument: str) -> str:
     _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
     _refuse(argument, _CONTROL, "a control character")
     return f'"{argument}"'
+
+
+def json_line(value: Any) -> str:
+    r"""A value as JSON on one line for ``echo``: in its texts every character that cmd.exe could act on is written ``\uXXXX``.
+
+    What is left for cmd.exe are the quotes around the texts, an even number of them. This way data needs no standard input: a program
+    that waits for one holds its output file open, and goes on doing so when the connection is lost before the data came.
+
+    :raises ValueError: JSON cannot say it.
+    """
+    return _JSON_TEXT.sub(lambda match: _plain_text(json.loads(match[0])), json.dumps(value, allow_nan=False))
+
+
+def _plain_text(text: str) -> str:
+    def escaped(match: re.Match[str]) -> str:
+        if match[0] == "\\":
+            return "\\\\"
+        code = match[0].encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{code[place : place + 2].hex()}" for place in range(0, len(code), 2))
+
+    return f'"{_JSON_ACTS.sub(escaped, text)}"'
 
 
 def batch_line(argv: Sequence[str]) -> str:

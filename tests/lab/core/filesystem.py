@@ -251,7 +251,10 @@ class FileSystem:
         real = self.real(path, logon)
         if real.exists():
             raise WinError(183, path)
-        real.mkdir(parents=True)
+        try:
+            real.mkdir(parents=True)
+        except FileExistsError as error:  # of two who make it at once, one does
+            raise WinError(183, path) from error
 
     def remove(self, path: str, logon: Logon) -> None:
         real = self.real(path, logon)
@@ -289,7 +292,10 @@ class FileSystem:
             raise WinError(183, target)
         self._refuse_locked(real, source)
         self._refuse_locked(to, target)
-        os.replace(real, to)
+        try:
+            os.replace(real, to)
+        except FileNotFoundError as error:  # of two who move it at once, one does
+            raise WinError(2, source) from error
 
     # -- files in use
 

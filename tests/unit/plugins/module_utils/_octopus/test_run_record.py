@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,51 @@ def test_read_forgives_a_line_that_a_killed_controller_cut_off(tmp_path: Path) -
     assert [event["event"] for event in run_record.read(journal)] == ["begun"]
 
 
-def test_read_does_not_forgive_a_broken_line_in_the_middle(tmp_path: Path) -> None:
+def test_read_forgives_a_line_that_was_cut_off_and_sent_again(tmp_path: Path) -> None:
     journal = tmp_path / "1.jsonl"
-    journal.write_text('{"event": "st\n{"event": "step", "at": "2026-11-23T21:00:00+00:00"}\n')
-    with pytest.raises(run_record.RunRecordError, match="line 1"):
+    event = run_record.append(journal, "begun", instance="prod")
+    whole = journal.read_text()
+    journal.write_text(whole[:40] + whole)
+    assert run_record.read(journal) == [event]
+
+
+def test_read_does_not_forgive_an_event_that_is_missing(tmp_path: Path) -> None:
+    journal = tmp_path / "1.jsonl"
+    for step in ("stage", "quiesce", "seal"):
+        run_record.append(journal, "step", step=step)
+    first, second, third = journal.read_text().splitlines(keepends=True)
+    journal.write_text(first + second[:30] + "\n" + third)
+    with pytest.raises(run_record.RunRecordError, match="event 2 is missing"):
         run_record.read(journal)
+
+
+def test_read_does_not_forgive_two_writers(tmp_path: Path) -> None:
+    journal = tmp_path / "1.jsonl"
+    run_record.append(journal, "begun", instance="prod")
+    run_record.write(journal, [*run_record.read(journal), run_record.make("step", 1, step="stage")])
+    with pytest.raises(run_record.RunRecordError, match="two events number 1"):
+        run_record.read(journal)
+
+
+def test_read_does_not_forgive_a_line_that_is_something_else(tmp_path: Path) -> None:
+    journal = tmp_path / "1.jsonl"
+    journal.write_text('{"event": "step", "at": "2026-11-23T21:00:00+00:00"}\n')
+    with pytest.raises(run_record.RunRecordError, match=r"line 1 of .* is no event"):
+        run_record.read(journal)
+
+
+def test_data_has_no_names_of_the_journals_own() -> None:
+    with pytest.raises(run_record.RunRecordError, match="data names at, id"):
+        run_record.make("begun", 1, id="mine", at="now")
+
+
+def test_a_long_event_stands_in_several_lines_of_bounded_length() -> None:
+    event = run_record.make("step", 1, step="stage", facts={"random": [uuid.uuid4().hex for _number in range(1000)]})
+    lines = run_record.host_lines(event)
+    assert len(lines) > 3
+    assert max(len(line) for line in lines) <= run_record.LONGEST
+    assert run_record.parse("\r\n".join(lines), "it") == [event]
+    assert run_record.parse("\r\n".join(lines[:-1]), "it") == []
 
 
 def test_read_of_no_journal_is_no_event(tmp_path: Path) -> None:
@@ -91,3 +132,63 @@ def test_summary_of_a_run_that_broke_off() -> None:
     assert record["verdict"] == "unfinished"
     assert record["outage_seconds"] is None
     assert record["steps"][0]["result"] == "unfinished"
+
+
+RESUMED = [
+    at(0, "begun", instance="prod", purpose="upgrade"),
+    at(1, "step", step="stage", facts={"a": 1, "b": 1}),
+    at(2, "step", step="quiesce", outage="begins"),
+    at(5, "step", step="seal", facts={"b": 2}),
+    at(6, "resumed"),
+    at(8, "step", step="quiesce"),
+    at(9, "step", step="seal", facts={"c": {"d": None}}),
+]
+
+
+def test_a_resumed_run_knows_what_is_done() -> None:
+    assert run_record.steps(RESUMED) == ["stage", "quiesce", "seal"]
+    assert run_record.done(RESUMED[:4]) == ["stage", "quiesce"]
+    assert run_record.done(RESUMED[:5]) == ["stage", "quiesce"]
+    assert run_record.done(RESUMED[:6]) == ["stage"]
+    assert run_record.done(RESUMED) == ["stage", "quiesce"]
+    assert run_record.done([*RESUMED, at(10, "finished")]) == ["stage", "quiesce", "seal"]
+    assert run_record.done([*RESUMED, at(10, "failed"), at(11, "finished")]) == ["stage", "quiesce"]
+    assert run_record.facts(RESUMED) == {"a": 1, "b": 2, "c": {"d": None}}
+
+
+def test_summary_of_a_resumed_run_counts_the_outage_on() -> None:
+    record = run_record.summary([*RESUMED, at(12, "step", step="publish", outage="ends"), at(20, "finished", verdict="upgraded")])
+    assert record["outage_seconds"] == 10.0
+    assert [(step["name"], step["seconds"], step["result"]) for step in record["steps"]] == [
+        ("stage", 1.0, "ok"),
+        ("quiesce", 3.0, "ok"),
+        ("seal", None, "interrupted"),
+        ("quiesce", 1.0, "ok"),
+        ("seal", 3.0, "ok"),
+        ("publish", 8.0, "ok"),
+    ]
+    assert (record["verdict"], record["purpose"], len(record["resumed"])) == ("upgraded", "upgrade", 1)
+
+
+def test_summary_of_a_run_taken_up_after_its_failure_adds_up_both_outages() -> None:
+    failed = [
+        at(0, "begun"),
+        at(1, "step", step="quiesce", outage="begins"),
+        at(3, "failed", error="no"),
+        at(4, "step", step="recover", outage="ends"),
+        at(5, "finished", verdict="failed_service_returned"),
+    ]
+    assert not run_record.is_unfinished(failed)
+    again = [*failed, at(10, "resumed")]
+    assert run_record.is_unfinished(again)
+    record = run_record.summary(again)
+    assert (record["verdict"], record["error"], record["finished"]) == ("unfinished", None, None)
+    assert record["resumed"][0]["error"] == "no"
+    record = run_record.summary([*again, at(11, "step", step="quiesce", outage="begins"), at(13, "finished", verdict="upgraded")])
+    assert record["outage_seconds"] == 5.0
+
+
+def test_a_run_is_unfinished_only_when_it_has_begun() -> None:
+    assert not run_record.is_unfinished([])
+    assert not run_record.is_unfinished([at(0, "step", step="stage")])
+    assert run_record.is_unfinished([at(0, "begun"), at(1, "failed")])

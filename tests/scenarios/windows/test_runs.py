@@ -1,0 +1,467 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Journals and locks on a host of the lab: several control nodes, one that is killed, a connection that is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import journals, run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, Journals, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LEFT, Broken, RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
+from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+FOLDER = f"{ROOT}\\runs\\prod"
+LOCK = f"{FOLDER}\\lock"
+JOURNAL = f"{FOLDER}\\R1.jsonl"
+JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
+PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+
+
+def somebody(name: str) -> Holder:
+    """A process of another control node."""
+    return Holder(f"{name}@ctrl-{name}", f"machine-{name}", f"boot-{name}", "pid:[1]", 7, "1")
+
+
+@pytest.fixture
+def me() -> Holder:
+    holder = Holder.of(os.getpid())
+    assert holder is not None
+    return holder
+
+
+@pytest.fixture
+def killed() -> Holder:
+    """A process of this control node that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = Holder.of(process.pid)
+    process.kill()
+    process.wait()
+    assert holder is not None
+    return holder
+
+
+def names_there(world: World) -> list[str]:
+    host = world.hosts["octo-a"]
+    return host.fs.listdir(FOLDER, SYSTEM) if host.fs.is_dir(FOLDER, SYSTEM) else []
+
+
+def text_there(world: World, path: str = JOURNAL) -> str:
+    return world.hosts["octo-a"].fs.read(path, SYSTEM).decode()
+
+
+def at_once(world: World, holders: list[Holder], break_lock: str | None = None) -> dict[str, Any]:
+    """All claim the lock at the same moment: what each got, or was told."""
+    outcomes: dict[str, Any] = {}
+    barrier = threading.Barrier(len(holders))
+
+    def claim(holder: Holder) -> None:
+        with world.client() as host:
+            host.run(["hostname"])  # the connection is made
+            barrier.wait(WAIT)
+            try:
+                outcomes[holder.owner] = RunLock(host, FOLDER, "prod", holder).claim(f"R-{holder.owner}", None, break_lock)
+            except OctopusError as error:
+                outcomes[holder.owner] = str(error)
+
+    threads = [threading.Thread(target=claim, args=(holder,)) for holder in holders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    return outcomes
+
+
+def check_one_won(world: World, outcomes: dict[str, Any], holders: list[Holder]) -> tuple[bool, Broken | None]:
+    won = {owner: outcome for owner, outcome in outcomes.items() if not isinstance(outcome, str)}
+    assert len(outcomes) == len(holders) and len(won) == 1, outcomes
+    [winner] = won
+    assert all(
+        "taken since" in told and f"by {winner} for the run R-{winner}" in told for told in outcomes.values() if isinstance(told, str)
+    )
+    assert names_there(world) == ["lock"]
+    assert json.loads(text_there(world, f"{LOCK}\\owner.json"))["owner"] == winner
+    return won[winner]
+
+
+# -- the lock
+
+
+def test_of_several_at_once_one_wins(world: World) -> None:
+    holders = [somebody(name) for name in "abcde"]
+    assert check_one_won(world, at_once(world, holders), holders) == (True, None)
+
+
+def test_of_several_who_break_at_once_one_wins(world: World, killed: Holder) -> None:
+    for dummy in range(4):
+        with world.client() as host:
+            assert RunLock(host, FOLDER, "prod", killed).claim("R1", "upgrade", None) == (True, None)
+        holders = [somebody(name) for name in "abcd"]
+        taken, broken = check_one_won(world, at_once(world, holders), holders)
+        # Who has broken it may still lose it to somebody who was quicker to take it.
+        assert taken and (broken is None or (broken.why, broken.lock.run_id) == ("gone", "R1"))
+        world.hosts["octo-a"].fs.rmtree(LOCK, SYSTEM)
+
+
+def test_the_lock_is_taken_once_and_given_back_once(client: WindowsHost, world: World, me: Holder) -> None:
+    lock = RunLock(client, FOLDER, "prod", me)
+    assert lock.look() is None
+    assert lock.claim("R1", "upgrade", None) == (True, None)
+    assert lock.claim("R1", "upgrade", None) == (False, None)
+    found = lock.look()
+    assert found is not None and (found.owner, found.run_id, found.purpose) == (me.owner, "R1", "upgrade")
+    assert found.age_seconds is not None and found.age_seconds < WAIT
+    assert lock.release() is True
+    assert lock.release() is False
+    assert lock.look() is None and names_there(world) == []
+
+
+def test_the_same_process_may_say_for_which_run(client: WindowsHost, me: Holder) -> None:
+    lock = RunLock(client, FOLDER, "prod", me)
+    lock.claim("R2", None, None)
+    lock.claim("R1", "rollback", None)
+    found = lock.look()
+    assert found is not None and (found.run_id, found.purpose) == ("R1", "rollback")
+
+
+def test_another_control_nodes_lock_is_refused_and_then_broken_deliberately(client: WindowsHost, world: World, me: Holder) -> None:
+    other = RunLock(client, FOLDER, "prod", somebody("anna"))
+    other.claim("R1", "upgrade", None)
+    mine = RunLock(client, FOLDER, "prod", me)
+    said = r"by anna@ctrl-anna for the run R1, purpose upgrade\..* octopus_break_lock: R1$"
+    with pytest.raises(OctopusError, match=said):
+        mine.claim("R2", None, None)
+    with pytest.raises(OctopusError, match="octopus_break_lock names R7, which this lock is not of"):
+        mine.claim("R2", None, "R7")
+    assert mine.release() is False
+    taken, broken = mine.claim("R2", None, "R1")
+    assert taken and broken is not None and broken.to_dict()["why"] == "deliberate"
+    assert other.release() is False
+    assert names_there(world) == ["lock"]
+    with pytest.raises(OctopusError, match=f"by {me.owner} for the run R2"):
+        other.claim("R1", None, "R1")
+
+
+def test_a_lock_that_does_not_say_whose_it_is_is_broken_deliberately_only(client: WindowsHost, world: World, me: Holder) -> None:
+    world.hosts["octo-a"].fs.mkdir(LOCK, SYSTEM)
+    lock = RunLock(client, FOLDER, "prod", me)
+    with pytest.raises(OctopusError, match=r"since nobody knows when by unknown for the run unknown.* octopus_break_lock: unknown$"):
+        lock.claim("R1", None, None)
+    taken, broken = lock.claim("R1", None, "unknown")
+    assert taken and broken is not None and broken.lock.age_seconds is None
+    assert names_there(world) == ["lock"]
+
+
+@pytest.mark.parametrize("action", ["Command", "Receive"])
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_connection_lost_while_the_lock_is_taken(client: WindowsHost, world: World, me: Holder, action: str, executed: bool) -> None:
+    world.network.faults.arm("winrm.drop", action=action, executed=executed)
+    lock = RunLock(client, FOLDER, "prod", me)
+    assert lock.claim("R1", None, None) == (True, None)
+    found = lock.look()
+    assert found is not None and found.is_of(me)
+    assert world.ledger.events("fault", name="winrm.drop", action="met")
+
+
+def test_what_somebody_left_behind_is_tidied_up(client: WindowsHost, world: World, me: Holder) -> None:
+    world.hosts["octo-a"].fs.mkdir(f"{FOLDER}\\{LEFT}1", SYSTEM)
+    lock = RunLock(client, FOLDER, "prod", me)
+    lock.claim("R1", None, None)
+    lock.look()
+    lock.tidy()
+    assert names_there(world) == ["lock"]
+
+
+def test_a_host_that_cannot_make_the_lock_says_why(client: WindowsHost, world: World, me: Holder) -> None:
+    world.network.faults.arm("disk.full", times=None, path="C:\\ProgramData")
+    with pytest.raises(OctopusError, match=r"lock cannot be made: .*space on the disk"):
+        RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    world.network.faults.disarm()
+    assert RunLock(client, FOLDER, "prod", me).claim("R1", None, None)[0]
+
+
+# -- the journal
+
+
+def test_an_event_is_one_command_without_input(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
+    journal = HostJournal(client, JOURNAL, me)
+    remember(tmp_path / "run.jsonl", journal, "begun", instance="prod")
+    mark = world.ledger.mark()
+    with world.client() as fresh:
+        events = remember(
+            tmp_path / "run.jsonl", HostJournal(fresh, JOURNAL, me), "step", step="stage", error='50 % of "C:\\users" & <all> /?'
+        )
+    asked = [event["action"] for event in world.ledger.events("winrm.request", since=mark) if event["action"] != "authenticate"]
+    assert asked == ["Create", "Command", "Receive", "Delete"]
+    assert journal.read() == run_record.read(tmp_path / "run.jsonl") == events
+    assert [json.loads(line) for line in text_there(world).splitlines()] == events
+
+
+def test_the_folder_is_closed_when_it_is_made(client: WindowsHost, world: World, tmp_path: Path) -> None:
+    for step in ("one", "two"):
+        remember(tmp_path / "run.jsonl", HostJournal(client, JOURNAL), "step", step=step)
+    [closed] = [event["argv"] for event in world.ledger.events("process.start") if "icacls" in event["argv"][0]]
+    assert closed[1] == ROOT and "/inheritance:r" in closed
+    other = HostJournal(client, "D:\\Journals\\R1.jsonl")
+    world.hosts["octo-a"].fs.add_drive("D", tmp_path / "D")
+    remember(tmp_path / "other.jsonl", other, "begun")
+    assert world.ledger.events("process.start")[-2]["argv"][1] == "D:\\Journals"
+
+
+@pytest.mark.parametrize("action", ["Command", "Receive"])
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_connection_lost_in_an_append_leaves_one_event(
+    client: WindowsHost, world: World, tmp_path: Path, action: str, executed: bool
+) -> None:
+    journal = HostJournal(client, JOURNAL)
+    remember(tmp_path / "run.jsonl", journal, "begun")
+    world.network.faults.arm("winrm.drop", action=action, executed=executed)
+    events = remember(tmp_path / "run.jsonl", journal, "step", step="stage")
+    assert world.ledger.events("fault", name="winrm.drop", action="met")
+    assert [event["event"] for event in events] == ["begun", "step"]
+    assert journal.read() == run_record.read(tmp_path / "run.jsonl") == events
+    lines = text_there(world).splitlines()
+    assert len(lines) == (2 if action == "Command" and not executed else 3), "the append itself was repeated, and shows once"
+
+
+def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
+    here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL, me)
+    remember(here, journal, "begun")
+    world.servers[0].stop()
+    with pytest.raises(WindowsUnreachable):
+        remember(here, journal, "step", step="stage")
+    assert [event.get("pending") for event in run_record.read(here)] == [None, True]
+    world.servers[0].start()
+    assert [event["event"] for event in journal.read()] == ["begun"]
+    events = remember(here, journal, "failed", error="no answer")
+    assert [event["event"] for event in events] == ["begun", "step", "failed"]
+    assert journal.read() == run_record.read(here) == events
+
+
+def test_another_control_node_takes_the_run_up(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
+    first, second, journal = tmp_path / "first.jsonl", tmp_path / "second.jsonl", HostJournal(client, JOURNAL)
+    remember(first, journal, "begun", facts={"restore_point": "r"})
+    remember(first, journal, "step", step="stage")
+    remember(first, journal, "step", step="quiesce")
+    events = remember(second, journal, "resumed")
+    assert (run_record.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
+    remember(second, journal, "step", step="quiesce")
+    events = remember(first, journal, "resumed")
+    assert [event["event"] for event in events] == ["begun", "step", "step", "resumed", "step", "resumed"]
+    assert run_record.read(first) == journal.read() == events
+
+
+def test_a_run_whose_lock_was_broken_writes_no_more(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
+    anna = somebody("anna")
+    RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
+    hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
+    remember(tmp_path / "hers.jsonl", hers, "begun")
+    with pytest.raises(WindowsError, match="no longer this run's"):
+        remember(tmp_path / "mine.jsonl", mine, "resumed")
+    RunLock(client, FOLDER, "prod", me).claim("R2", None, "R1")
+    with pytest.raises(WindowsError, match="no longer this run's"):
+        remember(tmp_path / "hers.jsonl", hers, "step", step="quiesce.stop")
+    assert [event["event"] for event in remember(tmp_path / "mine.jsonl", mine, "resumed")] == ["begun", "resumed"]
+
+
+def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
+    def found() -> tuple[str | None, str | None]:
+        lock = RunLock(client, FOLDER, "prod", me)
+        lock.look()
+        unfinished, last = Journals(client, FOLDER, lock.names).newest()
+        return unfinished and unfinished.run_id, last and last.run_id
+
+    def add(run_id: str, *kinds: str) -> None:
+        for kind in kinds:
+            remember(tmp_path / f"{run_id}.jsonl", HostJournal(client, f"{FOLDER}\\{run_id}.jsonl"), kind)
+
+    assert found() == (None, None)
+    add("20260101T000000Z", "begun")
+    assert found() == ("20260101T000000Z", None)
+    add("20260102T000000Z", "begun", "finished")
+    assert found() == (None, "20260102T000000Z"), "what broke off before is history"
+    for day in range(3, 8):
+        add(f"2026010{day}T000000Z", "begun", "failed")
+    assert found() == ("20260107T000000Z", "20260102T000000Z")
+    add("20260107T000000Z", "finished")
+    assert found() == (None, "20260107T000000Z")
+    add("20260107T000000Z", "resumed")
+    assert found() == ("20260107T000000Z", "20260102T000000Z")
+
+
+def test_a_journal_is_copied_by_a_job(client: WindowsHost, world: World, tmp_path: Path) -> None:
+    events = remember(tmp_path / "run.jsonl", HostJournal(client, JOURNAL), "begun", error="größer & <kleiner>")
+    dest = "C:\\Backups (100%)\\R1.jsonl".replace("%", "")
+    assert journals.copy(client, events, dest, JOB) is True
+    assert journals.copy(client, events, dest, JOB) is False
+    assert run_record.parse(text_there(world, dest), "it") == events
+    assert world.hosts["octo-a"].fs.listdir("C:\\Backups (100)", SYSTEM) == ["R1.jsonl"]
+    assert world.hosts["octo-a"].fs.listdir(f"{ROOT}\\jobs", SYSTEM) == []
+    with pytest.raises(OctopusError, match=r"could not be copied to \\\\nas\\none.* as SYSTEM"):
+        journals.copy(client, events, "\\\\nas\\none\\R1.jsonl", JOB)
+
+
+# -- under ansible-playbook
+
+
+class Controller:
+    """A control node with an inventory of the world."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        variables = {
+            "ansible_host": world.hosts["octo-a"].address,
+            "ansible_connection": "winrm",
+            "ansible_user": ACCOUNT,
+            "ansible_password": PASSWORD,
+            "ansible_winrm_scheme": "http",
+            "ansible_port": 5985,
+            "ansible_winrm_transport": "ntlm",
+            "ansible_winrm_proxy": "",
+        }
+        (folder / "inventory.yml").write_text(yaml.safe_dump({"octopus": {"hosts": {"octo-a": variables}}}))
+
+    def start(self, *tasks: dict[str, Any], name: str = "play", arguments: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        play = {"hosts": "octo-a", "gather_facts": False, "tasks": list(tasks)}
+        (self._folder / f"{name}.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+        kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("ANSIBLE_")}
+        return subprocess.Popen(
+            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", f"{name}.yml", *arguments],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=kept
+            | {
+                "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "build" / "tree"),
+                "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
+                "ANSIBLE_NOCOLOR": "1",
+                "PYTHONPATH": "",
+            },
+        )
+
+    def play(self, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()) -> tuple[int, str, Any]:
+        """Exit code, output, and what the last task's ``register: kept`` has."""
+        results = self._folder / "results.json"
+        results.unlink(missing_ok=True)
+        keep = {
+            "ansible.builtin.copy": {"content": "{{ kept | to_json }}", "dest": str(results), "mode": "0600"},
+            "delegate_to": "localhost",
+            "vars": {"ansible_connection": "local"},
+            "check_mode": False,
+        }
+        process = self.start(*tasks, keep, arguments=arguments)
+        output = process.communicate(timeout=PATIENCE)[0]
+        return process.returncode, output, json.loads(results.read_text()) if results.exists() else None
+
+
+@pytest.fixture
+def controller(world: World, tmp_path: Path) -> Iterator[Controller]:
+    yield Controller(world, tmp_path / "controller")
+
+
+def run_task(**arguments: Any) -> dict[str, Any]:
+    return {"octopus.upgrade.octopus_run": {"instance": "prod", **arguments}, "register": "kept"}
+
+
+def record_task(**arguments: Any) -> dict[str, Any]:
+    return {"octopus.upgrade.octopus_run_record": {"path": "run.jsonl", "journal": JOURNAL, **arguments}, "register": "kept"}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+
+
+def test_a_killed_owners_lock_is_broken_by_itself(controller: Controller, world: World, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waits = {"ansible.builtin.wait_for": {"path": str(gate)}, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
+    first = controller.start(
+        run_task(state="claimed", run_id="R1", purpose="upgrade"),
+        record_task(event="begun", data={"instance": "prod", "facts": {"a": 1}}),
+        record_task(step="stage"),
+        waits,
+        name="first",
+    )
+    try:
+        wait_until(lambda: "R1.jsonl" in names_there(world) and "stage" in text_there(world))
+        code, output, _kept = controller.play(run_task(state="claimed", run_id="R2"))
+        said = " ".join(output.split())
+        assert code != 0 and "for the run R1, purpose upgrade" in said and "octopus_break_lock: R1" in said, output
+        code, output, kept = controller.play(run_task(state="queried"))
+        assert code == 0 and kept["lock"]["ours"] is False and kept["unfinished"]["run_id"] == "R1", output
+    finally:
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        gate.touch()  # its orphan ends
+    code, output, kept = controller.play(run_task(state="claimed", run_id="R2"), arguments=("--check",))
+    assert code == 0 and kept["changed"] and kept["broke"]["why"] == "gone" and kept["lock"]["ours"] is False, output
+    code, output, kept = controller.play(run_task(state="claimed", run_id="R2"))
+    assert code == 0 and kept["changed"], output
+    assert (kept["broke"]["why"], kept["broke"]["run_id"], kept["lock"]["ours"]) == ("gone", "R1", True)
+    assert (kept["unfinished"]["steps"], kept["unfinished"]["done"], kept["unfinished"]["facts"]) == (["stage"], [], {"a": 1})
+
+
+def test_a_whole_run_from_two_control_nodes(controller: Controller, world: World, tmp_path: Path) -> None:
+    code, output, kept = controller.play(
+        run_task(state="claimed", run_id="R1", purpose="upgrade"),
+        record_task(event="begun", data={"instance": "prod"}),
+        record_task(step="stage", data={"facts": {"a": 1}}),
+        record_task(step="quiesce", outage="begins"),
+        record_task(event="failed", data={"error": "no"}),
+        run_task(state="released"),
+        run_task(state="queried"),
+    )
+    assert code == 0, output
+    assert (kept["lock"], kept["unfinished"]["done"], kept["unfinished"]["record"]["error"]) == (None, ["stage"], "no")
+    code, output, kept = Controller(world, tmp_path / "second").play(
+        run_task(state="claimed", run_id="R2"),
+        record_task(event="resumed"),
+        record_task(step="quiesce"),
+        record_task(step="publish", outage="ends"),
+        record_task(event="finished", data={"verdict": "upgraded"}),
+        run_task(state="released") | {"register": "released"},
+    )
+    assert code == 0, output
+    assert (kept["done"], kept["facts"], kept["record"]["verdict"]) == (["stage", "quiesce", "publish"], {"a": 1}, "upgraded")
+    assert json.loads(Path(tmp_path / "second" / kept["path"]).read_text()) == kept["record"]
+    assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(text_there(world).splitlines()) == 8
+    code, output, kept = controller.play(run_task(state="queried"))
+    assert code == 0 and kept["unfinished"] is None and kept["last"]["verdict"] == "upgraded", output
+    assert names_there(world) == ["R1.jsonl"]
+
+
+def test_a_step_that_cannot_be_written_fails_and_says_where_it_waits(controller: Controller, world: World, tmp_path: Path) -> None:
+    code, output, _kept = controller.play(record_task(event="begun"))
+    assert code == 0, output
+    world.servers[0].stop()
+    code, output, _kept = controller.play(record_task(step="stage"))
+    said = " ".join(output.split())
+    assert code != 0 and "The event stage was wanted in the journal" in said and "goes along with the next event" in said, output
+    assert PASSWORD not in output
+    world.servers[0].start()
+    code, output, kept = controller.play(record_task(step="quiesce"))
+    assert code == 0 and (kept["steps"], kept["done"]) == (["stage", "quiesce"], ["stage"]), output
+    assert len(text_there(world).splitlines()) == 3
