@@ -11,6 +11,7 @@ import re
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup_options import BackupOptions, statement
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, odbc_value, quote_identifier, quote_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot_files import DataFile, create_statement, sparse_paths
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -84,3 +85,13 @@ def test_what_is_no_identifier(bad: str) -> None:
 def test_a_string_has_no_nul() -> None:
     with pytest.raises(ValueError, match="NUL"):
         quote_string("a\0")
+
+
+@given(name, name, st.lists(name, min_size=1, max_size=4))
+def test_a_snapshot_names_what_was_given(snapshot: str, database: str, logical: list[str]) -> None:
+    files = [DataFile(number, 0, one, f"D:\\{number}.mdf") for number, one in enumerate(logical, 1)]
+    paths = sparse_paths(files, snapshot, "D:\\S")
+    assert len({path.lower() for path in paths}) == len(files)
+    tokens = lex(create_statement(snapshot, database, list(zip(files, paths, strict=True))))
+    assert [token[1:] for token in tokens if token.startswith("[")] == [snapshot, *logical, database]
+    assert [token[1:] for token in tokens if token.startswith("'")] == paths

@@ -15,6 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting imp
 
 # SERVERPROPERTY('EngineEdition'): https://learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql
 STANDARD, ENTERPRISE, EXPRESS, AZURE_SQL_DATABASE, MANAGED_INSTANCE = 2, 3, 4, 5, 8
+SP1_OF_2016 = (13, 0, 4001)
 PAGE = 8192
 NO_USER = 916  # the login cannot access the database
 
@@ -36,6 +37,15 @@ class ServerInfo:
     def compresses_backups(self) -> bool:
         """Express and Web cannot create compressed backups (error 1844); EngineEdition does not tell Web from Standard."""
         return self.engine_edition in (STANDARD, ENTERPRISE, MANAGED_INSTANCE) and not self.edition.startswith("Web")
+
+    @property
+    def has_database_snapshots(self) -> bool:
+        """Every edition has them since SQL Server 2016 SP1, before that Enterprise and what is like it; Azure has none.
+
+        https://blogs.msdn.microsoft.com/sql_server_team/sql-server-2016-sp1-things-you-should-know/
+        """
+        numbers = tuple(int(part) for part in self.version.split(".")[:3])
+        return self.engine_edition == ENTERPRISE or (self.engine_edition in (STANDARD, EXPRESS) and numbers >= SP1_OF_2016)
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,8 @@ def _create(session: Session, cursor: Cursor, out: Output) -> None:
         files[1] = DatabaseFile(2, "L", *log[0])
     files += [DatabaseFile(place, "D", *one) for place, one in enumerate(data[1:], 3)]
     for file in files:
-        owner = owner_of(server, file.path)
-        if owner is not None:
-            taken = SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)
-            text = f"Cannot create file '{file.path}' because it already exists. Change the file path or the file name, and retry the operation."
-            raise SqlError(5170, text, 16, more=[taken])
+        if owner_of(server, file.path) is not None:
+            raise errors.file_exists(file.path)
     server.create_database(name, owner=session.client.login.name, files=files, collation=collation)
     out.done()
 
@@ -317,6 +314,10 @@ def _state(session: Session, database: Database, word: str, rollback: bool) -> N
         if not rollback:
             # Without a termination clause the real server waits for ever; the lab does not (*assumed* to serve a test better).
             raise _failed(5061, f"ALTER DATABASE failed because a lock could not be placed on database '{database.name}'. Try again later.")
+        if word in _ACCESS:
+            with server.lock:  # from now on nobody new comes in
+                database.user_access = word
+                victims = [one for one in server.sessions_in(database, but=session.client) if word == "SINGLE_USER" or one in victims]
         server.kill_all(victims)
     if word == "OFFLINE":
         if session.client.database is database:

@@ -82,6 +82,14 @@ class Product:
         return self.engine_edition == 3
 
     @property
+    def has_snapshots(self) -> bool:
+        """Database snapshots: every edition since 2016 SP1, whose build is 13.0.4001; before that Enterprise.
+
+        https://blogs.msdn.microsoft.com/sql_server_team/sql-server-2016-sp1-things-you-should-know/
+        """
+        return self.is_enterprise or self.version[:3] >= (13, 0, 4001)
+
+    @property
     def banner(self) -> str:
         """@@VERSION."""
         return (

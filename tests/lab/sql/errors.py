@@ -94,6 +94,17 @@ def cannot_alter(name: str) -> SqlError:
     )
 
 
+def file_exists(path: str) -> SqlError:
+    """5170 of CREATE DATABASE; 1802 follows."""
+    text = f"Cannot create file '{path}' because it already exists. Change the file path or the file name, and retry the operation."
+    return SqlError(
+        5170,
+        text,
+        16,
+        more=[SqlError(1802, "CREATE DATABASE failed. Some file names listed could not be created. Check related errors.", 16, 4)],
+    )
+
+
 def os_error(error: WinError) -> str:
     """``5(Access is denied.)``, as device errors quote the operating system."""
     return f"{error.code}({error.text})"

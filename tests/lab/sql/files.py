@@ -31,13 +31,14 @@ def owner_of(server: SqlServer, path: str) -> Database | None:
     return None
 
 
-def allocate(server: SqlServer, database: Database) -> None:
+def allocate(server: SqlServer, database: Database, sparse: bool = False) -> None:
     """Make the files, or bring them to their present size.
 
+    :param sparse: the files of a snapshot, which take no room at first.
     :raises SqlError: 5123 and 1802, a file cannot be made.
     """
     for file in database.files:
-        size = database.allocated_bytes(file)
+        size = 0 if sparse else database.allocated_bytes(file)
         try:
             real = server.machine.fs.real(file.path, server.logon)
             grow = size - (real.stat().st_size if real.exists() else 0)

@@ -10,15 +10,21 @@ https://learn.microsoft.com/sql/relational-databases/databases/database-snapshot
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..core.filesystem import WinError
 from ..tds.engine_api import Output, SqlError
 from . import errors
 from .database import Database, DatabaseFile
 from .files import allocate, delete_files
+from .progress import Progress
 
 if TYPE_CHECKING:
     from .session import Session
+
+# What changed since is not known here, so that every revert takes as long: *assumed*.
+REVERT_SECONDS = 1.0
 
 
 def snapshots_of(session: Session, database: Database) -> list[Database]:
@@ -28,10 +34,10 @@ def snapshots_of(session: Session, database: Database) -> list[Database]:
 def create(session: Session, name: str, source: Database, files: list[tuple[str, str]], out: Output) -> None:
     """:param files: logical names of the source's data files, and the snapshot's sparse files.
 
-    :raises SqlError: 1844 by edition; 1801; 5127 a file is missing.
+    :raises SqlError: 1844 by edition; 1801; 5127 a file is missing; 5170 and 5123, a sparse file cannot be made.
     """
     server = session.server
-    if server.product.major < 13 and not server.product.is_enterprise:  # every edition since 2016 SP1
+    if not server.product.has_snapshots:
         raise SqlError(1844, f"Database Snapshot is not supported on {server.product.edition}.", 16)
     if source.is_system or source.snapshot_of:
         raise SqlError(1823, "A database snapshot cannot be created because it failed to start.", 16)
@@ -43,6 +49,8 @@ def create(session: Session, name: str, source: Database, files: list[tuple[str,
         if file.logical.lower() not in given:
             raise SqlError(5127, 'All files must be specified for database snapshot creation. Missing the file "' + file.logical + '".', 16)
         chosen.append(DatabaseFile(file.file_id, "D", file.logical, given[file.logical.lower()]))
+        if _exists(session, chosen[-1].path):
+            raise errors.file_exists(chosen[-1].path)
     with server.lock:
         snapshot = Database(
             name,
@@ -60,9 +68,23 @@ def create(session: Session, name: str, source: Database, files: list[tuple[str,
             damaged=set(source.damaged),
         )
         _copy(source, snapshot)
-        allocate(server, snapshot)
+        try:
+            allocate(server, snapshot, sparse=True)
+        except SqlError:
+            server.discard_store(snapshot)
+            for file in chosen:
+                if _exists(session, file.path):
+                    delete_files(server, replace(snapshot, files=[file]))
+            raise
         server.databases[name.lower()] = snapshot
     out.done()
+
+
+def _exists(session: Session, path: str) -> bool:
+    try:
+        return session.server.machine.fs.exists(path, session.server.logon)
+    except WinError:
+        return False  # not a place that can be looked at: making the file will tell
 
 
 def _copy(source: Database, target: Database) -> None:
@@ -76,6 +98,8 @@ def _copy(source: Database, target: Database) -> None:
 
 def revert(session: Session, name: str, snapshot_name: str, out: Output) -> None:
     """RESTORE DATABASE x FROM DATABASE_SNAPSHOT = 's'.
+
+    It announces no 3014 (*assumed*: the documentation shows none).
 
     :raises SqlError: 3137 not a snapshot of it, or another one exists; 3101, 3102 it is in use.
     """
@@ -92,15 +116,26 @@ def revert(session: Session, name: str, snapshot_name: str, out: Output) -> None
             "dropped, or there are missing files."
         )
         raise errors.failed(what, 3137, text, 16, 4)
-    exclusive(session, database, what)
-    with server.lock:
-        old = database.store
-        database.store = server.new_store()
-        _copy(snapshot, database)
-        for suffix in ("", "-wal", "-shm"):
-            old.with_name(old.name + suffix).unlink(missing_ok=True)
-        database.damaged = set(snapshot.damaged)
-        database.log_lsn = database.full_lsn = None  # reverting breaks the log chain
+    with server.lock:  # nobody comes in between
+        exclusive(session, database, what)
+        if server.machine.faults.hit("sql.kill_revert", server.machine.name, database=database.name) is not None:
+            session.client.killed.set()
+            session.client.disconnect()
+            raise ConnectionError("the session of the revert was killed")
+        database.state = snapshot.state = "RESTORING"  # "both marked In restore"
+    try:
+        Progress(session, out, REVERT_SECONDS).run(100)
+    finally:
+        # One that breaks off is finished when the database is started again; the lab does so at once.
+        with server.lock:
+            old = database.store
+            database.store = server.new_store()
+            _copy(snapshot, database)
+            for suffix in ("", "-wal", "-shm"):
+                old.with_name(old.name + suffix).unlink(missing_ok=True)
+            database.damaged = set(snapshot.damaged)
+            database.log_lsn = database.full_lsn = None  # reverting breaks the log chain
+            database.state = snapshot.state = "ONLINE"
     server.machine.ledger.record(
         "sql.restore", server.machine.name, action="done", database=database.name, files=[], source=snapshot.name, spid=session.spid
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from lab.tds.engine_api import SqlError
+from lab_tests.sql.collector import Collector
 from lab_tests.sql.conftest import Client, World, numbers
 
 
@@ -172,10 +173,57 @@ def test_snapshots(world: World, boss: Client) -> None:
     assert numbers(boss.fails("RESTORE DATABASE Shop FROM DATABASE_SNAPSHOT = 'snap'")) == [3137, 3013]
 
 
-def test_snapshots_before_2016_need_enterprise(make_world: Callable[..., World]) -> None:
-    world = make_world(version="12.0.6449.1")
+SNAP = "CREATE DATABASE s ON (NAME = Shop, FILENAME = 'D:\\s.ss') AS SNAPSHOT OF Shop"
+
+
+@pytest.mark.parametrize("version", ["12.0.6449.1", "13.0.1601.5"])
+def test_snapshots_before_2016_sp1_need_enterprise(make_world: Callable[..., World], version: str) -> None:
+    world = make_world(version=version)
     world.sample()
-    assert world.connect().fails("CREATE DATABASE s ON (NAME = Shop, FILENAME = 'D:\\s.ss') AS SNAPSHOT OF Shop").number == 1844
+    assert world.connect().fails(SNAP).number == 1844
+
+
+@pytest.mark.parametrize(("version", "engine_edition"), [("12.0.6449.1", 3), ("13.0.4001.0", 4)])
+def test_snapshots_of_enterprise_and_since(make_world: Callable[..., World], version: str, engine_edition: int) -> None:
+    world = make_world(version=version, engine_edition=engine_edition)
+    world.sample()
+    world.connect().run(SNAP)
+    assert world.real("D:\\s.ss").stat().st_size == 0  # sparse
+
+
+def test_a_snapshot_that_cannot_be_made_leaves_nothing(world: World, boss: Client) -> None:
+    world.sample()
+    world.fs.write("D:\\s.ss", b"mine", world.server.logon)
+    assert numbers(boss.fails(SNAP)) == [5170, 1802]
+    assert world.real("D:\\s.ss").read_bytes() == b"mine"
+    assert numbers(boss.fails(SNAP.replace("D:\\s", "D:\\none\\s"))) == [5123, 1802]
+    assert boss.rows("SELECT name FROM sys.databases WHERE name = 's'") == []
+
+
+def test_nobody_comes_in_while_a_database_is_reverted(world: World, boss: Client) -> None:
+    world.sample()
+    boss.run(f"{SNAP}; DELETE FROM Shop.dbo.Item")
+    seen = []
+
+    def look() -> None:
+        seen.extend(world.connect().rows("SELECT name, state_desc FROM sys.databases WHERE name IN ('Shop', 's')"))
+        with pytest.raises(SqlError, match="Shop"):
+            world.server.open("Shop", login="boss")
+
+    answer = boss.run("RESTORE DATABASE Shop FROM DATABASE_SNAPSHOT = 's'", out=Collector(on_poll=look))
+    assert set(seen) == {("Shop", "RESTORING"), ("s", "RESTORING")}
+    assert answer.numbers() == []
+    assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
+
+
+def test_a_revert_whose_session_is_killed_has_not_begun(world: World, boss: Client) -> None:
+    world.sample()
+    boss.run(f"{SNAP}; DELETE FROM Shop.dbo.Item")
+    world.faults.arm("sql.kill_revert", "sql01")
+    with pytest.raises(ConnectionError):
+        boss.run("RESTORE DATABASE Shop FROM DATABASE_SNAPSHOT = 's'")
+    again = world.connect()
+    assert again.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 0
 
 
 # -- logins and sessions
