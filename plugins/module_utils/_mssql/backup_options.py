@@ -71,21 +71,7 @@ class BackupOptions:
 
     def problems(self) -> list[str]:
         """What SQL Server would refuse, found before anything is sent."""
-        found = []
-        if bool(self.paths) == bool(self.urls):
-            found.append("one of path and url is wanted, and not both")
-        if len(self.devices) > MAX_DEVICES:
-            found.append(f"a backup has at most {MAX_DEVICES} stripes")
-        if len({device.lower() for device in self.devices}) != len(self.devices):
-            found.append("each stripe needs a place of its own")
-        for path in self.paths:
-            if len(path) > MAX_PATH:
-                found.append(f"a path has at most {MAX_PATH} characters: {path}")
-            if not _ABSOLUTE.fullmatch(path) or any(ord(one) < 32 for one in path):
-                found.append(f"a path is the whole path of a file on the SQL Server host, or of one on a share: {path!r} is none")
-        found += [
-            f"a url begins with https:// or s3://, unlike {url}" for url in self.urls if not url.lower().startswith(("https://", "s3://"))
-        ]
+        found = device_problems(self.paths, self.urls)
         if self.urls and self.overwrite == "append":
             found.append("SQL Server cannot append to a url; overwrite is never or replace there")
         largest = MAX_TRANSFER_S3 if self.urls else MAX_TRANSFER
@@ -105,6 +91,31 @@ class BackupOptions:
         if self.database.lower() == "tempdb":
             found.append("tempdb cannot be backed up")
         return found
+
+
+def device_problems(paths: t.Sequence[str], urls: t.Sequence[str]) -> list[str]:
+    """What is wrong with the devices of a backup, whether it is written or read."""
+    found = []
+    devices_ = [*paths, *urls]
+    if bool(paths) == bool(urls):
+        found.append("one of path and url is wanted, and not both")
+    if len(devices_) > MAX_DEVICES:
+        found.append(f"a backup has at most {MAX_DEVICES} stripes")
+    if len({device.lower() for device in devices_}) != len(devices_):
+        found.append("each stripe needs a place of its own")
+    for path in paths:
+        if len(path) > MAX_PATH:
+            found.append(f"a path has at most {MAX_PATH} characters: {path}")
+        if not is_absolute(path):
+            found.append(f"a path is the whole path of a file on the SQL Server host, or of one on a share: {path!r} is none")
+    return found + [
+        f"a url begins with https:// or s3://, unlike {url}" for url in urls if not url.lower().startswith(("https://", "s3://"))
+    ]
+
+
+def is_absolute(path: str) -> bool:
+    """Whether it is the whole path of a file: of Windows with its drive, of a share, or of Linux."""
+    return bool(_ABSOLUTE.fullmatch(path)) and not any(ord(one) < 32 for one in path)
 
 
 def statement(options: BackupOptions, compresses: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -16,13 +17,14 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting imp
 ABSENT, PRESENT, UNKNOWN = "absent", "present", "unknown"
 FILE_NOT_FOUND, PATH_NOT_FOUND, ACCESS_DENIED, DISK_FULL = 2, 3, 5, 112
 NETWORK = (53, 64, 67, 1219, 1326)
-DEVICE_ERRORS = (3201, 3202, 3271)
+DEVICE_ERRORS = (3201, 3202, 3203, 3271)
 MEBIBYTE = 1024 * 1024
 OS_ERRORS = {
     2: "no such file",
     3: "no such folder",
     5: "access denied",
     32: "the file is in use",
+    38: "the file ends early",
     53: "the network path was not found",
     64: "the share is no longer there",
     67: "the share was not found",
@@ -30,9 +32,19 @@ OS_ERRORS = {
     1326: "the share refused the account",
 }
 NO_PERMISSION = (229, 262, 3110, 15247)
+NO_STATE = (297, 300, 371)  # no VIEW SERVER STATE
 NO_SUCH_PROCEDURE = 2812
+NO_SUCH_OBJECT = (208, NO_SUCH_PROCEDURE)
 # Ends every failed RESTORE. FreeTDS shows it alone where the cause before it is less severe, as a missing permission is (1.3.17).
 FOLLOW_UP = 3013
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whether a path is there, as file or folder, and whether the folder that it is in is there."""
+
+    exists: bool
+    in_folder: bool
 
 
 def clause(paths: t.Sequence[str], urls: t.Sequence[str] = ()) -> str:
@@ -86,23 +98,28 @@ def state(connection: SqlConnection, path: str) -> str:
         return ABSENT if error.os_error == PATH_NOT_FOUND else UNKNOWN
 
 
-def explained(error: MssqlError, places: t.Sequence[str], connection: SqlConnection) -> MssqlError:
-    """An error of a backup, with what it means, where, and what to do; the same error where it is not one of a device."""
+def explained(error: MssqlError, places: t.Sequence[str], connection: SqlConnection, to: str = "write") -> MssqlError:
+    """An error of a backup, with what it means, where, and what to do; the same error where it is not one of a device.
+
+    :param to: what SQL Server was to do there: write or read.
+    """
     if error.number not in DEVICE_ERRORS:
         return error
     code = error.os_error
     account = service_account(connection) or "the SQL Server service account"
     why = OS_ERRORS.get(code or 0, error.message) + (f" (operating system error {code})" if code in OS_ERRORS else "")
-    what = f"Wanted: SQL Server {connection.options.where} to write {', '.join(places)}. Found: {why}"
-    return MssqlError(f"{what}. {_advice(code, account)}", error.number, error.sqlstate)
+    what = f"Wanted: SQL Server {connection.options.where} to {to} {', '.join(places)}. Found: {why}"
+    return MssqlError(f"{what}. {_advice(code, account, to)}", error.number, error.sqlstate)
 
 
-def _advice(code: int | None, account: str) -> str:
+def _advice(code: int | None, account: str, to: str) -> str:
     """What to do about an operating system error. The path is opened on the SQL Server host, by its service account."""
+    if code in (FILE_NOT_FOUND, PATH_NOT_FOUND) and to == "read":
+        return f"Name it as the SQL Server host sees it: its service account {account} opens it there, and drive letters are those of that host"
     if code == PATH_NOT_FOUND:
         return "Create the folder on the SQL Server host, or set create_folder: true"
     if code == ACCESS_DENIED:
-        return f"On the SQL Server host, give its service account {account} the right to write there (on a share: share and folder)"
+        return f"On the SQL Server host, give its service account {account} the right to {to} there (on a share: share and folder)"
     if code == DISK_FULL:
         return "Free some room there, or name another place"
     if code in NETWORK:
@@ -125,6 +142,24 @@ def free_bytes(connection: SqlConnection, paths: t.Sequence[str]) -> int | None:
     # Two columns, drive and "MB free"; a login that is no sysadmin gets no rows from newer servers.
     found = [list(row.values()) for row in rows]
     return next((int(free) * MEBIBYTE for letter, free in found if letter.strip().upper() == drive), None)
+
+
+def look(connection: SqlConnection, path: str) -> Place | None:
+    """What is at a path, as the service account sees it; None where the login may not ask.
+
+    sys.dm_os_file_exists wants SQL Server 2017 and VIEW SERVER STATE; xp_fileexist is undocumented, old, and tells the truth to members
+    of sysadmin only.
+    """
+    try:
+        rows = connection.query("SELECT file_exists, file_is_a_directory, parent_directory_exists FROM sys.dm_os_file_exists(?)", path)
+    except MssqlError as error:
+        if error.number not in (*NO_PERMISSION, *NO_STATE, *NO_SUCH_OBJECT):
+            raise
+        if not connection.scalar("SELECT IS_SRVROLEMEMBER('sysadmin') AS member"):
+            return None
+        rows = connection.query(f"EXEC master.dbo.xp_fileexist {quote_string(path)}")
+    is_file, is_folder, in_folder = (bool(value) for value in rows[0].values())
+    return Place(is_file or is_folder, in_folder)
 
 
 def service_account(connection: SqlConnection) -> str | None:

@@ -7,6 +7,11 @@
 from __future__ import annotations
 
 import json
+import typing as t
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+
+PERCENT = 3211  # "N percent processed."
 
 
 class Progress:
@@ -24,3 +29,14 @@ class Progress:
         event = {"message": message} if percent is None else {"message": message, "percent": percent}
         with open(self._path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(event) + "\n")
+
+
+def percents(on_progress: t.Callable[[str, float | None], None], title: str) -> t.Callable[[Message], None]:
+    """What to call with each message of a statement WITH STATS, so that its percentage is shown under a title."""
+
+    def report(message: Message) -> None:
+        number = message.text.partition(" ")[0]
+        if message.number == PERCENT and number.isdecimal():  # the number comes first in every language
+            on_progress(title, float(number))
+
+    return report

@@ -23,12 +23,18 @@ def free_bytes(host: WindowsHost, path: str) -> int:
     """
     root = root_of(path)
     result = host.run_builtin("dir", "/-c", "/ad", root, idempotent=True)
-    numbers = _NUMBER.findall((result.stdout.strip().splitlines() or [""])[-1])
+    free = free_in(result.stdout)
     # Exit code 1: not even a folder is there, but the last line is.
-    if not numbers or result.exit_code > 1:
+    if free is None or result.exit_code > 1:
         said = " ".join((result.stderr or result.stdout).split())
         raise WindowsError(f"{host.where}: the free space of {root} cannot be found out: {said}", host.name, result.exit_code)
-    return int(numbers[-1])
+    return free
+
+
+def free_in(listing: str) -> int | None:
+    """The free bytes in what ``dir /-c`` prints; None where its last line has no number."""
+    numbers = _NUMBER.findall((listing.strip().splitlines() or [""])[-1])
+    return int(numbers[-1]) if numbers else None
 
 
 def root_of(path: str) -> str:

@@ -42,6 +42,7 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
+COPY_SECONDS = 1800.0
 
 OnOutput = Callable[[list[str]], object]
 
@@ -95,6 +96,7 @@ class Job:
         run_as: RunAs = RunAs(),  # noqa: B008 - frozen
         restart_lost: bool = False,
         inputs: Mapping[str, str] | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> JobState:
         """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
 
@@ -102,6 +104,7 @@ class Job:
         :param restart_lost: start anew where the last run ended without an exit code.
         :param inputs: text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
             an account that is no administrator may read. They go with the job.
+        :param copies: files of the host that are copied there too, by name.
         :raises ValueError: a command cannot be said safely.
         :raises WindowsError: the host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
         """
@@ -126,6 +129,8 @@ class Job:
         self.attached = False
         for name, content in (inputs or {}).items():
             files.write_text(self.host, f"{self.folder}\\{name}", content)
+        for name, path in (copies or {}).items():
+            self.host.run_builtin("copy", "/y", "/b", path, f"{self.folder}\\{name}", timeout=COPY_SECONDS, check=True, idempotent=True)
         self._create(run_as)
         self._started_at = time.monotonic()
         return JobState("running")

@@ -55,6 +55,11 @@ def test_a_block_is_expanded_before_it_runs(batch) -> None:
     assert lines == ["5", "7"]
 
 
+def test_for_in_a_file_has_two_percent_signs(batch, host: WindowsHost, admin: Logon) -> None:
+    host.fs.mkdir("C:\\each\\100%", admin)
+    assert batch("@echo off", '(for /d %%D in ("C:\\each\\*") do (echo %%D))').lines == ["C:\\each\\100%"]
+
+
 def test_if_errorlevel_means_at_least_and_is_signed(batch) -> None:
     lines = batch(
         "@echo off",

@@ -126,3 +126,17 @@ def test_output_is_bytes_in_the_consoles_code_page(host: WindowsHost, admin: Log
     process = host.spawn(None, "cmd.exe /c echo ü", admin)
     assert process.wait(5) == 0
     assert process.wait_output(0)[0] == b"\x81\r\n"
+
+
+def test_for_each_folder(cmd, host: WindowsHost, admin: Logon) -> None:
+    for name in ("b & c", "a"):
+        host.fs.mkdir(f"C:\\each\\{name}", admin)
+    host.fs.write("C:\\each\\a\\x.txt", b"in a\r\n", admin)
+    host.fs.write("C:\\each\\file.txt", b"", admin)
+    line = '(for /d %D in ("C:\\each\\*") do (echo %D& (type "%D\\x.txt" 2>nul) & if exist "%D\\x.txt" echo there)) & echo end'
+    assert cmd(line).lines == ["C:\\each\\a", "in a", "there", "C:\\each\\b & c", "end"]
+    # The body is the rest of the line.
+    assert cmd("for /d %D in (C:\\each\\*) do ver >nul & echo x").lines == ["x", "x"]
+    assert cmd("for /d %D in (C:\\nope\\*) do echo %D").lines == []
+    assert cmd("for /d %D in (C:\\each\\a C:\\nope) do echo %D").lines == ["C:\\each\\a", "C:\\nope"]
+    assert "unsupported cmd.exe: %~ of for" in cmd("for /d %D in (C:\\each\\*) do echo %~nxD").err

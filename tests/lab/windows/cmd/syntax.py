@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The syntax of a command line: operators, redirections, blocks, ``if``.
+"""The syntax of a command line: operators, redirections, blocks, ``if``, ``for /d``.
 
 Order of operators, caret and quotes: https://learn.microsoft.com/windows-server/administration/windows-commands/cmd and
 https://stackoverflow.com/a/4095133 (how the Windows command interpreter parses scripts).
@@ -10,7 +10,10 @@ https://stackoverflow.com/a/4095133 (how the Windows command interpreter parses 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+
+from .expansion import UnsupportedExpansion
 
 OPERATORS = "&|"
 SPACE = " \t,;=\x0b\x0c\xa0"
@@ -67,7 +70,38 @@ class If:
     otherwise: Node | None
 
 
-Node = Simple | Block | Chain | If
+@dataclass
+class ForFolders:
+    """``for /d %X in (PATTERN ...) do BODY``: the body takes the rest of the line, ``&`` and all.
+
+    https://learn.microsoft.com/windows-server/administration/windows-commands/for
+    """
+
+    letter: str
+    words: list[str]
+    body: Node
+
+
+Node = Simple | Block | Chain | If | ForFolders
+
+
+def put(node: Node, letter: str, value: str) -> Node:
+    """The node with the variable of a ``for`` replaced. The line is parsed by then, so whatever the value holds is text."""
+
+    def text(one: str) -> str:
+        return one.replace("%" + letter, value)
+
+    if isinstance(node, Chain):
+        return Chain(node.operator, put(node.left, letter, value), put(node.right, letter, value))
+    if isinstance(node, If):
+        otherwise = put(node.otherwise, letter, value) if node.otherwise else None
+        return replace(node, words=[text(word) for word in node.words], then=put(node.then, letter, value), otherwise=otherwise)
+    if isinstance(node, ForFolders):
+        return ForFolders(node.letter, [text(word) for word in node.words], put(node.body, letter, value))
+    redirects = [replace(one, target=text(one.target)) for one in node.redirects]
+    if isinstance(node, Block):
+        return Block([put(one, letter, value) for one in node.body], redirects)
+    return replace(node, text=text(node.text), redirects=redirects)
 
 
 class Parser:
@@ -79,7 +113,7 @@ class Parser:
         self.depth = 0
 
     def parse(self) -> Node | None:
-        """:raises BadSyntax: cmd would refuse it. :raises Incomplete: a ``(`` lacks its ``)``."""
+        """:raises BadSyntax: cmd would refuse it. :raises Incomplete: a ``(`` lacks its ``)``. :raises UnsupportedExpansion: not in the lab."""
         self._blank()
         if self._end():
             return None
@@ -153,6 +187,8 @@ class Parser:
             return self._block()
         if self._word_ahead() == "if":
             return self._if()
+        if re.match(r"for\s+/d\s", self.text[self.place :], re.I):
+            return self._for_folders()
         if self._word_ahead() == "rem":
             start = self.place
             while not self._end() and self._peek() != "\n":
@@ -230,6 +266,29 @@ class Parser:
             else:
                 self.place = kept
         return If(kind, words, negated, ignore_case, then, otherwise)
+
+    def _for_folders(self) -> ForFolders:
+        match = re.match(r"for\s+/d\s+%([A-Za-z])\s+in\s*\(", self.text[self.place :], re.I)
+        if not match:
+            raise BadSyntax(self.text[self.place :].split()[2] if len(self.text[self.place :].split()) > 2 else "for")
+        self.place += match.end()
+        self.depth += 1
+        words: list[str] = []
+        while True:
+            self._blank()
+            if self._end():
+                raise BadSyntax("The end of the line")
+            if self._peek() == ")":
+                self.place += 1
+                break
+            words.append(self._word())
+        self.depth -= 1
+        if self._word_ahead() != "do":
+            raise BadSyntax(self._peek() or "The end of the line")
+        self.place += 2
+        if re.search(r"%~[a-z]*" + match[1], self.text[self.place :]):
+            raise UnsupportedExpansion(f"%~ of for: {self.text[self.place :]}")
+        return ForFolders(match[1], words, self._sequence())
 
     def _word(self, stop: str = "") -> str:
         self._blank()

@@ -24,6 +24,36 @@ PROVEN = [
 ]
 VALID = [Message(3262, "The backup set on file 1 is valid.")]
 
+# Of the backup file D:\\a.bak: RESTORE LABELONLY and HEADERONLY.
+LABEL = {"MediaSetId": "6f0b2c1e-0000-4000-8000-000000000001", "FamilyCount": 1, "FamilySequenceNumber": 1}
+HEADER = {
+    "BackupName": None,
+    "BackupDescription": None,
+    "BackupType": 1,
+    "Position": 1,
+    "ServerName": "SQL01",
+    "DatabaseName": "Octopus",
+    "DatabaseVersion": 869,
+    "BackupSize": 104923136,
+    "CompressedBackupSize": 20984627,
+    "FirstLSN": 37000000012800001,
+    "LastLSN": 37000000015200001,
+    "CheckpointLSN": 37000000012800001,
+    "BackupStartDate": STARTED,
+    "BackupFinishDate": FINISHED,
+    "CompatibilityLevel": 140,
+    "SoftwareVersionMajor": 14,
+    "SoftwareVersionMinor": 0,
+    "SoftwareVersionBuild": 3456,
+    "Collation": "SQL_Latin1_General_CP1_CI_AS",
+    "HasBackupChecksums": True,
+    "IsDamaged": False,
+    "IsCopyOnly": True,
+    "RecoveryModel": "FULL",
+    "BackupSetGUID": "0b52b6d8-6e0c-4b3e-9e43-6b0f6b0e7c11",
+    "EncryptorThumbprint": None,
+}
+
 
 class SqlServer:
     """Stands in for :func:`connect` and for what it gives."""
@@ -32,6 +62,7 @@ class SqlServer:
         self.options = SqlOptions("sql01", 1433, "me", "secret")
         self.logins: list[str] = []
         self.ran: list[str] = []
+        self.asked: list[str] = []
         # By a piece of the statement: rows, or an error. The first that fits answers.
         self.answers: dict[str, list[dict[str, Any]] | MssqlError] = {
             "SERVERPROPERTY('ServerName')": [SERVER],
@@ -84,6 +115,7 @@ class SqlServer:
 
     def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         assert sql.count("?") == len(params), sql
+        self.asked.append(sql)
         for piece, answer in self.answers.items():
             if piece in sql or piece in [f"'{param}'" for param in params]:
                 if isinstance(answer, MssqlError):

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A node's OctopusServer.config, read and put back. It holds a SQL password: never in an argument, never unsealed but where it was."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import Configuration, OctopusHost, computer_name
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import fingerprint
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost, text_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import (
+    ADMINISTRATORS_SID,
+    ICACLS,
+    SYSTEM_SID,
+    protect_line,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import job_id
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, word
+
+# The program starts slowly on a busy host.
+_CREATE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """What a node says of itself, for the manifest, and the bytes of its configuration file."""
+
+    facts: dict[str, Any]
+    content: bytes = field(repr=False)
+
+
+def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None) -> NodeConfig:
+    """Read a node's configuration file, and what the manifest has to say of the node and does not say yet.
+
+    Args:
+        host: The node.
+        known: What the manifest has of it.
+        instance_name: The instance, where the manifest has none.
+
+    Raises:
+        OctopusError: There is no such instance, or its file cannot be read as it is.
+        WindowsError: The host cannot do it.
+    """
+    facts = dict(known)
+    if not (facts.get("instance_name") and facts.get("config_path")):
+        entry = OctopusHost(host).one_instance(facts.get("instance_name") or instance_name)
+        facts["instance_name"], facts["config_path"] = entry.name, entry.config_path
+    path = str(facts["config_path"] or "")
+    content = read(host, path)
+    if content is None:
+        raise OctopusError(f"{host.where}: the configuration file {path!r} of the instance {facts['instance_name']} is not there.")
+    if not facts.get("server_node_name"):
+        settings = cli_output.settings_in_xml(text_of(content), f"{host.where}: {path}")
+        facts["server_node_name"] = Configuration(settings).node_name or computer_name(host)
+    return NodeConfig(facts, content)
+
+
+def read(host: WindowsHost, path: str) -> bytes | None:
+    """Return the file's bytes, proven by its hash; None where there is no file.
+
+    Raises:
+        OctopusError: It is on a share, or does not come through the console as it is.
+        WindowsError: The host cannot do it.
+    """
+    if disks.is_unc(path) or not path:
+        raise OctopusError(f"{host.where}: the configuration file {path!r} is not on a drive of the node, so it cannot be read there.")
+    if not files.exists(host, path):
+        return None
+    result = host.run_builtin("type", path, idempotent=True, secret=True)
+    if result.exit_code:
+        raise OctopusError(f"{host.where}: the configuration file {path} cannot be read: {' '.join(result.stderr.split())}")
+    digest = files.sha256(host, path)
+    # The console shows a UTF-16 file in its own code page: the bytes are those that have the file's hash.
+    for content in (result.stdout_bytes, b"\xff\xfe" + result.stdout_bytes.decode("utf-8", "replace").encode("utf-16-le")):
+        if hashlib.sha256(content).hexdigest() == digest:
+            return content
+    raise OctopusError(f"{host.where}: the configuration file {path} changed while it was read, or has an encoding that cannot be read.")
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """What was done on a node, or would be."""
+
+    config_path: str
+    restored: bool
+    kept: str | None
+    registered: bool
+
+    @property
+    def changed(self) -> bool:
+        return self.restored or self.registered
+
+    def as_result(self) -> dict[str, Any]:
+        return {"config_path": self.config_path, "restored": self.restored, "kept": self.kept, "registered": self.registered}
+
+
+def put_back(host: WindowsHost, work_root: str, restore_point: str, *, node: dict[str, Any], content: bytes, check_mode: bool) -> PutBack:
+    """Register the instance where it is not, and have the configuration file hold what the restore point kept.
+
+    Args:
+        host: The node.
+        work_root: The collection's folder on it, which only administrators have rights on.
+        restore_point: The id, which the old file's new name gets.
+        node: The node in the manifest.
+        content: The configuration file as it was.
+        check_mode: Only tell.
+
+    Raises:
+        OctopusError: It cannot be done, or was done and does not hold.
+        WindowsError: The host cannot do it.
+    """
+    name, path = node["instance_name"], node["config_path"]
+    registered = _register(host, name, path, check_mode)
+    now = read(host, path)
+    if now is not None and fingerprint(now) == node["config"]["fingerprint"]:
+        return PutBack(path, False, None, registered)
+    aside = f"{path}.before-rollback-{restore_point}"
+    if not check_mode:
+        _write(host, work_root, path, aside, content)
+    return PutBack(path, True, aside if now is not None else None, registered)
+
+
+def _register(host: WindowsHost, name: str, path: str, check_mode: bool) -> bool:
+    """The register was in the registry and moved to files, so an older program may not find what a newer one has moved."""
+    octopus = OctopusHost(host)
+    entry = next((entry for entry in octopus.instances() if entry.name.lower() == name.lower()), None)
+    if entry is not None:
+        if entry.config_path.lower() != path.lower():
+            raise OctopusError(
+                f"{host.where}: the instance {name} is registered with the configuration file {entry.config_path}, and the restore point has "
+                f"{path}. Nothing was changed: remove that registration with delete-instance if it is not the one in use."
+            )
+        return False
+    if check_mode:
+        return True
+    created = host.run([octopus.cli.program, "create-instance", f"--instance={name}", f"--config={path}"], timeout=_CREATE_SECONDS)
+    known = [entry.name.lower() for entry in OctopusHost(host).instances()]
+    if created.exit_code or name.lower() not in known:
+        said = (created.stderr or created.stdout).strip().splitlines()
+        raise OctopusError(
+            f"{host.where}: create-instance of {name} ended with {created.exit_code}, and the program knows the instances "
+            f"{', '.join(known) or 'none'}: {said[-1] if said else 'it said nothing'}"
+        )
+    return True
+
+
+def _write(host: WindowsHost, work_root: str, path: str, aside: str, content: bytes) -> None:
+    """Keep the file that is there, once; write the new content over it, so that the file keeps its rights; compare."""
+    # Where only administrators may read, until it is in its place.
+    new = f"{work_root.rstrip(chr(92))}\\{job_id('config', path)}.new"
+    try:
+        host.run_cmd(protect_line(work_root.rstrip("\\")), check=True, idempotent=True)
+        files.write_bytes(host, new, content)
+        files.make_folder(host, path.rpartition("\\")[0])
+        # A second run finds the first one's: what is there by then may be half of what was written.
+        if files.exists(host, path) and not files.exists(host, aside):
+            _keep(host, path, aside)
+        host.run_cmd(f"{builtin('copy', '/y', '/b', new, path)} >nul", check=True, idempotent=True)
+    finally:
+        for left in (new, f"{new}.b64"):
+            files.remove(host, left)
+    if read(host, path) != content:
+        raise OctopusError(
+            f"{host.where}: {path} was written, and does not hold what the restore point kept. The file that was there is kept as {aside}."
+        )
+
+
+def _keep(host: WindowsHost, path: str, aside: str) -> None:
+    """Copy the file beside itself, for administrators alone, whole or not at all."""
+    part = f"{aside}.part"
+    rights = f'"*{SYSTEM_SID}:F" "*{ADMINISTRATORS_SID}:F"'
+    copied = f"{builtin('copy', '/y', '/b', path, part)} >nul && {ICACLS} {word(part)} /inheritance:r /grant:r {rights} /q >nul"
+    host.run_cmd(f"{copied} && {builtin('move', '/y', part, aside)} >nul", check=True, idempotent=True)

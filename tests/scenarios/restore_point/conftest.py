@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster of two nodes in a lab, and one sealed restore point of it, which each test finds as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab.estate import InstanceSpec, Lab
+from scenarios.restore_point.setting import Setting
+
+PAIR = InstanceSpec("pair", "2025.3.14357", ("octo-a", "octo-b"), "sql01", seed=3, watchdog=False)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
+    """The lab, with everything that a restore point needs but the restore point."""
+    folder = tmp_path_factory.mktemp("points")
+    with Lab(folder / "lab", PAIR, scale=100.0) as lab:
+        setting = Setting(lab, "pair", folder)
+        setting.keep_secrets()
+        setting.stage()
+        yield setting
+        crashes = [crash for host in lab.instances["pair"].hosts for crash in host.crashes]
+        assert crashes == []
+
+
+@pytest.fixture(scope="module")
+def sealed_once(cluster: Setting) -> str:
+    """The id of a sealed restore point."""
+    return cluster.make()
+
+
+@pytest.fixture
+def point(cluster: Setting, sealed_once: str) -> Iterator[str]:
+    """The id of a sealed restore point, the only one there is; whatever a test does to the backups is undone after it."""
+    kept = cluster.folder / "kept"
+    shutil.copytree(cluster.backups, kept)
+    yield sealed_once
+    cluster.lab.backup_share.reachable = True
+    shutil.rmtree(cluster.backups)
+    shutil.move(kept, cluster.backups)
+
+
+@pytest.fixture
+def no_secrets(cluster: Setting, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[object], None]]:
+    """Looks for secrets in a result; after the test in the lab's ledger, which has every command."""
+    before = len(cluster.lab.ledger.events())
+
+    def look(result: object) -> None:
+        assert not [name for name, secret in cluster.secrets.items() if secret in json.dumps(result)]
+
+    yield look
+    heard = json.dumps([str(event) for event in cluster.lab.ledger.events()[before:]])
+    assert not [name for name, secret in cluster.secrets.items() if secret in heard]
+
+
+@pytest.fixture
+def job_folders(cluster: Setting) -> Iterator[None]:
+    """No job leaves anything on any node."""
+    yield
+    for host in cluster.lab.instances["pair"].hosts:
+        folder = Path(host.fs.drives["C"].root, "ProgramData", "octopus.upgrade", "jobs")
+        assert not folder.exists() or list(folder.iterdir()) == []
+        assert [task.name for task in host.tasks.all() if "octopus.upgrade" in task.name] == []

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run brings together before it seals: backup, folders, package, secrets; each made by its own module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
+from lab.core.filesystem import Logon
+from lab.estate import Lab, LabInstance
+
+SYSTEM = Logon.service("SYSTEM")
+CONFIG = "C:\\Octopus\\OctopusServer.config"
+
+
+@dataclass
+class Setting:
+    """An instance of a lab, and the modules run against it."""
+
+    lab: Lab
+    name: str
+    folder: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def instance(self) -> LabInstance:
+        return self.lab.instances[self.name]
+
+    @property
+    def version(self) -> str:
+        return self.instance.spec.version
+
+    @property
+    def root(self) -> str:
+        return f"{self.lab.backup_share.unc}\\{self.name}"
+
+    @property
+    def backups(self) -> Path:
+        """The same folder, as it lies on the disk."""
+        return Path(self.lab.backup_share.volume.root, self.name)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        own = self.instance.secrets
+        return {
+            "master key": own.master_key,
+            "SQL password": own.sql_password,
+            "Octopus's SQL password": own.octopus_sql_password,
+            "WinRM password": own.winrm_password,
+            "API key": own.api_key,
+            "vault password": self.lab.vault_password,
+        }
+
+    @property
+    def vault(self) -> dict[str, str]:
+        path = self.folder / "vault-password"
+        path.write_text(self.lab.vault_password + "\n", encoding="utf-8")
+        return {"vault_password_file": str(path)}
+
+    @property
+    def sql(self) -> dict[str, Any]:
+        return {
+            "login_host": self.instance.sql.machine.address,
+            "login_user": "octopus_upgrade",
+            "login_password": self.instance.secrets.sql_password,
+            "ca_path": str(self.lab.ca_path),
+            "certificate_host": self.instance.spec.sql,
+        }
+
+    def connection(self, node: str) -> dict[str, Any]:
+        host = self.instance.host(node)
+        return {
+            "name": node,
+            "host": host.address,
+            "port": 5986,
+            "username": f"LAB\\{self.name}-admin",
+            "password": self.instance.secrets.winrm_password,
+            "transport": ["basic"],
+            "ca_trust_path": str(self.lab.ca_path),
+            "proxy": "",
+        }
+
+    @property
+    def connections(self) -> list[dict[str, Any]]:
+        return [self.connection(node) for node in self.instance.spec.nodes]
+
+    def run(self, module: str, /, **options: Any) -> dict[str, Any]:
+        """Run a module that has to succeed."""
+        result = run_module(module, **options)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    # -- before the first one
+
+    def keep_secrets(self) -> None:
+        api = {"url": self.instance.url, "api_key": self.instance.secrets.api_key, "ca_path": str(self.lab.ca_path)}
+        first = self.connection(self.instance.spec.nodes[0])
+        key = self.run("octopus_masterkey_backup", connection=first, dest=str(self.folder / "master-key.vault"), **self.vault)
+        self.run("octopus_license_backup", dest=str(self.folder / "license.vault"), **api, **self.vault)
+        self.facts["master_key"] = key["fingerprint"]
+        self.facts["folders"] = self.run("octopus_info", gather=["server"], connections=self.connections, **api)["server"]["folders"]
+
+    def stage(self) -> None:
+        first = self.instance.spec.nodes[0]
+        options = {"version": self.version, "source": self.lab.releases.msi_url(), "ca_path": str(self.lab.ca_path), "state": "staged"}
+        staged = self.run("octopus_install", connections=[self.connection(first)], **options)["nodes"][first]
+        self.facts["package"] = {"path": staged["path"], "sha256": staged["sha256"], "version": self.version}
+
+    # -- one restore point
+
+    def back_up(self, point: str, stripes: int = 1) -> dict[str, Any]:
+        """Back the database up and copy the folders; return the manifest as a caller knows it."""
+        names = ["database.bak"] if stripes == 1 else [f"database-{number}.bak" for number in range(1, stripes + 1)]
+        backup = self.run(
+            "mssql_backup",
+            database=self.instance.spec.database,
+            path=[f"{self.root}\\{point}\\{name}" for name in names],
+            create_folder=True,
+            **self.sql,
+        )
+        first = self.connection(self.instance.spec.nodes[0])
+        copied = self.run(
+            "octopus_folders",
+            connection=first,
+            folders=self.facts["folders"],
+            dest=f"{self.root}\\{point}\\folders",
+            restore_point=point,
+            live=True,
+        )
+        return self.manifest(point, backup, copied["folders"])
+
+    def manifest(self, point: str, backup: dict[str, Any], folders: dict[str, Any]) -> dict[str, Any]:
+        kept = ("paths", "backup_set_uuid", "position", "size", "compressed_size", "estimated_bytes", "first_lsn", "last_lsn")
+        return {
+            "instance": self.name,
+            "run_id": point.partition("-")[0],
+            "purpose": "upgrade",
+            "version": self.version,
+            "coordinator": self.instance.spec.nodes[0],
+            "service_stopped": False,
+            "before": {"maintenance": False, "drained": [], "watched": []},
+            "database": {
+                "server": backup.get("server"),
+                "name": self.instance.spec.database,
+                "backup": {name: backup[name] for name in kept if name in backup},
+            },
+            "folders": folders,
+            "master_key": {"fingerprint": self.facts["master_key"]},
+        }
+
+    def seal(self, point: str, manifest: dict[str, Any], *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "state": "sealed",
+            "connections": self.connections,
+            "path": f"{self.root}\\{point}",
+            "manifest": manifest,
+            "package": self.facts["package"],
+            "files": {name: str(self.folder / name) for name in ("master-key.vault", "license.vault")},
+            **self.vault,
+        }
+        return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
+
+    def make(self, run_id: str = "20261123T210000Z", stripes: int = 1) -> str:
+        """Make a sealed restore point; return its id."""
+        point = f"{run_id}-{self.version}"
+        result = self.seal(point, self.back_up(point, stripes))
+        assert result.get("changed"), result
+        return point
+
+    def point(self, state: str, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        """Run the module with another state."""
+        given: dict[str, Any] = {"state": state, "connections": self.connections, "root": self.root, **self.vault}
+        return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
