@@ -64,7 +64,7 @@ class ActionModule(OnController):
             else:
                 events = remember(path, None, params["event"], **fields)
             result = {"changed": False, **run_record.result(events)}
-            if params["event"] == "finished" and not self._task.check_mode:
+            if params["event"] in ("stopped", "finished") and not self._task.check_mode:
                 result["path"] = self._document(path, result["record"])
         except (run_record.RunRecordError, OSError) as error:
             raise AnsibleActionFail(f"The run record was wanted at {params['path']}: {error}.") from error

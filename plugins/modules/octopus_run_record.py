@@ -15,7 +15,7 @@ description:
   - Appends an event to the run's journal (JSON lines, on disk before the task ends) and returns the record that the journal amounts to.
   - With O(journal), the journal lies on the disk of the host of the task, so that any control node can take the run up, and a copy on this
     one. Without, only this one has it.
-  - When the run has finished, the record is written beside the copy on the control node as one JSON document.
+  - When the run has stopped or finished, the record is written beside the copy on the control node as one JSON document.
   - A lost connection is borne - an event that may have arrived or not is sent again, and known by its id when it has arrived twice. Where
     the host cannot be reached at all, the task fails; the event then waits on the control node, and goes along with the next.
   - Where another process has the instance's lock (M(octopus.upgrade.octopus_run)), nothing is written and the task fails.
@@ -44,8 +44,9 @@ options:
     description:
       - What happened. Without it, the step of O(step) begins.
       - V(resumed) takes an unfinished run up again, from the journal as it is on the host.
+      - V(stopped) ends it for now, with something left to do; the run stays unfinished.
     type: str
-    choices: [begun, resumed, step, failed, finished]
+    choices: [begun, resumed, step, failed, stopped, finished]
     default: step
   step:
     description: Name of the step that begins; the one before it has ended well.
@@ -133,7 +134,7 @@ facts:
     restore_point: 20261123T210000Z-2020.5.7
 path:
   description: The record as one JSON document.
-  returned: when the run has finished
+  returned: when the run has stopped or finished
   type: str
   sample: octopus-runs/prod/20261123T210000Z.json
 """

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 
-EVENTS = ("begun", "resumed", "step", "failed", "finished")
+EVENTS = ("begun", "resumed", "step", "failed", "stopped", "finished")
 OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
@@ -236,6 +236,7 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
         "steps": [],
         "backup": None,
         "proof": None,
+        "kept": None,
         "error": None,
         "verdict": "unfinished",
     }
@@ -258,12 +259,14 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
             record["steps"].append({"name": event["step"], "start": event["at"], "seconds": None, "result": "unfinished"})
         elif kind == "failed":
             record["error"] = event.get("error")
+        elif kind == "stopped":  # with something left to do, which the next run takes up
+            record["verdict"] = event.get("verdict", "stopped")
         elif kind == "finished":
             record["finished"] = event["at"]
             record["verdict"] = event.get("verdict", "finished")
         if event.get("outage") == "begins" and outage is None:
             outage = at
-        record.update({name: event[name] for name in ("backup", "proof") if event.get(name) is not None})
+        record.update({name: event[name] for name in ("backup", "proof", "kept") if event.get(name) is not None})
         if outage is not None:
             record["outage_seconds"] = round(before + (at - outage).total_seconds(), 3)
         if event.get("outage") == "ends" and outage is not None:
