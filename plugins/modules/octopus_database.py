@@ -53,6 +53,12 @@ options:
       - The version to upgrade to. Nothing is done where the database has run with it already, and nothing is begun where the
         installed program is another.
     type: str
+  since:
+    description:
+      - With O(state=queried), also tells in RV(newer) what was done in the instance after that moment, and would be lost with a restore
+        of what was there then.
+      - ISO 8601 with its offset, by the clock of SQL Server. Note RV(now) when something is begun, and give it here later.
+    type: str
   timeout:
     description: Seconds for the upgrade. Then it is ended, and the database may be altered in part.
     type: float
@@ -83,6 +89,13 @@ EXAMPLES = r"""
     database: OctopusDeploy
   register: octopus
 
+- name: See what was done since a moment that was noted before
+  octopus.upgrade.octopus_database:
+    login_host: sql.example.com
+    database: OctopusDeploy
+    since: "{{ octopus.now }}"
+  register: later
+
 - name: Upgrade the schema, for a Windows host of the inventory
   octopus.upgrade.octopus_database:
     login_host: sql.example.com
@@ -110,6 +123,84 @@ database:
   returned: success
   type: str
   sample: OctopusDeploy
+now:
+  description: SQL Server's own time, ISO 8601 with its offset, before anything else was read.
+  returned: success
+  type: str
+  sample: '2026-11-23T20:00:04.200000+00:00'
+newer:
+  description:
+    - What is newer than O(since), each kind with the same entries. Null where this version has no such table.
+    - A task counts from its start. One that is scheduled for later than in five minutes is not counted, since nobody can tell when it
+      was queued; its deployment is.
+    - The times are those of the nodes' clocks, so that what was done within their difference to SQL Server's clock is uncertain.
+  returned: when O(since) is given
+  type: dict
+  contains:
+    tasks:
+      description: Server tasks.
+      type: dict
+      contains:
+        count:
+          description: How many.
+          type: int
+        first:
+          description: When the first was. Null where there is none.
+          type: str
+        last:
+          description: When the last was.
+          type: str
+        names:
+          description: How many of each name, such as C(Deploy); of events, of each category. Empty for other kinds.
+          type: dict
+        examples:
+          description: At most five of them, the newest first, each with C(id), C(name), C(project), C(when) and C(state). Null is what is not known.
+          type: list
+          elements: dict
+    releases:
+      description: Releases; C(name) is the version.
+      type: dict
+    deployments:
+      description: Deployments; C(state) is that of their task.
+      type: dict
+    events:
+      description: Events of the audit log; C(name) is the message.
+      type: dict
+  sample:
+    tasks:
+      count: 1
+      first: '2026-11-23T21:00:00+00:00'
+      last: '2026-11-23T21:00:00+00:00'
+      names: {Deploy: 1}
+      examples:
+        - id: ServerTasks-4711
+          name: Deploy Web Shop release 1.0.11 to Production
+          project: Web Shop
+          when: '2026-11-23T21:00:00+00:00'
+          state: Success
+    releases: {count: 0, first: null, last: null, names: {}, examples: []}
+    deployments:
+      count: 1
+      first: '2026-11-23T20:59:58+00:00'
+      last: '2026-11-23T20:59:58+00:00'
+      names: {}
+      examples:
+        - id: Deployments-815
+          name: Deploy to Production
+          project: Web Shop
+          when: '2026-11-23T20:59:58+00:00'
+          state: Success
+    events:
+      count: 1
+      first: '2026-11-23T21:00:09+00:00'
+      last: '2026-11-23T21:00:09+00:00'
+      names: {DeploymentSucceeded: 1}
+      examples:
+        - id: Events-9000
+          name: 'Deploy Web Shop release 1.0.11 to Production: Success'
+          project: null
+          when: '2026-11-23T21:00:09+00:00'
+          state: null
 version:
   description: The newest version that has run with the database.
   returned: success
@@ -237,6 +328,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database_info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.loss import parse_since
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
@@ -253,6 +345,8 @@ def upgrade(module: AnsibleModule, options: SqlOptions) -> dict[str, Any]:
     """Upgrade, and read what the database then says."""
     if WINRM_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
+    if module.params["since"] is not None:
+        module.fail_json(msg="since tells what is newer than a moment, which is for state: queried. Leave it out here")
     if not module.params["connection"]:
         module.fail_json(
             msg="state: upgraded runs a program on the host of the task, but that is not reached by WinRM. Run it for a Windows host."
@@ -289,6 +383,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["queried", "upgraded"], "default": "queried"},
             "instance_name": {"type": "str"},
             "expected_version": {"type": "str"},
+            "since": {"type": "str"},
             "timeout": {"type": "float", "default": 14400},
         },
         required_together=MSSQL_TOGETHER,
@@ -298,11 +393,12 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pyodbc"), exception=PYODBC_IMPORT_ERROR)
     try:
         options = SqlOptions.from_params(module.params)
+        since = parse_since(module.params["since"]) if module.params["since"] is not None else None
         if module.params["state"] == "upgraded":
             result = upgrade(module, options)
         else:
             with connect(options, module.params["database"]) as connection:
-                result = {"changed": False, **query(connection, module.params["database"])}
+                result = {"changed": False, **query(connection, module.params["database"], since)}
     except (MssqlError, OctopusError, WindowsError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -10,6 +10,8 @@ https://learn.microsoft.com/sql/relational-databases/databases/revert-a-database
 
 from __future__ import annotations
 
+import itertools
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -29,7 +31,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot_fi
 IN_USE = (924, 3101, 5061, 5064, 5070)
 FILE_ERRORS = (1802, 5123, 5133, 5170)
 NOT_ON_THIS_EDITION = 1844
-ATTEMPTS = 10
+PATIENCE = 30.0  # seconds for somebody who is always faster
+AT_ONCE = 5  # tries before a pause
 # The documentation prohibits master, model and tempdb; msdb could not be reverted while SQL Server Agent works with it.
 SYSTEM = ("master", "model", "msdb", "tempdb")
 
@@ -468,7 +471,8 @@ def _insist(connection: SqlConnection, name: str, statements: t.Sequence[tuple[s
     :param statements: each with its deadline; all of them again after one of them was in somebody's way.
     :raises MssqlError: the server refused for another reason, or somebody was faster each time.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    ends = time.monotonic() + PATIENCE
+    for attempt in itertools.count(1):
         try:
             for statement, deadline in statements:
                 connection.execute_drained(statement, None, deadline)
@@ -476,19 +480,17 @@ def _insist(connection: SqlConnection, name: str, statements: t.Sequence[tuple[s
         except MssqlTimeout:
             raise
         except MssqlError as error:
-            if error.number not in IN_USE or attempt == ATTEMPTS:
+            if error.number not in IN_USE or time.monotonic() > ends:
                 raise
-        _end_sessions(connection, name)
+        _end_sessions(connection, name, pause=attempt > AT_ONCE)
 
 
-def _end_sessions(connection: SqlConnection, name: str) -> None:
-    """End who is on the database; wait a moment on the server where nobody is seen.
+def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
+    """End who is on the database. Where that is nobody, or takes long, wait a moment on the server.
 
     :raises MssqlError: the login may not (6102), and who it is.
     """
     found = sessions(connection, name)
-    if not found:
-        connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
     for one in found:
         try:
             connection.execute_drained(f"KILL {one['session_id']:d}")
@@ -496,6 +498,8 @@ def _end_sessions(connection: SqlConnection, name: str) -> None:
             if error.number == 6106:  # it has ended by itself
                 continue
             raise MssqlError(f"{_people([one])} is on {name} and cannot be ended ({error.message})", error.number) from error
+    if pause or not found:
+        connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
 
 
 def _give_back(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: t.Callable[[], SqlConnection]) -> str:

@@ -79,7 +79,7 @@ def read(connection: SqlConnection) -> Schema:
         OctopusError: It is no database of Octopus Server.
         MssqlError: SQL Server refused.
     """
-    columns = _columns(connection, HISTORY, NODE, STATUS, SCRIPTS)
+    columns = columns_of(connection, HISTORY, NODE, STATUS, SCRIPTS)
     if not columns[HISTORY] or not columns[SCRIPTS]:
         database = connection.scalar("SELECT DB_NAME() AS name")
         missing = " and ".join(table for table in (HISTORY, SCRIPTS) if not columns[table])
@@ -93,10 +93,10 @@ def read(connection: SqlConnection) -> Schema:
 
 def heartbeats(connection: SqlConnection) -> tuple[NodeRow, ...]:
     """Read the heartbeats alone."""
-    return _node_rows(connection, _columns(connection, NODE, STATUS))
+    return _node_rows(connection, columns_of(connection, NODE, STATUS))
 
 
-def _columns(connection: SqlConnection, *tables: str) -> dict[str, set[str]]:
+def columns_of(connection: SqlConnection, *tables: str) -> dict[str, set[str]]:
     """Return the columns of each table, in lower case; none for a table that there is not."""
     rows = connection.query(
         "SELECT TABLE_NAME AS table_name, COLUMN_NAME AS column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'dbo'"
@@ -146,14 +146,23 @@ def _node_rows(connection: SqlConnection, columns: dict[str, set[str]]) -> tuple
         for row in connection.query(_select(STATUS, key, moments=("LastSeen",))):
             seen[row[key]] = moment_of(row["LastSeen"]) or seen.get(row[key])
     # The server's clock, not ours: the nodes' heartbeats carry what they believe is the same.
-    now = moment_of(connection.scalar("SELECT CAST(SYSDATETIMEOFFSET() AS nvarchar(40)) AS now"))
+    now = server_now(connection)
     return tuple(_node_row(name, seen.get(node), now) for node, name in sorted(names.items(), key=lambda pair: pair[1]))
 
 
-def _node_row(name: str, seen: datetime | None, now: datetime | None) -> NodeRow:
-    if seen is None or now is None:
+def _node_row(name: str, seen: datetime | None, now: datetime) -> NodeRow:
+    if seen is None:
         return NodeRow(name, None, None)
     return NodeRow(name, seen.isoformat(), round((now - seen).total_seconds(), 3))
+
+
+def server_now(connection: SqlConnection) -> datetime:
+    """Return SQL Server's own time, cut to microseconds."""
+    text = connection.scalar("SELECT CAST(SYSDATETIMEOFFSET() AS nvarchar(40)) AS now")
+    now = moment_of(text)
+    if now is None:
+        raise OctopusError(f"Wanted: the time of SQL Server {connection.options.where}. Found: {text!r}.")
+    return now
 
 
 def moment_of(text: Any) -> datetime | None:

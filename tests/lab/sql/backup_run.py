@@ -234,6 +234,7 @@ def _header(session: Session, order: Order, started: datetime, copy: Path) -> di
         "checksums": order.checksum,
         "compressed": order.compress,
         "damaged": bool(database.damaged) and order.checksum,
+        "unsound": sorted(database.unsound),
         "copy_only": order.copy_only,
         "read_only": database.read_only,
         "single_user": database.user_access == "SINGLE_USER",

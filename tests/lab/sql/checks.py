@@ -51,7 +51,7 @@ def dbcc(session: Session, cursor: Cursor, out: Output) -> None:
     unknown = options - {"NO_INFOMSGS", "ALL_ERRORMSGS", "PHYSICAL_ONLY", "TABLOCK", "DATA_PURITY", "EXTENDED_LOGICAL_CHECKS"}
     if unknown:
         raise SqlError(2560, f"Parameter {sorted(unknown)[0]} is incorrect for this DBCC statement.", 16)
-    _check(session, database, "NO_INFOMSGS" in options, out)
+    _check(session, database, options, out)
 
 
 def _named(session: Session, cursor: Cursor) -> Database:
@@ -77,7 +77,7 @@ def _named(session: Session, cursor: Cursor) -> Database:
     return session.other_database(name)
 
 
-def _check(session: Session, database: Database, quiet: bool, out: Output) -> None:
+def _check(session: Session, database: Database, options: set[str], out: Output) -> None:
     login = session.client.login
     if "db_owner" not in login.database_roles(database):
         raise SqlError(7983, f"User '{login.name}' does not have permission to run DBCC CHECKDB for database '{database.name}'.", 14)
@@ -85,10 +85,12 @@ def _check(session: Session, database: Database, quiet: bool, out: Output) -> No
         session.client.request.command = "DBCC TABLE CHECK"
     Progress(session, out, 0.3 + database.used_bytes() / session.server.backup_rate).run(100)
     broken = sorted(database.damaged) or ([1] if _unsound(database) else [])
-    if broken:
-        raise _found(database, broken)
+    # "If PHYSICAL_ONLY is specified, column-integrity checks aren't performed"; without it they always are (2005 and later).
+    impure = [] if "PHYSICAL_ONLY" in options else sorted(database.unsound)
+    if broken or impure:
+        raise _found(database, broken, impure)
     database.options["checked"] = naive_text(session.server.local_now())
-    if not quiet:
+    if "NO_INFOMSGS" not in options:
         out.info(8989, f"CHECKDB found 0 allocation errors and 0 consistency errors in database '{database.name}'.")
         out.info(2528, "DBCC execution completed. If DBCC printed error messages, contact your system administrator.")
     out.done()
@@ -106,8 +108,11 @@ def _unsound(database: Database) -> bool:
     return bool(rows != [("ok",)])
 
 
-def _found(database: Database, pages: list[int]) -> SqlError:
-    """The errors of a damaged database; the first is raised, the others follow it."""
+def _found(database: Database, pages: list[int], impure: list[int]) -> SqlError:
+    """The errors of a damaged database; the first is raised, the others follow it.
+
+    https://learn.microsoft.com/sql/relational-databases/errors-events/mssqlserver-8939-database-engine-error (-2570-)
+    """
     found = [
         SqlError(
             8939,
@@ -118,11 +123,23 @@ def _found(database: Database, pages: list[int]) -> SqlError:
         )
         for page in pages
     ]
-    found.append(
-        SqlError(8990, f"CHECKDB found 0 allocation errors and {len(pages)} consistency errors in database '{database.name}'.", 10)
-    )
-    found.append(
-        SqlError(8958, f"repair_allow_data_loss is the minimum repair level for the errors found by DBCC CHECKDB ({database.name}).", 10)
-    )
+    found += [
+        SqlError(
+            2570,
+            f"Page (1:{page}), slot 0 in object ID 245575913, index ID 1, partition ID 72057594041270272, alloc unit ID 72057594046447616 "
+            '(type "In-row data"). Column "Name" value is out of range for data type "nvarchar".  Update column to a legal value.',
+            16,
+            2,
+        )
+        for page in impure
+    ]
+    text = f"CHECKDB found 0 allocation errors and {len(found)} consistency errors in database '{database.name}'."
+    found.append(SqlError(8990, text, 10))
+    if pages:  # no option of REPAIR mends a value
+        found.append(
+            SqlError(
+                8958, f"repair_allow_data_loss is the minimum repair level for the errors found by DBCC CHECKDB ({database.name}).", 10
+            )
+        )
     found[0].more = found[1:]
     return found[0]

@@ -87,6 +87,7 @@ class Database:
     lsn: int = NEXT_LSN
     changed_at_backup: int = -1
     damaged: set[int] = field(default_factory=set)  # numbers of damaged SQLite pages, as DBCC CHECKDB finds them
+    unsound: set[int] = field(default_factory=set)  # pages with a value that its type does not allow, and a right checksum (damage.py)
     group: str | None = None  # availability group
     group_role: str = "PRIMARY"
     mirrored: bool = False

@@ -268,8 +268,10 @@ def _verify(session: Session, devices: list[Device], options: Options, out: Outp
     try:
         check_whole(families, position)
         progress.run(100)
-        for _page in set_pages(families, position, key=key_of(session, header["thumbprint"]), verify="NO_CHECKSUM" not in options):
-            pass
+        verify = "NO_CHECKSUM" not in options
+        for page in set_pages(families, position, key=key_of(session, header["thumbprint"]), verify=verify):
+            if verify and header["checksums"] and not page.sound:  # page checksums are verified where there are backup checksums
+                raise MediaError("damage", f"a wrong checksum of page {page.number}", families[0].path)
     except MediaError as error:
         raise unreadable(error, devices, families, what) from error
     if options.stats is not None:

@@ -67,7 +67,7 @@ def apply(session: Session, order: RestoreOrder, out: Output) -> None:
         store = server.new_store()
         damaged = _fill(session, order, store)
         server.discard_store(database)
-        database.store, database.damaged = store, damaged
+        database.store, database.damaged, database.unsound = store, damaged, set(order.header["unsound"])
         database.options["restored_lsn"] = order.header["last_lsn"]
         database.state = "RESTORING" if "NORECOVERY" in order.options else "ONLINE"
     except BaseException as error:
@@ -130,6 +130,9 @@ def _fill(session: Session, order: RestoreOrder, store: Path) -> set[int]:
         with store.open("wb") as stream:
             for page in set_pages(order.families, order.position, key=headers.key_of(session, header["thumbprint"]), verify=verify):
                 stream.write(page.data)
+                if verify and header["checksums"] and not page.sound:
+                    text = f'RESTORE detected an error on page (1:{page.number}) in database "{order.name}" as read from the backup set.'
+                    raise errors.failed(what, 3183, text)
                 if not page.sound:
                     damaged.add(page.number)
     except MediaError as error:
@@ -146,6 +149,7 @@ def _settle(session: Session, order: RestoreOrder, database: Database) -> None:
     if order.database is None:
         database.owner = session.client.login.name
     database.guid, database.family_guid, database.fork_guid = new_guid(), header["family_guid"], new_guid()
+    database.unsound = set(header["unsound"])
     database.recovery = header["recovery"]
     database.collation = header["collation"]
     database.level = max(header["level"], OLDEST_LEVEL.get(server.product.major, 0))

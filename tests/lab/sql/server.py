@@ -356,13 +356,6 @@ class SqlServer:
 
     # -- for tests
 
-    def damage(self, database: str, *pages: int) -> None:
-        """Damage data pages on the disk: DBCC CHECKDB finds them, and BACKUP WITH CHECKSUM."""
-        found = self.database(database)
-        if found is None:
-            raise ValueError(f"no database {database}")
-        found.damaged.update(pages or (1,))
-
     def add_certificate(self, name: str, copy_of: Certificate | None = None) -> Certificate:
         """CREATE CERTIFICATE in master; ``copy_of``: restored from another server's, with its private key."""
         certificate = Certificate(name) if copy_of is None else Certificate(name, copy_of.key, copy_of.thumbprint)

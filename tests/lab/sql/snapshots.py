@@ -66,6 +66,7 @@ def create(session: Session, name: str, source: Database, files: list[tuple[str,
             snapshot_of=source.name,
             users=dict(source.users),
             damaged=set(source.damaged),
+            unsound=set(source.unsound),
         )
         _copy(source, snapshot)
         try:
@@ -133,7 +134,7 @@ def revert(session: Session, name: str, snapshot_name: str, out: Output) -> None
             _copy(snapshot, database)
             for suffix in ("", "-wal", "-shm"):
                 old.with_name(old.name + suffix).unlink(missing_ok=True)
-            database.damaged = set(snapshot.damaged)
+            database.damaged, database.unsound = set(snapshot.damaged), set(snapshot.unsound)
             database.log_lsn = database.full_lsn = None  # reverting breaks the log chain
             database.state = snapshot.state = "ONLINE"
     server.machine.ledger.record(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lab.sql.damage import damage_pages
 from lab.tds.engine_api import Attention
 from lab_tests.sql.collector import Collector
 from lab_tests.sql.conftest import Client, World, numbers
@@ -215,7 +216,7 @@ def test_damage_without_checksums_is_found_by_checkdb_only(world: World, boss: C
 
 
 def test_damage_in_the_database_itself(world: World, boss: Client) -> None:
-    world.server.damage("Shop", 3)
+    damage_pages(world.server, "Shop", 3)
     assert numbers(boss.fails(f"BACKUP DATABASE Shop TO DISK = '{FILE}' WITH FORMAT, CHECKSUM")) == [3043, 3013]
     boss.run("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\b' WITH CHECKSUM, CONTINUE_AFTER_ERROR")
     assert boss.rows("SELECT is_damaged FROM msdb.dbo.backupset ORDER BY backup_set_id DESC")[0] == (1,)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers, session_setup
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
+from lab.sql.damage import damage_pages, damage_values
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
 
 A = "D:\\Backup\\a.bak"
@@ -225,7 +226,14 @@ def test_a_database_that_is_not_online(world: World) -> None:
 
 
 def test_damaged_pages_are_found(world: World) -> None:
-    world.sql.damage("Octopus")
+    damage_pages(world.sql, "Octopus")
     result = world.backup()
     assert result["failed"]
     assert not world.backups("done")
+
+
+def test_damage_that_no_checksum_shows_is_not_found_by_a_backup(world: World) -> None:
+    """Only a test restore with DBCC CHECKDB finds it, which is what that is for."""
+    damage_values(world.sql, "Octopus")
+    result = world.backup()
+    assert (result["changed"], result["checksum"], result["verified"]) == (True, True, True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
@@ -33,6 +34,7 @@ from lab.winrm.server import WinRMServer
 
 OLD, NEW = "2018.10.7", "2021.1.8045"
 SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD = "Sq1!upgrade", "Oc2!product", "Wr3!admin"
+WAIT = 60.0
 WORK = "C:\\ProgramData\\octopus.upgrade"
 
 
@@ -101,11 +103,21 @@ class Estate:
         return self.ledger.events("octopus", what="schema upgrade", action=action)
 
     def scripts(self) -> int:
+        return self.count("SchemaVersions")
+
+    def count(self, table: str) -> int:
         connection = self.sql.open("OctopusDeploy", login="octopus", program="test")
         try:
-            return int(connection.execute('SELECT count(*) FROM "SchemaVersions"').fetchone()[0])
+            return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])
         finally:
             connection.close()
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Have the REST API make something, as a user does."""
+        url = next(iter(self.instance.urls.values()))
+        answer = requests.post(f"{url}/api/{path}", json=body, headers={"X-Octopus-ApiKey": self.instance.api_key}, timeout=30)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
 
     def is_file(self, path: str) -> bool:
         return self.host.fs.is_file(path, Logon.service("SYSTEM"))
@@ -191,6 +203,52 @@ def test_a_login_that_may_not_see_others(up: Estate) -> None:
     result = up.database(login_user="reader", login_password="Reader!1")
     assert not result.get("failed"), result
     assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
+
+
+@pytest.mark.parametrize("version", ["2018.10.7", "2020.5.7", "2025.3.14357"])
+def test_what_was_done_since_a_moment(make_estate: Callable[..., Estate], version: str) -> None:
+    """The instance is in use when the moment is noted, has a history, and a deployment that is scheduled for tomorrow."""
+    estate = make_estate(version, trigger_minutes=100000)
+    since = estate.database()["now"]
+    before = estate.database(since=since)
+    assert not before.get("failed"), before
+    nothing = {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
+    assert before["newer"] == dict.fromkeys(("tasks", "releases", "deployments", "events"), nothing)
+
+    mark = estate.ledger.mark()
+    release = estate.post("releases", {"ProjectId": "Projects-1", "ChannelId": "Channels-1", "Version": "9.0.1"})
+    deployment = estate.post("deployments", {"ReleaseId": release["Id"], "EnvironmentId": "Environments-1"})
+    estate.ledger.wait_for(
+        lambda event: event.kind == "octopus" and event.get("task") == deployment["TaskId"] and event.get("state") == "Success", WAIT, mark
+    )
+    estate.ledger.wait_for(lambda event: event.kind == "contact" and event.get("what") == "mail", WAIT, mark)  # after its event
+    newer = estate.database(since=since)["newer"]
+    assert {kind: entry["count"] for kind, entry in newer.items()} == {"tasks": 1, "releases": 1, "deployments": 1, "events": 1}
+    assert (newer["tasks"]["names"], newer["events"]["names"]) == ({"Deploy": 1}, {"DeploymentSucceeded": 1})
+    (task,), (made,), (deployed,), (told,) = (newer[kind]["examples"] for kind in ("tasks", "releases", "deployments", "events"))
+    assert (task["id"], task["state"], task["project"]) == (deployment["TaskId"], "Success", "Web Shop")
+    assert "release 9.0.1" in task["name"] and "release 9.0.1" in told["name"]
+    assert (made["id"], made["name"], made["state"], made["project"]) == (release["Id"], "9.0.1", None, "Web Shop")
+    assert (deployed["id"], deployed["state"], deployed["project"]) == (deployment["Id"], "Success", "Web Shop")
+    assert since < made["when"] <= deployed["when"] <= task["when"] <= told["when"] <= estate.database()["now"]
+    assert [entry["first"] for entry in newer.values()] == [entry["last"] for entry in newer.values()]
+
+    # With the node stopped the same can be told, and everything since the beginning with no more than five examples of each.
+    estate.stop()
+    assert estate.database(since=since)["newer"] == newer
+    every = estate.database(since="2000-01-01T00:00:00+01:00")["newer"]
+    for kind, table in (("tasks", "ServerTask"), ("releases", "Release"), ("deployments", "Deployment"), ("events", "Event")):
+        scheduled = 1 if kind == "tasks" else 0
+        assert every[kind]["count"] == estate.count(table) - scheduled
+        whens = [one["when"] for one in every[kind]["examples"]]
+        assert len(whens) == 5 and whens == sorted(whens, reverse=True) and whens[0] == every[kind]["last"]
+    assert every["tasks"]["first"] < since
+
+
+@one_driver
+def test_a_moment_that_cannot_be(up: Estate) -> None:
+    assert "ISO 8601 with its offset" in up.database(since="2026-11-23T20:00:00")["msg"]
+    assert "it is SQL Server's own time" in up.database(since="2999-01-01T00:00:00+00:00")["msg"]
 
 
 def test_a_database_of_something_else(up: Estate) -> None:

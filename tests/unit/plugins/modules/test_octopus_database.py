@@ -53,6 +53,7 @@ def test_all_that_is_known(server: SqlServer) -> None:
     expected = {
         "changed": False,
         "server": "SQL01",
+        "now": "2026-11-23T20:00:04+00:00",
         "version": "2018.10.7",
         "history": [{"version": "2018.10.7", "node": "OCTO01", "installed": "2019-04-01T10:00:00+00:00"}],
         "schema_scripts": 42,
@@ -64,8 +65,18 @@ def test_all_that_is_known(server: SqlServer) -> None:
         "used_bytes": 640 * 8192,
     }
     assert {name: result[name] for name in expected} == expected
+    assert "newer" not in result
     assert server.logins == ["Octopus"]
     assert not server.ran
+
+
+def test_what_is_newer(server: SqlServer) -> None:
+    """None of the tables is there; what there is of them is tested where it is read."""
+    result = database(since="2026-11-23T20:00:00+00:00")
+    assert result["newer"] == {"tasks": None, "releases": None, "deployments": None, "events": None}
+    assert "as now" in database(since="2026-11-23T20:00:05+00:00")["msg"]
+    assert "ISO 8601" in database(since="yesterday")["msg"]
+    assert "for state: queried" in database(since="2026-11-23T20:00:00+00:00", state="upgraded")["msg"]
 
 
 def test_a_login_with_few_rights(server: SqlServer) -> None:
