@@ -18,6 +18,8 @@ COPIED, EXTRA, MISMATCHED, FAILED, FATAL = 1, 2, 4, 8, 16
 # A row of the summary: a translated word, then total, copied, skipped, mismatched, failed, extra. /BYTES makes all of them plain numbers.
 _ROW = re.compile(r"^\s*\S[^:]*:((?:\s+\d+){6})\s*$")
 _ERROR = re.compile(r"\b(\d+) \(0x[0-9A-F]{8}\)")
+# ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION: https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-
+_IN_USE = re.compile(r"\b(32 \(0x00000020\)|33 \(0x00000021\))")
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,8 @@ def errors(text: str, count: int = 5) -> list[str]:
             following = lines[number + 1] if number + 1 < len(lines) else ""
             found.append(f"{line} {following}".strip())
     return list(dict.fromkeys(found))[-count:]
+
+
+def in_use(text: str) -> bool:
+    """Whether a run met a file that somebody else has open."""
+    return bool(_IN_USE.search(text))

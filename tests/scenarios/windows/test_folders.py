@@ -88,6 +88,17 @@ def test_what_an_earlier_run_copied_is_not_taken_for_todays(backup: Callable[...
         assert job.poll().status == "absent"
 
 
+def test_what_is_counted_is_the_copy_also_while_the_server_runs(backup: Callable[..., Any], share: Path, world: World) -> None:
+    backup(live=True)
+    fs = world.hosts["octo-a"].fs
+    fs.write(f"{LOGS}\\servertask-99.txt", b"new", SYSTEM)
+    world.network.faults.arm("disk.full", times=None, path=f"\\\\nas\\backups\\prod\\{POINT}\\folders\\logs")
+    logs = backup(live=True)["folders"]["logs"]
+    copies = [path for path in (share / "prod" / POINT / "folders" / "logs").iterdir() if path.is_file()]
+    assert logs["complete"] is False
+    assert (logs["files"], logs["bytes"]) == (len(copies), sum(path.stat().st_size for path in copies))
+
+
 def test_another_restore_points_copy_is_left_alone(backup: Callable[..., Any], share: Path) -> None:
     backup()
     result = backup(restore_point="another")
@@ -130,6 +141,9 @@ def test_check_mode_touches_nothing(backup: Callable[..., Any], share: Path, wor
     local = backup(check_mode=True, diff=True, dest="C:\\Backups\\point")
     assert local["folders"]["logs"]["copied_files"] == 20
     assert local["folders"]["imports"]["exists"] is False
+    world.hosts["octo-a"].fs.mkdir("C:\\Backups", SYSTEM)
+    world.hosts["octo-a"].fs.write("C:\\Backups\\thesis.doc", b"years of work", SYSTEM)
+    assert "holds something (thesis.doc)" in backup(check_mode=True, dest="C:\\Backups")["msg"]
     assert world.ledger.events("file") == []
     assert world.ledger.events("task.run") == []
     assert list(share.iterdir()) == []

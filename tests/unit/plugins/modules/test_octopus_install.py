@@ -44,3 +44,9 @@ def test_each_node_that_cannot_be_reached_is_named():
 def test_a_property_with_a_quote():
     result = run_module("octopus_install", connections=[CONNECTION], version="2025.4.10423", source=LOCAL, properties={"A": 'x"'})
     assert "properties: the value of A of 2 characters holds a double quote" in result["msg"]
+
+
+def test_what_each_state_of_folders_needs():
+    assert "folders, dest" in run_module("octopus_folders", connection=CONNECTION)["msg"]
+    assert "source, restore_point" in run_module("octopus_folders", connection=CONNECTION, state="restored", folders={})["msg"]
+    assert "keep, restore_point" in run_module("octopus_folders", connection=CONNECTION, state="kept_removed")["msg"]

@@ -48,6 +48,8 @@ def test_robocopys_codes_and_errors():
     assert "could not be copied" in robocopy.meaning(9)
     text = "2026/11/23 21:00:00 FEHLER 5 (0x00000005) Datei wird kopiert C:\\x\nZugriff verweigert\n" * 2
     assert robocopy.errors(text) == ["2026/11/23 21:00:00 FEHLER 5 (0x00000005) Datei wird kopiert C:\\x Zugriff verweigert"]
+    assert not robocopy.in_use(text)
+    assert robocopy.in_use("2026/11/23 21:00:00 FEHLER 32 (0x00000020) Datei wird kopiert C:\\x")
 
 
 def test_robocopys_arguments():
