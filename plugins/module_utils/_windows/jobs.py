@@ -207,7 +207,12 @@ class Job:
                 return
             if pause is not None:
                 self._sleep(pause)
-        raise WindowsError(f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted.", self.host.name)
+        raise WindowsError(
+            f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted. Something in it is in use: by a "
+            "program that the job has started, or by a WinRM shell that was cut off while it wrote there, which Windows closes by itself "
+            "after a while.",
+            self.host.name,
+        )
 
     # -- looking
 
