@@ -79,7 +79,7 @@ def test_a_deadline_ends_the_waiting_not_the_job(target: Target, job: Job) -> No
 
 
 def test_a_cancelled_job_is_lost_and_its_program_gone(target: Target, host: WindowsHost, job: Job) -> None:
-    """Ending a task ends the whole tree: cmd.exe and what it started."""
+    """Ending a task ends its cmd.exe alone; ending a job ends what that has started too."""
     command = target.pause(900)
     image = command[0].rpartition("\\")[2]
     before = {one.pid for one in processes.find(host, image=image)}

@@ -200,13 +200,17 @@ def read_poll(text: str) -> Polled | None:
     found = re.findall(r"-?\d+", codes)
     if found:
         return Polled("finished", tuple(int(code) for code in found), output)
-    result = last_result(query)
+    return Polled(status_of(last_result(query), "started" in started), (), output)
+
+
+def status_of(result: int | None, started: bool) -> str:
+    """How a job without an exit code stands.
+
+    :param result: the last result of its task; None where there is no task.
+    :param started: whether its commands have begun.
+    """
     if result in (RUNNING, QUEUED):
-        status = "running"
-    elif result is None:
-        status = "absent" if "started" not in started else "lost"
-    elif result == NEVER_RUN and "started" not in started:
-        status = "created"
-    else:
-        status = "lost"
-    return Polled(status, (), output)
+        return "running"
+    if result is None:
+        return "lost" if started else "absent"
+    return "created" if result == NEVER_RUN and not started else "lost"

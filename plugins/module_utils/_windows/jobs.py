@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, scheduled_tasks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, processes, scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, CommandResult, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import (
@@ -42,7 +42,13 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
+<<<<<<< HEAD
 COPY_SECONDS = 1800.0
+=======
+# How long processes that are ended by force may take to be gone.
+ENDING = 60.0
+IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+>>>>>>> jobs
 
 OnOutput = Callable[[list[str]], object]
 
@@ -67,7 +73,7 @@ class Job:
     """
 
     def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", identity):
+        if not IDENTITY.fullmatch(identity):
             raise ValueError(f"{identity!r} cannot be the id of a job")
         self.host = host
         self.identity = identity
@@ -173,8 +179,27 @@ class Job:
             )
 
     def cancel(self) -> None:
-        """End what the job runs. It is lost after that."""
-        scheduled_tasks.end(self.host, self.task)
+        """End what the job runs, and all that this has started, and see that it is gone. The job is lost after that.
+
+        Ending a task ends its own cmd.exe alone; what that has started runs on (https://github.com/syncthing/docs/pull/582).
+
+        :raises WindowsError: something of it still runs.
+        """
+        family = processes.Family(self.host, f"\\jobs\\{self.identity}\\command.cmd")
+        family.look()  # while cmd.exe lives, by which its children are told
+        # Whether there is such a task, and whether it runs, is all the same: what counts is what is left.
+        self.host.run(["schtasks", "/end", "/tn", self.task], idempotent=True)
+        give_up, pause = time.monotonic() + ENDING, FIRST_PAUSE
+        while left := family.look():
+            if time.monotonic() >= give_up:
+                raise WindowsError(
+                    f"{self.host.where}: what the job {self.identity} runs cannot be ended: the processes {', '.join(map(str, left))} are "
+                    f"still there after {ENDING:.0f} s. End them there before anything else is done.",
+                    self.host.name,
+                )
+            processes.kill_all(self.host, left)
+            self._sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
 
     def remove(self) -> None:
         """Delete the task and the folder; none is fine. What still runs is not ended.
@@ -190,7 +215,12 @@ class Job:
                 return
             if pause is not None:
                 self._sleep(pause)
-        raise WindowsError(f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted.", self.host.name)
+        raise WindowsError(
+            f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted. Something in it is in use: by a "
+            "program that the job has started, or by a WinRM shell that was cut off while it wrote there, which Windows closes by itself "
+            "after a while.",
+            self.host.name,
+        )
 
     # -- looking
 

@@ -92,6 +92,7 @@ class Process:
         self.stop_requested = threading.Event()
         self.ended = False
         self.exit_code: int | None = None
+        self._inherited = [sink.inherit() for sink in {id(one): one for one in (stdout, stderr) if one}.values()]
         self._real = real
         self._handler = handler
         self._kill_code = 1
@@ -226,6 +227,9 @@ class Process:
     def _finish(self, code: int) -> None:
         if self._real:
             self.host.fs.unlock(self._real)
+        # Before anybody learns that it has ended: a handle of an ended process holds nothing.
+        for let_go in self._inherited:
+            let_go()
         self.host.process_ended(self, code)
         self.output.close()
         self.errors.close()

@@ -24,6 +24,10 @@ class Sink(Protocol):
 
     def close(self) -> None: ...
 
+    def inherit(self) -> Callable[[], None]:
+        """Have one more process hold it; what is returned lets go again."""
+        ...
+
 
 class Console:
     """What processes inherit from each other: the output code page (``chcp`` changes it for all of them)."""
@@ -62,6 +66,10 @@ class Pipe:
             self.closed = True
             self.changed.notify_all()
 
+    def inherit(self) -> Callable[[], None]:
+        """Whoever made it closes it."""
+        return _nothing
+
     def take(self) -> bytes:
         """What there is now."""
         with self.changed:
@@ -94,3 +102,10 @@ class Null:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def inherit(self) -> Callable[[], None]:
+        return _nothing
+
+
+def _nothing() -> None:
+    """Nothing to let go of."""

@@ -2,7 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The task scheduler: tasks in folders, triggers on lab time, each run in a job object of its own."""
+"""The task scheduler: tasks in folders, triggers on lab time.
+
+A task runs as long as the process that it started. What that process has started is none of the scheduler's: it runs on when the process
+ends or is ended, by TerminateProcess (https://learn.microsoft.com/windows/win32/taskschd/tasksettings-allowhardterminate, and as seen in
+https://github.com/syncthing/docs/pull/582).
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class Task:
     time_limit: float | None = None
     last_result: int = NEVER_RUN
     last_run: datetime | None = None
-    jobs: list[Job] = field(default_factory=list)
+    runs: list[Process] = field(default_factory=list)
     next_run: float | None = None  # lab seconds
 
 
@@ -70,7 +75,7 @@ class TaskScheduler:
                 raise WinError(183, task.name)
             if old:
                 # Its definition changes, a run that is under way goes on.
-                task.jobs, task.last_result, task.last_run = old.jobs, old.last_result, old.last_run
+                task.runs, task.last_result, task.last_run = old.runs, old.last_result, old.last_run
             self._plan(task)
             self._tasks[task.name.lower()] = task
             self.changed.notify_all()
@@ -104,7 +109,7 @@ class TaskScheduler:
             self.changed.notify_all()
 
     def is_running(self, name: str) -> bool:
-        return any(job.members() for job in self.get(name).jobs)
+        return any(not process.ended for process in self.get(name).runs)
 
     def run(self, name: str, by: str = "user") -> Process | None:
         """Start the task's program; None where it runs and its policy is to ignore a new instance (the default of task XML).
@@ -115,8 +120,8 @@ class TaskScheduler:
         if not task.enabled:
             raise WinError(TASK_DISABLED, name)
         with self.changed:
-            task.jobs = [job for job in task.jobs if job.members()]
-            if task.jobs and not task.parallel:
+            task.runs = [process for process in task.runs if not process.ended]
+            if task.runs and not task.parallel:
                 return None
             job = Job()
             line = f'"{task.command}" {task.arguments}'.strip() if " " in task.command else f"{task.command} {task.arguments}".strip()
@@ -127,21 +132,21 @@ class TaskScheduler:
             except WinError as error:
                 task.last_result = 0x80070000 | error.code  # HRESULT_FROM_WIN32
                 raise
-            task.jobs.append(job)
+            task.runs.append(process)
             task.last_result = RUNNING
         process.on_end(lambda ended: self._ended(task, ended))
         vanish = self._host.faults.hit("job.vanish", self._host.name, task=task.name)
         if vanish is not None:
             threading.Thread(target=self._vanish, args=(job, process, float(vanish.get("after", 0.5))), daemon=True).start()
         if task.time_limit:
-            threading.Thread(target=self._limit, args=(job, process, task.time_limit), daemon=True).start()
+            threading.Thread(target=self._limit, args=(process, task.time_limit), daemon=True).start()
         return process
 
     def end(self, name: str) -> None:
-        """Kill what it started. :raises WinError: 2."""
+        """Kill the process it started, and not what that has started. :raises WinError: 2."""
         task = self.get(name)
-        for job in list(task.jobs):
-            job.kill(TERMINATED)
+        for process in list(task.runs):
+            process.kill(TERMINATED)
 
     # -- time
 
@@ -191,7 +196,7 @@ class TaskScheduler:
 
     def _ended(self, task: Task, process: Process) -> None:
         with self.changed:
-            if not any(job is not process.job and job.members() for job in task.jobs):
+            if not any(one is not process and not one.ended for one in task.runs):
                 task.last_result = process.exit_code or 0
             self.changed.notify_all()
 
@@ -200,6 +205,6 @@ class TaskScheduler:
         if process.wait(0) is None:
             job.kill(ENDED_BY_SHUTDOWN)
 
-    def _limit(self, job: Job, process: Process, lab_seconds: float) -> None:
+    def _limit(self, process: Process, lab_seconds: float) -> None:
         if process.wait(self._host.clock.real(lab_seconds)) is None:
-            job.kill(TERMINATED)
+            process.kill(TERMINATED)

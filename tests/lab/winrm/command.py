@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from lab.core.filesystem import WinError
 from lab.windows.host import SYSTEM32, WindowsHost
@@ -55,6 +56,9 @@ class _Stream:
 
     def close(self) -> None:
         """The command ends with its process, whoever else holds the pipe; *assumed*."""
+
+    def inherit(self) -> Callable[[], None]:
+        return self.close
 
 
 class Command:

@@ -132,6 +132,27 @@ def test_disable_end_delete(run, host: WindowsHost, work: Work) -> None:
     assert (missing.code, missing.err) == (1, "ERROR: The system cannot find the file specified.\r\n")
 
 
+def test_ending_a_task_leaves_what_it_started(run, cmd, host: WindowsHost, admin: Logon, work: Work) -> None:
+    host.fs.write("C:\\tree.cmd", b"@C:\\work.exe >C:\\out.txt\r\n", admin)
+    _define(host, admin, command="C:\\tree.cmd")
+    mark = host.ledger.mark()
+    run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM /f")
+    run(f"schtasks /run /tn {NAME}")
+    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["path"] == "C:\\work.exe", 20, mark)
+    run(f"schtasks /end /tn {NAME}")
+    _wait_end(host)
+    assert _row(run)[3] == "Ready"
+    assert [one.name for one in host.processes()] == ["work.exe"]
+    # It has inherited the file that cmd.exe had opened for it: readable, and nothing else.
+    append = "(ver >nul) >>C:\\out.txt && echo free"
+    assert cmd("type C:\\out.txt").code == 0
+    assert "being used by another process" in cmd(append).err
+    assert "being used by another process" in cmd("move C:\\out.txt C:\\other.txt").err
+    work.go.set()
+    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["path"] == "C:\\work.exe", 20, mark)
+    assert cmd(append).out == "free\r\n"
+
+
 def test_creating_twice_asks_without_f(run, work: Work) -> None:
     assert run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM").code == 0
     assert run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM").code == 1

@@ -112,6 +112,24 @@ def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
     assert run("tasklist /svc").err.startswith("lab: unsupported")
 
 
+def test_powershell_tells_who_started_whom(run, host: WindowsHost, admin: Logon) -> None:
+    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0  # type: ignore[func-returns-value]
+    host.add_program("C:\\child.exe", "child")
+    one = host.spawn(None, "C:\\child.exe a\\B", admin)
+    two = host.spawn(None, "C:\\child.exe", admin, parent=one)
+    script = (
+        "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object { '{0},{1},{2},{3}' -f "
+        "$_.ProcessId, $_.ParentProcessId, $_.CreationDate.Ticks, ($_.CommandLine -like '*A\\b*') }"
+    )
+    first, *rows = run(f'powershell.exe -NoProfile -Command "{script}"').lines
+    assert first == "0,0,,False"
+    pids, parents, starts, marks = zip(*(row.split(",") for row in rows), strict=True)
+    assert pids == (str(one.pid), str(two.pid)), "itself is not among them"
+    assert parents[1] == pids[0]
+    assert int(starts[0]) <= int(starts[1])
+    assert marks == ("True", "False")
+
+
 def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> None:
     host.fs.mkdir("C:\\a b", admin)
     system = "*S-1-5-18:(OI)(CI)F"

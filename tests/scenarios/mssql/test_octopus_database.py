@@ -339,6 +339,30 @@ def test_a_deadline_ends_it(make_estate: Callable[..., Estate]) -> None:
 
 
 @one_driver
+def test_a_schema_upgrade_that_nobody_follows_is_ended_before_a_rollback(make_estate: Callable[..., Estate]) -> None:
+    estate = make_estate(scale=5.0)
+    estate.stop()
+    estate.install(NEW)
+    before, mark = estate.scripts(), estate.ledger.mark()
+    with WindowsHost(ConnectionOptions.from_params(estate.connection)) as host:
+        job = SchemaUpgrade(
+            UpgradeRequest(None, NEW, 60, RunAs(), WORK), OctopusHost(host), lambda: pytest.fail("the database is not asked")
+        ).job
+        job.start([[OctopusHost(host).cli.program, "database", "--instance=OctopusServer", "--upgrade"]])
+    estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", 30, mark)
+    result = run_module("octopus_jobs", connections=[estate.connection], state="settled", cancel=["schema"])
+    [left] = result["nodes"]["octo01"]["jobs"]
+    assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "ended")
+    assert estate.is_file(left["log_path"])
+    assert not estate.is_file(f"{job.folder}\\command.cmd")
+    assert not estate.schema("done")
+    assert estate.scripts() == before
+    running = [process.name for process in estate.host.processes() if process.name.startswith(("Octopus", "cmd"))]
+    assert running == []
+    assert estate.upgrade()["job"] == "started"
+
+
+@one_driver
 def test_the_heartbeat_of_a_node_that_has_just_stopped_is_waited_for(make_estate: Callable[..., Estate]) -> None:
     """From 2023.2.9755 on the product refuses while a heartbeat looks alive (#8241)."""
     estate = make_estate("2020.5.7")

@@ -98,6 +98,7 @@ def test_a_deadline_leaves_the_job_running(client: WindowsHost, world: World, to
         job.wait(0.5)
     assert job.poll().status == "running"
     job.cancel()
+    assert [one.name for one in world.hosts["octo-a"].processes() if one.name == "tool.exe"] == []
     with pytest.raises(WindowsError, match="without an exit code"):
         job.wait(WAIT)
 

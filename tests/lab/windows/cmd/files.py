@@ -6,13 +6,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lab.core.filesystem import Logon
 from lab.windows.host import WindowsHost
 from lab.windows.streams import Null, Sink
 
 
 class FileSink:
-    """A file opened for writing: others may read it, not write, move or delete it, until it is closed."""
+    """A file opened for writing: others may read it, not write, move or delete it, until all have closed it that have it.
+
+    Programs inherit what is redirected, so that one which outlives its cmd.exe keeps the file from being opened for writing
+    (https://stackoverflow.com/a/9048097 makes a lock of that).
+    """
 
     def __init__(self, host: WindowsHost, path: str, logon: Logon, append: bool) -> None:
         self._host, self._path, self._logon = host, path, logon
@@ -29,6 +35,10 @@ class FileSink:
 
     def close(self) -> None:
         self._host.fs.unlock(self._real)
+
+    def inherit(self) -> Callable[[], None]:
+        self._host.fs.lock(self._real)
+        return self.close
 
 
 def open_sink(host: WindowsHost, path: str, logon: Logon, append: bool) -> Sink:

@@ -2,11 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""powershell.exe, for one purpose: ``Invoke-WebRequest -UseBasicParsing -Uri '...' -OutFile '...'`` on hosts without curl.exe."""
+"""powershell.exe, for two purposes.
+
+* ``Invoke-WebRequest -UseBasicParsing -Uri '...' -OutFile '...'`` on hosts without curl.exe.
+* The table of processes, one line ``id,parent's id,ticks of its start,True or False`` each, the last for whether its command line is like
+  a pattern. Win32_Process and what its properties hold: https://learn.microsoft.com/windows/win32/cimwin32prov/win32-process
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 import requests
 from lab.core.filesystem import WinError
@@ -19,6 +26,12 @@ PATH = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
 START_SECONDS = 1.5  # lab seconds until the first statement runs (*assumed*)
 QUOTED = r"'((?:[^']|'')*)'"
 REQUEST = r"(?:Invoke-WebRequest|iwr)((?:\s+-(?:UseBasicParsing|(?:Uri|OutFile)\s+" + QUOTED + r"))+)"
+PROCESSES = (
+    r"Get-CimInstance -ClassName Win32_Process \| Where-Object ProcessId -ne \$PID \| ForEach-Object \{ '\{0\},\{1\},\{2\},\{3\}' -f "
+    r"\$_\.ProcessId, \$_\.ParentProcessId, \$_\.CreationDate\.Ticks, \(\$_\.CommandLine -like " + QUOTED + r"\) \}"
+)
+# The parent of what no process of the lab's started: a service host.
+SERVICE_HOST = 812
 HARMLESS = (
     r"\[(?:System\.)?Net\.ServicePointManager\]::SecurityProtocol\s*=\s*(?:\[(?:System\.)?Net\.SecurityProtocolType\]::Tls12|'Tls12'|3072)",
     r"\$ProgressPreference\s*=\s*'SilentlyContinue'",
@@ -48,6 +61,10 @@ def powershell(proc: Process) -> int:
 
 
 def _run(proc: Process, text: str) -> int:
+    table = re.fullmatch(PROCESSES, text.strip())
+    if table:
+        proc.sleep(START_SECONDS)
+        return _processes(proc, table[1].replace("''", "'"))
     found: tuple[str, str] | None = None
     for statement in _statements(text):
         if any(re.fullmatch(one, statement, re.I) for one in HARMLESS):
@@ -63,6 +80,23 @@ def _run(proc: Process, text: str) -> int:
         return unsupported(proc, text)
     proc.sleep(START_SECONDS)
     return _download(proc, *found)
+
+
+def _processes(proc: Process, pattern: str) -> int:
+    # "[" would begin a set of characters.
+    if "[" in pattern or "`" in pattern:
+        return unsupported(proc, f"-like {pattern!r}")
+    proc.print("0,0,,False")  # System Idle Process has neither start nor command line
+    for one in proc.host.processes():
+        if one is not proc:
+            parent = one.parent.pid if one.parent else SERVICE_HOST
+            since = one.started.replace(tzinfo=None) - datetime.min
+            proc.print(f"{one.pid},{parent},{since // timedelta(microseconds=1) * 10},{_is_like(one.command_line, pattern)}")
+    return 0
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    return fnmatchcase(text.lower(), pattern.lower())
 
 
 def _download(proc: Process, url: str, path: str) -> int:

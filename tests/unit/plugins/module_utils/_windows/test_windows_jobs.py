@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import jobs, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, wait_all
@@ -207,6 +209,37 @@ def test_waiting_ends():
     with pytest.raises(WindowsError, match="nobody started it"):
         Job(FakeHost({POLL: printed(started="", result=None)}), ROOT, "one").wait(10)
     assert wait_all({}, 1) == {}
+
+
+def test_cancelling_ends_what_the_task_has_started_too():
+    alive = {100: 4, 104: 100, 108: 104, 900: 4}
+
+    def table(_line):
+        return "\n".join(f"{pid},{parent},{pid},{pid == 100}" for pid, parent in alive.items())
+
+    def kill(line):
+        for pid in re.findall(r"/pid (\d+)", line):
+            del alive[int(pid)]
+        return ""
+
+    # Ending the task ends its cmd.exe alone.
+    host = FakeHost({processes.POWERSHELL: table, "schtasks /end": lambda _line: str(alive.pop(100)), "taskkill": kill})
+    Job(host, ROOT, "one", sleep=lambda _seconds: None).cancel()
+    assert list(alive) == [900]
+    assert host.ran("taskkill") == ["taskkill /f /pid 104 /pid 108"]
+
+
+def test_cancelling_looks_before_it_ends_and_is_no_matter_where_nothing_runs():
+    host = FakeHost({processes.POWERSHELL: "4,0,1,False", "schtasks /end": (1, "no such task")})
+    Job(host, ROOT, "one").cancel()
+    assert [command.split()[0] for command in host.commands] == [processes.POWERSHELL, "schtasks", processes.POWERSHELL]
+
+
+def test_what_cannot_be_ended_is_named(monkeypatch):
+    monkeypatch.setattr(jobs, "ENDING", 0.0)
+    host = FakeHost({processes.POWERSHELL: "100,4,1,True", "schtasks /end": "", "taskkill": (1, "Access is denied.")})
+    with pytest.raises(WindowsError, match=r"octo-a .*job one runs cannot be ended: the processes 100 .*End them there"):
+        Job(host, ROOT, "one").cancel()
 
 
 def test_ids():

@@ -106,6 +106,38 @@ def test_start_type():
     assert host.commands == ["sc config x start= demand"]
 
 
+class Table:
+    """Processes of a host: id, parent's id, start, whether the command line holds what is looked for."""
+
+    def __init__(self, *rows):
+        self.rows = rows
+
+    def __call__(self, _line):
+        return "\n".join(["0,0,,False", *(f"{pid},{parent},{start},{mark}" for pid, parent, start, mark in self.rows)])
+
+
+def test_a_family_of_processes():
+    table = Table((4, 0, 1, False), (100, 4, 50, True), (104, 100, 51, False), (108, 104, 52, False), (112, 4, 53, False))
+    host = FakeHost({processes.POWERSHELL: table})
+    family = processes.Family(host, "\\jobs\\one\\command.cmd")
+    assert family.look() == [100, 104, 108]
+    assert "-like '*\\jobs\\one\\command.cmd*'" in host.commands[0]
+    # The first is gone, and has left one that was not seen before; another has got its number, and has started something.
+    table.rows = ((108, 104, 52, False), (116, 100, 54, False), (104, 4, 90, False), (120, 104, 91, False))
+    assert family.look() == [108, 116]
+    # Whoever started before its "parent" only has a parent of that number.
+    table.rows = ((124, 100, 49, False),)
+    assert family.look() == []
+
+
+def test_a_family_that_cannot_be_told():
+    for text in ("it's", "a*", "x[1]", 'a"b'):
+        with pytest.raises(ValueError, match="cannot be looked for"):
+            processes.Family(FakeHost(), text)
+    with pytest.raises(WindowsError, match="lists no processes"):
+        processes.Family(FakeHost({processes.POWERSHELL: "Zugriff verweigert"}), "x").look()
+
+
 def test_processes():
     table = '"Octopus.Server.exe","4242","Services","0","123.456 K"\n"Octopus.Server.exe","4343","Services","0","1 K"\n'
     found = processes.find(FakeHost({"tasklist": table}), image="Octopus.Server.exe")
