@@ -108,9 +108,9 @@ def _running(instance: LabInstance, old_shells: Collection[str]) -> list[str]:
     return out
 
 
-def _still(look: Callable[[], list[str]], patience: float = PATIENCE) -> list[str]:
+def _still(look: Callable[[], list[str]]) -> list[str]:
     """What is there at the end of a while in which it could have gone."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             found = look()
