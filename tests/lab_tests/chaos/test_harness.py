@@ -17,6 +17,7 @@ import pytest
 from scenarios.chaos import journal
 from scenarios.chaos.case import how
 from scenarios.chaos.controller import MARK, Controller, marked
+from scenarios.chaos.journal import Journals
 from scenarios.chaos.outcome import AS_BEFORE, NEITHER, UPGRADED, Outcome, read, summary, table
 
 ENTRIES = [
@@ -37,19 +38,23 @@ def _journal(folder: Path, name: str, entries: list[dict[str, str]], rest: str =
     return path
 
 
-def test_the_first_place_that_has_journals_counts_and_runs_come_in_their_order(tmp_path: Path) -> None:
-    _journal(tmp_path / "control", "1.jsonl", ENTRIES[:1])
-    places = [tmp_path / "coordinator", tmp_path / "control"]
-    assert journal.entries(places) == ENTRIES[:1]
-    _journal(tmp_path / "coordinator", "2.jsonl", ENTRIES[1:2])
-    _journal(tmp_path / "coordinator", "1.jsonl", ENTRIES[:1])
-    assert journal.entries(places) == ENTRIES[:2]
+def test_the_coordinators_journals_count_else_those_of_all_control_nodes(tmp_path: Path) -> None:
+    journals = Journals([tmp_path / "coordinator"], [tmp_path / "first", tmp_path / "second"])
+    assert journals.entries() == []
+    _journal(tmp_path / "second", "1.jsonl", ENTRIES[:1])
+    _journal(tmp_path / "first", "2.jsonl", ENTRIES[1:2])
+    assert journals.entries() == ENTRIES[:2]
+    _journal(tmp_path / "coordinator", "2.jsonl", ENTRIES[3:4])
+    _journal(tmp_path / "coordinator", "1.jsonl", ENTRIES[2:3])
+    assert journals.entries() == ENTRIES[2:4]
+    (tmp_path / "first" / "2.json").write_text('{"kept": "OctopusDeploy-failed"}')
+    assert "OctopusDeploy-failed" in journals.text()
 
 
 @pytest.mark.parametrize("rest", ['{"event": "st', '{"event": "step", "step": "x"', "\0\0", "[1]\n", "{}\n"])
 def test_a_line_that_is_not_whole_is_left_out(tmp_path: Path, rest: str) -> None:
     _journal(tmp_path, "1.jsonl", ENTRIES[:2], rest)
-    assert journal.entries([tmp_path]) == ENTRIES[:2]
+    assert Journals([tmp_path], []).entries() == ENTRIES[:2]
 
 
 def test_steps_are_numbered_where_they_come_again() -> None:

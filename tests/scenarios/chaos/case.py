@@ -15,6 +15,7 @@ from lab.estate import SINGLE, Lab, LabInstance
 from scenarios import exact, leftovers
 from scenarios.chaos import journal
 from scenarios.chaos.controller import Controller
+from scenarios.chaos.journal import Journals
 from scenarios.chaos.matrix import SECOND, VARIABLES, Case
 from scenarios.chaos.outcome import AS_BEFORE, NEITHER, UPGRADED, Outcome
 from scenarios.chaos.strike import Strike
@@ -86,10 +87,10 @@ class CaseRun:
 
         :raises Broken: it never does.
         """
-        places = self._places()
+        journals = self._journals()
         while True:
             ended = controller.ended
-            if step in journal.step_names(journal.entries(places)):
+            if step in journal.step_names(journals.entries()):
                 if self.late and step == self.case.at:
                     self.late.go_on()
                 return self.lab.ledger.mark()
@@ -167,7 +168,7 @@ class CaseRun:
         after = self._look()
         same = exact.changed(self.before, after)
         upgraded = exact.not_upgraded(self.before, after, SINGLE.target)
-        entries = journal.entries(self._places())
+        entries = self._journals().entries()
         problems = self.outcome.problems
         if not upgraded:
             self.outcome.outcome = UPGRADED
@@ -182,7 +183,7 @@ class CaseRun:
         self.outcome.how = how(entries, self.outcome.outcome, self.rerun)
         if not entries or entries[-1]["event"] != "finished":
             problems.append(f"the journal ends with {entries[-1]['event'] if entries else 'nothing'}, not with finished")
-        told = journal.text(self._places())
+        told = self._journals().text()
         problems += [f"left over: {one}" for one in leftovers.leftovers(self.lab, self.instance, told, self.shells)]
         problems += [f"the lab: {crash}" for host in self.instance.hosts for crash in host.crashes]
         if problems and self.outcome.outcome == NEITHER:
@@ -202,8 +203,8 @@ class CaseRun:
         self.operators.append(operator)
         return operator
 
-    def _places(self) -> list[Path]:
-        return journal.folders(self.instance, [operator.folder for operator in self.operators])
+    def _journals(self) -> Journals:
+        return Journals.of(self.instance, [operator.folder for operator in self.operators])
 
     def _last_words(self) -> str:
         logs = sorted(self.folder.glob("*.txt"), key=lambda path: path.stat().st_mtime)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,32 @@ from lab.estate import LabInstance
 Entry = dict[str, Any]
 
 
-def folders(instance: LabInstance, control_nodes: Iterable[Path]) -> list[Path]:
-    """Where journals may lie, the coordinator's disk first; on the control nodes are copies."""
-    name = instance.spec.name
-    ours = [host.root / "C" / "ProgramData" / "octopus.upgrade" / "runs" / name for host in instance.hosts]
-    return ours + [folder / "octopus-runs" / name for folder in control_nodes]
+@dataclass(frozen=True)
+class Journals:
+    """Where an instance's journals lie: on the coordinator's own disk; and copies, or all there is, on control nodes."""
 
+    coordinator: list[Path]
+    control: list[Path]
 
-def entries(places: Iterable[Path]) -> list[Entry]:
-    """What the first place that has journals has, oldest run first."""
-    for place in places:
-        files = sorted(place.glob("*.jsonl"))
-        if files:
-            return [entry for file in files for entry in parse(_read(file))]
-    return []
+    @classmethod
+    def of(cls, instance: LabInstance, control_nodes: Iterable[Path]) -> Journals:
+        name = instance.spec.name
+        ours = [host.root / "C" / "ProgramData" / "octopus.upgrade" / "runs" / name for host in instance.hosts]
+        return cls(ours, [folder / "octopus-runs" / name for folder in control_nodes])
+
+    def entries(self) -> list[Entry]:
+        """Every run's, in their order: the coordinator's where it has any, else those of all control nodes."""
+        for places in (self.coordinator, self.control):
+            files = sorted((file for place in places for file in place.glob("*.jsonl")), key=lambda file: file.name)
+            if files:
+                return [entry for file in files for entry in parse(_read(file))]
+        return []
+
+    def text(self) -> str:
+        """Everything that the runs tell of themselves: journals, and records."""
+        places = (*self.coordinator, *self.control)
+        files = [file for place in places for pattern in ("*.jsonl", "*.json") for file in sorted(place.glob(pattern))]
+        return "\n".join(_read(file) for file in files)
 
 
 def parse(text: str) -> list[Entry]:
@@ -43,12 +56,6 @@ def parse(text: str) -> list[Entry]:
         if isinstance(entry, dict) and "event" in entry:
             found.append(entry)
     return found
-
-
-def text(places: Iterable[Path]) -> str:
-    """Everything that the runs tell of themselves: journals, and records."""
-    files = [file for place in places for pattern in ("*.jsonl", "*.json") for file in sorted(place.glob(pattern))]
-    return "\n".join(_read(file) for file in files)
 
 
 def step_names(found: Iterable[Entry]) -> list[str]:

@@ -18,6 +18,7 @@ from lab.core.ledger import Event
 from lab.estate import SINGLE, Lab
 from scenarios.chaos import effects, journal, matrix
 from scenarios.chaos.controller import Controller
+from scenarios.chaos.journal import Journals
 from scenarios.chaos.matrix import GIVE_BACK, ROLL_BACK, UPGRADE, VARIABLES, Break, Step, Story
 from scenarios.chaos.strike import Strike
 from scenarios.operator import ROOT, Operator
@@ -72,18 +73,18 @@ def survey(name: str, folder: Path, at: str = "", late: Break | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     with make_lab(folder / "lab") as lab:
         operator = Operator(lab, folder / "operator")
-        places = journal.folders(lab.instances[SINGLE.name], [operator.folder])
+        journals = Journals.of(lab.instances[SINGLE.name], [operator.folder])
         strike = Strike(lab, late) if late else None
         marks: dict[str, int] = {}
         with Controller(operator, "upgrade_inplace", folder / "output.txt", **VARIABLES) as controller:
             while not controller.ended and controller.seconds < DEADLINE:
-                for step in journal.step_names(journal.entries(places)):
+                for step in journal.step_names(journals.entries()):
                     marks.setdefault(step, lab.ledger.mark())
                 if strike and at in marks:
                     strike.go_on()
                 time.sleep(PAUSE)
             code = controller.code
-        entries = journal.entries(places)
+        entries = journals.entries()
         for step in journal.step_names(entries):
             marks.setdefault(step, lab.ledger.mark())
         events, end = lab.ledger.events(), lab.ledger.mark()
