@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from scenarios.chaos import journal
-from scenarios.chaos.case import how
+from scenarios.chaos.case import Broken, how, lock_owner
 from scenarios.chaos.controller import MARK, Controller, marked
 from scenarios.chaos.journal import Journals
 from scenarios.chaos.outcome import AS_BEFORE, NEITHER, UPGRADED, Outcome, read, summary, table
@@ -77,6 +77,14 @@ def test_how_it_came_to_its_end() -> None:
     assert how(ENTRIES[:2], UPGRADED, False) == "borne"
 
 
+@pytest.mark.parametrize("name", ["20261125T132400Z", "anna@ctrl1", "unknown"])
+def test_a_refusal_names_whose_lock_is_to_be_broken(name: str) -> None:
+    said = f'"msg": "Wanted: the lock. Found: taken.\n Break its lock and take it up:\n octopus_break_lock: {name}."}}'
+    assert lock_owner(said) == name
+    with pytest.raises(Broken, match="does not name"):
+        lock_owner("octopus_break_lock is a variable")
+
+
 GOOD = Outcome("upgrade", "seal.database", "kill", "SIGKILL", UPGRADED, "resumed", 41.4)
 BAD = Outcome(
     "roll back", "rollback.files", "break", "winrm.drop@octo01", NEITHER, "", 70.0, problems=["lost: Project 1", "left over: a task"]
@@ -118,19 +126,21 @@ class _Parent:
         return {"PATH": "/usr/bin:/bin"}
 
 
-def test_a_killed_controller_takes_everything_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("another", [False, True])
+def test_a_killed_controller_takes_everything_with_it(another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "ansible-playbook"
     program.write_text("#!/bin/sh\nsetsid sleep 300 &\nsleep 300\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with Controller(_Parent(tmp_path), "x", tmp_path / "log.txt") as controller:  # type: ignore[arg-type]
+    with Controller(_Parent(tmp_path), "x", tmp_path / "log.txt", another) as controller:  # type: ignore[arg-type]
         deadline = time.monotonic() + 20
         while len(marked(controller.mark)) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert not controller.ended and controller.code is None and not controller.wait(0.01)
         controller.kill()
-        assert marked(controller.mark) == [] and controller.code == -9
+        assert marked(controller.mark) == []
+        assert controller.code == -9
 
 
 def test_others_are_not_killed() -> None:

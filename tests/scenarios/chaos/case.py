@@ -25,8 +25,8 @@ from scenarios.world import World, look
 
 PLAYBOOK = "upgrade_inplace"
 TOLD = 12  # differences that are told of each end
-RUN_ID = re.compile(r"\b\d{8}T\d{6}Z\b")
 BREAK_LOCK = "octopus_break_lock"
+NAMED = re.compile(rf"{BREAK_LOCK}: ([\w@.-]*\w)")
 
 
 class Broken(Exception):
@@ -131,12 +131,12 @@ class CaseRun:
         self.rerun = True
         second = self.case.controller == SECOND
         operator = self._operator("second") if second else self.operators[0]
-        output = self._play(operator, "again")
+        output = self._play(operator, "again", second)
         if self.code and BREAK_LOCK in output:
-            self._play(operator, "lock-broken", **{BREAK_LOCK: self._owner(output)})
+            self._play(operator, "lock-broken", second, **{BREAK_LOCK: lock_owner(output)})
 
-    def _play(self, operator: Operator, name: str, **variables: Any) -> str:
-        with Controller(operator, PLAYBOOK, self.folder / f"{name}.txt", **VARIABLES, **variables) as controller:
+    def _play(self, operator: Operator, name: str, another: bool, **variables: Any) -> str:
+        with Controller(operator, PLAYBOOK, self.folder / f"{name}.txt", another, **VARIABLES, **variables) as controller:
             controller.wait(DEADLINE)
             self._ended(controller)
             return controller.output
@@ -148,13 +148,6 @@ class CaseRun:
         if self.code is None:
             controller.kill()
             raise Broken(f"the run still ran after {DEADLINE:.0f} s and was killed\n{_tail(controller)}")
-
-    def _owner(self, output: str) -> str:
-        """The run that a refusal names as the lock's owner."""
-        named = RUN_ID.search(output[output.index(BREAK_LOCK) :]) or RUN_ID.search(output)
-        if named is None:
-            raise Broken(f"the refusal names {BREAK_LOCK}, but not the run that holds the lock")
-        return named[0]
 
     # -- the end
 
@@ -210,6 +203,17 @@ class CaseRun:
         logs = sorted(self.folder.glob("*.txt"), key=lambda path: path.stat().st_mtime)
         lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines() if logs else []
         return "\n".join(f"      {line[:300]}" for line in lines[-15:])
+
+
+def lock_owner(output: str) -> str:
+    """Whom a refusal names to be given as octopus_break_lock.
+
+    :raises Broken: nobody.
+    """
+    named = NAMED.findall(" ".join(output.split()))
+    if not named:
+        raise Broken(f"the refusal speaks of {BREAK_LOCK}, but does not name whose lock it is")
+    return str(named[-1])
 
 
 def how(entries: list[journal.Entry], outcome: str, rerun: bool) -> str:

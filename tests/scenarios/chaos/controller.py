@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +23,29 @@ from scenarios.operator import ROOT, Operator
 
 MARK = "OCTOPUS_UPGRADE_CHAOS"
 KILL_PATIENCE = 10.0
+# A process namespace of its own, as a container has: from there nobody can see whether a process here lives, as from another computer.
+ELSEWHERE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+@lru_cache(maxsize=1)
+def elsewhere() -> tuple[str, ...]:
+    """What a command begins with that is to run as if elsewhere; nothing where this computer does not allow that."""
+    if shutil.which(ELSEWHERE[0]) is None:
+        return ()
+    return () if subprocess.run([*ELSEWHERE, "true"], capture_output=True, check=False).returncode else ELSEWHERE
 
 
 class Controller:
-    """``with Controller(operator, "upgrade_inplace", ...) as controller: ...``; whatever still runs at the end is killed."""
+    """``with Controller(operator, "upgrade_inplace", ...) as controller: ...``; whatever still runs at the end is killed.
 
-    def __init__(self, operator: Operator, playbook: str, log: Path, **variables: Any) -> None:
+    :param another: whether it is another control node than the one of the processes here, as far as this computer allows.
+    """
+
+    def __init__(self, operator: Operator, playbook: str, log: Path, another: bool = False, **variables: Any) -> None:
         self.mark = uuid.uuid4().hex
         self.log = log
         command = [
+            *(elsewhere() if another else ()),
             str(Path(sys.executable).parent / "ansible-playbook"),
             str(ROOT / "playbooks" / f"{playbook}.yml"),
             "-i",
