@@ -21,5 +21,10 @@ check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
 
+# An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
+chaos:
+	@tools/setup.sh test
+	@build/venv/bin/python tools/chaos.py $(CASES)
+
 clean:
 	rm -rf build

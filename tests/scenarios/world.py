@@ -15,6 +15,11 @@ from typing import Any
 
 from lab.core.filesystem import Logon
 from lab.estate import LabInstance
+from lab.octopus import register
+from lab.octopus.media import UPGRADE_CODE
+from lab.sql.database import Database
+from lab.windows import installer
+from lab.windows.host import WindowsHost
 
 Row = dict[str, Any]
 
@@ -30,6 +35,9 @@ LIVELY = {
     "KeyAllocation",
 }
 
+PROGRAM = f"{register.PROGRAM_FOLDER}\\{register.EXE}"
+OWN_FILES = ("logs\\", "octopusserver.config")  # the server's own log; the configuration is compared by its hash
+
 
 @dataclass
 class World:
@@ -41,6 +49,12 @@ class World:
     services: dict[str, tuple[int, int]] = field(default_factory=dict)  # node -> state, start type
     watchdogs: dict[str, bool] = field(default_factory=dict)  # node -> enabled
     configuration: dict[str, str] = field(default_factory=dict)  # node -> SHA-256 of the configuration file
+    settings: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # node -> the service's display name, account, command line
+    products: dict[str, list[str]] = field(default_factory=dict)  # node -> the versions that Windows Installer knows
+    program_files: dict[str, dict[str, str]] = field(default_factory=dict)  # node -> path below the program folder -> SHA-256
+    registered: dict[str, list[str]] = field(default_factory=dict)  # node -> instances and where their configuration is
+    folders: set[str] = field(default_factory=set)  # folders below the server folders
+    database: dict[str, str] = field(default_factory=dict)  # what SQL Server knows of the database
     maintenance: bool = False
     drained: set[str] = field(default_factory=set)
 
@@ -51,6 +65,7 @@ def rows(instance: LabInstance, name: str | None = None) -> dict[str, dict[str, 
     assert database is not None
     connection = database.connect()
     try:
+        connection.execute("BEGIN")  # one moment: a server at work writes meanwhile
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
         found: dict[str, dict[str, Row]] = {}
         for table_name in names:
@@ -66,17 +81,27 @@ def rows(instance: LabInstance, name: str | None = None) -> dict[str, dict[str, 
 def look(instance: LabInstance) -> World:
     """The world as it is now."""
     world = World(tables=rows(instance))
+    database = instance.sql.database(instance.spec.database)
+    assert database is not None
+    world.database = _of_database(database)
     first = instance.hosts[0]
     system = Logon.service("SYSTEM")
     for root in _folder_roots(instance):
         if first.fs.exists(root, system):
             for relative, real in first.fs.walk(root, system):
-                if not relative.lower().startswith(("logs\\", "octopusserver.config")):
+                if not relative.lower().startswith(OWN_FILES):
                     world.files[relative] = Path(real).read_bytes()
+            below = first.fs.real(root, system)
+            world.folders |= {str(one.relative_to(below)).replace("/", "\\") for one in below.rglob("*") if one.is_dir()}
     for host in instance.hosts:
         service = host.services.query(instance.handle.service)
         world.services[host.name] = (service.state, service.start_type)
-        world.programs[host.name] = host.program_info("C:\\Program Files\\Octopus Deploy\\Octopus\\Octopus.Server.exe")["version"]
+        world.settings[host.name] = (service.display, service.account, service.command_line)
+        world.program_files[host.name] = _hashes(host, register.PROGRAM_FOLDER, system)
+        there = host.is_program(PROGRAM, system)
+        world.programs[host.name] = host.program_info(PROGRAM)["version"] if there else "none"
+        world.products[host.name] = sorted(package.version for package in installer.related(host, UPGRADE_CODE))
+        world.registered[host.name] = _registered(host, system)
         world.configuration[host.name] = hashlib.sha256(host.fs.read("C:\\Octopus\\OctopusServer.config", system)).hexdigest()
         world.watchdogs[host.name] = any(task.enabled for task in host.tasks.all() if "watchdog" in task.name.lower())
     maintenance = world.tables["Configuration"].get("maintenance")
@@ -85,6 +110,36 @@ def look(instance: LabInstance) -> World:
         if row.get("IsInMaintenanceMode"):
             world.drained.add(str(row["Name"]))
     return world
+
+
+def _hashes(host: WindowsHost, folder: str, system: Logon) -> dict[str, str]:
+    """Every file below a folder of a host; none where there is no such folder."""
+    if not host.fs.is_dir(folder, system):
+        return {}
+    return {path: hashlib.sha256(Path(real).read_bytes()).hexdigest() for path, real in host.fs.walk(folder, system)}
+
+
+def _registered(host: WindowsHost, system: Logon) -> list[str]:
+    """The instances that a host knows, in the registry and in files, without doing what a version of the product does with them."""
+    known = [
+        f"{name} {found[1]}"
+        for name in host.registry.subkeys(register.KEY)
+        if (found := host.registry.get(f"{register.KEY}\\{name}", "ConfigurationFilePath")) is not None
+    ]
+    return sorted(known) + [f"{path} {digest}" for path, digest in sorted(_hashes(host, register.FOLDER, system).items())]
+
+
+def _of_database(database: Database) -> dict[str, str]:
+    """What SQL Server keeps beside the rows: owner, users and their roles, compatibility level, recovery model, who may come in."""
+    users = sorted(f"{user.name} of {user.login}: {', '.join(sorted(user.roles))}" for user in database.users.values())
+    return {
+        "state": f"{database.state} {database.user_access} {'read only' if database.read_only else 'read write'}",
+        "owner": database.owner,
+        "recovery": database.recovery,
+        "level": str(database.level),
+        "collation": database.collation,
+        "users": "; ".join(users),
+    }
 
 
 def _folder_roots(instance: LabInstance) -> list[str]:

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cases of a matrix, the choice of a quarter, the failures that make a run go back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scenarios.chaos.effects import Break, Moment
+from scenarios.chaos.matrix import (
+    BREAK,
+    FAIL,
+    KILL,
+    WITHIN,
+    Case,
+    Step,
+    Story,
+    cases,
+    chosen,
+    dump,
+    giving_back,
+    load,
+    quarter,
+    rolling_back,
+)
+
+DROP = Break("winrm.drop", "octo01", params={"action": "Command"})
+HANG = Break("service.hang_stop", "octo01", hold=30.0)
+NO_START = Break("service.fail_start", "octo01")
+NO_BACKUP = Break("sql.kill_backup", "sql01")
+JOB = Moment("task.run", "octo01", begins=("name", "\\octopus.upgrade\\x"))
+UPGRADE = [
+    Step("stage.packages", [DROP], [Break("job.vanish", "octo01")], [JOB]),
+    Step("quiesce.stop", [DROP], [HANG], [JOB]),
+    Step("quiesce.down", [DROP]),
+    Step("seal.database", [DROP], [NO_BACKUP], [JOB]),
+    Step("apply.1.schema", [DROP], [Break("schema.fail", "octo01")], [JOB]),
+    Step("apply.1.start", [DROP], [NO_START], [JOB]),
+    Step("prove.reads"),
+    Step("publish.watchdog", [DROP]),
+]
+STORIES = [
+    Story("upgrade", UPGRADE),
+    Story("give back", [Step("recover.start", [DROP])], "seal.database", NO_BACKUP),
+    Story("roll back", [], "apply.1.start", NO_START),
+]
+
+
+def test_each_step_meets_each_kind_that_it_allows() -> None:
+    matrix = cases(STORIES)
+    for story in STORIES:
+        for step in story.steps:
+            kinds = {case.kind for case in matrix if (case.story, case.step) == (story.name, step.name)}
+            wanted = (
+                {KILL} | ({BREAK} if step.breaks else set()) | ({FAIL} if step.failures else set()) | ({WITHIN} if step.moments else set())
+            )
+            assert kinds == wanted, step.name
+    assert len({case.name for case in matrix}) == len(matrix)
+
+
+def test_a_case_of_a_way_back_has_the_failure_that_leads_to_it() -> None:
+    own = [case for case in cases(STORIES) if case.story == "give back"]
+    assert own and all((case.at, case.late) == ("seal.database", NO_BACKUP) for case in own)
+
+
+def test_about_half_of_the_cases_go_on_from_a_second_control_node() -> None:
+    matrix = cases(STORIES)
+    for kind in (KILL, BREAK):
+        own = [case.controller for case in matrix if case.kind == kind]
+        assert abs(own.count("same") - own.count("second")) <= 1
+
+
+def test_a_quarter_has_every_phase_kind_and_controller_and_is_the_same_again() -> None:
+    matrix = cases(STORIES)
+    part = quarter(matrix)
+    for attribute in ("phase", "kind", "controller"):
+        assert {getattr(case, attribute) for case in part} == {getattr(case, attribute) for case in matrix}
+    assert part == quarter(matrix)
+    assert len(matrix) / 4 <= len(part) <= len(matrix) / 4 + 8
+    assert set(map(id, matrix[::4])) <= set(map(id, part))
+
+
+def test_cases_are_chosen_by_name_and_a_strange_name_is_refused() -> None:
+    matrix = cases(STORIES)
+    assert chosen(matrix, "full") == matrix
+    assert chosen(matrix, "quarter") == quarter(matrix)
+    assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, give-back")] == [
+        "upgrade/quiesce.down/kill",
+        *(case.name for case in matrix if case.story == "give back"),
+    ]
+    with pytest.raises(ValueError, match="no such case: upgrade/nothing; known: upgrade/stage"):
+        chosen(matrix, "upgrade/nothing")
+
+
+def test_the_first_failure_after_the_stop_gives_back_and_the_last_start_rolls_back() -> None:
+    assert giving_back(UPGRADE) == ("seal.database", NO_BACKUP)
+    assert rolling_back(UPGRADE) == ("apply.1.start", NO_START)
+    assert rolling_back(UPGRADE[:5]) == ("apply.1.schema", Break("schema.fail", "octo01"))
+    assert (giving_back(UPGRADE[:1]), rolling_back(UPGRADE[:1])) == (None, None)
+
+
+def test_stories_survive_a_file() -> None:
+    assert load(json.loads(json.dumps(dump(STORIES)))) == STORIES
+
+
+def test_what_was_armed_is_told() -> None:
+    assert Case("upgrade", "x", KILL).armed == "SIGKILL"
+    assert Case("upgrade", "x", WITHIN, moment=JOB).armed == "task.run \\octopus.upgrade\\x"
+    assert Case("upgrade", "x", BREAK, strike=Break("winrm.refuse", "octo01", None, 2, {"a": 1}, 2.0)).armed == (
+        "winrm.refuse@octo01 a=1 after 2 for 2 s"
+    )

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The chaos matrix: an upgrade broken at every step of its journal, in every way that the step allows, and what comes of it.
+
+``make chaos`` runs all of it, ``make test`` every fourth case. The cases come from runs that nobody disturbs (survey.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scenarios.chaos.case import CaseRun
+from scenarios.chaos.matrix import Case
+from scenarios.chaos.outcome import table
+from scenarios.chaos.survey import OUT
+
+
+@pytest.mark.timeout(900)
+def test_case(case: Case | str, tmp_path: Path) -> None:
+    assert isinstance(case, Case), case
+    outcome = CaseRun(case, tmp_path).run()
+    outcome.write(OUT / "outcomes", case.name)
+    assert outcome.legitimate, f"\n{table([outcome])}\n" + "\n".join(outcome.runs)
