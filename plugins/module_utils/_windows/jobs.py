@@ -42,13 +42,10 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
-<<<<<<< HEAD
 COPY_SECONDS = 1800.0
-=======
 # How long processes that are ended by force may take to be gone.
 ENDING = 60.0
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
->>>>>>> jobs
 
 OnOutput = Callable[[list[str]], object]
 
