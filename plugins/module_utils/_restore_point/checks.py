@@ -160,8 +160,9 @@ class _Verifying:
             opened = [
                 pool.submit(_opened, one, answer.file, self.request.sealer) for one, answer in zip(kept.values(), secrets, strict=True)
             ]
+        opening = time.monotonic() - began
         for name, future in zip(kept, opened, strict=True):
-            self._check(name, future.result, seconds)
+            self._check(name, future.result, opening)
         for (name, folder), answer in zip(folders.items(), counted, strict=True):
             self._check(f"folder_{name}", lambda name=name, folder=folder, answer=answer: self._folder(name, folder, answer), seconds)
 
