@@ -31,6 +31,7 @@ FAULTS: dict[str, str] = {
     "api.limit": "REST calls get 429 with Retry-After: retry_after=1",
     "sql.refuse": "SQL Server closes connections at once",
     "sql.kill_backup": "the backup's session is killed half-way",
+    "sql.kill_restore": "the restore's session is killed half-way (database=name: only of that one)",
     "task.stuck": "a server task named task=… never ends, and cannot be cancelled",
     "job.vanish": "a scheduled task's process is killed (as by a reboot)",
 }

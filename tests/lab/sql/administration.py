@@ -184,6 +184,9 @@ def _alter_user(session: Session, cursor: Cursor) -> None:
             login = session.server.find_login(value)
             if login is None:
                 raise SqlError(15007, f"'{value}' is not a valid login or you do not have permission.", 16)
+            other = database.user_of(login.name)
+            if other is not None and other is not database.users[key]:
+                raise SqlError(15063, "The login already has an account under a different user name.", 16)
             database.users[key].login, database.users[key].sid = login.name, login.sid
         elif word == "NAME":
             user = database.users.pop(key)
@@ -230,6 +233,10 @@ def _authorization(session: Session, cursor: Cursor) -> None:
     if database is None or not (session.client.login.is_dbo(database) or session.client.login.may("ALTER ANY DATABASE")):
         raise SqlError(15151, f"Cannot find the database '{name}', because it does not exist or you do not have permission.", 16)
     login = _login(session, owner)
+    me = session.client.login
+    if login is not me and not (me.is_sysadmin or me.may("IMPERSONATE ANY LOGIN")):
+        # https://learn.microsoft.com/sql/t-sql/statements/alter-authorization-transact-sql: IMPERSONATE on the new owner
+        raise SqlError(15151, f"Cannot find the principal '{owner}', because it does not exist or you do not have permission.", 16)
     if database.user_of(login.name) is not None:
         raise SqlError(15110, "The proposed new database owner is already a user or aliased in the database.", 16)
     database.owner = login.name

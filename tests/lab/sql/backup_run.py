@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.filesystem import WinError
 from ..tds.engine_api import Output
-from . import errors, msdb
+from . import errors, history
 from .backup import Order
 from .database import PAGE, Database, new_guid
-from .media import page_size, write_set
+from .media import page_size, read_family, write_set
 from .progress import Progress
 from .values import moment, naive_text
 
@@ -28,7 +28,6 @@ HALF = 50.0
 LEAST_SECONDS = 0.3
 OVERHEAD = 2 * PAGE  # headers
 RATIO = 4  # how well pretended data compresses: *assumed*
-SOFTWARE_VENDOR = 4608  # Microsoft SQL Server (RESTORE HEADERONLY)
 
 
 def take(session: Session, order: Order, out: Output) -> None:
@@ -55,7 +54,7 @@ def take(session: Session, order: Order, out: Output) -> None:
         for path in order.paths:
             server.machine.fs.unlock(path)
             server.in_use.discard(path)
-    _remember(session, order, header, written)
+    history.remember(server, header, read_family(order.paths[0]).header, order.every_device, written=written, mirrors=len(order.mirrors))
     _advance(database, order, header)
     record("done", position=header["position"], size=header["backup_size"], compressed_size=written)
     _announce(session, order, out, header, started)
@@ -276,140 +275,6 @@ def _advance(database: Database, order: Order, header: dict[str, Any]) -> None:
         database.full_lsn, database.full_guid = int(header["checkpoint_lsn"]), header["set_guid"]
         if database.log_lsn is None:
             database.log_lsn = int(header["first_lsn"])
-
-
-def _remember(session: Session, order: Order, header: dict[str, Any], written: int) -> None:
-    """msdb's rows: only a backup that succeeded gets them."""
-    server = session.server
-    history = server.databases["msdb"]
-    media_set = _media_set(session, order)
-    version = server.product.version
-    msdb.add(
-        history,
-        "backupset",
-        {
-            "backup_set_uuid": header["set_guid"],
-            "media_set_id": media_set,
-            "first_family_number": 1,
-            "first_media_number": 1,
-            "last_family_number": len(order.devices),
-            "last_media_number": 1,
-            "catalog_family_number": 1,
-            "catalog_media_number": 1,
-            "position": header["position"],
-            "expiration_date": header["expires"],
-            "software_vendor_id": SOFTWARE_VENDOR,
-            "name": header["name"],
-            "description": header["description"],
-            "user_name": header["user"],
-            "software_major_version": version[0],
-            "software_minor_version": version[1],
-            "software_build_version": version[2],
-            "time_zone": 0,
-            "mtf_minor_version": 0,
-            "first_lsn": header["first_lsn"],
-            "last_lsn": header["last_lsn"],
-            "checkpoint_lsn": header["checkpoint_lsn"],
-            "database_backup_lsn": header["base_lsn"],
-            "database_creation_date": header["created"],
-            "backup_start_date": _seconds(header["start"]),
-            "backup_finish_date": _seconds(header["finish"]),
-            "type": header["type"],
-            "sort_order": 52,
-            "code_page": 0,
-            "compatibility_level": header["level"],
-            "database_version": header["database_version"],
-            "backup_size": header["backup_size"],
-            "database_name": header["database"],
-            "server_name": header["server"],
-            "machine_name": header["machine"],
-            "flags": 512,
-            "unicode_locale": 1033,
-            "unicode_compare_style": 196609,
-            "collation_name": header["collation"],
-            "is_password_protected": 0,
-            "recovery_model": header["recovery"],
-            "has_bulk_logged_data": 0,
-            "is_snapshot": 0,
-            "is_readonly": int(header["read_only"]),
-            "is_single_user": int(header["single_user"]),
-            "has_backup_checksums": int(header["checksums"]),
-            "is_damaged": int(header["damaged"]),
-            "begins_log_chain": int(header["begins_chain"]),
-            "has_incomplete_metadata": 0,
-            "is_force_offline": 0,
-            "is_copy_only": int(header["copy_only"]),
-            "first_recovery_fork_guid": header["fork"],
-            "last_recovery_fork_guid": header["fork"],
-            "database_guid": header["guid"],
-            "family_guid": header["family_guid"],
-            "differential_base_lsn": header["base_lsn"] if header["type"] == "I" else None,
-            "differential_base_guid": header["base_guid"],
-            "compressed_backup_size": written if order.compress else header["backup_size"],
-            "key_algorithm": header["algorithm"],
-            "encryptor_thumbprint": bytes.fromhex(header["thumbprint"]) if header["thumbprint"] else None,
-            "encryptor_type": "CERTIFICATE" if header["thumbprint"] else None,
-        },
-    )
-
-
-def _seconds(text: str) -> str:
-    """msdb keeps whole seconds (the MTF header does)."""
-    return text.partition(".")[0]
-
-
-def _media_set(session: Session, order: Order) -> int:
-    """The id of the media set in msdb, made where it is new there."""
-    history = session.server.databases["msdb"]
-    header = _families(order)[0]
-    connection = history.connect()
-    try:
-        found = connection.execute("SELECT media_set_id FROM backupmediaset WHERE media_uuid = ?", (header["media_guid"],)).fetchone()
-    finally:
-        connection.close()
-    if found:
-        return int(found[0])
-    media_set = msdb.add(
-        history,
-        "backupmediaset",
-        {
-            "media_uuid": header["media_guid"],
-            "media_family_count": len(order.devices),
-            "name": header["name"],
-            "description": header["description"],
-            "software_name": header["software"],
-            "software_vendor_id": SOFTWARE_VENDOR,
-            "MTF_major_version": 1,
-            "mirror_count": len(order.mirrors) + 1,
-            "is_password_protected": 0,
-            "is_compressed": int(header["compressed"]),
-            "is_encrypted": int(header["encrypted"]),
-        },
-    )
-    count = len(order.devices)
-    for place, device in enumerate(order.every_device):
-        msdb.add(
-            history,
-            "backupmediafamily",
-            {
-                "media_set_id": media_set,
-                "family_sequence_number": place % count + 1,
-                "media_family_id": header["family_guids"][place],
-                "media_count": 1,
-                "logical_device_name": None,
-                "physical_device_name": device.name,
-                "device_type": device.number,
-                "physical_block_size": header["block_size"],
-                "mirror": place // count,
-            },
-        )
-    return media_set
-
-
-def _families(order: Order) -> list[dict[str, Any]]:
-    from .media import read_family
-
-    return [read_family(path).header for path in order.paths[:1]]
 
 
 def _announce(session: Session, order: Order, out: Output, header: dict[str, Any], started: datetime) -> None:

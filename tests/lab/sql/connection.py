@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..tds.engine_api import SqlError
@@ -129,7 +129,8 @@ class Connection:
 
     def _abort(self) -> None:
         """The session was killed: end what runs and roll back, from another thread."""
-        self._inner.interrupt()
+        with suppress(sqlite3.ProgrammingError):  # it has closed itself just now
+            self._inner.interrupt()
         with self._lock:
             self._inner.close()
             self._server.forget(self.client)

@@ -89,8 +89,10 @@ class Database:
     damaged: set[int] = field(default_factory=set)  # numbers of damaged SQLite pages, as DBCC CHECKDB finds them
     group: str | None = None  # availability group
     group_role: str = "PRIMARY"
+    mirrored: bool = False
     encrypted_by: str | None = None  # certificate of TDE
     snapshot_of: str | None = None
+    transition: int | None = None  # the session that is changing its state, for which it is locked
     busy: str | None = None  # a backup or restore under way (3023)
     options: dict[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

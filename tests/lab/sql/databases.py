@@ -199,17 +199,34 @@ def _failed(number: int, text: str, severity: int = 16, state: int = 1) -> SqlEr
     return SqlError(number, text, severity, state, more=[SqlError(5069, "ALTER DATABASE statement failed.", 16)])
 
 
+def _not_replicated(database: Database) -> None:
+    """https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors, 1468"""
+    if database.group or database.mirrored:
+        text = (
+            f'The operation cannot be performed on database "{database.name}" because it is involved in a database mirroring session or an '
+            "availability group. Some operations are not allowed on a database that is participating in a database mirroring session or in an "
+            "availability group."
+        )
+        raise _failed(1468, text)
+
+
 def _rename(session: Session, database: Database, cursor: Cursor) -> None:
     new = cursor.name()
     server = session.server
+    _open(database)
+    _not_replicated(database)
     if server.database(new) not in (None, database):
         raise SqlError(1801, f"Database '{new}' already exists. Choose a different database name.", 16, 3)
     if server.sessions_in(database, but=session.client) or (session.client.database is database and database.user_access == "MULTI_USER"):
         raise SqlError(5030, "The database could not be exclusively locked to perform the operation.", 16, 2)
     with server.lock:
+        kept = snapshots.snapshots_of(session, database)
         del server.databases[database.name.lower()]
         database.name = new
+        database.created = server.local_now()  # sys.databases.create_date: when it was created or renamed
         server.databases[new.lower()] = database
+        for one in kept:
+            one.snapshot_of = new
 
 
 def _set(session: Session, database: Database, cursor: Cursor) -> None:
@@ -300,10 +317,27 @@ def _state(session: Session, database: Database, word: str, rollback: bool) -> N
     if database.is_system:
         raise _failed(5058, f"Option '{word}' cannot be set in database '{database.name}'.")
     if word == "ONLINE":
+        # https://learn.microsoft.com/sql/t-sql/statements/alter-database-transact-sql-set-options: to bring it online again
+        if database.state == "OFFLINE" and not session.client.login.may("ALTER ANY DATABASE"):
+            raise errors.cannot_alter(database.name)
         _online(session, database)
         return
+    if word in ("SINGLE_USER", "RESTRICTED_USER", "OFFLINE", "READ_ONLY"):
+        _not_replicated(database)
     if database.state == "OFFLINE" and word != "OFFLINE":
         _open(database)
+    with server.lock:
+        if database.transition is not None:
+            raise _failed(5061, f"ALTER DATABASE failed because a lock could not be placed on database '{database.name}'. Try again later.")
+        database.transition = session.spid  # nobody comes in while others are thrown out
+    try:
+        _change(session, database, word, rollback)
+    finally:
+        database.transition = None
+
+
+def _change(session: Session, database: Database, word: str, rollback: bool) -> None:
+    server = session.server
     others = server.sessions_in(database, but=session.client)
     if word in ("MULTI_USER", "READ_WRITE") and database.user_access == "SINGLE_USER" and others:
         text = (

@@ -45,6 +45,10 @@ def offline(name: str) -> SqlError:
     return SqlError(942, f"Database '{name}' cannot be opened because it is offline.", 14, 4)
 
 
+def in_transition(name: str) -> SqlError:
+    return SqlError(952, f"Database '{name}' is in transition. Try the statement later.", 16, 1)
+
+
 def single_user(name: str) -> SqlError:
     return SqlError(924, f"Database '{name}' is already open and can only have one user at a time.", 14, 1)
 

@@ -15,10 +15,25 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+def _implied(login: Any, database: str, permission: str) -> bool:
+    """Database permissions that a server permission implies.
+
+    https://learn.microsoft.com/sql/t-sql/statements/grant-database-permissions-transact-sql
+    """
+    if permission == "CREATE DATABASE":  # granted in master only
+        return bool(database.lower() == "master" and login.may("CREATE ANY DATABASE"))
+    return bool(permission == "ALTER" and login.may("ALTER ANY DATABASE"))
+
+
 def has_permission(session: Session, securable: Any, kind: Any, permission: str) -> int | None:
     """1 or 0; None (NULL): there is no such securable."""
     login = session.client.login
     what = str(kind or "SERVER").upper()
+    if what == "LOGIN" and securable:
+        from .server_functions import parts_of
+
+        other = session.server.find_login(parts_of(str(securable))[2])
+        return None if other is None else int(other is login or login.may(f"{permission} ANY LOGIN"))
     if what in ("SERVER", "LOGIN"):
         return int(login.may(permission))
     if what == "DATABASE":
@@ -28,7 +43,7 @@ def has_permission(session: Session, securable: Any, kind: Any, permission: str)
         database = session.server.database(name)
         if database is None:
             return None
-        return int(login.may_in(database, permission))
+        return int(login.may_in(database, permission) or _implied(login, database.name, permission.upper()))
     if what == "OBJECT":
         return int(login.may_in(session.client.database, permission))
     return None

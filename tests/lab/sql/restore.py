@@ -90,6 +90,7 @@ def _start(session: Session, target: tuple[str, str], devices: list[Device], opt
         database = server.database(name)
         may(session, name, database, what)
         if database is not None:
+            _no_snapshots(session, database, what)
             exclusive(session, database, what)
         families = whole_set(server, devices, what)
         position = headers.chosen(families[0], options, devices[0], what)
@@ -136,7 +137,7 @@ def exclusive(session: Session, database: Database, what: str) -> None:
             "used when performing this operation."
         )
         raise errors.failed(what, 3102, text)
-    if database.group:
+    if database.group or database.mirrored:
         text = (
             f"RESTORE cannot operate on database '{database.name}' because it is configured for database mirroring or has joined an availability "
             "group. If you intend to restore the database, use ALTER DATABASE to remove mirroring or to remove the database from its availability group."
@@ -144,6 +145,17 @@ def exclusive(session: Session, database: Database, what: str) -> None:
         raise errors.failed(what, 3104, text)
     if session.server.sessions_in(database, but=session.client):
         raise errors.failed(what, 3101, "Exclusive access could not be obtained because the database is in use.")
+
+
+def _no_snapshots(session: Session, database: Database, what: str) -> None:
+    """A database with snapshots cannot be dropped, detached, or restored.
+
+    https://learn.microsoft.com/sql/relational-databases/databases/database-snapshots-sql-server; that the number is DROP's is *assumed*.
+    """
+    kept = snapshots.snapshots_of(session, database)
+    if kept:
+        text = f'Cannot restore the database while the database snapshot "{kept[0].name}" refers to it. Drop that database first.'
+        raise errors.failed(what, 3709, text)
 
 
 def _over(order: RestoreOrder) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..tds.engine_api import Output
-from . import errors, headers, msdb
+from . import errors, headers, history, msdb
 from .database import COLLATION, PAGE, Database, DatabaseUser, new_guid
+from .devices import read_media
 from .editions import OLDEST_LEVEL
 from .files import allocate, delete_files
 from .media import MediaError, set_pages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 LEAST_SECONDS = 0.3
+HALF = 50.0  # percent at which a fault strikes
 
 
 def replace(session: Session, order: RestoreOrder, out: Output) -> None:
@@ -107,7 +109,13 @@ def _new(session: Session, order: RestoreOrder) -> Database:
 
 def _spend(session: Session, order: RestoreOrder, out: Output) -> None:
     server = session.server
-    Progress(session, out, LEAST_SECONDS + order.header["backup_size"] / server.backup_rate, order.options.stats).run(100)
+    progress = Progress(session, out, LEAST_SECONDS + order.header["backup_size"] / server.backup_rate, order.options.stats)
+    progress.run(HALF)
+    if server.machine.faults.hit("sql.kill_restore", server.machine.name, database=order.name) is not None:
+        session.client.killed.set()
+        session.client.disconnect()
+        raise ConnectionError("the restore's session was killed")
+    progress.run(100)
 
 
 def _fill(session: Session, order: RestoreOrder, store: Path) -> set[int]:
@@ -165,21 +173,20 @@ def _user(session: Session, name: str, _login: str | None, roles: list[str], sid
 
 
 def _history(session: Session, order: RestoreOrder) -> None:
-    server, options = session.server, order.options
-    history = server.databases["msdb"]
-    connection = history.connect()
-    try:
-        found = connection.execute("SELECT backup_set_id FROM backupset WHERE backup_set_uuid = ?", (order.header["set_guid"],)).fetchone()
-    finally:
-        connection.close()
+    server, options, header = session.server, order.options, order.header
+    set_id = history.known(server, header["set_guid"])
+    if set_id is None:  # another server's backup: public scripts find the source of a restored database here
+        size = sum(path.stat().st_size for path in {family.path for family in order.families})
+        devices = sorted(order.devices, key=lambda device: int(read_media(server, device, order.what).header["family"]))
+        set_id = history.remember(server, header, order.families[0].header, devices, written=min(size, header["backup_size"]))
     msdb.add(
-        history,
+        server.databases["msdb"],
         "restorehistory",
         {
             "restore_date": naive_text(server.local_now()),
             "destination_database_name": order.name,
             "user_name": session.client.login.name,
-            "backup_set_id": found[0] if found else None,
+            "backup_set_id": set_id,
             "restore_type": order.header["type"],
             "replace": int("REPLACE" in options),
             "recovery": int("NORECOVERY" not in options),

@@ -243,6 +243,8 @@ class SqlServer:
 
     def usable(self, database: Database, login: Login, me: Client | None = None) -> SqlError | None:
         """Why a session cannot have it as its database now; None: it can."""
+        if database.transition is not None and (me is None or me.spid != database.transition):
+            return errors.in_transition(database.name)
         if database.state == "RESTORING":
             return errors.restoring(database.name)
         if database.state == "OFFLINE":

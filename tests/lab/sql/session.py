@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,8 @@ class Session:
             finally:
                 self._busy.release()
         else:
-            self.connection.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # it has closed itself just now
+                self.connection.interrupt()
 
     # -- variables
 

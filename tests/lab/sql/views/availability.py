@@ -20,6 +20,16 @@ def _id(*words: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, ".".join(words))).upper()
 
 
+@view("sys.database_mirroring", "database_id int, mirroring_guid uniqueidentifier, mirroring_state tinyint, mirroring_role tinyint")
+def mirroring(session: Session, _database: Database) -> Rows:
+    """A row for each database; NULL but for one that is mirrored and online.
+
+    https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-database-mirroring-transact-sql
+    """
+    for one in session.server.databases.values():
+        yield (one.database_id, _id(one.guid), 4, 1) if one.mirrored and one.state == "ONLINE" else (one.database_id, None, None, None)
+
+
 @view("sys.availability_groups", "group_id uniqueidentifier, name sysname, automated_backup_preference_desc nvarchar(60)", since=11)
 def groups(session: Session, _database: Database) -> Rows:
     return [(_id(name), name, "secondary") for name in session.server.groups]
@@ -78,8 +88,3 @@ def database_replica_states(session: Session, _database: Database) -> Rows:
 )
 def databases_cluster(session: Session, _database: Database) -> Rows:
     return [(_id(one.group), one.guid, one.name) for one in session.server.databases.values() if one.group]
-
-
-@view("sys.database_mirroring", "database_id int, mirroring_guid uniqueidentifier, mirroring_state tinyint, mirroring_role tinyint")
-def mirroring(session: Session, _database: Database) -> Rows:
-    return [(one.database_id, None, None, None) for one in session.server.databases.values()]
