@@ -119,7 +119,7 @@ class Setting:
 
     # -- one restore point
 
-    def back_up(self, point: str, stripes: int = 1) -> dict[str, Any]:
+    def back_up(self, point: str, stripes: int = 1, **options: Any) -> dict[str, Any]:
         """Back the database up and copy the folders; return the manifest as a caller knows it."""
         names = ["database.bak"] if stripes == 1 else [f"database-{number}.bak" for number in range(1, stripes + 1)]
         backup = self.run(
@@ -127,6 +127,7 @@ class Setting:
             database=self.instance.spec.database,
             path=[f"{self.root}\\{point}\\{name}" for name in names],
             create_folder=True,
+            **options,
             **self.sql,
         )
         first = self.connection(self.instance.spec.nodes[0])
@@ -171,10 +172,10 @@ class Setting:
         }
         return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
 
-    def make(self, run_id: str = "20261123T210000Z", stripes: int = 1) -> str:
+    def make(self, run_id: str = "20261123T210000Z", stripes: int = 1, **options: Any) -> str:
         """Make a sealed restore point; return its id."""
         point = f"{run_id}-{self.version}"
-        self.facts[point] = self.back_up(point, stripes)
+        self.facts[point] = self.back_up(point, stripes, **options)
         result = self.seal(point, self.facts[point])
         assert result.get("changed"), result
         return point

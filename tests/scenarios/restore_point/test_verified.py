@@ -191,6 +191,31 @@ def test_a_missing_stripe(cluster: Setting, point: str) -> None:
     assert "stripe" in failed(cluster.point("verified", **cluster.sql))["database"]
 
 
+def test_a_test_restore_leaves_nothing(cluster: Setting, point: str, job_folders: None) -> None:
+    names = set(cluster.instance.sql.databases)
+    result = cluster.point("verified", test_restore=True, check_mode=True, **cluster.sql)
+    assert result["checks"][-1]["detail"] == "not done in check mode."
+    result = cluster.point("verified", test_restore=True, **cluster.sql)
+    assert not result.get("failed"), result["msg"]
+    assert result["checks"][-1]["name"] == "test_restore"
+    assert "found sound by DBCC CHECKDB, and dropped" in result["checks"][-1]["detail"]
+    assert set(cluster.instance.sql.databases) == names
+
+
+def test_a_test_restore_finds_damage_that_a_verification_passes(cluster: Setting, point: str) -> None:
+    damaged = cluster.make("20261125T210000Z", checksum=False, compression="off", verify=False)
+    path = cluster.backups / damaged / "database.bak"
+    _flip(path, path.read_bytes().index(b"Projects-1"))
+    passed = cluster.point("verified", **cluster.sql)
+    assert not passed.get("failed"), passed["msg"]
+    assert "It has no checksums" in passed["checks"][-1]["detail"]
+    names = set(cluster.instance.sql.databases)
+    found = failed(cluster.point("verified", test_restore=True, **cluster.sql))
+    assert list(found) == ["test_restore"]
+    assert "DBCC CHECKDB says" in found["test_restore"]
+    assert set(cluster.instance.sql.databases) == names
+
+
 def test_where_sql_server_sees_it_elsewhere(cluster: Setting, point: str) -> None:
     disk = Path(cluster.instance.sql.machine.fs.drives["D"].root)
     shutil.copytree(cluster.backups / point, disk / "Backups" / point)
