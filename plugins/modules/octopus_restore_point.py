@@ -145,6 +145,7 @@ options:
       - With O(state=sealed), the database then has to be at the version of the restore point. With O(state=verified), SQL Server then
         verifies the backup; without it, only the files are looked at, and the check says so.
     type: str
+    required: false
 notes:
   - What is sealed with another vault password than the one given does not count as sealed.
   - A restore point that is not sealed is never removed by O(keep) or O(keep_days), only by its name, and only when a newer one is sealed.
