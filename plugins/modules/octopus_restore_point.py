@@ -31,7 +31,7 @@ attributes:
     details:
       - With O(state=sealed) and O(state=prepared) it tells what the restore point would contain and how much room that needs. It runs no
         job, so of a share it does not know the free space, nor whether there is a sealed restore point already.
-      - The other states read by a job in check mode too; it leaves nothing on the host.
+      - The other states read by a job in check mode too; it leaves nothing on the host. There is no O(test_restore) then.
   diff_mode:
     support: none
 options:
@@ -145,6 +145,7 @@ options:
       - With O(state=sealed), the database then has to be at the version of the restore point. With O(state=verified), SQL Server then
         verifies the backup; without it, only the files are looked at, and the check says so.
     type: str
+    required: false
 notes:
   - What is sealed with another vault password than the one given does not count as sealed.
   - A restore point that is not sealed is never removed by O(keep) or O(keep_days), only by its name, and only when a newer one is sealed.
@@ -490,7 +491,8 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
         if params["state"] == "absent":
             rules = (params["keep"], params["keep_days"], params["protect"])
             return prune(PruneRequest(root, restore_point, *rules, sealer, params["timeout"], check_mode, tell), share)
-        wanted = VerifyRequest(root, restore_point, params["sql_root"], params["test_restore"], sealer, params["timeout"], tell)
+        how = (params["sql_root"], params["test_restore"], sealer, params["timeout"], check_mode, tell)
+        wanted = VerifyRequest(root, restore_point, *how)
         found = verify(wanted, share, (lambda: connect(sql)) if sql else None)
         if found.failed:
             module.fail_json(msg=found.message(host.where), **found.as_result())

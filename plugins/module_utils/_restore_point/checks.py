@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import backup_media
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import backup_media, trial
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_options import RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import fingerprint
@@ -43,6 +44,7 @@ class VerifyRequest:
     test_restore: bool
     sealer: Sealer | None
     timeout: float
+    check_mode: bool = False
     tell: Progress = field(default_factory=lambda: Progress(None))
 
 
@@ -160,8 +162,9 @@ class _Verifying:
             opened = [
                 pool.submit(_opened, one, answer.file, self.request.sealer) for one, answer in zip(kept.values(), secrets, strict=True)
             ]
+        opening = time.monotonic() - began
         for name, future in zip(kept, opened, strict=True):
-            self._check(name, future.result, seconds)
+            self._check(name, future.result, opening)
         for (name, folder), answer in zip(folders.items(), counted, strict=True):
             self._check(f"folder_{name}", lambda name=name, folder=folder, answer=answer: self._folder(name, folder, answer), seconds)
 
@@ -212,14 +215,17 @@ class _Verifying:
 
     def _database(self, connect: Connect | None) -> None:
         if connect is None:
-            self.checks.append(
-                Check("database", True, "not verified: no login to SQL Server was given, so only its files were looked at.", 0.0)
-            )
+            unverified = "not verified: no login to SQL Server was given, so only its files were looked at."
+            self.checks.append(Check("database", True, unverified, 0.0))
             if self.request.test_restore:
-                self.checks.append(Check("test_restore", False, "a test restore needs a login to SQL Server: give login_host.", 0.0))
+                self.checks.append(Check("test_restore", False, "it needs a login to SQL Server: give login_host.", 0.0))
             return
         self.request.tell(f"{self.share.host.name}: having SQL Server verify the backup of {self.place.restore_point}")
         self._check("database", lambda: self._backup(connect))
+        if self.request.test_restore and self.request.check_mode:
+            self.checks.append(Check("test_restore", True, "not done in check mode.", 0.0))
+        elif self.request.test_restore:
+            self._check("test_restore", lambda: self._trial(connect))
 
     def _paths(self) -> list[str]:
         """The files as SQL Server sees them: where the root is now, not where it was."""
@@ -238,6 +244,19 @@ class _Verifying:
             backup_media.verify(connection, paths, chosen.position, self.request.timeout, checksum=chosen.has_checksums)
         without = "" if chosen.has_checksums else " It has no checksums, so damage within it may be overlooked."
         return f"SQL Server finds the backup set {chosen.backup_set_uuid} in {', '.join(paths)} valid.{without}"
+
+    def _trial(self, connect: Connect) -> str:
+        """Restore it under another name, which shows damage that a verification passes."""
+        options = RestoreOptions(
+            self.manifest["database"]["name"],
+            self._paths(),
+            backup_set_uuid=self.backup.get("backup_set_uuid"),
+            verify=False,  # that was done just now
+            timeout=self.request.timeout,
+        )
+        with connect() as connection:
+            done = trial.trial_restore(connection, options, connect, self.request.tell)
+        return f"restored as {done['database']}, found sound by DBCC CHECKDB, and dropped."
 
 
 def _opened(kept: dict[str, Any], text: str | None, sealer: Sealer | None) -> str:

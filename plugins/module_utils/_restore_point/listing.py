@@ -39,8 +39,14 @@ class Listing:
         return next((point for point in self.points if point.is_sealed), None)
 
 
-def read_all(share: Share, root: str, sealer: Sealer | None) -> Listing:
+def read_all(share: Share, root: str, sealer: Sealer | None, purpose: str = "list") -> Listing:
     """Read what is below ``root``; nothing where there is no such folder yet.
+
+    Args:
+        share: Reaches it.
+        root: The folder of all restore points.
+        sealer: Opens their seals.
+        purpose: The job's, which another job of the same purpose follows.
 
     Raises:
         OctopusError: The folder cannot be reached.
@@ -50,7 +56,7 @@ def read_all(share: Share, root: str, sealer: Sealer | None) -> Listing:
     # What the variable of "for" holds is text whatever it is: the line has been parsed by then.
     parts = "& ".join(f'echo {mark}& (if exist "%%D\\{part}" (echo +& type "%%D\\{part}"))' for part in _PARTS)
     each = f"for /d %%D in ({batch_word(root + chr(92) + '*')}) do (echo {mark}point& echo %%D& {parts})"
-    reached, found, room = share.run("list", root, [reach(root), each, batch_builtin("dir", "/-c", "/ad", root)])
+    reached, found, room = share.run(purpose, root, [reach(root), each, batch_builtin("dir", "/-c", "/ad", root)])
     if reached.code == ABSENT:
         return Listing([], frozenset(), [], None)
     if reached.code:

@@ -22,6 +22,9 @@ from .listing import read_all
 from .manifest import REMOVING
 from .share import Share
 
+# One id for both jobs of a run, so that the first one finds whatever a killed run has left.
+_JOB = "prune"
+
 
 @dataclass(frozen=True)
 class PruneRequest:
@@ -48,7 +51,7 @@ def prune(request: PruneRequest, share: Share) -> dict[str, Any]:
         OctopusError: What was named has to stay, is none of ours, or cannot be removed.
         WindowsError: The host cannot do it.
     """
-    there = read_all(share, request.root, request.sealer)
+    there = read_all(share, request.root, request.sealer, _JOB)
     if request.restore_point is not None:
         decision = retention.by_name(there.points, request.restore_point, request.protect)
         begun = [one for one in there.removing if one == request.restore_point]
@@ -82,7 +85,7 @@ def _remove(request: PruneRequest, share: Share, going: list[str]) -> None:
             f"if exist {batch_word(path + chr(92))} ({CMD} /d /c exit 1)",
         ]
         request.tell(f"{share.host.name}: removing the restore point {one}")
-    answers = share.run("remove", request.root, lines, timeout=request.timeout)
+    answers = share.run(_JOB, request.root, lines, timeout=request.timeout)
     failed = []
     for number, one in enumerate(going):
         before, renamed, deleted, left, there = answers[number * 5 : number * 5 + 5]

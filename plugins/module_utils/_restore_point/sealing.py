@@ -40,6 +40,8 @@ from .share import Answer, Place, Share, certutil, has_hash, listing, place_of, 
 
 # What the manifest has of each file that the caller gives.
 SECRETS = {MASTER_KEY: "master_key", LICENSE: "license"}
+# One id for the three jobs of a run, so that the first one finds whatever a killed run has left.
+_JOB = "seal"
 _SAME = ("id", "instance", "run_id", "version")
 
 
@@ -211,7 +213,7 @@ def _look(request: SealRequest, share: Share, nodes: list[str]) -> There:
     package = place.file(request.package.file)
     answers = iter(
         share.run(
-            "look",
+            _JOB,
             place.path,
             [
                 reach(place.path),
@@ -458,7 +460,7 @@ class _Sealing:
         contents = self._missing_files()
         if self._has_package and not contents:
             return False
-        folder = self.share.job_folder("put", self.place.path)
+        folder = self.share.job_folder(_JOB, self.place.path)
         lines = [f"if not exist {batch_word(path + chr(92))} {batch_builtin('mkdir', path)}" for path in self._folders()]
         inputs = {form.file_name(name): content.decode("ascii") for name, content in contents.items()}
         copies = {}
@@ -473,7 +475,7 @@ class _Sealing:
             target = self.place.file(name)
             lines.append(f"{batch_builtin('copy', '/y', '/b', f'{folder}{chr(92)}{form.file_name(name)}', target)} >nul && {show(target)}")
         lines.append(listing(self.place.file(PACKAGES)))
-        *answers, listed = self.share.run("put", self.place.path, lines, inputs=inputs, copies=copies, timeout=request.timeout)
+        *answers, listed = self.share.run(_JOB, self.place.path, lines, inputs=inputs, copies=copies, timeout=request.timeout)
         self.packages = listed.text
         made = answers[: len(self._folders())]
         bad = next((answer for answer in made if answer.code), None)
@@ -550,7 +552,7 @@ class _Sealing:
         """Write the manifest, prove it by its hash, and only then the seal; read both back."""
         self.request.tell(f"{self.share.host.name}: sealing {self.place.restore_point}")
         seal_bytes = form.seal_text(self.place.restore_point, text, self.request.sealer)
-        folder = self.share.job_folder("seal", self.place.path)
+        folder = self.share.job_folder(_JOB, self.place.path)
         hashed = f"{folder}\\manifest.hash"
         written = " && ".join(
             [
@@ -561,7 +563,7 @@ class _Sealing:
             ]
         )
         done, manifest, seal_there = self.share.run(
-            "seal",
+            _JOB,
             self.place.path,
             [written, show(self.place.file(MANIFEST)), show(self.place.file(SEAL))],
             inputs={MANIFEST: text, SEAL: seal_bytes.decode("ascii")},

@@ -133,7 +133,7 @@ class Share:
         """Run lines of a command file, one after the other, whatever each ends with; return what came of each.
 
         The job's id follows from ``purpose`` and ``path``, so that one which a killed controller left is found by the next run, waited
-        for, and removed: what it saw or did is of no use any more.
+        for, and removed: what it saw or did is of no use any more. Whoever may not need a job each time shares its purpose with one that does.
 
         Raises:
             WindowsError: The job cannot be started, was lost, or takes too long.

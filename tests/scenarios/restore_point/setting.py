@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.core.filesystem import Logon
 from lab.estate import Lab, LabInstance
 
 SYSTEM = Logon.service("SYSTEM")
 CONFIG = "C:\\Octopus\\OctopusServer.config"
+KEPT = {"file": "master-key.vault", "fingerprint": "0" * 16}
 
 
 @dataclass
@@ -113,7 +119,7 @@ class Setting:
 
     # -- one restore point
 
-    def back_up(self, point: str, stripes: int = 1) -> dict[str, Any]:
+    def back_up(self, point: str, stripes: int = 1, **options: Any) -> dict[str, Any]:
         """Back the database up and copy the folders; return the manifest as a caller knows it."""
         names = ["database.bak"] if stripes == 1 else [f"database-{number}.bak" for number in range(1, stripes + 1)]
         backup = self.run(
@@ -121,6 +127,7 @@ class Setting:
             database=self.instance.spec.database,
             path=[f"{self.root}\\{point}\\{name}" for name in names],
             create_folder=True,
+            **options,
             **self.sql,
         )
         first = self.connection(self.instance.spec.nodes[0])
@@ -165,12 +172,60 @@ class Setting:
         }
         return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
 
-    def make(self, run_id: str = "20261123T210000Z", stripes: int = 1) -> str:
+    def make(self, run_id: str = "20261123T210000Z", stripes: int = 1, **options: Any) -> str:
         """Make a sealed restore point; return its id."""
         point = f"{run_id}-{self.version}"
-        result = self.seal(point, self.back_up(point, stripes))
+        self.facts[point] = self.back_up(point, stripes, **options)
+        result = self.seal(point, self.facts[point])
         assert result.get("changed"), result
         return point
+
+    def unseal(self, point: str) -> None:
+        """Leave of a restore point what the other modules have made."""
+        for path in (self.backups / point).iterdir():
+            if path.name in ("packages", "nodes"):
+                shutil.rmtree(path)
+            elif path.is_file() and not path.name.startswith("database"):
+                path.unlink()
+
+    def pretend(self, point: str, sealed_at: str | None = "2026-11-23T21:00:00Z", **changes: Any) -> None:
+        """A folder with nothing in it but a manifest, and a seal unless ``sealed_at`` is None."""
+        text = form.text_of(
+            {
+                "format": 1,
+                "id": point,
+                "run_id": point.partition("-")[0],
+                "sealed_at": sealed_at,
+                "sealed_by": "somebody@there",
+                "nodes": {"octo-a": {"instance_name": "OctopusServer", "config_path": CONFIG, "config": KEPT}},
+                "package": {"file": "packages\\a.msi", "version": self.version, "sha256": "0" * 64, "size": 1},
+                "master_key": KEPT,
+                **{name: value for name, value in self.manifest(point, {}, {}).items() if name not in ("master_key", "database")},
+                "database": {"name": "Octopus", "backup": {"paths": ["a.bak"], "files": [{"name": "a.bak", "bytes": 1}]}},
+                **changes,
+            }
+        )
+        folder = self.backups / point
+        folder.mkdir()
+        (folder / "restore-point.json").write_bytes(text.encode())
+        if sealed_at:
+            (folder / "restore-point.seal").write_bytes(form.seal_text(point, text, self.sealer))
+
+    @property
+    def sealer(self) -> Sealer:
+        return Sealer("default", self.vault["vault_password_file"])
+
+    def tree(self) -> dict[str, str]:
+        """The hash of every file of the backups."""
+        return {
+            str(path.relative_to(self.backups)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.backups.rglob("*")
+            if path.is_file()
+        }
+
+    def open(self, path: Path) -> bytes:
+        """What a sealed file holds, by the vault itself."""
+        return VaultLib([("default", VaultSecret(self.lab.vault_password.encode()))]).decrypt(path.read_bytes())
 
     def point(self, state: str, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         """Run the module with another state."""

@@ -6,14 +6,338 @@
 
 from __future__ import annotations
 
-from scenarios.restore_point.setting import Setting
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from lab.core.ledger import Event
+from scenarios.restore_point.setting import CONFIG, SYSTEM, Setting
+
+MSI = "Octopus.2025.3.14357-x64.msi"
 
 
-def test_try(cluster: Setting, point: str, no_secrets, job_folders) -> None:
-    import time
-    print(sorted(str(p.relative_to(cluster.backups)) for p in cluster.backups.rglob("*") if "folders/" not in str(p)))
-    t = time.time()
-    print(cluster.point("listed")); print(time.time() - t); t = time.time()
-    r = cluster.point("verified", **cluster.sql); print(r); print(time.time() - t)
-    no_secrets(r)
-    assert 0
+def listed(cluster: Setting, point: str) -> dict[str, Any]:
+    return next(one for one in cluster.point("listed")["restore_points"] if one["id"] == point)
+
+
+def changed(cluster: Setting, point: str, **keys: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(cluster.facts[point]), **keys}
+
+
+@pytest.fixture
+def events(cluster: Setting) -> Iterator[Callable[[str], list[Event]]]:
+    before = len(cluster.lab.ledger.events())
+    yield lambda kind: [event for event in cluster.lab.ledger.events()[before:] if event.kind == kind]
+
+
+def test_everything_is_there_and_sealed(
+    cluster: Setting, unsealed: str, no_secrets: Callable[[object], None], job_folders: None, real_vault: None
+) -> None:
+    result = cluster.seal(unsealed, cluster.facts[unsealed], **cluster.sql)
+    assert (result["changed"], result["restore_point"], result["path"]) == (True, unsealed, f"{cluster.root}\\{unsealed}")
+    folder = cluster.backups / unsealed
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "database.bak",
+        "folders",
+        "license.vault",
+        "master-key.vault",
+        "nodes",
+        "packages",
+        "restore-point.json",
+        "restore-point.seal",
+    ]
+    raw = (folder / "restore-point.json").read_bytes()
+    manifest = json.loads(raw)
+    assert result["manifest"] == manifest
+    # What certutil would show of the file, so that anybody can compare.
+    assert json.loads(cluster.open(folder / "restore-point.seal")) == {"id": unsealed, "manifest_sha256": hashlib.sha256(raw).hexdigest()}
+    package = folder / "packages" / MSI
+    assert manifest["package"] == {
+        "file": f"packages\\{MSI}",
+        "version": "2025.3.14357",
+        "sha256": hashlib.sha256(package.read_bytes()).hexdigest(),
+        "size": package.stat().st_size,
+    }
+    assert [path.name for path in package.parent.iterdir()] == [MSI]
+    for host in cluster.instance.hosts:
+        node = manifest["nodes"][host.name]
+        assert cluster.open(folder / "nodes" / f"{host.name}.config.vault") == host.fs.read(CONFIG, SYSTEM)
+        assert (node["server_node_name"], node["instance_name"], node["config_path"]) == (host.name.upper(), "OctopusServer", CONFIG)
+    assert cluster.open(folder / "master-key.vault").decode() == cluster.instance.secrets.master_key
+    assert manifest["database"]["backup"]["files"] == [{"name": "database.bak", "bytes": (folder / "database.bak").stat().st_size}]
+    for path in folder.rglob("*"):
+        assert not path.is_file() or not [name for name, secret in cluster.secrets.items() if secret.encode() in path.read_bytes()]
+    no_secrets(result)
+
+
+def test_again_is_no_change(cluster: Setting, point: str, job_folders: None) -> None:
+    before = cluster.tree()
+    again = cluster.seal(point, cluster.facts[point])
+    assert not again["changed"], again
+    assert again["manifest"] == json.loads((cluster.backups / point / "restore-point.json").read_bytes())
+    assert not cluster.seal(point, cluster.facts[point], state="prepared")["changed"]
+    assert cluster.tree() == before
+
+
+def test_a_sealed_one_is_never_replaced(cluster: Setting, point: str) -> None:
+    before = cluster.tree()
+    result = cluster.seal(point, changed(cluster, point, run_id="20270101T000000Z"))
+    assert "is sealed with another manifest: run_id is '20261123T210000Z', not '20270101T000000Z'" in result["msg"]
+    manifest = changed(cluster, point)
+    manifest["database"]["backup"]["backup_set_uuid"] = "0B52B6D8-6E0C-4B3E-9E43-6B0F6B0E7C11"
+    assert "its database backup is" in cluster.seal(point, manifest)["msg"]
+    seal = cluster.backups / point / "restore-point.seal"
+    seal.write_bytes(seal.read_bytes()[:200])
+    before[f"{point}/restore-point.seal"] = hashlib.sha256(seal.read_bytes()).hexdigest()
+    assert "has a seal that does not fit" in cluster.seal(point, cluster.facts[point])["msg"]
+    assert cluster.tree() == before
+
+
+@pytest.mark.parametrize("full", ["packages", "master-key.vault", "nodes\\octo-b.config.vault", "restore-point.json", "restore-point.seal"])
+def test_a_full_disk_leaves_it_unsealed_and_the_same_call_completes_it(
+    cluster: Setting, unsealed: str, full: str, job_folders: None
+) -> None:
+    armed = cluster.lab.faults.arm("disk.full", times=None, path=f"{cluster.root}\\{unsealed}\\{full}")
+    try:
+        result = cluster.seal(unsealed, cluster.facts[unsealed])
+    finally:
+        cluster.lab.faults.disarm(armed)
+    assert "not enough space" in result["msg"], result
+    found = listed(cluster, unsealed)
+    assert not found["sealed"]
+    assert "it was never finished" in found["why"]
+    assert cluster.seal(unsealed, cluster.facts[unsealed])["changed"]
+    assert listed(cluster, unsealed)["sealed"]
+
+
+class Killed(BaseException):
+    """The controller is gone."""
+
+
+def test_killed_anywhere_the_same_call_completes_it(
+    cluster: Setting, unsealed: str, monkeypatch: pytest.MonkeyPatch, job_folders: None
+) -> None:
+    """The controller dies before one of its commands, ever later, until a run gets through; then nothing is left to do or to clean up."""
+    left = 0
+    run = WindowsHost._run
+
+    def counted(host: WindowsHost, command: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return run(host, command)
+
+    monkeypatch.setattr(WindowsHost, "_run", counted)
+    deaths = 0
+    for commands in range(9, 400, 9):
+        left = commands
+        try:
+            result = cluster.seal(unsealed, cluster.facts[unsealed])
+        except Killed:
+            deaths += 1
+            left = 10000
+            found = listed(cluster, unsealed)
+            # Sealed too, where only the cleaning up was left.
+            assert found["sealed"] or "it was never finished" in found["why"]
+            continue
+        break
+    assert deaths >= 3
+    left = 10000
+    assert not result.get("failed"), result["msg"]
+    checked = cluster.point("verified", **cluster.sql)
+    assert not checked.get("failed"), checked["msg"]
+
+
+def test_what_was_prepared_is_not_done_again(
+    cluster: Setting, unsealed: str, events: Callable[[str], list[Event]], job_folders: None
+) -> None:
+    manifest = {name: value for name, value in cluster.facts[unsealed].items() if name not in ("folders", "database", "before")}
+    assert cluster.seal(unsealed, manifest, state="prepared")["changed"]
+    assert not cluster.seal(unsealed, manifest, state="prepared")["changed"]
+    assert "it was never finished" in listed(cluster, unsealed)["why"]
+    before = len(events("file"))
+    assert cluster.seal(unsealed, cluster.facts[unsealed])["changed"]
+    there = f"{cluster.root}\\{unsealed}\\".lower()
+    written = {
+        event.get("path").lower().removeprefix(there) for event in events("file")[before:] if event.get("path").lower().startswith(there)
+    }
+    assert written == {"restore-point.json.part", "restore-point.json", "restore-point.seal.part", "restore-point.seal"}
+
+
+def test_half_a_package_and_a_strangers_configuration_are_replaced(cluster: Setting, unsealed: str) -> None:
+    folder = cluster.backups / unsealed
+    for name in ("packages", "nodes"):
+        (folder / name).mkdir()
+    (folder / "packages" / MSI).write_bytes(b"half")
+    (folder / "nodes" / "octo-a.config.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n3132\n")
+    assert cluster.seal(unsealed, cluster.facts[unsealed])["changed"]
+    checked = cluster.point("verified", restore_point=unsealed)
+    assert not checked.get("failed"), checked["msg"]
+
+
+def test_a_database_at_another_version_is_not_sealed(cluster: Setting, unsealed: str) -> None:
+    manifest = changed(cluster, unsealed, version="2024.3.13097")
+    package = {**cluster.facts["package"], "version": "2024.3.13097"}
+    result = cluster.seal(unsealed, manifest, package=package, **cluster.sql)
+    assert "its newest version is 2025.3.14357" in result["msg"]
+    manifest = changed(cluster, unsealed)
+    manifest["database"]["schema_scripts"] = 3
+    assert "and 3 when the run began" in cluster.seal(unsealed, manifest, **cluster.sql)["msg"]
+    assert not (cluster.backups / unsealed / "restore-point.json").exists()
+
+
+def test_what_others_have_to_bring_is_missed(cluster: Setting, unsealed: str) -> None:
+    folder = cluster.backups / unsealed
+    manifest = changed(cluster, unsealed)
+    (folder / "database.bak").rename(folder / "kept.bak")
+    assert "lacks the database backup" in cluster.seal(unsealed, manifest)["msg"]
+    (folder / "kept.bak").rename(folder / "database.bak")
+    manifest["database"]["backup"]["paths"] = ["D:\\Backup\\database.bak"]
+    assert "SQL Server wrote it elsewhere: D:\\Backup\\database.bak" in cluster.seal(unsealed, manifest)["msg"]
+    (folder / "folders" / "packages").rename(folder / "folders" / "other")
+    assert "lacks the copy of packages" in cluster.seal(unsealed, cluster.facts[unsealed])["msg"]
+    (folder / "folders" / "restore-point.txt").write_text("another\r\n")
+    assert "has folders of another" in cluster.seal(unsealed, cluster.facts[unsealed])["msg"]
+    assert "is not there" in cluster.seal("20261124T210000Z-2025.3.14357", changed(cluster, unsealed))["msg"]
+
+
+def test_what_the_manifest_lacks_is_named(cluster: Setting, unsealed: str) -> None:
+    manifest = {name: value for name, value in cluster.facts[unsealed].items() if name not in ("purpose", "before")}
+    result = cluster.seal(unsealed, manifest)
+    assert "purpose is none of upgrade, backup" in result["msg"]
+    assert "before is missing" in result["msg"]
+    assert not (cluster.backups / unsealed / "packages").exists()
+
+
+def test_secrets_that_are_not_sealed_or_do_not_open(cluster: Setting, unsealed: str, no_secrets: Callable[[object], None]) -> None:
+    key = cluster.folder / "plain.key"
+    key.write_text(cluster.instance.secrets.master_key)
+    result = cluster.seal(unsealed, cluster.facts[unsealed], files={"master-key.vault": str(key)})
+    assert "is not sealed, so it is not put into a restore point" in result["msg"]
+    no_secrets(result)
+    other = cluster.folder / "other-password"
+    other.write_text("another\n")
+    result = cluster.seal(unsealed, cluster.facts[unsealed], vault_password_file=str(other))
+    assert "cannot be opened with the vault password" in result["msg"]
+    result = cluster.seal(unsealed, changed(cluster, unsealed, master_key={"fingerprint": "0" * 16}))
+    assert "is not the master_key that the manifest has" in result["msg"]
+    result = cluster.seal(unsealed, cluster.facts[unsealed], files={"license.vault": "x"})
+    assert "files takes master-key.vault" in result["msg"]
+    assert sorted(path.name for path in (cluster.backups / unsealed).iterdir()) == ["database.bak", "folders"]
+
+
+def test_a_package_that_is_not_what_was_staged(cluster: Setting, unsealed: str) -> None:
+    result = cluster.seal(unsealed, cluster.facts[unsealed], package={**cluster.facts["package"], "sha256": "0" * 64})
+    assert f"has the SHA-256 {cluster.facts['package']['sha256']}, and {'0' * 64} is wanted" in result["msg"]
+    result = cluster.seal(unsealed, cluster.facts[unsealed], package={**cluster.facts["package"], "path": "C:\\nowhere\\a.msi"})
+    assert "Was it staged there?" in result["msg"]
+    assert not listed(cluster, unsealed)["sealed"]
+
+
+def test_plain_text_stays_on_the_control_node(cluster: Setting, unsealed: str) -> None:
+    plain = cluster.folder / "plain"
+    plain.mkdir()
+    (plain / "key").write_text(cluster.instance.secrets.master_key)
+    options = {"files": {"master-key.vault": str(plain / "key")}, "plaintext": True, "vault_password_file": None}
+    result = cluster.seal(unsealed, cluster.facts[unsealed], **options)
+    assert result["changed"], result
+    kept = plain / unsealed / "nodes" / "octo-a.config"
+    assert result["manifest"]["nodes"]["octo-a"]["config"]["control_node"]["path"] == str(kept)
+    assert kept.read_bytes() == cluster.instance.host("octo-a").fs.read(CONFIG, SYSTEM)
+    assert kept.stat().st_mode & 0o077 == 0
+    folder = cluster.backups / unsealed
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "database.bak",
+        "folders",
+        "packages",
+        "restore-point.json",
+        "restore-point.seal",
+    ]
+    for path in folder.rglob("*"):
+        assert not path.is_file() or not [name for name, secret in cluster.secrets.items() if secret.encode() in path.read_bytes()]
+    without = {"plaintext": True, "vault_password_file": None}
+    checked = cluster.point("verified", **without)
+    assert not checked.get("failed"), checked["msg"]
+    # Anybody could have made such a seal.
+    assert "is not sealed, so anybody could have made it" in listed(cluster, unsealed)["why"]
+    kept.unlink()
+    assert "on this one" in cluster.point("verified", **without)["msg"]
+
+
+def test_an_account_that_is_no_administrator(cluster: Setting, unsealed: str, job_folders: None) -> None:
+    network = cluster.lab.network
+    network.add_account("octo-backup", "S3cret & more")
+    account = {"job_user": "LAB\\octo-backup", "job_password": "S3cret & more"}
+    result = cluster.seal(unsealed, cluster.facts[unsealed], **account)
+    assert "cannot be read by a job as LAB\\octo-backup" in result["msg"]
+    cluster.lab.backup_share.allow.add("LAB\\octo-backup")
+    try:
+        before = len(cluster.lab.ledger.events())
+        assert cluster.seal(unsealed, cluster.facts[unsealed], **account)["changed"]
+    finally:
+        cluster.lab.backup_share.allow.discard("LAB\\octo-backup")
+    copied = [
+        event for event in cluster.lab.ledger.events()[before:] if event.get("action") == "copy" and event.get("path").endswith(".msi.part")
+    ]
+    # It may read its own job's folder, and not that of the packages.
+    assert ["\\jobs\\" in event.get("source") for event in copied] == [True]
+
+
+def test_check_mode_tells_the_room_and_touches_nothing(cluster: Setting, unsealed: str, events: Callable[[str], list[Event]]) -> None:
+    result = cluster.seal(unsealed, cluster.facts[unsealed], check_mode=True, files={"master-key.vault": "/nowhere/master-key.vault"})
+    assert result["changed"], result
+    room = result["room"]
+    manifest = cluster.facts[unsealed]
+    assert room["folders_bytes"] == sum(folder["bytes"] for folder in manifest["folders"].values())
+    assert room["database_bytes"] == manifest["database"]["backup"]["compressed_size"]
+    assert room["needed_bytes"] == room["folders_bytes"] + room["database_bytes"] + room["package_bytes"]
+    assert (room["free_bytes"], room["enough"]) == (None, None)
+    assert {"master-key.vault", "nodes\\octo-a.config.vault", f"packages\\{MSI}", "database.bak", "folders\\packages"} <= set(
+        result["contains"]
+    )
+    folders = {name: {**folder, "bytes": None} for name, folder in manifest["folders"].items()}
+    backup = {"paths": manifest["database"]["backup"]["paths"], "estimated_bytes": 7}
+    before_staging = {"path": "C:\\nowhere\\a.msi", "version": cluster.version, "size": 11}
+    local = cluster.seal(
+        unsealed,
+        {**manifest, "folders": folders, "database": {"name": "x", "backup": backup}},
+        check_mode=True,
+        path=f"C:\\Backups\\{unsealed}",
+        package=before_staging,
+    )["room"]
+    assert (local["folders_bytes"], local["database_bytes"], local["package_bytes"], local["needed_bytes"]) == (None, 7, 11, None)
+    assert local["free_bytes"] > 0
+    assert events("task.run") == []
+    assert events("file") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": None, "root": None}, "give root, or path"),
+        ({"path": "\\\\nas\\backups\\one"}, "is the root of a drive or share"),
+        ({"path": "backups\\one"}, "neither an absolute path"),
+        ({"path": "D:\\backups\\a&b"}, "is no id of a restore point"),
+        ({"restore_point": "another"}, "has its id as name"),
+        ({"manifest": {"id": "another"}}, "manifest is that of 'another'"),
+        ({"vault_password_file": None}, "Nothing says how to seal"),
+        ({"package": {"path": "C:\\a.msi", "version": "1.2", "sha256": "12"}}, "is no SHA-256"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_asked(
+    cluster: Setting, point: str, events: Callable[[str], list[Event]], options: dict[str, Any], said: str
+) -> None:
+    result = cluster.seal(point, **{"manifest": cluster.facts[point], **options})
+    assert said in result["msg"]
+    assert events("winrm.command") == []
+
+
+def test_a_node_that_nodes_leaves_out(cluster: Setting, unsealed: str) -> None:
+    manifest = changed(cluster, unsealed, nodes={"octo-a": {}, "octo-b": {}})
+    result = cluster.seal(unsealed, manifest, connections=[cluster.connection("octo-a")])
+    assert "The manifest has the node octo-b, and nodes does not" in result["msg"]

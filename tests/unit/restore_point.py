@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A manifest that can be relied upon, to take apart in tests, and a sealer without a process."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+POINT = "20261123T210000Z-2025.3.14357"
+_KEPT = {"file": "master-key.vault", "fingerprint": "0123456789abcdef"}
+MANIFEST: dict[str, Any] = {
+    "format": 1,
+    "id": POINT,
+    "instance": "prod",
+    "run_id": "20261123T210000Z",
+    "purpose": "upgrade",
+    "sealed_at": "2026-11-23T21:14:09Z",
+    "sealed_by": "operator@control",
+    "version": "2025.3.14357",
+    "coordinator": "octo-a",
+    "service_stopped": True,
+    "before": {},
+    "nodes": {
+        "octo-a": {
+            "instance_name": "OctopusServer",
+            "config_path": "C:\\Octopus\\OctopusServer.config",
+            "config": {"file": "nodes\\octo-a.config.vault", "fingerprint": "0123456789abcdef"},
+        }
+    },
+    "database": {"name": "Octopus", "backup": {"paths": ["\\\\nas\\b\\p\\database.bak"], "files": [{"name": "database.bak", "bytes": 7}]}},
+    "folders": {"logs": {"exists": True, "files": 3, "bytes": 12}},
+    "package": {"file": "packages\\Octopus.2025.3.14357-x64.msi", "version": "2025.3.14357", "sha256": "0" * 64, "size": 9},
+    "master_key": _KEPT,
+    "license": {**_KEPT, "file": "license.vault"},
+}
+
+
+def manifest(**changes: Any) -> dict[str, Any]:
+    """The manifest with other values: ``database__backup__files=…`` goes down to the value."""
+    made = copy.deepcopy(MANIFEST)
+    for path, value in changes.items():
+        *folders, name = path.split("__")
+        inner = made
+        for folder in folders:
+            inner = inner[folder]
+        inner[name] = value
+    return made
+
+
+class Reversing:
+    """Seals by turning the bytes round; another key cannot open it."""
+
+    def __init__(self, key: bytes = b"k") -> None:
+        self._head = b"$ANSIBLE_VAULT;" + key
+
+    def seal(self, secret: bytes) -> bytes:
+        return self._head + secret[::-1]
+
+    def open(self, sealed: bytes, where: str) -> bytes:
+        if not sealed.startswith(self._head):
+            raise OctopusError(f"{where} cannot be opened.")
+        return sealed[len(self._head) :][::-1]
