@@ -13,9 +13,11 @@ short_description: Stage, install, upgrade and remove the Octopus Server MSI
 version_added: 1.0.0
 description:
   - Works on all nodes at once. Packages are fetched, and C(msiexec) runs, as scheduled tasks on the nodes, so that a lost connection
-    ends neither; running the task again finds what still runs.
+    ends neither. Running the task again goes on wherever an earlier run broke off; an installation that it left running is waited for
+    before anything is looked at.
   - A package is fetched under another name, compared with its SHA-256, then renamed. One that is there and right is not fetched again.
-  - Installing the version that is installed changes nothing. What is installed afterwards is asked of the program itself.
+  - Installing the version that is installed changes nothing. What is installed afterwards is asked of the program itself. What is
+    registered and has lost its program is removed and installed.
   - Only the program is installed. Instances, their configuration and their databases stay as they are, see
     M(octopus.upgrade.octopus_database) for the schema upgrade that has to follow.
 extends_documentation_fragment:
@@ -31,7 +33,7 @@ attributes:
     support: full
     details:
       - Asks the origin for the package, looks at what is on the nodes, and for room for what is not; fetches and installs nothing.
-      - Whether Octopus Server still runs on the node is not looked at.
+      - Whether Octopus Server still runs on the node is not looked at, and an installation that still runs is not waited for.
   diff_mode:
     support: full
     details:
@@ -133,11 +135,15 @@ EXAMPLES = r"""
     job_user: EXAMPLE\octopus-deploy
     job_password: "{{ vault_octopus_job_password }}"
 
-- name: Go back to the version before, after the database was restored
+- name: Go back to the version before with the package that the restore point keeps, after the database was restored
   octopus.upgrade.octopus_install:
     nodes: "{{ groups['octopus_prod'] }}"
     version: 2021.1.8045
+    source: \\nas\octopus-backups\prod\20261123T210000Z-2021.1.8045\packages\Octopus.{version}-x64.msi
+    sha256: 9b2f0c7c6f0d5a3e1d4c8b7a69584736251403f2e1d0c9b8a796857463524130
     allow_downgrade: true
+    job_user: EXAMPLE\octopus-backup
+    job_password: "{{ vault_octopus_job_password }}"
   run_once: true
 """
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import msi, processes
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import protect_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
@@ -178,16 +178,36 @@ def _on_node(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
 
 
 def installed_version(host: WindowsHost) -> str | None:
-    """The version of the program on the host, None where none is installed.
+    """The version of the program on the host, None where none is installed, or what is registered has lost its program."""
+    return _installed(host).version
 
-    Raises:
-        OctopusError: The installer's register holds several, or the program does not start.
-    """
+
+@dataclass(frozen=True)
+class _Installed:
+    """What Windows Installer has registered, and the version of the program; None where the program is not there."""
+
+    products: list[msi.Product]
+    version: str | None
+
+    @property
+    def is_broken(self) -> bool:
+        return bool(self.products) and self.version is None
+
+    @property
+    def number(self) -> Version | None:
+        """The version to compare with: that of the program, else the registered one."""
+        text = self.version or (self.products[-1].version if self.products else None)
+        return Version.parse(text) if text else None
+
+
+def _installed(host: WindowsHost) -> _Installed:
     products = msi.products(host, PRODUCT)
     if not products:
-        return None
-    # The program says it whole; Windows Installer may keep only three fields of a version.
-    return OctopusHost(host).cli.version() or products[-1].version
+        return _Installed([], None)
+    cli = OctopusHost(host).cli
+    # The program says it whole; Windows Installer may keep only three fields of a version. An old program does not say it.
+    version = cli.version() or (products[-1].version if files.exists(host, cli.program) else None)
+    return _Installed(products, version)
 
 
 def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask: bool) -> Staged:
@@ -200,13 +220,15 @@ def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask:
 
 def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
     wanted = Version.parse(request.version or "")
-    result.was_version = result.installed_version = installed_version(host)
-    was = Version.parse(result.was_version) if result.was_version else None
-    if was == wanted:
+    _settle(host, request)
+    found = _installed(host)
+    result.was_version = result.installed_version = found.version
+    is_newer = found.number is not None and found.number > wanted
+    if found.number == wanted and not found.is_broken:
         return
-    if was is not None and was > wanted and not request.allow_downgrade:
+    if is_newer and not request.allow_downgrade:
         raise OctopusError(
-            f"{host.where}: {result.was_version} is installed, which is newer than {request.version}. A downgrade removes it first, "
+            f"{host.where}: {found.number} is installed, which is newer than {request.version}. A downgrade removes it first, "
             "and needs a database of the older version: set allow_downgrade: true if that is what you want."
         )
     # Not the origin but what was noted when the package was staged decides here: an outage must not hang on the internet.
@@ -215,12 +237,12 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
         result.installed_version = request.version
         return
     _refuse_running(host, request)
-    if was is not None and was > wanted:
+    if is_newer or found.is_broken:  # over a product that is registered, Windows Installer brings nothing back that is missing
         _remove(host, request, result)
     log = _log_path(request, f"install-{request.version}")
     request.tell(f"{host.name}: installing {request.version}")
     line = msi.install_line(staged.path, log, request.properties)
-    _msiexec(host, request, result, _Step(job_id(f"install-{request.version}", staged.path, staged.sha256 or ""), line, log))
+    _msiexec(host, request, result, _Step(line, log))
     result.installed_version = installed_version(host)
     if result.installed_version is None or Version.parse(result.installed_version) != wanted:
         restart = " A restart of Windows is needed first: files were in use." if result.reboot_required else ""
@@ -231,7 +253,9 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
 
 
 def _absent(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
-    result.was_version = result.installed_version = installed_version(host)
+    _settle(host, request)
+    found = _installed(host)
+    result.was_version = result.installed_version = found.version or (found.products[-1].version if found.products else None)
     if result.was_version is None:
         return
     if not request.check_mode:
@@ -244,8 +268,7 @@ def _remove(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> 
     for product in msi.products(host, PRODUCT):
         log = _log_path(request, f"uninstall-{product.version}")
         request.tell(f"{host.name}: removing {product.name} {product.version}")
-        step = _Step(job_id(f"uninstall-{product.version}", product.code), msi.uninstall_line(product.code, log), log, removes=True)
-        _msiexec(host, request, result, step)
+        _msiexec(host, request, result, _Step(msi.uninstall_line(product.code, log), log, removes=True))
     left = msi.products(host, PRODUCT)
     if left:
         raise OctopusError(
@@ -269,11 +292,35 @@ def _log_path(request: InstallRequest, name: str) -> str:
     return f"{request.place.work_root.rstrip(chr(92))}\\logs\\{name}.log"
 
 
+def _job(host: WindowsHost, request: InstallRequest) -> Job:
+    """All runs of msiexec on a node are one job, since Windows Installer does one thing at a time: whoever comes finds what runs."""
+    return Job(host, request.place.work_root, job_id("msiexec", PRODUCT))
+
+
+def _settle(host: WindowsHost, request: InstallRequest) -> None:
+    """Wait for what an earlier run left running, then look anew: what is installed before that ends may change a moment later.
+
+    Raises:
+        WindowsTimeout: It runs on.
+    """
+    job = _job(host, request)
+    if request.check_mode or not files.exists(host, job.folder):
+        return
+    if job.poll().status == "running":
+        request.tell(f"{host.name}: waiting for an installation that was begun before")
+        try:
+            job.wait(request.place.timeout)
+        except (WindowsTimeout, WindowsUnreachable):
+            raise
+        except WindowsError:  # it was lost, as by a restart of the host: what came of it is seen by what is installed
+            request.tell(f"{host.name}: the installation that was begun before ended without an exit code")
+    job.remove()
+
+
 @dataclass(frozen=True)
 class _Step:
-    """One run of msiexec: the id of its job, its line in the command file, its log."""
+    """One run of msiexec: its line in the command file, its log."""
 
-    identity: str
     line: str
     log: str
     removes: bool = False
@@ -288,7 +335,7 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
     result.log_path = step.log
     root, logs = request.place.work_root.rstrip("\\"), step.log.rpartition("\\")[0]
     host.run_cmd(f"{protect_line(root)} && if not exist {word(logs)} {builtin('mkdir', logs)}", check=True, idempotent=True)
-    job = Job(host, request.place.work_root, step.identity)
+    job = _job(host, request)
     give_up = time.monotonic() + request.busy_timeout
     pause = _FIRST_PAUSE
     while True:
@@ -298,8 +345,8 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
         code = result.exit_code = state.exit_code or 0
         attached = job.attached
         job.remove()
-        if attached and not msi.is_success(code):
-            continue  # that was an earlier run's attempt
+        if attached:
+            continue  # that was somebody else's run, perhaps of another package
         if code != msi.BUSY or time.monotonic() >= give_up:
             break
         request.tell(f"{host.name}: another installation runs, trying again in {pause:.0f} s")

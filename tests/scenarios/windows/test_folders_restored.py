@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ POINT = "20261123T210000Z-2018.10.7"
 SOURCE = f"\\\\nas\\backups\\prod\\{POINT}\\folders"
 KEEP = f"\\\\nas\\backups\\prod\\{POINT}\\failed"
 MEGABYTE = 1024 * 1024
+SLOW = 2_000  # bytes a lab second
 
 Rows = dict[str, tuple[int, str]]
 
@@ -201,50 +203,53 @@ def test_one_folder_in_another_comes_after_it(server: Server) -> None:
 # -- broken off, and run again
 
 
-def kill(server: Server, step: int, **options: Any) -> dict[str, Any]:
-    """Restore the logs alone, and have their job killed in its step: 0 looks, 1 keeps, 2 puts back. A job looks at the place before."""
-    server.world.network.faults.arm("job.vanish", skip=1 + step, after=100.0)
-    return server.run(folders={"logs": LOGS}, **options)
+@contextlib.contextmanager
+def killed(server: Server, when: Path) -> Iterator[None]:
+    """Copy so slowly that a big file takes ten seconds, and kill the job that copies, as by a restart, when that file begins to be there."""
+    host, over = server.world.hosts["octo-a"], threading.Event()
+    rate, host.copy_rate = host.copy_rate, SLOW
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            if when.exists():
+                for process in host.processes():
+                    if process.job and "robocopy" in process.command_line:
+                        process.job.kill(0x40010004)
+                        return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        host.copy_rate = rate
 
 
-@pytest.mark.parametrize(("step", "size"), [(1, 3), (2, 2)])
-def test_a_killed_job_is_run_again(server: Server, step: int, size: int) -> None:
-    # At 10,000 bytes a lab second, a file of a megabyte takes as long as the kill waits.
-    server.fs.write(f"{LOGS}\\big-1.txt", b"1" * MEGABYTE, SYSTEM)
-    server.fs.write(f"{LOGS}\\big-2.txt", b"2" * MEGABYTE, SYSTEM)
+@pytest.mark.parametrize("step", ["keep", "put back"])
+def test_a_killed_job_is_run_again(server: Server, step: str) -> None:
+    big = f"{LOGS}\\big.txt"
+    server.fs.write(big, b"1" * MEGABYTE, SYSTEM)
     server.expected = server.run("backup")["folders"]
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\servertask-99.txt", b"newer", SYSTEM)
-    for number in range(1, size):
-        server.fs.write(f"{LOGS}\\big-{number}.txt", b"x" * (MEGABYTE + number), SYSTEM)
+    if step == "keep":
+        server.fs.write(big, b"x" * (MEGABYTE + 1), SYSTEM)
+    else:
+        server.fs.remove(big, SYSTEM)
     failed = server.live()["logs"]
-    rate, server.world.hosts["octo-a"].copy_rate = server.world.hosts["octo-a"].copy_rate, 10_000 if step == 1 else MEGABYTE * 50
-    if step == 2:
-        # Slow from here on: when what was kept is complete.
-        def slow() -> None:
-            note = server.kept / "logs.complete"
-            while not note.exists():
-                stop.wait(0.005)
-                if stop.is_set():
-                    return
-            server.world.hosts["octo-a"].copy_rate = 10_000
-
-        stop = threading.Event()
-        watcher = threading.Thread(target=slow)
-        watcher.start()
-    result = kill(server, step)
-    if step == 2:
-        stop.set()
-        watcher.join()
+    copied = server.kept / "logs" / "big.txt" if step == "keep" else server.fs.real(big, SYSTEM)
+    with killed(server, copied):
+        result = server.run(folders={"logs": LOGS})
     assert "ended without an exit code" in result["msg"], result
-    assert server.live()["logs"] != held
-    assert (server.live()["logs"] == failed) is (step == 1)
-    server.world.hosts["octo-a"].copy_rate = rate
+    assert (server.live()["logs"] == failed) is (step == "keep")
+    assert (server.kept / "logs.complete").exists() is (step == "put back")
     result = server.run(folders={"logs": LOGS})
     assert result.get("changed"), result
     assert server.live()["logs"] == held
     assert rows(server.kept / "logs") == failed
-    assert (result["folders"]["logs"]["kept_files"] is None) is (step == 2)
+    assert (result["folders"]["logs"]["kept_files"] is None) is (step == "put back")
 
 
 def test_what_was_kept_is_never_overwritten_with_what_is_half_put_back(server: Server, before: dict[str, Rows]) -> None:
@@ -275,7 +280,7 @@ def test_a_job_that_still_runs_is_waited_for(server: Server) -> None:
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\big.txt", b"failed", SYSTEM)
     failed = server.live()["logs"]
-    server.world.hosts["octo-a"].copy_rate = 10_000  # about two seconds for the file
+    server.world.hosts["octo-a"].copy_rate = 2 * SLOW  # seconds for the file
     first: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: first.append(server.run(folders={"logs": LOGS}, timeout=1)))
     thread.start()

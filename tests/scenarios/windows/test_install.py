@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -156,6 +158,151 @@ def test_a_downgrade_is_refused_unless_asked_for(install: Callable[..., Any], wo
     assert world.ledger.events("msi") == []
     result = install(version=OLD, allow_downgrade=True)
     assert (node(result)["was_version"], node(result)["installed_version"]) == (NEW, OLD)
+
+
+# -- the way back: the package that a restore point kept, on a share
+
+
+@pytest.fixture
+def kept(world: World, site: ReleaseSite) -> dict[str, Any]:
+    """The options for it; the new version is installed."""
+    world.network.add_share("nas", "backups", world.network.root / "nas", {JOB_ACCOUNT})
+    packages = world.network.root / "nas" / "point" / "packages"
+    packages.mkdir(parents=True)
+    (packages / f"Octopus.{OLD}-x64.msi").write_bytes(media.build_msi(OLD))
+    installer.seed(world.hosts["octo-a"], media.build_msi(NEW))
+    return {
+        "version": OLD,
+        "source": f"\\\\nas\\backups\\point\\packages\\Octopus.{OLD}-x64.msi",
+        "sha256": hashlib.sha256(media.build_msi(OLD)).hexdigest(),
+        "allow_downgrade": True,
+        "job_user": JOB_ACCOUNT,
+        "job_password": JOB_PASSWORD,
+    }
+
+
+def runs(world: World) -> list[tuple[str, str, int]]:
+    """What msiexec did."""
+    return [(event.fields["action"], event.fields["version"], event.fields["exit_code"]) for event in world.ledger.events("msi")]
+
+
+def jobs(world: World) -> list[str]:
+    """The folders of jobs on the node."""
+    fs = world.hosts["octo-a"].fs
+    return fs.listdir(f"{ROOT}\\jobs", SYSTEM) if fs.exists(f"{ROOT}\\jobs", SYSTEM) else []
+
+
+BACK = [("uninstall", NEW, 0), ("install", OLD, 0)]
+
+
+def test_back_with_the_package_of_the_restore_point(install: Callable[..., Any], world: World, kept: dict[str, Any]) -> None:
+    assert node(install(**kept, check_mode=True))["installed_version"] == OLD
+    assert runs(world) == []
+    result = install(**kept)
+    assert (node(result)["was_version"], node(result)["installed_version"], node(result)["fetched"]) == (NEW, OLD, True)
+    assert runs(world) == BACK
+    assert downloads(world) == 0
+    mark = world.ledger.mark()
+    again = install(**kept)
+    assert (again["changed"], node(again)["exit_code"]) == (False, None)
+    for kind in ("msi", "task.run", "file"):
+        assert world.ledger.events(kind, since=mark) == []
+    assert jobs(world) == []
+
+
+def test_a_package_that_was_staged_is_not_fetched_from_the_share_again(
+    install: Callable[..., Any], world: World, kept: dict[str, Any]
+) -> None:
+    assert install(version=OLD, state="staged")["changed"]  # from the download site, as before an upgrade
+    world.network.share("nas", "backups", "").reachable = False
+    result = install(**kept)
+    assert (node(result)["installed_version"], node(result)["fetched"]) == (OLD, False)
+    assert runs(world) == BACK
+
+
+def test_a_damaged_package_in_the_restore_point_removes_nothing(install: Callable[..., Any], world: World, kept: dict[str, Any]) -> None:
+    path = world.network.root / "nas" / "point" / "packages" / f"Octopus.{OLD}-x64.msi"
+    path.write_bytes(b"x" * path.stat().st_size)
+    result = install(**kept)
+    assert "is not what it should be" in result["msg"]
+    path.unlink()
+    assert "cannot be read or copied" in install(**kept)["msg"]
+    assert runs(world) == []
+    assert world.hosts["octo-a"].fs.listdir(f"{ROOT}\\packages", SYSTEM) == []
+
+
+@contextlib.contextmanager
+def killed(world: World, switch: str) -> Iterator[None]:
+    """Kill the first job that runs msiexec with a switch, as a restart of the host would."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            for process in world.hosts["octo-a"].processes():
+                if process.job and "msiexec" in process.command_line and f" {switch} " in process.command_line:
+                    process.job.kill(0x40010004)
+                    return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+@pytest.mark.parametrize(("switch", "done"), [("/x", []), ("/i", BACK[:1])])
+def test_a_way_back_that_died_half_way_is_gone_on_with(
+    install: Callable[..., Any], world: World, kept: dict[str, Any], switch: str, done: list[tuple[str, str, int]]
+) -> None:
+    """Killed while the new version is removed, and after that, while the old one is installed."""
+    install(**kept, state="staged")
+    with killed(world, switch):
+        result = install(**kept)
+    assert "ended without an exit code" in result["msg"], result
+    assert runs(world) == done
+    result = install(**kept)
+    assert node(result)["installed_version"] == OLD, result
+    assert runs(world) == BACK
+    assert jobs(world) == []
+
+
+def test_an_upgrade_that_still_runs_is_waited_for_before_the_way_back(
+    install: Callable[..., Any], world: World, kept: dict[str, Any]
+) -> None:
+    """Looked at before it ends, the old version is there, and nothing seems to be to do."""
+    assert node(install(**kept))["installed_version"] == OLD
+    assert install(state="staged")["changed"]
+    assert "goes on there" in install(timeout=0)["msg"]
+    result = install(**kept)
+    assert node(result)["installed_version"] == OLD, result
+    assert runs(world) == [*BACK, ("install", NEW, 0), *BACK]
+    assert jobs(world) == []
+
+
+def test_an_installation_that_ended_unseen_is_not_taken_for_another(
+    install: Callable[..., Any], world: World, kept: dict[str, Any]
+) -> None:
+    install(**kept)
+    assert install(state="staged")["changed"]
+    assert "goes on there" in install(timeout=0)["msg"]
+    result = install()
+    assert (node(result)["was_version"], result["changed"]) == (NEW, False)
+    assert jobs(world) == []
+    assert node(install(**kept))["installed_version"] == OLD
+    assert node(install())["installed_version"] == NEW
+    assert runs(world) == [*BACK, ("install", NEW, 0), *BACK, ("install", NEW, 0)]
+
+
+def test_a_program_that_is_gone_is_installed_again(install: Callable[..., Any], world: World) -> None:
+    """Registered, and without its files, as after a removal that was cut off."""
+    host = world.hosts["octo-a"]
+    installer.seed(host, media.build_msi(NEW))
+    host.fs.remove("C:\\Program Files\\Octopus Deploy\\Octopus\\Octopus.Server.exe", SYSTEM)
+    result = install(version=NEW)
+    assert (node(result)["was_version"], node(result)["installed_version"], result["changed"]) == (None, NEW, True)
+    assert runs(world) == [("uninstall", NEW, 0), ("install", NEW, 0)]
 
 
 def test_absent(install: Callable[..., Any], world: World) -> None:
