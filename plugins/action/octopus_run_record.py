@@ -28,6 +28,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused
 
@@ -81,7 +82,8 @@ class ActionModule(OnController):
             checked = ArgumentSpecValidator(CONNECTION_SPEC).validate(found)
             if checked.error_messages:
                 raise AnsibleActionFail(f"{self._task.action}: {checked.error_messages[0]}")
-            with WindowsHost(ConnectionOptions.from_params(checked.validated_parameters["connection"])) as host:
+            options = ConnectionOptions.from_params(checked.validated_parameters["connection"])
+            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event == "finished"):
                 return remember(path, HostJournal(host, journal, holder()), event, **fields)
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error

@@ -27,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - With O(state=claimed), RV(changed) says whether the lock would be taken; the task fails where it would be refused.
+      - With O(state=claimed), C(changed) says whether the lock would be taken; the task fails where it would be refused.
       - With O(state=copied), a change is predicted without a look at O(dest), which takes a job on the host.
   diff_mode:
     support: none

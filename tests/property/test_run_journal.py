@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import ru
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 NASTY = st.text('ab1 \\"%&|<>^()!?/;,=*{}[]:\t\n\r\x00\u2028\u00fc\u6f22\U0001f600', max_size=12)
@@ -33,10 +34,9 @@ EVENTS = st.lists(st.tuples(st.sampled_from(run_record.EVENTS), FIELDS | LONG), 
 TRIES = st.tuples(st.none() | st.integers(0, 999), st.integers(1, 3))
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_json_of_which_cmd_leaves_everything(value: Any) -> None:
-    import json
-
     line = json_line(value)
     assert json.loads(line) == value
     assert line.isascii() and line.isprintable()
@@ -44,6 +44,7 @@ def test_json_of_which_cmd_leaves_everything(value: Any) -> None:
     assert line.count('"') % 2 == 0
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # long events, on a busy computer
 @given(EVENTS, st.data())
 def test_a_journal_reads_back(kinds: list[tuple[str, dict[str, Any]]], data: st.DataObject) -> None:
     events, text, ends = [], "", []
@@ -85,6 +86,7 @@ class Unreliable:
             raise WindowsUnreachable("gone")
 
 
+@settings(deadline=None)  # it writes files
 @given(st.lists(st.sampled_from(["through", "through", "lost", "cut", "unanswered"]), max_size=12), st.sets(st.integers(0, 11)))
 def test_host_and_control_node_agree_again_as_soon_as_one_event_goes_through(fates: list[str], elsewhere: set[int]) -> None:
     """Events that wait go along with the next; ``elsewhere`` are the moments at which another control node takes the run up."""

@@ -86,7 +86,7 @@ def folder_line(folder: str) -> str:
     """
     ours = folder.lower().startswith(DEFAULT_ROOT.lower() + "\\")
     protect = protect_line(DEFAULT_ROOT if ours else folder)
-    return f"(if not exist {word(folder + chr(92))} ({protect} & {builtin('mkdir', folder)} 2>nul))"
+    return f"(if not exist {word(folder + chr(92))} ({protect} & {builtin('mkdir', folder)}))"
 
 
 class RunLock:
@@ -104,6 +104,7 @@ class RunLock:
         self._holder = holder
         self.path = f"{folder}\\lock"
         self.names: list[str] = []  # in the folder, as the last look found them
+        self._said = ""  # what mkdir said of a lock that is there, or that cannot be made: only looking tells which
         self._uncertain = False  # whether it was tried to take it, and the answer never came
 
     # -- looking
@@ -147,12 +148,14 @@ class RunLock:
         :raises OctopusError: somebody else has it.
         """
         broken: Broken | None = None
+        seen = False
         for left in reversed(range(ATTEMPTS)):
             if self._take(run_id, purpose):
                 return True, broken
             lock = self.look()
             if lock is None:
-                continue  # given back between the two
+                continue  # given back between the two, or it could not be made
+            seen = True
             if lock.is_of(self._holder):
                 self._name(lock, run_id, purpose)
                 return self._uncertain, broken
@@ -161,6 +164,8 @@ class RunLock:
             reason = self.why_break(lock, break_lock)
             if self._break(lock):
                 broken = Broken(lock, reason)
+        if not seen:
+            raise self._unmade()
         raise OctopusError(f"{self._host.where}: the lock {self.path} changes hands all the time; run it again.")
 
     def why_break(self, lock: Lock, break_lock: str | None) -> str:
@@ -194,13 +199,13 @@ class RunLock:
         except WindowsUnreachable:
             self._uncertain = True
             return False  # the next look tells
-        if result.exit_code == 0:
-            return True
-        # mkdir says the same of a folder that is there and of one that cannot be made.
-        if result.exit_code == TAKEN and (self.look() is not None or self.names):
-            return False
-        said = " ".join(result.stderr.split())
-        raise OctopusError(f"{self._host.where}: the lock {self.path} cannot be made: {said or result.exit_code}")
+        self._said = " ".join(result.stderr.split())
+        if result.exit_code not in (0, TAKEN):
+            raise self._unmade()
+        return result.exit_code == 0
+
+    def _unmade(self) -> OctopusError:
+        return OctopusError(f"{self._host.where}: the lock {self.path} cannot be made: {self._said}")
 
     def _owner(self, run_id: str, purpose: str | None) -> str:
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")

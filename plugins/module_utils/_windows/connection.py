@@ -273,12 +273,22 @@ class WindowsHost:
             # The original may hold the request, and that a password sent to stdin.
             raise ours from None
 
+    def take_up(self, shell: str, commands: int) -> None:
+        """Go on in a shell that an earlier connection of the same account has left. One that is gone is as a lost connection."""
+        self._shell, self._commands = shell, commands
+
+    def leave(self) -> tuple[str, int] | None:
+        """Leave the shell open for a later connection: its id, and how many commands it has had. The host closes it when it is idle."""
+        left = None if self._shell is None else (self._shell, self._commands)
+        self._shell = None
+        return left
+
     def _open_shell(self) -> str:
+        self._open_connection()
         if self._shell is not None and self._commands >= COMMANDS_PER_SHELL:
             shell, self._shell = self._shell, None
             self._protocol.close_shell(shell, close_session=False)
         if self._shell is None:
-            self._open_connection()
             self._shell = self._protocol.open_shell(codepage=UTF8)
             self._commands = 0
         return self._shell
