@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("-n", "--workers", type=int, default=os.cpu_count() or 1, help="cases side by side (default: one a processor)")
     arguments = parser.parse_args()
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    # So that whoever ends this ends the workers too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     start = time.monotonic()
     which = ",".join(arguments.cases) or "full"
     stories = survey.stories()

@@ -82,7 +82,7 @@ def _of_sql(sql: SqlServer, own: str, told: str) -> Iterator[str]:
         elif not database.is_system and database.name.lower() != own.lower() and database.name not in told:
             yield f"{sql.name}: the database {database.name}, which no run record names"
     in_use = {file.path.lower() for database in databases for file in database.files}
-    for folder in {sql.data_folder, sql.log_folder}:
+    for folder in dict.fromkeys((sql.data_folder, sql.log_folder)):
         for name in sql.machine.fs.listdir(folder, sql.logon):
             if f"{folder}\\{name}".lower() not in in_use:
                 yield f"{sql.name}: the file {folder}\\{name}, which no database has"

@@ -15,10 +15,10 @@ import pytest
 from scenarios.chaos.case import CaseRun
 from scenarios.chaos.matrix import Case
 from scenarios.chaos.outcome import table
-from scenarios.chaos.survey import OUT
+from scenarios.chaos.survey import DEADLINE, OUT
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3 * DEADLINE)
 def test_case(case: Case | str, tmp_path: Path) -> None:
     assert isinstance(case, Case), case
     outcome = CaseRun(case, tmp_path).run()
