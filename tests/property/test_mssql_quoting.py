@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore_options
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup_options import BackupOptions, statement
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, odbc_value, quote_identifier, quote_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_options import RestoredFile, RestoreOptions
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -73,6 +75,38 @@ def test_a_backup_statement_has_the_same_words_whatever_the_names(database: str,
     words = [token for token in lex(statement(options, compresses=True)) if token[0] not in "['"]
     plain = BackupOptions("d", ["p"] * len(paths), name=title and "t", encryption={"algorithm": "AES_256", "certificate": "c"})
     assert words == [token for token in lex(statement(plain, compresses=True)) if token[0] not in "['"]
+
+
+@given(name, st.lists(name, min_size=1, max_size=3), st.lists(st.tuples(name, name), max_size=3), text)
+def test_a_restore_statement_has_the_same_words_whatever_the_names(
+    database: str, paths: list[str], files: list[tuple[str, str]], credential: str
+) -> None:
+    def words(options: RestoreOptions, moved: list[RestoredFile]) -> list[str]:
+        return [token for token in lex(restore_options.statement(options, 2, moved, over=True, checksum=True)) if token[0] not in "['"]
+
+    odd = RestoreOptions(database, paths, credential=credential or None)
+    plain = RestoreOptions("d", ["p"] * len(paths), credential="c" if credential else None)
+    assert words(odd, [RestoredFile(logical, "D", path, 1) for logical, path in files]) == words(
+        plain, [RestoredFile("l", "D", "p", 1)] * len(files)
+    )
+
+
+@given(name, name)
+@example("x] SET OFFLINE --", "a")
+def test_what_is_done_to_a_database_is_one_statement_whatever_its_name(database: str, other: str) -> None:
+    assert lex(restore_options.rename(database, other)) == ["ALTER", "DATABASE", "[" + database, "MODIFY", "NAME", "=", "[" + other]
+    assert lex(restore_options.set_owner(database, other)) == [
+        "ALTER",
+        "AUTHORIZATION",
+        "ON",
+        "DATABASE::",
+        "[" + database,
+        "TO",
+        "[" + other,
+    ]
+    assert lex(restore_options.map_user(other)) == ["ALTER", "USER", "[" + other, "WITH", "LOGIN", "=", "[" + other]
+    assert lex(restore_options.drop(database)) == ["DROP", "DATABASE", "[" + database]
+    assert [token[1:] for token in lex(restore_options.check_statement(database)) if token[0] == "'"] == [database]
 
 
 @pytest.mark.parametrize("bad", ["", "x" * (MAX_NAME + 1), "a\0b"])

@@ -40,8 +40,8 @@ def insist(connection: SqlConnection, sql: str, database: str) -> None:
             if time.monotonic() >= ends:
                 listed = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in others)
                 raise MssqlError(
-                    f"Wanted: {database} on SQL Server {connection.options.where} for this session alone. Found: {error.message} "
-                    f"({listed or 'whose sessions the login may not see'}). Stop its clients, and run this again",
+                    f"Wanted: {sql} on SQL Server {connection.options.where}. Found: {error.message}, by "
+                    f"{listed or 'sessions that the login may not see'}. Stop the clients of {database} first",
                     error.number,
                 ) from error
         for one in others:

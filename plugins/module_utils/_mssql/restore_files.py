@@ -185,7 +185,7 @@ def _volumes(connection: SqlConnection) -> list[tuple[str, int]]:
 
 def _within(path: str, mount: str) -> bool:
     base = mount.rstrip("\\/")
-    return path[: len(base)].lower() == base.lower() and path[len(base) : len(base) + 1] in ("\\", "/")
+    return path[: len(base)].lower() == base.lower() and path[len(base) : len(base) + 1] == ("/" if "/" in mount else "\\")
 
 
 def _same(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from lab.sql.database import DatabaseUser
 from lab.tds.engine_api import SqlError
 from lab_tests.sql.conftest import Client, World, numbers
 
@@ -82,6 +83,74 @@ def test_sessions_that_wait_for_each_other_are_thrown_out_together(world: World,
     assert seen in ([596], [])  # it may have got the lock before its own end
     boss.run("ALTER DATABASE Shop SET ONLINE")
     assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
+
+
+def test_nobody_comes_in_while_others_are_thrown_out(world: World, boss: Client) -> None:
+    shop = world.sample()
+    victim, seen = world.server.open("Shop", login="boss"), []
+
+    def meet() -> None:
+        try:
+            world.server.open("Shop", login="boss").close()
+        except SqlError as error:
+            seen.append(error.number)
+        seen.append(world.connect().fails("USE Shop").number)
+        seen.append(world.connect().fails("ALTER DATABASE Shop SET READ_ONLY").number)
+
+    end, victim.client.abort = victim.client.abort, lambda: (meet(), end())[1]
+    boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
+    assert seen == [4060, 952, 5061]
+    assert shop.state == "OFFLINE" and not world.server.sessions_in(shop)
+
+
+def test_to_bring_a_database_online_takes_more_than_to_own_it(world: World, boss: Client) -> None:
+    world.server.add_login("owner", "Tr0ub4dor&3")
+    world.sample(owner="owner")
+    owner = world.connect("owner")
+    owner.run("ALTER DATABASE Shop SET OFFLINE")
+    assert numbers(owner.fails("ALTER DATABASE Shop SET ONLINE")) == [5011, 5069]
+    boss.run("ALTER DATABASE Shop SET ONLINE")
+
+
+def test_what_cannot_be_renamed(world: World, boss: Client) -> None:
+    shop = world.sample()
+    created = shop.created
+    boss.run("ALTER DATABASE Shop SET OFFLINE")
+    assert numbers(boss.fails("ALTER DATABASE Shop MODIFY NAME = Other")) == [942, 5069]
+    boss.run("ALTER DATABASE Shop SET ONLINE; ALTER DATABASE Shop MODIFY NAME = Other")
+    assert shop.created > created  # the date of creation or renaming
+
+
+def test_permissions_that_a_server_permission_implies(world: World, boss: Client) -> None:
+    world.sample()
+    world.server.add_login("maker", "Tr0ub4dor&3", roles={"dbcreator"})
+    world.server.add_login("plain", "Tr0ub4dor&3")
+    asked = (
+        "SELECT HAS_PERMS_BY_NAME('master', 'DATABASE', 'CREATE DATABASE'), HAS_PERMS_BY_NAME('[Shop]', 'DATABASE', 'ALTER'), "
+        "HAS_PERMS_BY_NAME('[boss]', 'LOGIN', 'IMPERSONATE'), HAS_PERMS_BY_NAME('[nobody]', 'LOGIN', 'IMPERSONATE')"
+    )
+    assert boss.rows(asked) == [(1, 1, 1, None)]
+    assert world.connect("maker").rows(asked) == [(1, 1, 0, None)]
+    assert world.connect("plain").rows(asked) == [(0, 0, 0, None)]
+
+
+def test_a_database_is_given_to_others_by_those_who_may_act_for_them(world: World, boss: Client) -> None:
+    world.server.add_login("maker", "Tr0ub4dor&3", roles={"dbcreator"})
+    maker = world.connect("maker")
+    maker.run("CREATE DATABASE mine")
+    assert maker.fails("ALTER AUTHORIZATION ON DATABASE::mine TO sa").number == 15151
+    boss.run("GRANT IMPERSONATE ANY LOGIN TO maker")
+    maker.run("ALTER AUTHORIZATION ON DATABASE::mine TO sa")
+
+
+def test_one_user_for_each_login(world: World, boss: Client) -> None:
+    shop = world.sample()
+    login = world.server.add_login("app", "Tr0ub4dor&3")
+    shop.add_user("app", set(), name="first", sid=login.sid)
+    shop.users["app"] = DatabaseUser("app", None)
+    boss.run("USE Shop")
+    assert boss.fails("ALTER USER app WITH LOGIN = app").number == 15063
+    boss.run("ALTER USER first WITH LOGIN = app")
 
 
 def test_tde_needs_its_certificate(world: World, boss: Client) -> None:

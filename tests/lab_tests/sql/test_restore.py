@@ -188,6 +188,52 @@ def test_not_a_backup(world: World, boss: Client) -> None:
     assert "error 3(" in boss.fails("RESTORE LABELONLY FROM DISK = 'D:\\no\\none'").message
 
 
+def test_a_database_that_is_mirrored_or_has_snapshots(world: World, boss: Client) -> None:
+    shop = world.server.database("Shop")
+    assert shop is not None
+    shop.mirrored = True
+    restore = f"RESTORE DATABASE Shop FROM DISK = '{FILE}' WITH REPLACE"
+    assert numbers(boss.fails(restore)) == [3104, 3013]
+    mirrored = "SELECT mirroring_guid FROM sys.database_mirroring WHERE database_id = DB_ID('Shop')"
+    assert boss.one(mirrored) is not None
+    for change in ("SET OFFLINE WITH ROLLBACK IMMEDIATE", "SET SINGLE_USER", "MODIFY NAME = Other"):
+        assert numbers(boss.fails(f"ALTER DATABASE Shop {change}")) == [1468, 5069]
+    shop.mirrored = False
+    assert boss.one(mirrored) is None
+    boss.run("CREATE DATABASE snap ON (NAME = Shop, FILENAME = 'D:\\shop.ss') AS SNAPSHOT OF Shop")
+    assert numbers(boss.fails(restore)) == [3709, 3013]
+    boss.run("ALTER DATABASE Shop MODIFY NAME = Renamed")
+    assert boss.fails("DROP DATABASE Renamed").number == 3709  # they stay its own
+    boss.run("DROP DATABASE snap; DROP DATABASE Renamed")
+
+
+def test_another_servers_backup_is_known_to_msdb_once_it_is_restored(world: World, boss: Client) -> None:
+    boss.run("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\1', DISK = 'D:\\Backup\\2' WITH COMPRESSION")
+    other = world.add_server("sql02")
+    for name in ("1", "2"):
+        other.machine.fs.write(f"D:\\Backup\\{name}", world.real(f"D:\\Backup\\{name}").read_bytes(), other.logon)
+    client = world.connect(server=other)
+    for _time in range(2):
+        client.run("RESTORE DATABASE Shop FROM DISK = 'D:\\Backup\\2', DISK = 'D:\\Backup\\1' WITH REPLACE")
+    found = client.rows(
+        "SELECT b.server_name, b.backup_set_uuid, f.family_sequence_number, f.physical_device_name FROM msdb.dbo.restorehistory h "
+        "JOIN msdb.dbo.backupset b ON b.backup_set_id = h.backup_set_id JOIN msdb.dbo.backupmediafamily f ON f.media_set_id = b.media_set_id "
+        "ORDER BY h.restore_history_id, f.family_sequence_number"
+    )
+    uuid = boss.one("SELECT backup_set_uuid FROM msdb.dbo.backupset WHERE backup_set_id = 2")
+    assert found == [("SQL01", uuid, 1, "D:\\Backup\\1"), ("SQL01", uuid, 2, "D:\\Backup\\2")] * 2
+    assert client.one("SELECT COUNT(*) FROM msdb.dbo.backupset") == 1
+
+
+def test_a_session_that_is_killed_half_way(world: World, boss: Client) -> None:
+    world.faults.arm("sql.kill_restore", "sql01", database="Copy")
+    with pytest.raises(ConnectionError):
+        boss.run(COPY)
+    other = world.connect()
+    assert other.rows("SELECT state_desc FROM sys.databases WHERE name = 'Copy'") == [("RESTORING",)]
+    other.run("DROP DATABASE [Copy]")
+
+
 # -- damage
 
 

@@ -53,6 +53,11 @@ HEADER = {
     "BackupSetGUID": "0b52b6d8-6e0c-4b3e-9e43-6b0f6b0e7c11",
     "EncryptorThumbprint": None,
 }
+# RESTORE FILELISTONLY.
+FILES = [
+    {"LogicalName": "Octopus", "PhysicalName": "E:\\Data\\Octopus.mdf", "Type": "D", "Size": 104857600, "FileId": 1},
+    {"LogicalName": "Octopus_log", "PhysicalName": "F:\\Log\\Octopus_log.ldf", "Type": "L", "Size": 8388608, "FileId": 2},
+]
 
 
 class SqlServer:
