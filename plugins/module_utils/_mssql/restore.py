@@ -33,7 +33,7 @@ ATTEMPTS = 5
 WAIT_FOR_ROLLBACK, PAUSE = 60.0, 0.2  # seconds
 
 Reconnect = t.Callable[[], SqlConnection]
-OnProgress = t.Callable[[str, float | None], None]
+OnProgress = t.Callable[..., None]  # what is done, and the percentage or None
 
 
 def verified(connection: SqlConnection, options: RestoreOptions, on_progress: OnProgress) -> dict[str, t.Any]:

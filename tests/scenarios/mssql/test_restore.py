@@ -16,6 +16,7 @@ import pytest
 from lab.sql.database import Database
 from lab.tds.engine_api import SqlError
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
+from scenarios.mssql.test_backup_media import login
 
 A = "D:\\Backup\\a.bak"
 # Where nothing depends on what a driver makes of it.
@@ -407,15 +408,8 @@ def test_a_database_in_a_group_or_mirrored(world: World, taken: dict[str, Any]) 
 
 @one_driver
 def test_a_database_with_snapshots(world: World, taken: dict[str, Any]) -> None:
-    client = world.sql.open("master", login="backup")
-    client.close()
-    from lab.sql import snapshots
-    from lab.tds.engine_api import LoginRequest
-    from lab_tests.sql.collector import Collector
-
-    session = world.sql.login(LoginRequest("backup", world.login["login_password"], "master", host="test", program="test"))
-    snapshots.create(session, "Octopus_before", database(world), [("Octopus", "D:\\o.ss")], Collector())
-    session.close()
+    with login(world) as connection:
+        connection.execute_drained("CREATE DATABASE Octopus_before ON (NAME = Octopus, FILENAME = N'D:\\o.ss') AS SNAPSHOT OF Octopus")
     refused = restore(world, replace=True)
     assert "Octopus_before" in refused["msg"] and "drop them" in refused["msg"]
     open_to_all(world, "Octopus")

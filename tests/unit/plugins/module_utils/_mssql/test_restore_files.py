@@ -44,9 +44,9 @@ class Host(SqlServer):
         return super().query(sql, *params)
 
 
-def plan(host: Host, rows: list[dict[str, Any]] = FILES, **changes: Any) -> list[str]:
+def plan(host: Host, rows: list[dict[str, Any]] | None = None, **changes: Any) -> list[str]:
     options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "over")})
-    found = restore_files.plan(host, options, backup(host), rows, beside=changes.get("beside", []), over=changes.get("over"))
+    found = restore_files.plan(host, options, backup(host), rows or FILES, beside=changes.get("beside", []), over=changes.get("over"))
     return [file.path for file in found]
 
 
