@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, word
@@ -45,6 +45,7 @@ class HostJournal:
         self._path = path.replace("/", "\\")
         self._folder = self._path.rpartition("\\")[0]
         self._holder = holder
+        self._cut = False  # whether its last line was found to lack its end
         self.name = f"{self._path} on {host.name}"
 
     def read(self) -> list[Event]:
@@ -57,34 +58,43 @@ class HostJournal:
         result = self._host.run_cmd(line, idempotent=True)
         if result.exit_code not in (0, ABSENT):
             raise self._failed("read", result.stderr)
-        return run_record.parse(result.stdout, f"the journal {self.name}") if result.exit_code == 0 else []
+        text = result.stdout if result.exit_code == 0 else ""
+        self._cut = bool(text) and not text.endswith("\n")
+        return run_record.parse(text, f"the journal {self.name}")
 
-    def append(self, events: t.Sequence[Event]) -> None:
+    def append(self, events: t.Sequence[Event], uncertain: bool) -> None:
         """Write events at its end and read the last one back: usually one command, and nothing is sent but the command.
 
         May be done twice: an event that arrives again is known by its id.
 
+        :param uncertain: whether what this process has written last may have been cut off in the middle of its line.
         :raises WindowsError: it is not certain that they are there.
         """
         group: list[tuple[str, str]] = []
         for event in events:
             for line in run_record.host_lines(event):
                 if group and sum(len(text) for text, _event in group) + len(line) > run_record.LONGEST:
-                    self._echo(group)
+                    self._echo(group, uncertain)
                     group = []
                 group.append((line, event["id"]))
-        self._echo(group)
+        self._echo(group, uncertain)
 
-    def _echo(self, lines: list[tuple[str, str]]) -> None:
+    def _echo(self, lines: list[tuple[str, str]], uncertain: bool) -> None:
         """One command. Its file is open no longer than echo takes; a program that waits for input would hold it, and the retry would fail."""
-        assert_ours = f"{still_ours_line(self._folder, self._holder)}& " if self._holder else ""
-        last = lines[-1][1]
-        line = (
-            f"{assert_ours}{folder_line(self._folder)}& ({'&'.join(f'echo {text}' for text, _event in lines)})>>{word(self._path)} && "
-            f"{SYSTEM32}findstr.exe /l /c:{last} {word(self._path)}"
-        )
-        for again in (True, False):
-            result = self._host.run_cmd(line, idempotent=True)
+        text, last = lines[-1]
+        before = f"{still_ours_line(self._folder, self._holder)}& " if self._holder else ""
+        before += f"{folder_line(self._folder)}& "
+        echoes = "&".join(f"echo {text}" for text, _event in lines)
+        after = f">>{word(self._path)} && {SYSTEM32}findstr.exe /l /c:{last} {word(self._path)}"
+        for attempt in (1, 2):
+            # What follows a line that may lack its end begins with one.
+            new_line = "echo.&" if uncertain or self._cut or attempt > 1 else ""
+            try:
+                result = self._host.run_cmd(f"{before}({new_line}{echoes}){after}")
+            except WindowsUnreachable:
+                if attempt > 1:
+                    raise
+                continue
             if result.exit_code == NOT_OURS:
                 raise LockLost(
                     f"{self._host.where}: the lock of {self._folder} is no longer this run's: somebody has broken it and goes on. "
@@ -92,10 +102,10 @@ class HostJournal:
                     self._host.name,
                     NOT_OURS,
                 )
-            # Something that looked at the file in this moment, such as a virus scanner, lets it go at once.
-            if result.exit_code == 0 and lines[-1][0] in result.stdout:
+            if result.exit_code == 0 and text in result.stdout:
                 return
-            if not again:
+            # Something that looked at the file in this moment, such as a virus scanner, lets it go at once.
+            if attempt > 1:
                 raise self._failed("written", result.stderr)
 
     def _failed(self, what: str, said: str) -> WindowsError:
@@ -126,7 +136,7 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     waiting = [{name: value for name, value in event.items() if name != "pending"} for event in events if event.get("pending")]
     run_record.write(path, [*events, {**new, "pending": True}])
     try:
-        journal.append([*waiting, new])
+        journal.append([*waiting, new], uncertain=bool(waiting))
     except LockLost:
         run_record.write(path, events)  # it is certain not to be there, and must not go along later
         raise

@@ -26,7 +26,6 @@ EVENTS = ("begun", "resumed", "step", "failed", "stopped", "finished")
 OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
-_BEGINNING = '{"n": '
 
 Event = dict[str, t.Any]
 
@@ -94,22 +93,18 @@ def parse(text: str, where: str) -> list[Event]:
 
 
 def _event_in(line: str) -> Event | None:
-    """The event of a line. One that was cut off has the next one right behind it.
+    """The event of a line; None of one that was cut off, or empty.
 
     :raises ValueError: the line is whole, but something else.
     """
-    start = 0
-    while start >= 0:
-        try:
-            found = json.loads(line[start:])
-        except ValueError:
-            start = line.find(_BEGINNING, start + 1)
-            continue
-        whole = isinstance(found, dict) and isinstance(found.get("n"), int) and isinstance(found.get("id"), str)
-        if whole and ("packed" in found or {"event", "at"} <= set(found)):
-            return found
-        raise ValueError("no event")
-    return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    whole = isinstance(found, dict) and isinstance(found.get("n"), int) and isinstance(found.get("id"), str)
+    if whole and ("packed" in found or {"event", "at"} <= set(found)):
+        return found
+    raise ValueError("no event")
 
 
 def _unpacked(piece: Event, known: dict[int, Event]) -> Event | None:

@@ -69,6 +69,11 @@ def text_there(world: World, path: str = JOURNAL) -> str:
     return world.hosts["octo-a"].fs.read(path, SYSTEM).decode()
 
 
+def lines_there(world: World) -> list[str]:
+    """The journal's lines. Where the one before may have been cut off, an event begins with a new line: some are empty."""
+    return [line for line in text_there(world).splitlines() if line]
+
+
 def at_once(world: World, holders: list[Holder], break_lock: str | None = None) -> dict[str, Any]:
     """All claim the lock at the same moment: what each got, or was told."""
     outcomes: dict[str, Any] = {}
@@ -214,7 +219,7 @@ def test_an_event_is_one_command_without_input(client: WindowsHost, world: World
     assert list(dict.fromkeys(asked)) == ["Create", "Command", "Receive", "Delete"]
     assert asked.count("Command") == 1
     assert journal.read() == run_record.read(tmp_path / "run.jsonl") == events
-    assert [json.loads(line) for line in text_there(world).splitlines()] == events
+    assert [json.loads(line) for line in lines_there(world)] == events
 
 
 def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None:
@@ -236,7 +241,7 @@ def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None
     world.servers[0].start()  # its shells are gone
     assert len(add("step", step="last")) == steps + 2
     events = add("finished")
-    assert run_record.read(here) == events and len(text_there(world).splitlines()) == len(events) == steps + 3
+    assert run_record.read(here) == events and len(lines_there(world)) == len(events) == steps + 3
     assert world.servers[0].shells.all() == [] and not shell.exists()
 
 
@@ -274,7 +279,7 @@ def test_a_connection_lost_in_an_append_leaves_one_event(
     assert world.ledger.events("fault", name="winrm.drop", action="met")
     assert [event["event"] for event in events] == ["begun", "step"]
     assert journal.read() == run_record.read(tmp_path / "run.jsonl") == events
-    lines = text_there(world).splitlines()
+    lines = lines_there(world)
     assert len(lines) == (2 if action == "Command" and not executed else 3), "the append itself was repeated, and shows once"
 
 
@@ -290,6 +295,19 @@ def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHos
     events = remember(here, journal, "failed", error="no answer")
     assert [event["event"] for event in events] == ["begun", "step", "failed"]
     assert journal.read() == run_record.read(here) == events
+
+
+def test_what_was_cut_off_on_the_host_is_no_event_and_hides_none(client: WindowsHost, world: World, tmp_path: Path) -> None:
+    journal = HostJournal(client, JOURNAL)
+    remember(tmp_path / "first.jsonl", journal, "begun")
+    remember(tmp_path / "first.jsonl", journal, "step", step="stage")
+    host, whole = world.hosts["octo-a"], text_there(world)
+    for left in (len(whole) - 30, len(whole) - 2, len(whole) - 1):  # in the line, before its end, within that
+        host.fs.write(JOURNAL, whole[:left].encode(), SYSTEM)
+        events = remember(tmp_path / f"{left}.jsonl", HostJournal(client, JOURNAL), "resumed")
+        whole_step = [] if left == len(whole) - 30 else ["step"]
+        assert [event["event"] for event in events] == ["begun", *whole_step, "resumed"]
+        assert journal.read() == events
 
 
 def test_another_control_node_takes_the_run_up(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
@@ -312,6 +330,7 @@ def test_a_run_whose_lock_was_broken_writes_no_more(client: WindowsHost, me: Hol
     remember(tmp_path / "hers.jsonl", hers, "begun")
     with pytest.raises(WindowsError, match="no longer this run's"):
         remember(tmp_path / "mine.jsonl", mine, "resumed")
+    assert run_record.read(tmp_path / "mine.jsonl") == run_record.read(tmp_path / "hers.jsonl"), "what was refused waits for nothing"
     RunLock(client, FOLDER, "prod", me).claim("R2", None, "R1")
     with pytest.raises(WindowsError, match="no longer this run's"):
         remember(tmp_path / "hers.jsonl", hers, "step", step="quiesce.stop")
@@ -483,7 +502,7 @@ def test_a_whole_run_from_two_control_nodes(controller: Controller, world: World
     assert code == 0, output
     assert (kept["done"], kept["facts"], kept["record"]["verdict"]) == (["stage", "quiesce", "publish"], {"a": 1}, "upgraded")
     assert json.loads(Path(tmp_path / "second" / kept["path"]).read_text()) == kept["record"]
-    assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(text_there(world).splitlines()) == 8
+    assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(lines_there(world)) == 8
     code, output, kept = controller.play(run_task(state="queried"))
     assert code == 0 and kept["unfinished"] is None and kept["last"]["verdict"] == "upgraded", output
     assert names_there(world) == ["R1.jsonl"]
@@ -500,4 +519,4 @@ def test_a_step_that_cannot_be_written_fails_and_says_where_it_waits(controller:
     world.servers[0].start()
     code, output, kept = controller.play(record_task(step="quiesce"))
     assert code == 0 and (kept["steps"], kept["done"]) == (["stage", "quiesce"], ["stage"]), output
-    assert len(text_there(world).splitlines()) == 3
+    assert len(lines_there(world)) == 3

@@ -38,7 +38,7 @@ def test_read_forgives_a_line_that_was_cut_off_and_sent_again(tmp_path: Path) ->
     journal = tmp_path / "1.jsonl"
     event = run_record.append(journal, "begun", instance="prod")
     whole = journal.read_text()
-    journal.write_text(whole[:40] + whole)
+    journal.write_text(whole[:40] + "\n" + whole)
     assert run_record.read(journal) == [event]
 
 
