@@ -35,6 +35,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     start = time.monotonic()
     which = ",".join(arguments.cases) or "full"
+    os.environ["OCTOPUS_CHAOS_STORIES"] = str(survey.stories_path())
     stories = survey.stories()
     print(f"The steps, from {len(stories)} runs that nobody disturbed ({time.monotonic() - start:.0f} s):", flush=True)
     for story in stories:

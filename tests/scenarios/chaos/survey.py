@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,15 +46,19 @@ def stories() -> list[Story]:
     :raises RuntimeError: a run that nobody disturbed did not end well.
     """
     OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"stories-{_sources()}.json"
+    # Whoever starts several processes says which survey they share, so that all of them have the same cases.
+    path = Path(os.environ.get("OCTOPUS_CHAOS_STORIES") or stories_path())
     with (OUT / "stories.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             found = matrix.dump(_survey_all(OUT / "survey"))
-            for old in OUT.glob("stories-*.json"):
-                old.unlink()
             path.write_text(json.dumps(found, indent=1))
         return matrix.load(json.loads(path.read_text()))
+
+
+def stories_path() -> Path:
+    """Where the survey of this state of the sources is kept."""
+    return OUT / f"stories-{_sources()}.json"
 
 
 def _survey_all(folder: Path) -> list[Story]:
