@@ -95,6 +95,7 @@ options:
     description:
       - The secrets, each a file on the control node that has been sealed with the same vault password - C(master-key.vault), which there has
         to be, and C(license.vault).
+      - A file that is not on the control node has to be in the restore point already, where another control node has prepared it.
       - Unsealed content is refused, unless O(plaintext). Then nothing secret is put into the restore point - the files stay on the control
         node, the configurations are kept beside them, and the manifest says where.
     type: dict

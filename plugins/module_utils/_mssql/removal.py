@@ -29,7 +29,9 @@ def prepare(connection: SqlConnection, name: str, replaced_by: str | None) -> li
         return []
     _refuse_part_of_something(connection, there.name)
     if there.in_availability_group or there.mirrored:
-        raise MssqlError(f"Wanted: {there.name} dropped. Found: it is in an availability group or mirrored on {where}. Remove it from there first")
+        raise MssqlError(
+            f"Wanted: {there.name} dropped. Found: it is in an availability group or mirrored on {where}. Remove it from there first"
+        )
     if replaced_by is not None:
         other = look(connection, replaced_by)
         if other is None or other.state != ONLINE or other.name.lower() == there.name.lower():
@@ -65,6 +67,8 @@ def _refuse_part_of_something(connection: SqlConnection, name: str) -> None:
         name,
     )[0]
     if row["source"] is not None:
-        raise MssqlError(f"Wanted: a database to drop. Found: {name} is a snapshot of {row['source']}; use mssql_snapshot and state: absent")
+        raise MssqlError(
+            f"Wanted: a database to drop. Found: {name} is a snapshot of {row['source']}; use mssql_snapshot and state: absent"
+        )
     if row["snapshots"]:
         raise MssqlError(f"Wanted: {name} dropped. Found: it has {row['snapshots']} snapshots. Drop them first, with mssql_snapshot")

@@ -140,8 +140,8 @@ def seal(request: SealRequest, connections: Sequence[ConnectionOptions], schema:
         WindowsError: A node cannot do it.
     """
     with ThreadPoolExecutor(VAULTS_AT_ONCE) as pool, WindowsHost(connections[0]) as host:
-        # In check mode the modules that keep the secrets have kept none yet.
-        given = {name: path for name, path in request.files.items() if not request.check_mode or Path(path).exists()}
+        # In check mode the modules that keep the secrets have kept none yet, and another control node may have prepared the restore point.
+        given = {name: path for name, path in request.files.items() if Path(path).exists()}
         secrets = {name: pool.submit(_given, path, request.sealer) for name, path in given.items()}
         configs = pool.submit(_capture_all, request, connections)
         if request.check_mode:
@@ -152,7 +152,8 @@ def seal(request: SealRequest, connections: Sequence[ConnectionOptions], schema:
             return _sealed_already(request, host, form.judge(there.found, request.sealer))
         if schema and request.finish:
             _check_schema(request, schema())
-        return _Sealing(request, share, pool, there, secrets=_results(secrets), configs=configs.result()).run()
+        known = _results(secrets) | {name: _prepared(request, there, name) for name in request.files if name not in given}
+        return _Sealing(request, share, pool, there, secrets=known, configs=configs.result()).run()
 
 
 def _results(futures: dict[str, Future[Secret]]) -> dict[str, Secret]:
@@ -176,6 +177,15 @@ def _given(path: str, sealer: Sealer | None) -> Secret:
             f"{path} is not sealed, so it is not put into a restore point. With plaintext: true it stays on the control node only."
         )
     return Secret(path, content, sealer.open(content, path))
+
+
+def _prepared(request: SealRequest, there: There, name: str) -> Secret:
+    """A secret that is in the restore point already, where another control node has put it."""
+    path, content = request.files[name], there.files.get(name)
+    if content is None or request.sealer is None:
+        raise OctopusError(f"{path} is not there on the control node, and {name} is not in the restore point {request.place.path} either.")
+    sealed = content.encode()
+    return Secret(path, sealed, request.sealer.open(sealed, f"{name} in the restore point {request.place.path}"))
 
 
 def _capture_all(request: SealRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeConfig]:
