@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
