@@ -14,7 +14,7 @@ version_added: 1.0.0
 description:
   - Drops a database, such as one that M(octopus.upgrade.mssql_restore) has kept under another name, and its files.
   - Refuses where anybody is connected to it, where it is a system database, a snapshot, has snapshots, is in an availability group or
-    mirrored, or where the database that has taken its place is not online.
+    mirrored, is offline, which leaves its files, or where the database that has taken its place is not online.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.mssql
@@ -38,7 +38,8 @@ options:
     description: The database that has taken its place. It has to be online, so that the only copy is never dropped.
     type: str
 notes:
-  - The login needs the permission C(ALTER ANY DATABASE), as members of C(dbcreator) have it, and C(VIEW SERVER STATE) to see who is connected.
+  - The login needs the permission C(ALTER ANY DATABASE), as members of C(dbcreator) have it, or has to own the database.
+  - Nobody is thrown out. Who is connected is named where the login has the permission C(VIEW SERVER STATE).
 seealso:
   - module: octopus.upgrade.mssql_restore
   - module: octopus.upgrade.mssql_snapshot
@@ -67,7 +68,6 @@ sql:
   type: list
   elements: str
   sample:
-    - ALTER DATABASE [OctopusDeploy failed 20261125T132400Z] SET SINGLE_USER WITH ROLLBACK IMMEDIATE
     - DROP DATABASE [OctopusDeploy failed 20261125T132400Z]
 """
 

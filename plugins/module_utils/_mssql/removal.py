@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import exclusive, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore_options as word
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_target import ONLINE, look
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_target import (
+    OFFLINE,
+    ONLINE,
+    DatabaseState,
+    look,
+    may_on_server,
+)
+
+USED = 3702  # currently in use
 
 
 def prepare(connection: SqlConnection, name: str, replaced_by: str | None) -> list[str]:
@@ -27,48 +35,75 @@ def prepare(connection: SqlConnection, name: str, replaced_by: str | None) -> li
     there = look(connection, name)
     if there is None:
         return []
-    _refuse_part_of_something(connection, there.name)
-    if there.in_availability_group or there.mirrored:
+    _refuse_part_of_something(connection, there)
+    if there.state == OFFLINE:
+        # https://learn.microsoft.com/sql/t-sql/statements/drop-database-transact-sql: the disk files are not deleted then.
         raise MssqlError(
-            f"Wanted: {there.name} dropped. Found: it is in an availability group or mirrored on {where}. Remove it from there first"
+            f"Wanted: {there.name} dropped with its files. Found: it is offline on {where}, and its files would be left on the disk. "
+            f"Bring it online first: {word.online(there.name)}"
         )
     if replaced_by is not None:
         other = look(connection, replaced_by)
-        if other is None or other.state != ONLINE or other.name.lower() == there.name.lower():
-            found = "none of that name" if other is None else "itself" if other.name.lower() == there.name.lower() else other.state
+        if other is None or other.state != ONLINE or other.database_id == there.database_id:
+            found = (
+                "none of that name" if other is None else "that very database" if other.database_id == there.database_id else other.state
+            )
             raise MssqlError(
                 f"Wanted: {replaced_by} online on {where}, before {there.name} is dropped. Found: {found}. {there.name} may be the only copy, "
                 "and was left"
             )
-    users = server_info.sessions(connection, there.name)
-    if users:
-        listed = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in users)
-        raise MssqlError(f"Wanted: nobody in {there.name} on {where}, to drop it. Found: {listed}. End what uses it, and try again")
-    alone = [word.single_user(there.name)] if there.state == ONLINE else []
-    return [*alone, word.drop(there.name)]
+    if not (may_on_server(connection, "ALTER ANY DATABASE") or server_info.may(connection, there.name, "CONTROL")):
+        raise MssqlError(
+            f"Wanted: to drop {there.name} on {where}. Found: the login {connection.options.who} may not. Give it the server role dbcreator, "
+            "or make it the owner"
+        )
+    if server_info.sessions(connection, there.name):
+        raise _used(connection, there.name)
+    return [word.drop(there.name)]
 
 
 def run(connection: SqlConnection, name: str, statements: t.Sequence[str]) -> None:
-    """Drop it, and prove that it is gone.
+    """Drop it, and prove that it is gone. Nobody is thrown out for it: who is in it has come since it was looked at, and means it.
 
     :raises MssqlError: it is still there.
     """
-    if not statements:
-        return
-    exclusive.insist(connection, "; ".join(statements), name)
-    if look(connection, name) is not None:
+    for sql in statements:
+        try:
+            connection.execute_drained(sql)
+        except MssqlError as error:
+            if error.number != USED:
+                raise
+            raise _used(connection, name) from error
+    if statements and look(connection, name) is not None:
         raise MssqlError(f"Wanted: {name} dropped. Found: SQL Server {connection.options.where} said so, and still has it")
 
 
-def _refuse_part_of_something(connection: SqlConnection, name: str) -> None:
+def _used(connection: SqlConnection, name: str) -> MssqlError:
+    users = server_info.sessions(connection, name)
+    listed = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in users)
+    return MssqlError(
+        f"Wanted: nobody in {name} on SQL Server {connection.options.where}, to drop it. "
+        f"Found: {listed or 'sessions that the login may not see, or that have just gone'}. End what uses it, and try again",
+        USED,
+    )
+
+
+def _refuse_part_of_something(connection: SqlConnection, there: DatabaseState) -> None:
+    where = f"SQL Server {connection.options.where}"
     row = connection.query(
-        "SELECT DB_NAME(source_database_id) AS source, (SELECT COUNT(*) FROM sys.databases AS s WHERE s.source_database_id = d.database_id) "
-        "AS snapshots FROM sys.databases AS d WHERE d.name = ?",
-        name,
+        "SELECT DB_NAME(source_database_id) AS source, source_database_id FROM sys.databases WHERE database_id = ?", there.database_id
     )[0]
-    if row["source"] is not None:
+    if row["source_database_id"] is not None:
         raise MssqlError(
-            f"Wanted: a database to drop. Found: {name} is a snapshot of {row['source']}; use mssql_snapshot and state: absent"
+            f"Wanted: a database to drop. Found: {there.name} on {where} is a snapshot of {row['source']}; use mssql_snapshot and state: absent"
         )
-    if row["snapshots"]:
-        raise MssqlError(f"Wanted: {name} dropped. Found: it has {row['snapshots']} snapshots. Drop them first, with mssql_snapshot")
+    kept = connection.query("SELECT name FROM sys.databases WHERE source_database_id = ? ORDER BY name", there.database_id)
+    if kept:
+        raise MssqlError(
+            f"Wanted: {there.name} dropped. Found: it has the snapshots {', '.join(row['name'] for row in kept)} on {where}. "
+            "Drop them first, with mssql_snapshot"
+        )
+    if there.in_availability_group or there.mirrored:
+        raise MssqlError(
+            f"Wanted: {there.name} dropped. Found: it is in an availability group or mirrored on {where}. Remove it from there first"
+        )

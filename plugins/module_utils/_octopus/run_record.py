@@ -213,7 +213,8 @@ def facts(events: list[Event]) -> dict[str, t.Any]:
 def summary(events: list[Event]) -> dict[str, t.Any]:
     """The run as one document: who, from where to where, the steps with their seconds, outage, backup, proof, verdict.
 
-    A step ends where the next one begins, or with the run; one that somebody took the run up after was interrupted, nobody knows when.
+    A step ends where the next one begins, or with the run; one that a run stopped in has failed, even where nobody could say so before;
+    one that somebody took the run up after was interrupted, nobody knows when.
     The outage goes from the event that says it begins to the one that says it ends; a run that broke off in between counts up to its last
     event, and one that was taken up again counts on: users waited all the time.
     """
@@ -249,7 +250,7 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
             record["resumed"].append({"at": event["at"], "error": record["error"]})
             record.update(error=None, finished=None, verdict="unfinished")
         else:
-            _end_step(record["steps"], at, "failed" if kind == "failed" else "ok")
+            _end_step(record["steps"], at, "failed" if kind in ("failed", "stopped") else "ok")
         if kind == "step":
             record["steps"].append({"name": event["step"], "start": event["at"], "seconds": None, "result": "unfinished"})
         elif kind == "failed":

@@ -170,6 +170,27 @@ def test_what_was_prepared_is_not_done_again(
     assert written == {"restore-point.json.part", "restore-point.json", "restore-point.seal.part", "restore-point.seal"}
 
 
+def test_another_control_node_seals_with_the_secrets_that_one_has_prepared(
+    cluster: Setting, unsealed: str, no_secrets: Callable[[object], None]
+) -> None:
+    """As where a run is taken up from a second control node, whose folder has none of the first one's files."""
+    files = {name: str(cluster.folder / "elsewhere" / name) for name in ("master-key.vault", "license.vault")}
+    nothing = cluster.seal(unsealed, cluster.facts[unsealed], files=files)
+    assert (
+        f"{files['master-key.vault']} is not there on the control node, and master-key.vault is not in the restore point" in nothing["msg"]
+    )
+    manifest = {name: value for name, value in cluster.facts[unsealed].items() if name not in ("folders", "database", "before")}
+    assert cluster.seal(unsealed, manifest, state="prepared")["changed"]
+    before = cluster.tree()
+    result = cluster.seal(unsealed, cluster.facts[unsealed], files=files)
+    assert result["changed"], result
+    assert {name: sum for name, sum in cluster.tree().items() if name in before} == before, "what was prepared is kept as it is"
+    assert cluster.open(cluster.backups / unsealed / "master-key.vault").decode().strip() == cluster.instance.secrets.master_key
+    checked = cluster.point("verified", restore_point=unsealed, **cluster.sql)
+    assert not checked.get("failed"), checked["msg"]
+    no_secrets([nothing, result, checked])
+
+
 def test_half_a_package_and_a_strangers_configuration_are_replaced(cluster: Setting, unsealed: str) -> None:
     folder = cluster.backups / unsealed
     for name in ("packages", "nodes"):

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from lab.estate import SINGLE, Lab
-from scenarios.operator import Operator
+from scenarios import exact
+from scenarios.leftovers import leftovers, shells
+from scenarios.operator import Operator, Run
 from scenarios.world import World, look, lost_files, lost_rows
 
 RUNNING, AUTOMATIC = 4, 2
@@ -45,12 +48,17 @@ CASES = [
     Case(
         "disk.full", "failed_service_returned", ("disk is full", "database.bak"), "sql01", None, params={"path": r"\\nas\octopus-backups"}
     ),
-    Case("msi.fail", "failed_service_returned", ("1603", "octo01"), params={"phase": "install"}),
+    # gone back to the restore point
+    Case("msi.fail", "failed_rolled_back", ("1603", "octo01"), params={"phase": "install"}),
+    Case("schema.fail", "failed_rolled_back", ("What was replaced is kept",)),
+    Case("api.never", "failed_rolled_back", ("octo01", "What was replaced is kept"), variables={"octopus_start_timeout": 60}),
+    Case("schema.fail", "failed_rolled_back", variables={"octopus_keep_failed": False}),
     # left stopped, and told so
-    Case("schema.fail", "failed_stopped", ("database.bak",)),
-    Case("api.never", "failed_stopped", ("octo01", "database.bak"), times=None, variables={"octopus_start_timeout": 8}),
+    Case("schema.fail", "failed_stopped", ("database.bak", "rollback.yml"), variables={"octopus_on_failure": "stop"}),
     Case("service.hang_stop", "failed_stopped", ("octo01",), times=None, variables={"octopus_stop_timeout": 5, "octopus_start_timeout": 5}),
+    Case("api.never", "failed_rollback", ("octo01", "database.bak"), times=None, variables={"octopus_start_timeout": 8}),
 ]
+LEFT = ("failed_stopped", "failed_rollback", "failed_after_upgrade")  # with something to do for somebody
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -73,41 +81,100 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
         assert words in output, run.output[-5000:]
     record = run.record("single")
     assert record["verdict"] == case.verdict, run.output[-5000:]
-    _nothing_lost(before, after)
     assert record["error"]
+    assert (record["finished"] is None) == (case.verdict in LEFT), "what leaves something to be done is not finished"
     _as_told(case.verdict, before, after)
-    assert "out of service" in output if case.verdict == "failed_stopped" else "runs" in output
+    assert "out of service" in output if case.verdict in LEFT else "runs" in output
+    if case.verdict not in LEFT:
+        _nothing_left(lab, run, record)
+    if case.verdict == "failed_rolled_back":
+        _kept(lab, case, record)
+
+
+def _nothing_left(lab: Lab, run: Run, record: dict[str, Any], old_shells: Collection[str] = ()) -> None:
+    """No leftovers but what the record names, and no restore point but a sealed one."""
+    instance = lab.instances["single"]
+    assert leftovers(lab, instance, json.dumps(record), old_shells) == []
+    assert "could not be cleaned up" not in run.output
+    backups = lab.backup_share.volume.root / "single"
+    kept = record["kept"] or {}
+    known = {"runs"} | {path.rpartition("\\")[0].rpartition("\\")[2] for path in [kept.get("folders", "")] if path}
+    points = [path for path in backups.iterdir() if path.name not in known] if backups.is_dir() else []
+    assert [path.name for path in points] == ([f"{record['run_id']}-{SINGLE.version}"] if record["backup"] else [])
+    assert all((path / "restore-point.seal").is_file() for path in points)
+
+
+def _kept(lab: Lab, case: Case, record: dict[str, Any]) -> None:
+    """What the record says of the failed state is there; where nothing was to be kept, nothing is."""
+    sql = lab.instances["single"].sql
+    kept = record["kept"] or {}
+    others = {one.name for one in sql.databases.values() if not one.is_system} - {SINGLE.database}
+    assert others == {name for name in [kept.get("database")] if name}
+    wanted = case.fault != "msi.fail" and case.variables.get("octopus_keep_failed", True)  # without a schema upgrade only programs change
+    assert bool(others) == wanted
+    if wanted:
+        folder = kept["folders"].rpartition("\\")[0].rpartition("\\")[2]
+        assert (lab.backup_share.volume.root / "single" / folder / "folders").is_dir()
 
 
 @pytest.mark.parametrize("skip", [60, 220])
 def test_a_dropped_connection_is_borne_or_told(skip: int, make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
     """Reading is done again over a new connection; a change that may or may not have happened is not: then the run says so."""
     lab = make_lab(SINGLE, scale=40)
-    before = look(lab.instances["single"])
+    instance = lab.instances["single"]
+    before = look(instance)
     lab.faults.arm("winrm.drop", "octo01", skip=skip, action="Receive")
     run = operator_of(lab).play("upgrade_inplace")
-    after = look(lab.instances["single"])
+    after = look(instance)
     assert lab.ledger.events("fault", action="met")
-    verdict = run.record("single")["verdict"]
+    record = run.record("single")
+    verdict = record["verdict"]
     assert (run.code == 0) == (verdict == "upgraded"), run.output[-3000:]
     assert run.code == 0 or "no WinRM answer" in run.output
-    _nothing_lost(before, after)
     _as_told(verdict, before, after)
+    if verdict not in LEFT:
+        _nothing_left(lab, run, record, shells(instance))  # nobody can close the shell of a connection that broke
 
 
 def _as_told(verdict: str, before: World, after: World) -> None:
     """Whether the world is as the verdict says."""
-    if verdict == "failed_stopped":
+    if verdict in ("failed_stopped", "failed_rollback"):
+        assert [loss for loss in lost_rows(before, after) if not loss.startswith("Configuration ")] == []
+        assert lost_files(before, after) == []
         assert after.maintenance
         assert after.watchdogs == {"octo01": False}
     elif verdict == "upgraded":
-        _in_service(before, after, SINGLE.target)
+        assert exact.not_upgraded(before, after, SINGLE.target) == []
     elif verdict == "failed_after_upgrade":
         assert after.programs == {"octo01": SINGLE.target}
         assert after.services == {"octo01": (RUNNING, AUTOMATIC)}
     else:
-        _in_service(before, after, SINGLE.version)
-        assert after.configuration == before.configuration
+        assert exact.changed(before, after) == []
+
+
+def test_what_was_left_stopped_goes_on_only_by_going_back(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
+    """A schema upgrade that failed is not tried again: the database may be changed in part. rollback.yml takes the same run back."""
+    lab = make_lab(SINGLE, scale=40)
+    instance, operator = lab.instances["single"], operator_of(lab)
+    before = look(instance)
+    lab.faults.arm("schema.fail", "octo01", committed=True)
+    stopped = operator.play("upgrade_inplace", octopus_on_failure="stop")
+    assert stopped.record("single")["verdict"] == "failed_stopped", stopped.output[-5000:]
+    left = look(instance)
+    assert exact.changed(before, left) != []
+
+    mark = lab.ledger.mark()
+    again = operator.play("upgrade_inplace")
+    assert again.code != 0 and "Go back with rollback.yml" in " ".join(again.output.split()), again.output[-5000:]
+    assert exact.changed(left, look(instance)) == []
+    assert lab.ledger.events("octopus", since=mark, what="schema upgrade") == []
+
+    back = operator.play("rollback")
+    assert back.code == 0, back.output[-5000:]
+    [record] = back.records("single")
+    assert (record["verdict"], record["kept"] or {}) == ("rolled_back", {})
+    assert exact.changed(before, look(instance)) == []
+    _nothing_left(lab, back, record)
 
 
 def test_what_passes_by_itself_is_borne(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
@@ -121,19 +188,8 @@ def test_what_passes_by_itself_is_borne(make_lab: Callable[..., Lab], operator_o
     assert run.code == 0, run.output[-5000:]
     assert {event["name"] for event in lab.ledger.events("fault", action="met")} == {"msi.busy", "msi.reboot", "api.slow_start"}
     assert run.record("single")["verdict"] == "upgraded"
-    _nothing_lost(before, after)
-    _in_service(before, after, SINGLE.target)
-
-
-def _in_service(before: World, after: World, version: str) -> None:
-    assert after.programs == {"octo01": version}
-    assert after.services == {"octo01": (RUNNING, AUTOMATIC)}
-    assert (after.maintenance, after.drained, after.watchdogs) == (before.maintenance, before.drained, before.watchdogs)
-
-
-def _nothing_lost(before: World, after: World) -> None:
-    assert [loss for loss in lost_rows(before, after) if not loss.startswith("Configuration ")] == []
-    assert lost_files(before, after) == []
+    assert exact.not_upgraded(before, after, SINGLE.target) == []
+    _nothing_left(lab, run, run.record("single"))
 
 
 def _queue_deployment(lab: Lab) -> None:

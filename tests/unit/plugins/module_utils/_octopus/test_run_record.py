@@ -192,3 +192,47 @@ def test_a_run_is_unfinished_only_when_it_has_begun() -> None:
     assert not run_record.is_unfinished([])
     assert not run_record.is_unfinished([at(0, "step", step="stage")])
     assert run_record.is_unfinished([at(0, "begun"), at(1, "failed")])
+
+
+STOPPED = [
+    at(0, "begun", instance="prod"),
+    at(1, "step", step="quiesce", outage="begins"),
+    at(2, "step", step="apply"),
+    at(4, "failed", error="no"),
+    at(5, "step", step="rollback"),
+    at(8, "stopped", verdict="failed_rollback", kept={"database": "old"}),
+]
+
+
+def test_a_run_that_stopped_has_something_left_to_do() -> None:
+    assert run_record.is_unfinished(STOPPED)
+    assert run_record.done(STOPPED) == ["quiesce"], "neither what failed nor what it stopped in is done"
+    record = run_record.summary(STOPPED)
+    assert (record["verdict"], record["error"], record["finished"]) == ("failed_rollback", "no", None)
+    assert record["kept"] == {"database": "old"}
+    assert record["outage_seconds"] == 7.0, "users wait on"
+    assert [(step["name"], step["seconds"], step["result"]) for step in record["steps"]] == [
+        ("quiesce", 1.0, "ok"),
+        ("apply", 2.0, "failed"),
+        ("rollback", 3.0, "failed"),
+    ]
+
+
+def test_a_run_that_stopped_is_taken_up_and_finishes() -> None:
+    again = [*STOPPED, at(20, "resumed")]
+    assert run_record.is_unfinished(again)
+    record = run_record.summary(again)
+    assert (record["verdict"], record["error"], record["resumed"][0]["error"]) == ("unfinished", None, "no")
+    again += [at(21, "step", step="rollback"), at(25, "step", step="watched", outage="ends"), at(26, "finished", verdict="rolled_back")]
+    assert not run_record.is_unfinished(again)
+    assert run_record.done(again) == ["quiesce", "rollback", "watched"]
+    record = run_record.summary(again)
+    assert (record["verdict"], record["outage_seconds"], record["finished"]) == ("rolled_back", 24.0, again[-1]["at"])
+
+
+def test_a_run_that_stopped_and_nobody_begun_is_none() -> None:
+    assert not run_record.is_unfinished([at(0, "step", step="stage"), at(1, "stopped", verdict="failed_stopped")])
+
+
+def test_stopped_after_finished_does_not_open_a_run_again() -> None:
+    assert not run_record.is_unfinished([at(0, "begun"), at(1, "finished"), at(2, "stopped")])
