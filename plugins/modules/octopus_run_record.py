@@ -82,9 +82,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lock_lost:
+  description: Says that another controller has broken the lock and goes on with the run; this one must do nothing more.
+  returned: on failure, where that is so
+  type: bool
+  sample: true
 record:
   description: The run so far.
-  returned: success
+  returned: success, and where only the host's journal could not be written
   type: dict
   sample:
     instance: prod
@@ -114,7 +119,7 @@ record:
     verdict: unfinished
 steps:
   description: Names of the steps begun, each once, in the order in which they began first.
-  returned: success
+  returned: as RV(record)
   type: list
   elements: str
   sample: [quiesce.drain, quiesce.stop]

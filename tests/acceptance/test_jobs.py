@@ -16,6 +16,7 @@ from acceptance.test_arguments import NASTY
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, processes, scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import FoundJob, survey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin
 
@@ -92,6 +93,30 @@ def test_a_cancelled_job_is_lost_and_its_program_gone(target: Target, host: Wind
         job.start([command])
     job.start(["echo anew"], restart_lost=True)
     assert job.wait(DEADLINE).exit_code == 0
+
+
+def test_what_an_ended_task_leaves_running_is_seen(target: Target, host: WindowsHost, job: Job) -> None:
+    """It has inherited the job's output file, which nobody else then can open for writing."""
+    command = target.pause(900)
+    image = command[0].rpartition("\\")[2]
+    before = {one.pid for one in processes.find(host, image=image)}
+
+    def new() -> set[int]:
+        return {one.pid for one in processes.find(host, image=image)} - before
+
+    def seen() -> FoundJob:
+        return next(one for one in survey(host, job.root) if one.identity == job.identity)
+
+    job.start([command])
+    wait_until(lambda: bool(new()), f"{image} runs")
+    assert (seen().status, seen().orphaned) == ("running", False)
+    scheduled_tasks.end(host, job.task)
+    wait_until(lambda: job.poll().status == "lost", "the task has ended")
+    assert new(), "ending a task ends its cmd.exe alone"
+    assert (seen().status, seen().orphaned) == ("running", True)
+    for pid in new():
+        processes.kill(host, pid)
+    wait_until(lambda: seen().status == "lost", f"{image} is gone")
 
 
 def test_a_removed_job_leaves_nothing(host: WindowsHost, job: Job) -> None:

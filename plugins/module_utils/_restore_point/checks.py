@@ -147,8 +147,7 @@ class _Verifying:
             listing(place.path),
             certutil(place.file(manifest["package"]["file"])),
             *(show(place.file(one["file"])) if one.get("file") else "ver >nul" for one in kept.values()),
-            # Against a folder that is not there, robocopy counts all that there is.
-            *(_count(place.file(f"{FOLDERS}\\{name}"), empty) for name in folders),
+            *(count_line(place.file(f"{FOLDERS}\\{name}"), empty) for name in folders),
         ]
         began = time.monotonic()
         reached, listed, hashed, *rest = self.share.run("verify", place.path, lines, timeout=self.request.timeout)
@@ -268,5 +267,6 @@ def _opened(kept: dict[str, Any], text: str | None, sealer: Sealer | None) -> st
     return "it opens, and is what was sealed."
 
 
-def _count(path: str, empty: str) -> str:
+def count_line(path: str, empty: str) -> str:
+    """Return the line that counts what is in a folder: against one that is not there, robocopy would copy all of it."""
     return batch_line([f"{SYSTEM32}robocopy.exe", *robocopy.compare(path, empty)[1:]])

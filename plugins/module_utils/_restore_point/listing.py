@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
@@ -150,10 +151,11 @@ def seal(request: SealRequest, connections: Sequence[ConnectionOptions], schema:
         there = _look(request, share, [connection.name for connection in connections])
         if there.found.seal is not None:
             return _sealed_already(request, host, form.judge(there.found, request.sealer))
-        if schema and request.finish:
-            _check_schema(request, schema())
+        facts = schema() if schema and request.finish else None
+        if facts:
+            _check_schema(request, facts)
         known = _results(secrets) | {name: _prepared(request, there, name) for name in request.files if name not in given}
-        return _Sealing(request, share, pool, there, secrets=known, configs=configs.result()).run()
+        return _Sealing(request, share, pool, there, secrets=known, configs=configs.result(), facts=facts).run()
 
 
 def _results(futures: dict[str, Future[Secret]]) -> dict[str, Secret]:
@@ -371,6 +373,19 @@ def _complete(
     return manifest
 
 
+def as_of(finished: Any, now: str | None) -> str | None:
+    """Return the moment whose data a backup has, with its offset: a backup holds what was there when it ended, and msdb has that moment
+    without an offset. ``now`` is the server's clock with one."""
+    clock = moment_of(now)
+    try:
+        ended = datetime.fromisoformat(str(finished))
+    except ValueError:
+        return None
+    if ended.tzinfo is None and clock is None:
+        return None
+    return (ended if ended.tzinfo else ended.replace(tzinfo=clock.tzinfo)).isoformat()  # type: ignore[union-attr]
+
+
 def _kept(request: SealRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:
     """Where a secret is: sealed in the restore point, or as plain text on this control node alone."""
     if request.sealer is not None:
@@ -405,9 +420,10 @@ class _Sealing:
         *,
         secrets: dict[str, Secret],
         configs: dict[str, NodeConfig],
+        facts: dict[str, Any] | None,
     ) -> None:
         self.request, self.share, self.pool, self.there = request, share, pool, there
-        self.secrets, self.configs = secrets, configs
+        self.secrets, self.configs, self.facts = secrets, configs, facts
         self.place = request.place
         self.packages = there.packages
         self.where = f"{share.host.where}: the restore point {request.place.path}"
@@ -425,7 +441,11 @@ class _Sealing:
         return _result(self.request, True, manifest, None)
 
     def _manifest(self, size: int | None) -> dict[str, Any]:
-        return _complete(self.request, self.secrets, self.configs, size, self.there.listing)
+        manifest = _complete(self.request, self.secrets, self.configs, size, self.there.listing)
+        database = manifest["database"]
+        if self.facts and not database.get("as_of"):
+            database["as_of"] = as_of(database["backup"].get("finished"), self.facts.get("now"))
+        return manifest
 
     def _check_manifest(self, manifest: dict[str, Any]) -> None:
         wrong = form.problems(manifest)

@@ -26,7 +26,6 @@ class Sink(Protocol):
 
     def inherit(self) -> Callable[[], None]:
         """Have one more process hold it; what is returned lets go again."""
-        ...
 
 
 class Console:
