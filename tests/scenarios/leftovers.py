@@ -97,7 +97,7 @@ def _running(instance: LabInstance, old_shells: Collection[str]) -> list[str]:
             root = process
             while root.parent is not None:
                 root = root.parent
-            watchdog = any(root.job in task.jobs for task in host.tasks.all() if "watchdog" in task.name.lower())
+            watchdog = any(root in task.runs for task in host.tasks.all() if "watchdog" in task.name.lower())
             if str(root.service_name or "").lower() != service and not watchdog:
                 out.append(f"{host.name}: the process {process.command_line}")
     for client in list(instance.sql.clients.values()):
