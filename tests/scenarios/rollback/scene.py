@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -124,16 +125,15 @@ MakeScene = Callable[..., Scene]
 
 
 def said(run: Run) -> str:
-    """What the run printed, with each run of white space as one blank, and strings as they are within JSON."""
-    return " ".join(run.output.replace("\\\\", "\\").replace('\\"', '"').replace("\\n", "\n").split())
+    """What the run printed, with each run of white space as one blank, and strings as they are without JSON's escapes."""
+    return " ".join(re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), run.output).split())
 
 
 def failed_with(run: Run) -> str:
     """What a run that failed said at last."""
     assert run.code != 0, run.output[-3000:]
     text = said(run)
-    place = max(text.rfind("[ERROR]"), text.rfind("fatal:"), text.rfind("TASK ["))
-    return text[place:]
+    return text[text.rindex("fatal: ") :]
 
 
 def manifest(folder: Path) -> dict[str, Any]:
