@@ -19,6 +19,8 @@ from scenarios import exact, leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import World, look
 
+PATIENCE = 580.0  # real seconds that a playbook may take on a computer with much else to do
+
 
 class Scene:
     """A lab with one instance, which has started, and its operator."""
@@ -34,6 +36,10 @@ class Scene:
         operator = Operator(self.lab, self.folder / name)
         self.operators.append(operator)
         return operator
+
+    def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
+        """Run a playbook. An upgrade that fails and goes back takes twice the time of one that does not."""
+        return self.operator.play(playbook, *arguments, deadline=PATIENCE, **variables)
 
     def look(self) -> World:
         return look(self.instance)

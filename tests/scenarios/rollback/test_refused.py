@@ -19,12 +19,14 @@ from scenarios.rollback.scene import MakeScene, Scene, failed_with
 
 Break = Callable[[Scene, Path], dict[str, str]]
 
+pytestmark = pytest.mark.timeout(1200)
+
 
 @pytest.fixture(scope="module")
 def scene(make_scene: MakeScene) -> Scene:
     """An instance with one restore point, and a release that is newer."""
     scene = make_scene(SINGLE)
-    run = scene.operator.play("backup")
+    run = scene.play("backup")
     assert run.code == 0, run.output[-5000:]
     assert len(scene.point_ids()) == 1
     scene.release("99.0.0")
@@ -132,7 +134,7 @@ def test_a_disk_that_is_too_small_for_both_databases(scene: Scene) -> None:
 def test_and_a_whole_one_is_not_refused(scene: Scene) -> None:
     """Else everything here would prove nothing."""
     before, mark = scene.look(), scene.lab.ledger.mark()
-    run = scene.operator.play("rollback", "--check")
+    run = scene.play("rollback", "--check")
     assert run.code == 0, run.output[-3000:]
     assert "lost: releases | 1 |" in run.output
     assert scene.touched(mark) == []
@@ -151,7 +153,7 @@ def _no_access(scene: Scene, machine: str) -> Iterator[None]:
 
 def _refused(scene: Scene, says: tuple[str, ...], **variables: str) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
-    text = failed_with(scene.operator.play("rollback", octopus_confirm_loss=True, **variables))
+    text = failed_with(scene.play("rollback", octopus_confirm_loss=True, **variables))
     for words in says:
         assert words in text, text
     assert scene.touched(mark) == []
