@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from lab.estate import InstanceSpec, Lab
 from scenarios import exact, leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import World, look
+
+PATIENCE = 580.0  # real seconds that a playbook may take on a computer with much else to do
 
 
 class Scene:
@@ -33,6 +36,10 @@ class Scene:
         operator = Operator(self.lab, self.folder / name)
         self.operators.append(operator)
         return operator
+
+    def play(self, playbook: str, *arguments: str, **variables: Any) -> Run:
+        """Run a playbook. An upgrade that fails and goes back takes twice the time of one that does not."""
+        return self.operator.play(playbook, *arguments, deadline=PATIENCE, **variables)
 
     def look(self) -> World:
         return look(self.instance)
@@ -124,16 +131,15 @@ MakeScene = Callable[..., Scene]
 
 
 def said(run: Run) -> str:
-    """What the run printed, with each run of white space as one blank, and strings as they are within JSON."""
-    return " ".join(run.output.replace("\\\\", "\\").replace('\\"', '"').replace("\\n", "\n").split())
+    """What the run printed, with each run of white space as one blank, and strings as they are without JSON's escapes."""
+    return " ".join(re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), run.output).split())
 
 
 def failed_with(run: Run) -> str:
     """What a run that failed said at last."""
     assert run.code != 0, run.output[-3000:]
     text = said(run)
-    place = max(text.rfind("[ERROR]"), text.rfind("fatal:"), text.rfind("TASK ["))
-    return text[place:]
+    return text[text.rindex("fatal: ") :]
 
 
 def manifest(folder: Path) -> dict[str, Any]:

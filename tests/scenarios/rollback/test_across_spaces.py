@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from lab.estate import DEMO
 from scenarios.rollback.scene import MakeScene
 
 MOVED = "Packages\\Spaces-1\\feeds-builtin\\"
+
+pytestmark = pytest.mark.timeout(1200)
 
 
 def test_packages_are_back_where_they_were(make_scene: MakeScene) -> None:
     scene = make_scene(replace(DEMO, ladder=("2021.1.8045",), target="2021.1.8045"))
     before = scene.look()
     assert not any(path.startswith(MOVED) for path in before.files)
-    run = scene.operator.play("upgrade_inplace")
+    run = scene.play("upgrade_inplace")
     assert run.code == 0, run.output[-5000:]
     upgraded = scene.look()
     assert len([path for path in upgraded.files if path.startswith(MOVED)]) >= 200
 
-    run = scene.operator.play("rollback", octopus_confirm_loss=True)
+    run = scene.play("rollback", octopus_confirm_loss=True)
     assert run.code == 0, run.output[-5000:]
     record = run.record(DEMO.name)
     assert record["verdict"] == "rolled_back"

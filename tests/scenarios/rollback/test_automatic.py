@@ -15,6 +15,7 @@ from scenarios.operator import Run
 from scenarios.rollback.scene import MakeScene, Scene, failed_with, said
 
 NODE = SINGLE.nodes[0]
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ CASES = [
         "api.never",
         NODE,
         "snapshot",
-        variables={"octopus_start_timeout": 60, "octopus_database_snapshot": True},
+        variables={"octopus_start_timeout": 30, "octopus_database_snapshot": True},
     ),
 ]
 
@@ -59,7 +60,7 @@ CASES = [
 def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
     armed = scene.lab.faults.arm(case.fault, NODE, times=case.times, **case.params)
-    run = scene.operator.play("upgrade_inplace", **case.variables)
+    run = scene.play("upgrade_inplace", **case.variables)
     scene.lab.faults.disarm(armed)
     assert scene.lab.ledger.events("fault", since=mark, action="met")
     text, record = failed_with(run), run.record(SINGLE.name)
@@ -91,7 +92,7 @@ def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database
 def _stopped(scene: Scene, fault: str, **params: Any) -> Run:
     """An upgrade that fails and is left as it is."""
     armed = scene.lab.faults.arm(fault, NODE, **params)
-    run = scene.operator.play("upgrade_inplace", octopus_on_failure="stop", octopus_start_timeout=60)
+    run = scene.play("upgrade_inplace", octopus_on_failure="stop", octopus_start_timeout=30)
     scene.lab.faults.disarm(armed)
     assert run.code != 0
     assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
@@ -103,12 +104,12 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     before = scene.look()
     _stopped(scene, "schema.fail", committed=True)
     mark, stopped = scene.lab.ledger.mark(), scene.look()
-    text = failed_with(scene.operator.play("upgrade_inplace", octopus_on_failure="stop"))
+    text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
     assert "the database may be changed in part, so this is not tried again. Go back with rollback.yml" in text
     assert scene.touched(mark) == []
     assert scene.unlike(stopped) == []
 
-    run = scene.operator.play("rollback")  # nobody was let in, so nobody has to consent
+    run = scene.play("rollback")  # nobody was let in, so nobody has to consent
     assert run.code == 0, run.output[-5000:]
     assert run.record(SINGLE.name)["verdict"] == "rolled_back"
     assert scene.unlike(before) == []
@@ -118,9 +119,9 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
 
 def test_an_upgrade_that_was_left_goes_on_where_that_is_allowed(scene: Scene) -> None:
     before = scene.look()
-    _stopped(scene, "api.never", times=None)
+    _stopped(scene, "service.fail_start", times=None, service=scene.instance.handle.service)
     mark = scene.lab.ledger.mark()
-    run = scene.operator.play("upgrade_inplace", octopus_on_failure="stop")
+    run = scene.play("upgrade_inplace", octopus_on_failure="stop")
     assert run.code == 0, run.output[-5000:]
     assert run.record(SINGLE.name)["verdict"] == "upgraded"
     assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == [], "what was done is not done again"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import pytest
 import yaml
 from lab.estate import CLUSTER
-from scenarios.rollback.scene import MakeScene, Scene, failed_with
+from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with
 from scenarios.world import World
 
 # One rung: the ladder is looked at elsewhere.
@@ -22,6 +22,7 @@ SPEC = replace(CLUSTER, version="2025.3.14357", ladder=())
 FIRST, SECOND = SPEC.nodes
 RUNNING, STOPPED, AUTOMATIC = 4, 1, 2
 # What only the node that is lost has, or what the rows say of it.
+pytestmark = pytest.mark.timeout(1200)
 OF_NODES = ("services", "settings", "programs", "products", "program_files", "configuration", "registered", "watchdogs")
 
 
@@ -36,7 +37,7 @@ def published(make_scene: MakeScene) -> Published:
     """Upgraded, then worked with."""
     scene = make_scene(SPEC)
     before = scene.look()
-    run = scene.operator.play("upgrade_inplace")
+    run = scene.play("upgrade_inplace")
     assert run.code == 0, run.output[-5000:]
     assert scene.not_upgraded(before) == []
     scene.release("99.0.0")
@@ -52,8 +53,8 @@ def test_the_second_node_goes_back_alone_when_the_coordinator_is_lost(published:
     del known["octopus"]["children"][f"octopus_{SPEC.name}"]["hosts"][FIRST]
     hosts.write_text(yaml.safe_dump(known))
 
-    assert "1 releases" in failed_with(operator.play("rollback"))
-    run = operator.play("rollback", octopus_confirm_loss=True)
+    assert "1 releases" in failed_with(operator.play("rollback", deadline=PATIENCE))
+    run = operator.play("rollback", deadline=PATIENCE, octopus_confirm_loss=True)
     assert run.code == 0, run.output[-6000:]
     record = run.record(SPEC.name)
     assert record["verdict"] == "rolled_back"
@@ -70,7 +71,7 @@ def test_the_second_node_goes_back_alone_when_the_coordinator_is_lost(published:
 def test_the_whole_cluster_goes_back_when_the_coordinator_is_found_again(published: Published) -> None:
     scene = published.scene
     _find_again(scene)
-    run = scene.operator.play("rollback", octopus_confirm_loss=True)
+    run = scene.play("rollback", octopus_confirm_loss=True)
     assert run.code == 0, run.output[-6000:]
     assert run.record(SPEC.name)["verdict"] == "rolled_back"
     assert scene.unlike(published.before) == []

@@ -15,6 +15,8 @@ from scenarios.world import World
 
 NEW = "99.0.0"
 
+pytestmark = pytest.mark.timeout(1200)
+
 
 @dataclass
 class Published:
@@ -30,7 +32,7 @@ class Published:
 def published(make_scene: MakeScene) -> Published:
     scene = make_scene(SINGLE)
     before = scene.look()
-    run = scene.operator.play("upgrade_inplace")
+    run = scene.play("upgrade_inplace")
     assert run.code == 0, run.output[-5000:]
     assert scene.not_upgraded(before) == []
     release = scene.release(NEW)
@@ -39,7 +41,7 @@ def published(make_scene: MakeScene) -> Published:
 
 def test_check_mode_shows_what_is_lost_and_touches_nothing(published: Published) -> None:
     scene, mark = published.scene, published.scene.lab.ledger.mark()
-    run = scene.operator.play("rollback", "--check")
+    run = scene.play("rollback", "--check")
     text = said(run)
     assert run.code == 0, run.output[-5000:]
     assert "lost: releases | 1 |" in text
@@ -51,7 +53,7 @@ def test_check_mode_shows_what_is_lost_and_touches_nothing(published: Published)
 
 def test_without_consent_nothing_is_touched(published: Published) -> None:
     scene, mark = published.scene, published.scene.lab.ledger.mark()
-    text = failed_with(scene.operator.play("rollback"))
+    text = failed_with(scene.play("rollback"))
     assert "Wanted: consent to lose what is newer than the restore point" in text
     assert "1 releases" in text and "Nothing was touched" in text and "octopus_confirm_loss: true" in text
     assert scene.touched(mark) == []
@@ -61,7 +63,7 @@ def test_without_consent_nothing_is_touched(published: Published) -> None:
 
 def test_with_consent_everything_is_exactly_as_at_the_stop(published: Published) -> None:
     scene = published.scene
-    run = scene.operator.play("rollback", octopus_confirm_loss=True)
+    run = scene.play("rollback", octopus_confirm_loss=True)
     assert run.code == 0, run.output[-5000:]
     record = run.record(SINGLE.name)
     assert (record["verdict"], record["from_version"], record["to_version"]) == ("rolled_back", SINGLE.target, SINGLE.version)
@@ -75,7 +77,7 @@ def test_with_consent_everything_is_exactly_as_at_the_stop(published: Published)
 def test_going_back_again_finds_nothing_to_do(published: Published) -> None:
     scene, mark = published.scene, published.scene.lab.ledger.mark()
     before = scene.look()
-    run = scene.operator.play("rollback")
+    run = scene.play("rollback")
     assert run.code == 0, run.output[-5000:]
     assert "there is nothing to do" in said(run)
     assert "changed=0" in run.output

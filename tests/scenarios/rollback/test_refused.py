@@ -19,12 +19,14 @@ from scenarios.rollback.scene import MakeScene, Scene, failed_with
 
 Break = Callable[[Scene, Path], dict[str, str]]
 
+pytestmark = pytest.mark.timeout(1200)
+
 
 @pytest.fixture(scope="module")
 def scene(make_scene: MakeScene) -> Scene:
     """An instance with one restore point, and a release that is newer."""
     scene = make_scene(SINGLE)
-    run = scene.operator.play("backup")
+    run = scene.play("backup")
     assert run.code == 0, run.output[-5000:]
     assert len(scene.point_ids()) == 1
     scene.release("99.0.0")
@@ -36,11 +38,6 @@ def _corrupt(scene: Scene, point: Path) -> dict[str, str]:
     return {}
 
 
-def _cut(scene: Scene, point: Path) -> dict[str, str]:
-    damage.cut_backup(scene.instance.sql, scene.backup(point.name))
-    return {}
-
-
 def _lose(scene: Scene, point: Path) -> dict[str, str]:
     damage.lose_stripe(scene.instance.sql, scene.backup(point.name))
     return {}
@@ -48,13 +45,19 @@ def _lose(scene: Scene, point: Path) -> dict[str, str]:
 
 def _edit(_scene: Scene, point: Path) -> dict[str, str]:
     path = point / "restore-point.json"
-    path.write_text(path.read_text().replace(SINGLE.version, "2025.3.14358"))
+    content = path.read_bytes()
+    assert content.count(b'"service_stopped": false') == 1
+    path.write_bytes(content.replace(b'"service_stopped": false', b'"service_stopped": true'))
     return {}
 
 
-def _seal_key_anew(_scene: Scene, point: Path) -> dict[str, str]:
+def _spoil_files(_scene: Scene, point: Path) -> dict[str, str]:
+    """A key that somebody has sealed with another password, another package, and a file less."""
     vault = VaultLib([("default", VaultSecret(b"another password"))])
     (point / "master-key.vault").write_bytes(vault.encrypt(b"another key"))
+    [package] = (point / "packages").glob("*.msi")
+    package.write_bytes(package.read_bytes()[:-1] + b"?")
+    next(path for path in sorted((point / "folders").rglob("*.nupkg"))).unlink()
     return {}
 
 
@@ -63,17 +66,6 @@ def _change_password(scene: Scene, _point: Path) -> dict[str, str]:
     path.write_text("another password\n")
     path.chmod(0o600)
     return {"octopus_vault_password_file": str(path)}
-
-
-def _alter_package(_scene: Scene, point: Path) -> dict[str, str]:
-    [path] = (point / "packages").glob("*.msi")
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    return {}
-
-
-def _lose_file(_scene: Scene, point: Path) -> dict[str, str]:
-    next(path for path in sorted((point / "folders").rglob("*.nupkg"))).unlink()
-    return {}
 
 
 @dataclass(frozen=True)
@@ -89,14 +81,11 @@ class Case:
 
 
 CASES = [
-    Case("corrupted backup", _corrupt, ("database.bak", "3189")),
-    Case("cut backup", _cut, ("backup_files", "database.bak", "bytes")),
+    Case("corrupted backup", _corrupt, ("database.bak", "Damage to the backup set was detected")),
     Case("missing backup", _lose, ("database.bak is missing",)),
-    Case("edited manifest", _edit, ("restore-point.seal", "no sealed restore point")),
-    Case("key sealed with another password", _seal_key_anew, ("master_key", "master-key.vault")),
+    Case("edited manifest", _edit, ("there is no sealed restore point", "restore-point.json was edited after it was sealed")),
     Case("another vault password", _change_password, ("there is no sealed restore point",)),
-    Case("altered package", _alter_package, ("package", "was altered", "SHA-256")),
-    Case("missing package file", _lose_file, ("folder_packages", "files with")),
+    Case("spoiled files", _spoil_files, ("3 of ", "master_key: ", "master-key.vault", "package: ", "was altered", "folder_packages: ")),
 ]
 
 
@@ -106,10 +95,12 @@ def _kept(scene: Scene) -> Iterator[Path]:
     [point] = scene.point_ids()
     folder = scene.points / point
     content = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    yield folder
-    for path, was in content.items():
-        if not path.exists() or path.read_bytes() != was:
-            path.write_bytes(was)
+    try:
+        yield folder
+    finally:
+        for path, was in content.items():
+            if not path.exists() or path.read_bytes() != was:
+                path.write_bytes(was)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -126,7 +117,7 @@ def test_a_share_that_the_node_cannot_read(scene: Scene) -> None:
 
 def test_a_share_that_sql_server_cannot_read(scene: Scene) -> None:
     with _no_access(scene, SINGLE.sql):
-        _refused(scene, ("database", "database.bak", "3201"))
+        _refused(scene, ("database: ", "database.bak", "operating system error 5"))
 
 
 def test_a_disk_that_is_too_small_for_both_databases(scene: Scene) -> None:
@@ -143,7 +134,7 @@ def test_a_disk_that_is_too_small_for_both_databases(scene: Scene) -> None:
 def test_and_a_whole_one_is_not_refused(scene: Scene) -> None:
     """Else everything here would prove nothing."""
     before, mark = scene.look(), scene.lab.ledger.mark()
-    run = scene.operator.play("rollback", "--check")
+    run = scene.play("rollback", "--check")
     assert run.code == 0, run.output[-3000:]
     assert "lost: releases | 1 |" in run.output
     assert scene.touched(mark) == []
@@ -154,13 +145,15 @@ def test_and_a_whole_one_is_not_refused(scene: Scene) -> None:
 def _no_access(scene: Scene, machine: str) -> Iterator[None]:
     account = scene.lab.network.machine_account(machine)
     scene.lab.backup_share.allow.remove(account)
-    yield
-    scene.lab.backup_share.allow.add(account)
+    try:
+        yield
+    finally:
+        scene.lab.backup_share.allow.add(account)
 
 
 def _refused(scene: Scene, says: tuple[str, ...], **variables: str) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
-    text = failed_with(scene.operator.play("rollback", octopus_confirm_loss=True, **variables))
+    text = failed_with(scene.play("rollback", octopus_confirm_loss=True, **variables))
     for words in says:
         assert words in text, text
     assert scene.touched(mark) == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lab.core.ledger import Event
 from lab.estate import SINGLE
 from scenarios import leftovers
@@ -18,6 +19,8 @@ from scenarios.chaos.case import lock_owner
 from scenarios.chaos.controller import Controller
 from scenarios.operator import DEADLINE, Operator
 from scenarios.rollback.scene import MakeScene, Scene
+
+pytestmark = pytest.mark.timeout(1200)
 
 
 def test_another_control_node_takes_the_lock_deliberately_and_goes_back(make_scene: MakeScene, tmp_path: Path) -> None:
