@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback test check lint chaos clean
+.PHONY: demo demo-rollback test check lint chaos bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -25,6 +25,11 @@ check:
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
+
+# How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
+bench:
+	@tools/setup.sh test
+	@build/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/bench
 
 clean:
 	rm -rf build

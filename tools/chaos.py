@@ -26,7 +26,8 @@ from scenarios.chaos import matrix, outcome, survey  # noqa: E402  the folders h
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help="cases to run, by the beginning of their names; full or quarter (default: full)")
+    sets = "all, full (each step killed once and broken once, the default) or quarter"
+    parser.add_argument("cases", nargs="*", help=f"cases to run, by the beginning of their names; {sets}")
     parser.add_argument("--list", action="store_true", help="name the cases, and what is done in each")
     parser.add_argument("-n", "--workers", type=int, default=os.cpu_count() or 1, help="cases side by side (default: one a processor)")
     arguments = parser.parse_args()

@@ -55,6 +55,8 @@ CHECKS = (
     Check("importer", ("tools/lint.sh", "galaxy-importer"), 0),
     Check("integration", ("tools/integration.sh",), 0),
     Check("scenarios", pytest("tests/scenarios", "-n", "2", "--dist", "loadscope"), 1),
+    # A quarter of `make chaos`, which is the same for the same sources.
+    Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=quarter", *pytest("tests/scenarios/chaos", "-n", "2", "--maxschedchunk", "1")), 1),
 )
 
 

@@ -88,11 +88,14 @@ class ActionModule(OnController):
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error
         except LockLost as error:
-            raise AnsibleActionFail(f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error}") from error
+            raise AnsibleActionFail(
+                f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error}", result={"lock_lost": True}
+            ) from error
         except (WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error} "
-                f"What is not there yet waits in {path}, and goes along with the next event."
+                f"What is not there yet waits in {path}, and goes along with the next event.",
+                result=run_record.result(run_record.read(path)),  # whoever goes on has to know how far the run came
             ) from error
 
     @staticmethod

@@ -125,6 +125,12 @@ options:
     type: list
     elements: str
     default: []
+  given_up:
+    description:
+      - With O(state=absent) and O(restore_point), says that nobody makes this restore point any more, so that it may go although it is not
+        sealed and no newer one is. For the run that was making it and has the instance's lock.
+    type: bool
+    default: false
   timeout:
     description: Seconds for each long step, such as copying the package, counting the folders, and verifying the backup.
     type: float
@@ -151,7 +157,8 @@ options:
     required: false
 notes:
   - What is sealed with another vault password than the one given does not count as sealed.
-  - A restore point that is not sealed is never removed by O(keep) or O(keep_days), only by its name, and only when a newer one is sealed.
+  - A restore point that is not sealed is never removed by O(keep) or O(keep_days), only by its name, and only when a newer one is sealed,
+    or O(given_up) says that nobody makes it.
   - A folder that neither its manifest nor the mark of its folders calls by its own name is not removed.
 seealso:
   - module: octopus.upgrade.octopus_folders
@@ -472,6 +479,7 @@ SPEC: dict[str, Any] = {
     "keep": {"type": "int"},
     "keep_days": {"type": "int"},
     "protect": {"type": "list", "elements": "str", "default": []},
+    "given_up": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 14400},
 }
 
@@ -494,7 +502,8 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
             return configure(ConfigureRequest(root, restore_point, sealer, params["work_root"], check_mode), share, connections)
         if params["state"] == "absent":
             rules = (params["keep"], params["keep_days"], params["protect"])
-            return prune(PruneRequest(root, restore_point, *rules, sealer, params["timeout"], check_mode, tell), share)
+            request = PruneRequest(root, restore_point, *rules, sealer, params["timeout"], params["given_up"], check_mode, tell)
+            return prune(request, share)
         how = (params["sql_root"], params["test_restore"], sealer, params["timeout"], check_mode, tell)
         wanted = VerifyRequest(root, restore_point, *how)
         found = verify(wanted, share, (lambda: connect(sql)) if sql else None)

@@ -82,9 +82,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lock_lost:
+  description: Says that another controller has broken the lock and goes on with the run; this one must do nothing more.
+  returned: on failure, where that is so
+  type: bool
+  sample: true
 record:
   description: The run so far.
-  returned: success
+  returned: success, and where only the host's journal could not be written
   type: dict
   sample:
     instance: prod
@@ -93,6 +98,7 @@ record:
     from_version: 2020.5.7
     to_version: 2026.2.9853
     ladder: [2025.3.14357, 2026.2.9853]
+    restore_point: 20261123T210000Z-2020.5.7
     started: "2026-11-23T20:58:00.000+00:00"
     resumed:
       - at: "2026-11-23T21:10:00.000+00:00"
@@ -114,7 +120,7 @@ record:
     verdict: unfinished
 steps:
   description: Names of the steps begun, each once, in the order in which they began first.
-  returned: success
+  returned: as RV(record)
   type: list
   elements: str
   sample: [quiesce.drain, quiesce.stop]

@@ -62,21 +62,22 @@ def test_what_a_rule_takes(points: list[Point], keep: int | None, keep_days: int
     assert retention.by_age(left, NOW, keep, keep_days, protect).remove == []
 
 
-@given(several(), st.integers(0, 14), st.sets(st.integers(0, 11)))
-def test_what_a_name_takes(points: list[Point], which: int, protected: set[int]) -> None:
+@given(several(), st.integers(0, 14), st.sets(st.integers(0, 11)), st.booleans())
+def test_what_a_name_takes(points: list[Point], which: int, protected: set[int], given_up: bool) -> None:
     protect = [one.id for number, one in enumerate(points) if number in protected]
     name = points[which].id if which < len(points) else "another"
     newest = next((one for one in points if one.is_sealed), None)
     try:
-        decision = retention.by_name(points, name, protect)
+        decision = retention.by_name(points, name, protect, given_up)
     except OctopusError:
         one = next(one for one in points if one.id == name)
-        assert name in protect or one is newest or (not one.is_sealed and (newest is None or one.moment >= newest.moment))
+        being_made = not one.is_sealed and not given_up and (newest is None or one.moment >= newest.moment)
+        assert name in protect or one is newest or being_made
         return
     assert decision.remove == ([name] if which < len(points) else [])
     assert name not in protect
     assert newest is None or newest.id not in decision.remove
-    assert newest is not None or decision.remove == []
+    assert newest is not None or given_up or decision.remove == []
 
 
 @pytest.mark.parametrize(("keep", "keep_days"), [(None, None), (0, None), (-1, 3), (1, -1)])

@@ -225,6 +225,7 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
         "from_version": None,
         "to_version": None,
         "ladder": [],
+        "restore_point": None,
         "started": None,
         "resumed": [],
         "finished": None,
@@ -243,12 +244,14 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
         kind = event["event"]
         if kind == "begun":
             record["started"] = event["at"]
-            own = ("instance", "run_id", "purpose", "from_version", "to_version", "ladder")
+            own = ("instance", "run_id", "purpose", "from_version", "to_version", "ladder", "restore_point")
             record.update({name: event[name] for name in own if name in event})
         elif kind == "resumed":
             _interrupt_step(record["steps"])
             record["resumed"].append({"at": event["at"], "error": record["error"]})
             record.update(error=None, finished=None, verdict="unfinished")
+            if "restore_point" in event:  # somebody goes back, to the one that they want
+                record["restore_point"] = event["restore_point"]
         else:
             _end_step(record["steps"], at, "failed" if kind in ("failed", "stopped") else "ok")
         if kind == "step":

@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import retention
 from .listing import read_all
-from .manifest import REMOVING
+from .manifest import REMOVING, time_in_id
 from .share import Share
 
 # One id for both jobs of a run, so that the first one finds whatever a killed run has left.
@@ -37,6 +37,7 @@ class PruneRequest:
     protect: Sequence[str]
     sealer: Sealer | None
     timeout: float
+    given_up: bool = False
     check_mode: bool = False
     tell: Progress = field(default_factory=lambda: Progress(None))
 
@@ -53,13 +54,15 @@ def prune(request: PruneRequest, share: Share) -> dict[str, Any]:
     """
     there = read_all(share, request.root, request.sealer, _JOB)
     if request.restore_point is not None:
-        decision = retention.by_name(there.points, request.restore_point, request.protect)
+        decision = retention.by_name(there.points, request.restore_point, request.protect, request.given_up)
         begun = [one for one in there.removing if one == request.restore_point]
     else:
         now = datetime.now(timezone.utc)
         decision = retention.by_age(there.points, now, request.keep, request.keep_days, request.protect)
         begun = there.removing
-    strange = [one for one in decision.remove if one not in there.ours]
+    # The run that gives one up has named it by its own time, and may have been stopped before it marked it.
+    known = {point.id for point in there.points if request.given_up and not point.is_sealed and time_in_id(point.id)}
+    strange = [one for one in decision.remove if one not in there.ours and one not in known]
     if strange:
         raise OctopusError(
             f"{share.host.where}: {request.root}\\{strange[0]} does not say of itself that it is this restore point, neither by its manifest "

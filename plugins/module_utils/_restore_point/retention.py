@@ -49,8 +49,14 @@ def by_age(points: Sequence[Point], now: datetime, keep: int | None, keep_days: 
     return Decision(remove, [point.id for point in points if point.id not in remove])
 
 
-def by_name(points: Sequence[Point], restore_point: str, protect: Collection[str] = ()) -> Decision:
+def by_name(points: Sequence[Point], restore_point: str, protect: Collection[str] = (), given_up: bool = False) -> Decision:
     """Take the one that was named, unless something needs it.
+
+    Args:
+        points: All there are, newest first.
+        restore_point: Its id.
+        protect: Ids that stay.
+        given_up: Says that nobody makes it any more, so that one that is not sealed may go.
 
     Raises:
         OctopusError: It is the newest sealed one, protected, or perhaps still being made.
@@ -65,9 +71,9 @@ def by_name(points: Sequence[Point], restore_point: str, protect: Collection[str
         why = "it is protected: an unfinished run needs it"
     elif named.is_sealed and newest is not None and newest.id == restore_point:
         why = "it is the newest sealed one, and without it there is no way back"
-    elif not named.is_sealed and (newest is None or named.moment >= newest.moment):
+    elif not named.is_sealed and not given_up and (newest is None or named.moment >= newest.moment):
         why = (
-            f"it is not sealed ({named.why}) and no newer one is, so a run may be making it. If none is, make another restore point first, or "
+            f"it is not sealed ({named.why}) and no newer one is, so a run may be making it. If none is, say given_up: true, or "
             f"delete {named.path} by hand"
         )
     if why:

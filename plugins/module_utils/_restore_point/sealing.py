@@ -598,9 +598,14 @@ class _Sealing:
             [written, show(self.place.file(MANIFEST)), show(self.place.file(SEAL))],
             inputs={MANIFEST: text, SEAL: seal_bytes.decode("ascii")},
         )
-        point = form.judge(Found(self.place.path, manifest.file, seal_there.file, self.there.found.marker), self.request.sealer)
-        if done.code or not point.is_sealed or form.digest(manifest.file or "") != form.digest(text):
-            raise OctopusError(f"{self.where} could not be sealed: {done.said if done.code else point.why}. The same call completes it.")
+        same = form.digest(manifest.file or "") == form.digest(text) and _lines(seal_there.file) == _lines(seal_bytes.decode())
+        if done.code or not same:
+            why = (
+                f"{done.said} The same call completes it."
+                if done.code
+                else "another content is read back than was written. Use another id."
+            )
+            raise OctopusError(f"{self.where} could not be sealed: {why}")
 
 
 def _written(folder: str, name: str, place: Place) -> list[str]:

@@ -21,6 +21,7 @@ from scenarios.chaos.matrix import (
     cases,
     chosen,
     dump,
+    full,
     giving_back,
     load,
     quarter,
@@ -83,10 +84,22 @@ def test_a_quarter_has_every_phase_kind_and_controller_and_is_the_same_again() -
     assert set(map(id, matrix[::4])) <= set(map(id, part))
 
 
+def test_the_full_matrix_kills_and_breaks_each_step_once_and_its_quarter_does_both() -> None:
+    matrix = cases(STORIES)
+    whole = full(matrix)
+    for story in STORIES:
+        for step in story.steps:
+            own = [case.kind for case in whole if (case.story, case.step) == (story.name, step.name)]
+            assert len([kind for kind in own if kind in (KILL, WITHIN)]) == 1
+            assert len([kind for kind in own if kind in (BREAK, FAIL)]) == (1 if step.breaks or step.failures else 0)
+    assert {case.kind for case in quarter(whole)} == {case.kind for case in matrix}
+
+
 def test_cases_are_chosen_by_name_and_a_strange_name_is_refused() -> None:
     matrix = cases(STORIES)
-    assert chosen(matrix, "full") == matrix
-    assert chosen(matrix, "quarter") == quarter(matrix)
+    assert chosen(matrix, "all") == matrix
+    assert chosen(matrix, "full") == full(matrix)
+    assert chosen(matrix, "quarter") == quarter(full(matrix))
     assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, give-back")] == [
         "upgrade/quiesce.down/kill",
         *(case.name for case in matrix if case.story == "give back"),

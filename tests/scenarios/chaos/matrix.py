@@ -84,6 +84,20 @@ def cases(stories: Iterable[Story]) -> list[Case]:
     return out
 
 
+def full(matrix: Sequence[Case]) -> list[Case]:
+    """Each step killed once and broken once; how, takes turns: as it begins or within it, the connection or the remote step."""
+    found: list[Case] = []
+    steps = list(dict.fromkeys((case.story, case.step) for case in matrix))
+    for number, step in enumerate(steps):
+        own = {case.kind: case for case in matrix if (case.story, case.step) == step}
+        pair = [[kind for kind in kinds if kind in own] for kinds in ((KILL, WITHIN), (FAIL, BREAK))]
+        # In turns of two, so that every fourth case is now the one, now the other.
+        for have in pair if number // 2 % 2 == 0 else pair[::-1]:
+            if have:
+                found.append(own[have[number % len(have)]])
+    return found
+
+
 def quarter(matrix: Sequence[Case]) -> list[Case]:
     """Every fourth case, and beyond that the first of each phase, each kind and each controller that this leaves out."""
     chosen = set(range(0, len(matrix), 4))
@@ -97,12 +111,12 @@ def quarter(matrix: Sequence[Case]) -> list[Case]:
 
 
 def chosen(matrix: Sequence[Case], which: str) -> list[Case]:
-    """``full``, ``quarter``, or cases by their names, or by what their names begin with.
+    """``all``; ``full``, two of each step; ``quarter`` of that; or cases by their names, or by what their names begin with.
 
     :raises ValueError: there is no case of that name.
     """
-    if which in ("full", "quarter"):
-        return list(matrix) if which == "full" else quarter(matrix)
+    if which in ("all", "full", "quarter"):
+        return list(matrix) if which == "all" else full(matrix) if which == "full" else quarter(full(matrix))
     wanted = [name.strip() for name in which.split(",") if name.strip()]
     strange = [name for name in wanted if not any(case.name.startswith(name) for case in matrix)]
     if strange or not wanted:

@@ -84,12 +84,13 @@ class Strike:
                 event: Event = self.lab.ledger.wait_for(moment.is_it, 1.0, since)
             except TimeoutError:
                 continue
-            self.lab.ledger.record("fault", host.name, name=JOB_ENDS, action="met", params=self.what.params, where=event["name"])
             with host.tasks.changed:
                 known = {task.name: task for task in host.tasks.all()}
-                jobs = list(known[event["name"]].jobs) if event["name"] in known else []
-            for job in jobs:
-                job.kill(ENDED_BY_SHUTDOWN)
+                runs = list(known[event["name"]].runs) if event["name"] in known else []
+            for process in runs:
+                process.job.kill(ENDED_BY_SHUTDOWN)
+            # Only now: what was not ended was not met, and is told.
+            self.lab.ledger.record("fault", host.name, name=JOB_ENDS, action="met", params=self.what.params, where=event["name"])
             return
 
     def _wait_for_service(self) -> None:

@@ -128,6 +128,8 @@ def test_one_by_its_name(cluster: Setting, five: list[str]) -> None:
     cluster.pretend(newer, None)
     assert "a run may be making it" in cluster.point("absent", restore_point=newer)["msg"]
     assert there(cluster) == {newer, five[0], five[1], five[4]}
+    assert cluster.point("absent", restore_point=newer, given_up=True)["removed"] == [newer]
+    assert there(cluster) == {five[0], five[1], five[4]}
     assert "Nothing says what may go" in cluster.point("absent")["msg"]
     assert "keep is at least 1" in cluster.point("absent", keep=0)["msg"]
 

@@ -51,6 +51,7 @@ FACTS: dict[str, Any] = {
     "octopus_sql_backup_folder": "\\\\nas\\backups\\prod",
     "octopus_run_dir": "/runs",
     "octopus_run_id": "now",
+    "run_id": "now",
     "octopus_start_timeout": 5,
     "octopus_on_failure": "stop",
     "octopus_database_snapshot": False,

@@ -145,6 +145,12 @@ RESUMED = [
 ]
 
 
+def test_whoever_takes_a_run_up_to_go_back_names_the_restore_point() -> None:
+    begun = at(0, "begun", instance="prod", purpose="upgrade", restore_point="own")
+    assert run_record.summary([begun, at(1, "resumed")])["restore_point"] == "own"
+    assert run_record.summary([begun, at(1, "resumed", restore_point="older")])["restore_point"] == "older"
+
+
 def test_a_resumed_run_knows_what_is_done() -> None:
     assert run_record.steps(RESUMED) == ["stage", "quiesce", "seal"]
     assert run_record.done(RESUMED[:4]) == ["stage", "quiesce"]

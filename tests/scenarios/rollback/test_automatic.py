@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Upgrades that fail between seal and publish, and the way back that they take, or that somebody takes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from lab.estate import SINGLE
+from scenarios.operator import Run
+from scenarios.rollback.scene import MakeScene, Scene, failed_with, said
+
+NODE = SINGLE.nodes[0]
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: MakeScene) -> Scene:
+    """One for all: each test leaves the instance as it found it, or the test fails."""
+    return make_scene(SINGLE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, the first error, and what the way back has to do.
+
+    :param restored: how the database comes back: from "backup", from "snapshot", or not at all.
+    """
+
+    name: str
+    fault: str
+    says: str
+    restored: str
+    times: int | None = 1
+    params: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CASES = [
+    Case("a schema that is left half done", "schema.fail", "migration", "backup", params={"committed": True}),
+    Case("an installation that fails", "msi.fail", "1603", "", params={"phase": "install"}),
+    Case(
+        "an API that never opens, with a snapshot",
+        "api.never",
+        NODE,
+        "snapshot",
+        variables={"octopus_start_timeout": 30, "octopus_database_snapshot": True},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    armed = scene.lab.faults.arm(case.fault, NODE, times=case.times, **case.params)
+    run = scene.play("upgrade_inplace", **case.variables)
+    scene.lab.faults.disarm(armed)
+    assert scene.lab.ledger.events("fault", since=mark, action="met")
+    text, record = failed_with(run), run.record(SINGLE.name)
+    assert record["verdict"] == "failed_rolled_back", run.output[-6000:]
+    assert case.says in record["error"]
+    assert record["error"] in " ".join(run.output.split()) or record["error"] in text
+    assert f"its service runs again at {SINGLE.version}" in text
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+    restores = scene.restores(mark)
+    assert ["snapshot" if not event["files"] else "backup" for event in restores] == ([case.restored] if case.restored else [])
+    _kept_and_named(scene, record, text, database=case.restored == "backup", folders=bool(case.restored))
+
+
+def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:
+    """The failed database and folders are there, and somebody who reads the end of the output knows where."""
+    kept = record["kept"]
+    assert bool(kept.get("database")) == database
+    assert bool(kept.get("folders")) == folders
+    if database:
+        assert kept["database"] in text
+        assert scene.instance.sql.database(kept["database"]) is not None
+    if folders:
+        assert kept["folders"] in text
+        below = kept["folders"].removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
+        assert any((scene.lab.backup_share.volume.root / below).rglob("*.nupkg"))
+
+
+def _stopped(scene: Scene, fault: str, **params: Any) -> Run:
+    """An upgrade that fails and is left as it is."""
+    armed = scene.lab.faults.arm(fault, NODE, **params)
+    run = scene.play("upgrade_inplace", octopus_on_failure="stop", octopus_start_timeout=30)
+    scene.lab.faults.disarm(armed)
+    assert run.code != 0
+    assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
+    assert "out of service" in failed_with(run)
+    return run
+
+
+def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_from(scene: Scene) -> None:
+    before = scene.look()
+    _stopped(scene, "schema.fail", committed=True)
+    mark, stopped = scene.lab.ledger.mark(), scene.look()
+    text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
+    assert "the database may be changed in part, so this is not tried again. Go back with rollback.yml" in text
+    assert scene.touched(mark) == []
+    assert scene.unlike(stopped) == []
+
+    run = scene.play("rollback")  # nobody was let in, so nobody has to consent
+    assert run.code == 0, run.output[-5000:]
+    assert run.record(SINGLE.name)["verdict"] == "rolled_back"
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+    assert "rolled_back" in said(run)
+
+
+def test_an_upgrade_that_was_left_goes_on_where_that_is_allowed(scene: Scene) -> None:
+    before = scene.look()
+    _stopped(scene, "service.fail_start", times=None, service=scene.instance.handle.service)
+    mark = scene.lab.ledger.mark()
+    run = scene.play("upgrade_inplace", octopus_on_failure="stop")
+    assert run.code == 0, run.output[-5000:]
+    assert run.record(SINGLE.name)["verdict"] == "upgraded"
+    assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == [], "what was done is not done again"
+    assert scene.lab.ledger.events("sql.backup", since=mark) == []
+    assert scene.not_upgraded(before) == []
+    assert scene.left() == []

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore points with no upgrade: made, proven, kept for so long, gone back to. The tests are one story, in this order."""
+
+from __future__ import annotations
+
+import pytest
+from lab.estate import SINGLE
+from lab.sql import damage
+from scenarios.rollback.scene import MakeScene, Scene, failed_with, manifest, said
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: MakeScene) -> Scene:
+    return make_scene(SINGLE)
+
+
+def test_check_mode_tells_what_it_would_hold(scene: Scene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    run = scene.play("backup", "--check")
+    text = said(run)
+    assert run.code == 0, run.output[-5000:]
+    for words in (
+        f"single at {SINGLE.version}",
+        "database OctopusDeploy: about",
+        "folders: ",
+        "package: ",
+        "free there: ",
+        "service: runs on",
+    ):
+        assert words in text, run.output[-3000:]
+    assert scene.touched(mark) == []
+    assert not scene.points.exists()
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+
+
+def test_one_that_is_made_while_the_service_runs(scene: Scene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    run = scene.play("backup")
+    assert run.code == 0, run.output[-5000:]
+    assert run.record(SINGLE.name)["verdict"] == "backed_up"
+    assert [line for line in scene.touched(mark) if not line.startswith("sql.backup")] == []
+    [point] = scene.point_ids()
+    made = manifest(scene.points / point)
+    assert (made["purpose"], made["service_stopped"], made["version"]) == ("backup", False, SINGLE.version)
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+
+
+def test_the_way_back_to_it(scene: Scene) -> None:
+    before = scene.look()
+    release = scene.release("99.0.0")
+    assert "releases" in failed_with(scene.play("rollback"))
+    run = scene.play("rollback", octopus_confirm_loss=True)
+    assert run.code == 0, run.output[-5000:]
+    assert run.record(SINGLE.name)["verdict"] == "rolled_back"
+    assert release not in scene.look().tables["Release"]
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+
+
+def test_one_that_is_made_while_the_service_is_stopped_and_what_it_supersedes(scene: Scene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    [old] = scene.point_ids()
+    run = scene.play("backup", octopus_backup_stop_service=True, octopus_keep_restore_points=1)
+    assert run.code == 0, run.output[-5000:]
+    assert run.record(SINGLE.name)["verdict"] == "backed_up"
+    [point] = scene.point_ids()
+    assert point != old, "the older one is removed"
+    assert not (scene.points / old).exists()
+    assert manifest(scene.points / point)["service_stopped"]
+    states = [event["state"] for event in scene.lab.ledger.events("service.state", since=mark, name=scene.instance.handle.service)]
+    assert states[-1] == "RUNNING" and "STOPPED" in states
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+
+
+def test_a_damaged_database_that_its_backup_and_verification_do_not_notice(scene: Scene) -> None:
+    [good] = scene.point_ids()
+    damage.damage_values(scene.instance.sql, SINGLE.database)
+    run = scene.play("backup")
+    damage.repair(scene.instance.sql, SINGLE.database)
+    assert run.code == 0, run.output[-5000:]
+    bad = scene.point_ids()[-1]
+    before, mark = scene.look(), scene.lab.ledger.mark()
+
+    run = scene.play("restore_points")
+    text = said(run)
+    assert run.code == 0, run.output[-5000:]
+    assert f"{good} sealed" in text and f"{bad} sealed" in text and "database" in text
+
+    text = failed_with(scene.play("restore_points", octopus_test_restore=True))
+    assert f"{bad} is no way back" in text and "1 of " in text and "test_restore: " in text and "2570" in text
+
+    run = scene.play("restore_points", octopus_test_restore=True, octopus_restore_point=good)
+    assert run.code == 0, run.output[-5000:]
+    assert "test_restore" in said(run)
+    assert scene.touched(mark) == []
+    assert scene.unlike(before) == []
+    assert scene.left() == []
