@@ -265,7 +265,10 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
             record["verdict"] = event.get("verdict", "finished")
         if event.get("outage") == "begins" and outage is None:
             outage = at
-        record.update({name: event[name] for name in ("backup", "proof", "kept") if event.get(name) is not None})
+        if event.get("kept") is not None:
+            record["kept"] = event["kept"]
+        # Who goes back knows of no backup; the run has made one all the same.
+        record.update({name: event[name] for name in ("backup", "proof") if event.get(name) or (name in event and not record[name])})
         if outage is not None:
             record["outage_seconds"] = round(before + (at - outage).total_seconds(), 3)
         if event.get("outage") == "ends" and outage is not None:

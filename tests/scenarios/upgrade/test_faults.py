@@ -98,7 +98,7 @@ def _nothing_left(lab: Lab, run: Run, record: dict[str, Any], old_shells: Collec
     assert "could not be cleaned up" not in run.output
     backups = lab.backup_share.volume.root / "single"
     kept = record["kept"] or {}
-    known = {"runs"} | {path.rpartition("\\")[0].rpartition("\\")[2] for path in [kept.get("folders", "")] if path}
+    known = {"runs", kept.get("folders", "").rpartition("\\")[2]}
     points = [path for path in backups.iterdir() if path.name not in known] if backups.is_dir() else []
     assert [path.name for path in points] == ([f"{record['run_id']}-{SINGLE.version}"] if record["backup"] else [])
     assert all((path / "restore-point.seal").is_file() for path in points)
@@ -110,11 +110,11 @@ def _kept(lab: Lab, case: Case, record: dict[str, Any]) -> None:
     kept = record["kept"] or {}
     others = {one.name for one in sql.databases.values() if not one.is_system} - {SINGLE.database}
     assert others == {name for name in [kept.get("database")] if name}
-    wanted = case.fault != "msi.fail" and case.variables.get("octopus_keep_failed", True)  # without a schema upgrade only programs change
-    assert bool(others) == wanted
-    if wanted:
-        folder = kept["folders"].rpartition("\\")[0].rpartition("\\")[2]
-        assert (lab.backup_share.volume.root / "single" / folder / "folders").is_dir()
+    # Without a schema upgrade only programs change; folders that are as they were need not be kept.
+    assert bool(others) == (case.fault != "msi.fail" and case.variables.get("octopus_keep_failed", True))
+    folders = kept.get("folders", "").rpartition("\\")[2]
+    there = [path.name for path in (lab.backup_share.volume.root / "single").glob("failed-*")]
+    assert there == [name for name in [folders] if name]
 
 
 @pytest.mark.parametrize("skip", [60, 220])

@@ -236,6 +236,14 @@ def test_a_run_that_stopped_is_taken_up_and_finishes() -> None:
     assert (record["verdict"], record["outage_seconds"], record["finished"]) == ("rolled_back", 24.0, again[-1]["at"])
 
 
+def test_what_goes_back_takes_nothing_from_the_record_but_what_was_kept() -> None:
+    stopped = at(1, "stopped", verdict="failed_stopped", backup={"paths": ["x"]}, proof={}, kept={"database": "old"})
+    record = run_record.summary([at(0, "begun"), stopped])
+    assert (record["backup"], record["proof"], record["kept"]) == ({"paths": ["x"]}, {}, {"database": "old"})
+    record = run_record.summary([at(0, "begun"), stopped, at(2, "finished", verdict="rolled_back", backup={}, proof={"a": 1}, kept={})])
+    assert (record["backup"], record["proof"], record["kept"]) == ({"paths": ["x"]}, {"a": 1}, {})
+
+
 def test_a_run_that_stopped_and_nobody_begun_is_none() -> None:
     assert not run_record.is_unfinished([at(0, "step", step="stage"), at(1, "stopped", verdict="failed_stopped")])
 
