@@ -64,8 +64,8 @@ class PlainConnection:
 class World:
     """Hosts with an instance on a SQL Server."""
 
-    def __init__(self, root: Path, names: tuple[str, ...], version: str, **options: Any) -> None:
-        self.clock = Clock(200)
+    def __init__(self, root: Path, names: tuple[str, ...], version: str, scale: float = 200, **options: Any) -> None:
+        self.clock = Clock(scale)
         self.ledger = Ledger(self.clock)
         self.faults = Faults(self.ledger)
         self.network = Network(root / "net", self.clock, self.ledger, self.faults)

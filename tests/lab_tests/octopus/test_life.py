@@ -60,7 +60,8 @@ def test_a_binary_older_than_the_schema_does_not_start(world: Any) -> None:
 
 
 def test_cluster_of_two_refuses_an_upgrade_while_the_other_lives(world: Any) -> None:
-    here = world("octo-a", "octo-b", version="2020.5.7")
+    # Slow enough that a heartbeat does not grow stale by itself on a computer that has much else to do.
+    here = world("octo-a", "octo-b", version="2020.5.7", scale=15)
     here.started()
     nodes = here.get("/api/octopusservernodes/summary").json()["Nodes"]
     assert [(node["Name"], node["IsOffline"]) for node in nodes] == [("OCTO-A", False), ("OCTO-B", False)]
