@@ -187,11 +187,15 @@ def test_too_little_room_on_the_node(scene: Scene) -> None:
     _unchanged(scene, before, mark)
 
 
-def test_check_mode_shows_the_steps_and_changes_nothing(scene: Scene) -> None:
+@pytest.mark.parametrize("more", [False, True])
+def test_check_mode_shows_the_steps_and_changes_nothing(more: bool, scene: Scene) -> None:
+    """``more``: with what an upgrade can be asked to do besides."""
     before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    run = scene.operator("check").play("upgrade_inplace", "--check")
+    variables = {"octopus_test_restore": True, "octopus_database_snapshot": True} if more else {}
+    run = scene.operator("check").play("upgrade_inplace", "--check", **variables)
     assert run.code == 0, run.output[-4000:]
-    for step in ("Switch maintenance mode on", "Stop the nodes", "Back the database up", "Upgrade the schema"):
+    steps = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]
+    for step in [*steps, "Restore under another name", "Make the snapshot"] if more else steps:
         assert step in run.output
     _nothing_begun(scene, run, mark)
     _unchanged(scene, before, mark)
