@@ -81,7 +81,7 @@ class Server:
 
     def execute_drained(self, sql: str) -> list[Any]:
         self.ran.append(sql)
-        if self.fails:
+        if isinstance(self.fails, Exception):
             raise self.fails
         if not self.stays:
             del self.databases["old"]
