@@ -72,21 +72,26 @@ def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     assert scene.left() == []
     restores = scene.restores(mark)
     assert ["snapshot" if not event["files"] else "backup" for event in restores] == ([case.restored] if case.restored else [])
-    _kept_and_named(scene, record, text, database=case.restored == "backup", folders=bool(case.restored))
+    _kept_and_named(scene, record, text, database=case.restored == "backup")
 
 
-def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:
-    """The failed database and folders are there, and somebody who reads the end of the output knows where."""
+def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool) -> None:
+    """The failed database and folders are there, and somebody who reads the end of the output knows where.
+
+    Folders that are as they were need not be kept; then none are named.
+    """
     kept = record["kept"]
     assert bool(kept.get("database")) == database
-    assert bool(kept.get("folders")) == folders
+    root = scene.lab.backup_share.volume.root
+    named = kept.get("folders", "").removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
+    there = [str(path.relative_to(root)) for path in root.glob(f"*/failed-{record['run_id']}")]
+    assert there == [one for one in [named] if one]
     if database:
         assert kept["database"] in text
         assert scene.instance.sql.database(kept["database"]) is not None
-    if folders:
+    if named:
         assert kept["folders"] in text
-        below = kept["folders"].removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
-        assert any((scene.lab.backup_share.volume.root / below).rglob("*.nupkg"))
+        assert any(path.is_file() and path.name != "restore-point.txt" for path in (root / named).rglob("*"))
 
 
 def _stopped(scene: Scene, fault: str, **params: Any) -> Run:

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,21 @@ import pytest
 import yaml
 from lab.estate import SINGLE, Lab
 from lab.winrm.logons import Logons
-from scenarios.operator import Operator
-from scenarios.world import look
+from scenarios import exact
+from scenarios.leftovers import leftovers
+from scenarios.operator import Operator, Run
+from scenarios.world import World, look
 
 CHANGING_KINDS = ("service.state", "sql.backup", "sql.restore", "msi")
 
 
 @dataclass
 class Scene:
+    """One lab for all cases: each leaves it as it was. ``runs``: the journals that there have to be."""
+
     lab: Lab
     folder: Path
+    runs: set[str] = field(default_factory=set)
 
     def operator(self, name: str) -> Operator:
         return Operator(self.lab, self.folder / name)
@@ -91,24 +96,38 @@ def test_bad_input_fails_before_anything_is_changed(case: Case, scene: Scene) ->
     for words in case.says:
         assert words in output, f"{words!r} is not in\n{run.output[-4000:]}"
     if case.name == "wrong_hash":  # only the download itself can show it: users notice nothing of that either
-        assert run.record("single")["verdict"] == "failed_before_outage"
+        record = run.record("single")
+        assert record["verdict"] == "failed_before_outage"
+        _unchanged(scene, before, mark, own_runs={f"{record['run_id']}.jsonl"})
     else:
-        assert not (run.folder / "octopus-runs").exists(), "a run that never began leaves no record, not even half of one"
-    _unchanged(scene, before, mark)
+        _nothing_begun(scene, run, mark)
+        _unchanged(scene, before, mark)
 
 
-def _unchanged(scene: Scene, before: Any, mark: int) -> None:
+def _nothing_begun(scene: Scene, run: Run, mark: int) -> None:
+    """A run that never began leaves no record, not even half of one, and writes nothing anywhere."""
+    assert not (run.folder / "octopus-runs").exists()
+    events = scene.lab.ledger.events("file", since=mark)
+    assert [event for event in events if event.get("by") != "trigger"] == []
+
+
+def _unchanged(scene: Scene, before: World, mark: int, own_runs: Collection[str] = ()) -> None:
+    """The instance is exactly as it was, and nothing is left over.
+
+    :param own_runs: the journals that a run of its own has left on the coordinator; there is never a lock.
+    """
+    instance = scene.lab.instances["single"]
     events = scene.lab.ledger.events(since=mark)
     assert [event for event in events if event.kind in CHANGING_KINDS] == []
     assert [event for event in events if event.kind == "rest" and event["method"] != "GET"] == []
-    after = look(scene.lab.instances["single"])
-    assert (after.programs, after.services, after.maintenance, after.drained, after.watchdogs) == (
-        before.programs,
-        before.services,
-        before.maintenance,
-        before.drained,
-        before.watchdogs,
-    )
+    assert exact.changed(before, look(instance)) == []
+    scene.runs |= set(own_runs)
+    ours = instance.hosts[0].root / "C" / "ProgramData" / "octopus.upgrade"
+    assert {path.name for path in (ours / "runs").rglob("*") if path.is_file()} == scene.runs
+    assert not (ours / "runs" / "single" / "lock").exists()
+    backups = scene.lab.backup_share.volume.root
+    assert {path.name for path in backups.rglob("*") if path.is_file()} == scene.runs, "nothing but the copies of journals"
+    assert leftovers(scene.lab, instance) == []
 
 
 def test_a_wrong_windows_password_is_tried_once(scene: Scene) -> None:
@@ -164,19 +183,21 @@ def test_too_little_room_on_the_node(scene: Scene) -> None:
         drive.capacity = capacity
     assert run.code != 0
     assert "space_on_node" in run.output and "octo01" in run.output
+    _nothing_begun(scene, run, mark)
     _unchanged(scene, before, mark)
 
 
-def test_check_mode_shows_the_steps_and_changes_nothing(scene: Scene) -> None:
+@pytest.mark.parametrize("more", [False, True])
+def test_check_mode_shows_the_steps_and_changes_nothing(more: bool, scene: Scene) -> None:
+    """``more``: with what an upgrade can be asked to do besides."""
     before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    run = scene.operator("check").play("upgrade_inplace", "--check")
+    variables = {"octopus_test_restore": True, "octopus_database_snapshot": True} if more else {}
+    run = scene.operator("check").play("upgrade_inplace", "--check", **variables)
     assert run.code == 0, run.output[-4000:]
-    for step in ("Switch maintenance mode on", "Stop the nodes", "Back the database up", "Upgrade the schema"):
+    steps = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]
+    for step in [*steps, "Restore under another name", "Make the snapshot"] if more else steps:
         assert step in run.output
+    _nothing_begun(scene, run, mark)
     _unchanged(scene, before, mark)
-    changing = [
-        event for event in scene.lab.ledger.events(since=mark) if event.kind in ("file", "task.run") and event.get("by") != "trigger"
-    ]
-    assert changing == []
-    assert not (run.folder / "octopus-runs").exists()
+    assert [event for event in scene.lab.ledger.events("task.run", since=mark) if event.get("by") != "trigger"] == []
     shutil.rmtree(run.folder)
