@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from lab.estate import SINGLE
 from scenarios.operator import Run
-from scenarios.rollback.scene import MakeScene, Scene, failed_with, said
+from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with, said
 
 NODE = SINGLE.nodes[0]
+STRAY = "of-a-failed-upgrade.txt"
 pytestmark = pytest.mark.timeout(1200)
 
 
@@ -44,7 +46,7 @@ class Case:
 
 
 CASES = [
-    Case("a schema that is left half done", "schema.fail", "migration", "backup", params={"committed": True}),
+    Case("a schema that is left half done", "schema.fail", "Upgrade failed", "backup", params={"committed": True}),
     Case("an installation that fails", "msi.fail", "1603", "", params={"phase": "install"}),
     Case(
         "an API that never opens, with a snapshot",
@@ -60,6 +62,8 @@ CASES = [
 def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
     armed = scene.lab.faults.arm(case.fault, NODE, times=case.times, **case.params)
+    if case.restored:
+        threading.Thread(target=_write_when_met, args=(scene, case.fault, mark), daemon=True).start()
     run = scene.play("upgrade_inplace", **case.variables)
     scene.lab.faults.disarm(armed)
     assert scene.lab.ledger.events("fault", since=mark, action="met")
@@ -72,26 +76,30 @@ def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     assert scene.left() == []
     restores = scene.restores(mark)
     assert ["snapshot" if not event["files"] else "backup" for event in restores] == ([case.restored] if case.restored else [])
-    _kept_and_named(scene, record, text, database=case.restored == "backup")
+    _kept_and_named(scene, record, text, database=case.restored == "backup", folders=bool(case.restored))
 
 
-def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool) -> None:
-    """The failed database and folders are there, and somebody who reads the end of the output knows where.
+def _write_when_met(scene: Scene, fault: str, mark: int) -> None:
+    """Leave something in a server folder, as a migration that moves files may."""
+    scene.lab.ledger.wait_for(lambda event: event.kind == "fault" and event["action"] == "met" and event["name"] == fault, PATIENCE, mark)
+    scene.instance.host(NODE).fs.write(f"C:\\Octopus\\Artifacts\\{STRAY}", b"half done", scene.instance.host(NODE).system)
 
-    Folders that are as they were need not be kept; then none are named.
-    """
+
+def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:
+    """The failed database and folders are there, and somebody who reads the end of the output knows where."""
     kept = record["kept"]
     assert bool(kept.get("database")) == database
+    assert bool(kept.get("folders")) == folders
     root = scene.lab.backup_share.volume.root
     named = kept.get("folders", "").removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
     there = [str(path.relative_to(root)) for path in root.glob(f"*/failed-{record['run_id']}")]
-    assert there == [one for one in [named] if one]
+    assert there == [one for one in [named] if one], "folders that are as they were are not kept, and none are named"
     if database:
         assert kept["database"] in text
         assert scene.instance.sql.database(kept["database"]) is not None
-    if named:
+    if folders:
         assert kept["folders"] in text
-        assert any(path.is_file() and path.name != "restore-point.txt" for path in (root / named).rglob("*"))
+        assert [path.read_bytes() for path in (root / named).rglob(STRAY)] == [b"half done"]
 
 
 def _stopped(scene: Scene, fault: str, **params: Any) -> Run:
