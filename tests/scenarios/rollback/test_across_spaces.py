@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 from lab.estate import DEMO
+from lab.octopus import register
+from scenarios import exact
 from scenarios.rollback.scene import MakeScene
 
 MOVED = "Packages\\Spaces-1\\feeds-builtin\\"
@@ -31,5 +33,10 @@ def test_packages_are_back_where_they_were(make_scene: MakeScene) -> None:
     record = run.record(DEMO.name)
     assert record["verdict"] == "rolled_back"
     assert record["proof"]["package"]["id"], "one was downloaded"
-    assert scene.unlike(before) == []
+    after = scene.look()
+    # A newer program has copied the registration from the registry to a file, which older ones do not read, and newer ones would write anew.
+    copy = [one for node, known in after.registered.items() for one in known if one not in before.registered[node]]
+    assert len(copy) == 1 and copy[0].startswith(f"{register.DEFAULT}.config ")
+    registered = {node: [one for one in known if one not in copy] for node, known in after.registered.items()}
+    assert exact.changed(before, replace(after, registered=registered)) == []
     assert scene.left() == []

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from lab.estate import SINGLE
-from scenarios.operator import Run
 from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with, said
 
 NODE = SINGLE.nodes[0]
@@ -102,20 +101,13 @@ def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database
         assert [path.read_bytes() for path in (root / named).rglob(STRAY)] == [b"half done"]
 
 
-def _stopped(scene: Scene, fault: str, **params: Any) -> Run:
-    """An upgrade that fails and is left as it is."""
-    armed = scene.lab.faults.arm(fault, NODE, **params)
-    run = scene.play("upgrade_inplace", octopus_on_failure="stop", octopus_start_timeout=30)
-    scene.lab.faults.disarm(armed)
-    assert run.code != 0
-    assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
-    assert "out of service" in failed_with(run)
-    return run
-
-
 def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_from(scene: Scene) -> None:
     before = scene.look()
-    _stopped(scene, "schema.fail", committed=True)
+    armed = scene.lab.faults.arm("schema.fail", NODE, committed=True)
+    run = scene.play("upgrade_inplace", octopus_on_failure="stop")
+    scene.lab.faults.disarm(armed)
+    assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
+    assert "out of service" in failed_with(run)
     mark, stopped = scene.lab.ledger.mark(), scene.look()
     text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
     assert "the database may be changed in part, so this is not tried again. Go back with rollback.yml" in text
@@ -128,16 +120,3 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     assert scene.unlike(before) == []
     assert scene.left() == []
     assert "rolled_back" in said(run)
-
-
-def test_an_upgrade_that_was_left_goes_on_where_that_is_allowed(scene: Scene) -> None:
-    before = scene.look()
-    _stopped(scene, "service.fail_start", times=None, service=scene.instance.handle.service)
-    mark = scene.lab.ledger.mark()
-    run = scene.play("upgrade_inplace", octopus_on_failure="stop")
-    assert run.code == 0, run.output[-5000:]
-    assert run.record(SINGLE.name)["verdict"] == "upgraded"
-    assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == [], "what was done is not done again"
-    assert scene.lab.ledger.events("sql.backup", since=mark) == []
-    assert scene.not_upgraded(before) == []
-    assert scene.left() == []

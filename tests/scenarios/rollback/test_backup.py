@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from lab.estate import SINGLE
 from lab.sql import damage
 from scenarios.rollback.scene import MakeScene, Scene, failed_with, manifest, said
+from scenarios.world import World
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -17,6 +20,18 @@ pytestmark = pytest.mark.timeout(1200)
 @pytest.fixture(scope="module")
 def scene(make_scene: MakeScene) -> Scene:
     return make_scene(SINGLE)
+
+
+@dataclass
+class Made:
+    """The instance as it was when the first restore point was made."""
+
+    world: World | None = None
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    return Made()
 
 
 def test_check_mode_tells_what_it_would_hold(scene: Scene) -> None:
@@ -39,28 +54,29 @@ def test_check_mode_tells_what_it_would_hold(scene: Scene) -> None:
     assert scene.left() == []
 
 
-def test_one_that_is_made_while_the_service_runs(scene: Scene) -> None:
-    before, mark = scene.look(), scene.lab.ledger.mark()
+def test_one_that_is_made_while_the_service_runs(scene: Scene, made: Made) -> None:
+    made.world = before = scene.look()
+    mark = scene.lab.ledger.mark()
     run = scene.play("backup")
     assert run.code == 0, run.output[-5000:]
     assert run.record(SINGLE.name)["verdict"] == "backed_up"
     assert [line for line in scene.touched(mark) if not line.startswith("sql.backup")] == []
     [point] = scene.point_ids()
-    made = manifest(scene.points / point)
-    assert (made["purpose"], made["service_stopped"], made["version"]) == ("backup", False, SINGLE.version)
+    told = manifest(scene.points / point)
+    assert (told["purpose"], told["service_stopped"], told["version"]) == ("backup", False, SINGLE.version)
     assert scene.unlike(before) == []
     assert scene.left() == []
 
 
-def test_the_way_back_to_it(scene: Scene) -> None:
-    before = scene.look()
+def test_the_way_back_to_it(scene: Scene, made: Made) -> None:
+    assert made.world is not None
     release = scene.release("99.0.0")
     assert "releases" in failed_with(scene.play("rollback"))
     run = scene.play("rollback", octopus_confirm_loss=True)
     assert run.code == 0, run.output[-5000:]
     assert run.record(SINGLE.name)["verdict"] == "rolled_back"
     assert release not in scene.look().tables["Release"]
-    assert scene.unlike(before) == []
+    assert scene.unlike(made.world) == []
     assert scene.left() == []
 
 
@@ -95,7 +111,8 @@ def test_a_damaged_database_that_its_backup_and_verification_do_not_notice(scene
     assert f"{good} sealed" in text and f"{bad} sealed" in text and "database" in text
 
     text = failed_with(scene.play("restore_points", octopus_test_restore=True))
-    assert f"{bad} is no way back" in text and "1 of " in text and "test_restore: " in text and "2570" in text
+    for words in (f"{bad} is no way back", "1 of ", "test_restore: ", "CHECKDB"):
+        assert words in text, text
 
     run = scene.play("restore_points", octopus_test_restore=True, octopus_restore_point=good)
     assert run.code == 0, run.output[-5000:]
