@@ -32,7 +32,7 @@ class Server:
         self.snapshots: list[str] = []
         self.rights = {"ALTER ANY DATABASE": 1, "CONTROL": 0}
         self.looks: list[list[dict[str, Any]]] = []  # who is seen, look by look; then nobody
-        self.fails: MssqlError | None = None
+        self.fails: list[MssqlError] = []
         self.stays = False
         self.ran: list[str] = []
 
@@ -81,8 +81,8 @@ class Server:
 
     def execute_drained(self, sql: str) -> list[Any]:
         self.ran.append(sql)
-        if isinstance(self.fails, Exception):
-            raise self.fails
+        for failure in self.fails:
+            raise failure
         if not self.stays:
             del self.databases["old"]
         return []
@@ -144,7 +144,7 @@ def test_the_owner_may_drop_it(server: Server) -> None:
 
 
 def test_what_came_in_between_is_named_where_it_is_seen(server: Server) -> None:
-    server.fails = USED
+    server.fails = [USED]
     server.looks = [[], [ME]]
     assert "Found: session 77, app from pc (reports)" in drop()["msg"]
     assert "sessions that the login may not see" in drop()["msg"]
@@ -152,7 +152,7 @@ def test_what_came_in_between_is_named_where_it_is_seen(server: Server) -> None:
 
 
 def test_another_error_is_told_as_it_is(server: Server) -> None:
-    server.fails = MssqlError("Transaction log is full", 9002)
+    server.fails = [MssqlError("Transaction log is full", 9002)]
     assert "Transaction log is full (SQL Server error 9002)" in drop()["msg"]
 
 
