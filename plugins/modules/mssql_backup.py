@@ -249,12 +249,12 @@ verified:
   returned: success and not in check mode
   type: bool
   sample: true
-started:
+started_at:
   description: When it began, on the server's own clock and in its time zone.
   returned: success and not in check mode
   type: str
   sample: '2026-11-23T21:04:05'
-finished:
+finished_at:
   description: When it ended.
   returned: success and not in check mode
   type: str

@@ -72,7 +72,7 @@ options:
       - The module adds C(format), C(id), C(sealed_at), C(sealed_by), C(package), C(master_key), C(license), the sizes of the backup's files,
         and of each node its instance, its name in the cluster and its configuration. Where C(nodes) has a node's C(instance_name) and
         C(config_path) already, the program on it is not asked, which saves seconds.
-      - With O(login_host), it also adds C(database.as_of), the moment whose data the backup has, from C(database.backup.finished).
+      - With O(login_host), it also adds C(database.as_of), the moment whose data the backup has, from C(database.backup.finished_at).
       - Where it has C(database.schema_scripts), and O(login_host) is given, as many have to have run.
     type: dict
   package:

@@ -207,8 +207,8 @@ def _facts(row: dict[str, t.Any]) -> dict[str, t.Any]:
         "position": int(row["position"]),
         "copy_only": bool(row["is_copy_only"]),
         "checksum": bool(row["has_backup_checksums"]),
-        "started": row["backup_start_date"].isoformat(),
-        "finished": row["backup_finish_date"].isoformat(),
+        "started_at": row["backup_start_date"].isoformat(),
+        "finished_at": row["backup_finish_date"].isoformat(),
         "duration": (row["backup_finish_date"] - row["backup_start_date"]).total_seconds(),
     }
 

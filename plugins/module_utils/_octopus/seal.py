@@ -92,11 +92,12 @@ class Sealer:
 
     def _vault(self, action: str, content: bytes, *options: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="octopus-vault-") as folder:
-            # An empty configuration: the user's may name other vault passwords, and asks for their files too.
+            # An empty configuration: the user's may name other vault passwords, and asks for their files too. No log either: an empty
+            # ANSIBLE_LOG_PATH is the current folder for ansible-core before 2.19.
             config = Path(folder, "ansible.cfg")
             config.touch()
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
-            environment |= {"ANSIBLE_CONFIG": str(config), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": folder, "ANSIBLE_LOG_PATH": ""}
+            environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_VAULT", "ANSIBLE_LOG"))}
+            environment |= {"ANSIBLE_CONFIG": str(config), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": folder}
             argv = [sys.executable, "-m", "ansible.cli.vault", action, "--vault-id", f"{self.label}@{self.source}", *options]
             try:
                 done = subprocess.run(  # noqa: S603 - an argument vector: the Python that runs, and the user's own vault id

@@ -444,7 +444,7 @@ class _Sealing:
         manifest = _complete(self.request, self.secrets, self.configs, size, self.there.listing)
         database = manifest["database"]
         if self.facts and not database.get("as_of"):
-            database["as_of"] = as_of(database["backup"].get("finished"), self.facts.get("now"))
+            database["as_of"] = as_of(database["backup"].get("finished_at"), self.facts.get("now"))
         return manifest
 
     def _check_manifest(self, manifest: dict[str, Any]) -> None:

@@ -142,7 +142,17 @@ class Setting:
         return self.manifest(point, backup, copied["folders"])
 
     def manifest(self, point: str, backup: dict[str, Any], folders: dict[str, Any]) -> dict[str, Any]:
-        kept = ("paths", "backup_set_uuid", "position", "size", "compressed_size", "estimated_bytes", "first_lsn", "last_lsn", "finished")
+        kept = (
+            "paths",
+            "backup_set_uuid",
+            "position",
+            "size",
+            "compressed_size",
+            "estimated_bytes",
+            "first_lsn",
+            "last_lsn",
+            "finished_at",
+        )
         return {
             "instance": self.name,
             "run_id": point.partition("-")[0],

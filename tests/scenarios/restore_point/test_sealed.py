@@ -69,7 +69,7 @@ def test_everything_is_there_and_sealed(
         assert (node["server_node_name"], node["instance_name"], node["config_path"]) == (host.name.upper(), "OctopusServer", CONFIG)
     assert cluster.open(folder / "master-key.vault").decode() == cluster.instance.secrets.master_key
     assert manifest["database"]["backup"]["files"] == [{"name": "database.bak", "bytes": (folder / "database.bak").stat().st_size}]
-    assert manifest["database"]["as_of"].startswith(manifest["database"]["backup"]["finished"])
+    assert manifest["database"]["as_of"].startswith(manifest["database"]["backup"]["finished_at"])
     for path in folder.rglob("*"):
         assert not path.is_file() or not [name for name, secret in cluster.secrets.items() if secret.encode() in path.read_bytes()]
     no_secrets(result)

@@ -10,6 +10,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _on_controller
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
@@ -38,3 +39,26 @@ def test_nodes_are_a_list_of_names():
     for bad in ({"a": 1}, [1], 7):
         with pytest.raises(_on_controller.ConnectionRefused, match="list of inventory names"):
             _on_controller._names(bad)
+
+
+# What ansible-core itself reads in a result, and since 2.21 turns into what it expects there: "finished", a time, becomes true.
+RESERVED = {
+    "attempts",
+    "changed",
+    "exception",
+    "failed",
+    "finished",
+    "msg",
+    "rc",
+    "results",
+    "retries",
+    "skipped",
+    "started",
+    "unreachable",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_result_has_a_name_that_ansible_core_reads(name):
+    module = importlib.import_module(f"ansible_collections.octopus.upgrade.plugins.modules.{name}")
+    assert set(yaml.safe_load(module.RETURN)) & RESERVED == set()
