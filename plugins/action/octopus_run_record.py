@@ -83,7 +83,7 @@ class ActionModule(OnController):
             if checked.error_messages:
                 raise AnsibleActionFail(f"{self._task.action}: {checked.error_messages[0]}")
             options = ConnectionOptions.from_params(checked.validated_parameters["connection"])
-            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event == "finished"):
+            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event in ("stopped", "finished")):
                 return remember(path, HostJournal(host, journal, holder()), event, **fields)
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error
