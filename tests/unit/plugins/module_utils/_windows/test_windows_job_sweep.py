@@ -219,8 +219,8 @@ def test_what_is_no_purpose(purpose):
 
 
 def test_which_jobs_a_purpose_means():
-    request = SweepRequest.from_params(params(cancel=["Schema", "folders-logs"], work_root="D:/work/"), False)
-    assert request.work_root == "D:\\work"
+    request = SweepRequest.from_params(params(cancel=["Schema", "folders-logs"], work_root="D:/tasks/"), False)
+    assert request.work_root == "D:\\tasks"
     assert [request.ends(name) for name in ("schema-1", "SCHEMA", "schematic-1", "folders-logs-1", "folders-1", "install-schema-1")] == [
         True,
         True,
