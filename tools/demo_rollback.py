@@ -61,11 +61,10 @@ def _act(inventory: Path, name: str, playbook: str, verdict: str, **variables: o
 def _work(instance: LabInstance, ca: str) -> None:
     """Create a release, as a user of the upgraded server would."""
     session = requests.Session()
-    session.verify = ca
     session.headers["X-Octopus-ApiKey"] = instance.secrets.api_key
-    project = session.get(f"{instance.url}/api/Spaces-1/projects/all", timeout=30).json()[0]
+    project = session.get(f"{instance.url}/api/Spaces-1/projects/all", timeout=30, verify=ca).json()[0]
     body = {"ProjectId": project["Id"], "Version": "99.0.0"}
-    answer = session.post(f"{instance.url}/api/Spaces-1/releases", json=body, timeout=30)
+    answer = session.post(f"{instance.url}/api/Spaces-1/releases", json=body, timeout=30, verify=ca)
     answer.raise_for_status()
     print(f"\nA user creates release 99.0.0 of {project['Name']}.")
 
