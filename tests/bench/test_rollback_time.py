@@ -82,7 +82,7 @@ def _slow_while_restoring(scene: Scene) -> threading.Thread:
 
 
 def _is_stopped(event: Event) -> bool:
-    return event.kind == "service.state" and event["state"] == "STOPPED" and event.get("by") == "sc"
+    return event.kind == "service.state" and event["state"] == "STOPPED"
 
 
 def _size(scene: Scene) -> int:
