@@ -52,6 +52,7 @@ class InstanceSpec:
     seed: int = 1
     watchdog: bool = True
     sql_driver: str = "auto"
+    dangers: bool = False  # all that a clone must not do is due within minutes (octopus/seed_dangers.py)
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,7 @@ class Lab:
             tls_names=[balancer.address] if balancer else [],
             seed=spec.seed,
             watchdog=spec.watchdog,
+            dangers=spec.dangers,
         )
         return LabInstance(
             spec,

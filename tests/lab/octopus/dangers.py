@@ -49,3 +49,103 @@ queue some: ``ProjectTrigger.IsDisabled``, ``Project.IsDisabled``. Nothing of al
 *Assumed*: that ``MachinePolicyId``, ``PersistenceSettings`` and ``ReleaseRetentionPolicy`` are in the ``JSON``, not in columns.
 *Assumed*: the tables' names ``MachinePolicy`` and ``GitCredential``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..tds.engine_api import SqlError
+from . import moments
+from .git import git_target
+from .releases import poll_feeds
+
+if TYPE_CHECKING:
+    from .node import Node
+    from .store import Store
+
+# Lab seconds between two times; *assumed*, as that the first time is soon after the start.
+LOOK = 15.0
+FIRST, DAILY, HOURLY, FEED, GIT, AUDIT = 30.0, 24 * 3600.0, 3600.0, 60.0, 120.0, 0.0
+RENEW = timedelta(days=30)  # before the certificate's end; *assumed*
+
+
+class Outside:
+    """What a node does in the background that leaves the server. It goes on in maintenance mode and while the node drains, but for
+    what makes rows (*assumed*)."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        start = node.host.clock.seconds()
+        self._jobs: list[tuple[float, Callable[[], None]]] = [
+            (DAILY, self._telemetry),
+            (DAILY, self._upgrade_check),
+            (HOURLY, self._acme),
+            (AUDIT, self._audit),
+            (FEED, self._feeds),
+            (GIT, self._git),
+        ]
+        self._due = [start + FIRST] * len(self._jobs)
+        self._streamed: int | None = None
+
+    @property
+    def store(self) -> Store:
+        return self.node.store
+
+    def look(self) -> None:
+        """Do what is due.
+
+        :raises SqlError: the database is gone; the rest is tried all the same.
+        """
+        now, broken = self.node.host.clock.seconds(), None
+        for at, (every, job) in enumerate(self._jobs):
+            if self._due[at] <= now:
+                self._due[at] = now + every
+                try:
+                    job()
+                except SqlError as error:
+                    broken = error
+        if broken is not None:
+            raise broken
+
+    def contact(self, what: str, **fields: Any) -> None:
+        self.node.host.ledger.record("contact", self.node.host.name, what=what, node=self.node.name, **fields)
+
+    # -- jobs
+
+    def _telemetry(self) -> None:
+        """Octopus.Client: ``TelemetryConfigurationResource.Enabled`` replaces ``IncludeStatistics``."""
+        row = self.store.configuration("telemetry")
+        old = self.store.configuration("upgradeconfiguration") or {}
+        if old.get("IncludeStatistics", True) if row is None else row.get("Enabled", True):
+            self.contact("telemetry", uri="https://telemetry.octopus.com", installation_id=self.store.installation_id())
+
+    def _upgrade_check(self) -> None:
+        if (self.store.configuration("upgradeconfiguration") or {}).get("AllowChecking", True):
+            self.contact("upgrade check", uri="https://octopus.com", installation_id=self.store.installation_id())
+
+    def _acme(self) -> None:
+        """The lab has no certificate authority that would answer: it tries again (octopus.com/docs/security/exposing-octopus)."""
+        row = self.store.configuration("letsencrypt") or {}
+        ends = moments.moment(row.get("CertificateExpiryDate"))
+        if row.get("Enabled") and (ends is None or ends - RENEW < self.node.host.clock.now()):
+            self.contact("acme", uri="https://acme-v02.api.letsencrypt.org", dns_name=row.get("DnsName"))
+
+    def _audit(self) -> None:
+        """octopus.com/docs/security/users-and-teams/auditing/audit-stream; what was there when the node started is not sent (*assumed*)."""
+        number = self.store.newest("Event")
+        new, self._streamed = number - (number if self._streamed is None else self._streamed), number
+        row = self.store.configuration("audit-stream") or {}
+        if new > 0 and row.get("Active"):
+            self.contact("audit", uri=(row.get("StreamConfigurationResource") or {}).get("Url"), events=new)
+
+    def _feeds(self) -> None:
+        poll_feeds(self.node, self.contact)
+
+    def _git(self) -> None:
+        """*Assumed*: what has changed in the database is pushed by itself; documented is that each change by a user is a commit."""
+        for project in self.store.documents("Project"):
+            settings = git_target(self.store, project)
+            if settings:
+                self.contact("git", action="push", uri=settings["Url"], project=project["Name"])
