@@ -317,13 +317,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantin
 
 def applied(module: AnsibleModule, connection: SqlConnection, request: Request) -> dict[str, Any]:
     outcome = apply.run(connection, request, connect, module.check_mode)
-    for warning in outcome.warnings:
-        module.warn(warning)
     result: dict[str, Any] = {
         "changed": outcome.changed,
         "record": outcome.record,
         "items": outcome.items,
         "checks": [check.as_dict() for check in outcome.checks],
+        "warnings": outcome.warnings,
     }
     if module._diff:
         counts = {name: (one["changed"], one["were_so_already"]) for name, one in outcome.items.items() if any(one.values())}
