@@ -82,7 +82,7 @@ def settings_in_xml(text: str, what: str) -> dict[str, str]:
     """Return the settings of a configuration file: ``<octopus-settings><set key="Octopus.Home">C:\\Octopus</set>``."""
     start = text.find("<")
     try:
-        root = ET.fromstring(text[start:].encode() if start >= 0 else b"")  # noqa: S314 - printed by the product itself, on its own host
+        root = ET.fromstring(text[start:] if start >= 0 else "")  # noqa: S314 - printed by the product itself, on its own host
     except (ET.ParseError, ValueError) as error:
         raise OctopusError(f"{what} is no configuration of Octopus Server: {error}") from error
     return {entry.get("key", ""): (entry.text or "").strip() for entry in root.iter("set") if entry.get("key")}

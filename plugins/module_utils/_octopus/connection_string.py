@@ -9,7 +9,7 @@ Grammar and synonyms: https://learn.microsoft.com/dotnet/api/system.data.sqlclie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,13 @@ from .errors import OctopusError
 MASK = "********"
 _DEFAULT_PORT = 1433
 
-_SERVER = ("data source", "server", "address", "addr", "network address")
-_DATABASE = ("initial catalog", "database")
-_USER = ("user id", "uid", "user")
-_INTEGRATED = ("integrated security", "trusted_connection")
+SERVER = ("data source", "server", "address", "addr", "network address")
+DATABASE = ("initial catalog", "database")
+USER = ("user id", "uid", "user")
+INTEGRATED = ("integrated security", "trusted_connection")
 _TRUST = ("trustservercertificate", "trust server certificate")
-_SECRET = ("password", "pwd", "new password", "access token", "accesstoken")
-_TRUE = ("true", "yes", "sspi")
+SECRET = ("password", "pwd", "new password", "access token", "accesstoken")
+TRUE = ("true", "yes", "sspi")
 # What means the machine itself, and the protocols that can stand before a server's name; tcp: is taken off when it is read.
 _THIS_MACHINE = ("(local)", ".", "localhost", "127.0.0.1", "::1", "[::1]")
 _PROTOCOLS = ("lpc:", "np:", "admin:")
@@ -32,7 +32,7 @@ _NETBIOS_LENGTH = 15
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """One ``key=value``; ``start`` and ``end`` are where the value stands in the string, quotes included."""
 
     key: str
@@ -91,13 +91,13 @@ def parse(text: str) -> Database:
         OctopusError: It is none, or names no server or database. The message does not repeat it.
     """
     values: dict[str, str] = {}
-    for pair in _pairs(text):
+    for pair in pairs(text):
         values[pair.key] = pair.value  # the last one wins, as in ADO.NET
 
     def value(keys: tuple[str, ...]) -> str | None:
         return next((values[key] for key in reversed(list(values)) if key in keys and values[key]), None)
 
-    server, database = value(_SERVER), value(_DATABASE)
+    server, database = value(SERVER), value(DATABASE)
     if not server or not database:
         raise OctopusError(f"A connection string without {'server' if not server else 'database'}: {mask(text)}")
     name, port = _server_and_port(server)
@@ -105,22 +105,22 @@ def parse(text: str) -> Database:
         server=name,
         port=port,
         database=database,
-        integrated=(value(_INTEGRATED) or "").lower() in _TRUE,
-        user=value(_USER),
+        integrated=(value(INTEGRATED) or "").lower() in TRUE,
+        user=value(USER),
         encrypt=(value(("encrypt",)) or "").lower() or None,
-        trust_server_certificate=(value(_TRUST) or "").lower() in _TRUE,
+        trust_server_certificate=(value(_TRUST) or "").lower() in TRUE,
     )
 
 
 def mask(text: str) -> str:
     """Return the connection string with its secrets replaced; all of it, if it cannot be read."""
     try:
-        pairs = list(_pairs(text))
+        found = list(pairs(text))
     except OctopusError:
         return MASK
     shown, done = "", 0
-    for pair in pairs:
-        if pair.key in _SECRET:
+    for pair in found:
+        if pair.key in SECRET:
             shown += text[done : pair.start] + MASK
             done = pair.end
     return shown + text[done:]
@@ -129,7 +129,7 @@ def mask(text: str) -> str:
 def secrets_of(text: str) -> list[str]:
     """Return the secrets in a connection string, so that they can be taken out of other texts."""
     try:
-        return [pair.value for pair in _pairs(text) if pair.key in _SECRET and pair.value]
+        return [pair.value for pair in pairs(text) if pair.key in SECRET and pair.value]
     except OctopusError:
         return [text]
 
@@ -155,8 +155,8 @@ def _server_and_port(text: str) -> tuple[str, int | None]:
     return name.strip(), int(port)
 
 
-def _pairs(text: str):
-    """Yield the pairs of a connection string: keys end at a single ``=``, values at ``;`` unless quoted."""
+def pairs(text: str) -> Iterator[Pair]:
+    """Yield the pairs of a connection string, as they stand there: keys end at a single ``=``, values at ``;`` unless quoted."""
     at = 0
     while at < len(text):
         if text[at] in "; \t\r\n":
@@ -172,7 +172,7 @@ def _pairs(text: str):
             end = text.find(";", at)
             end = len(text) if end < 0 else end
             value, at = text[at:end].rstrip(), start + len(text[at:end].rstrip())
-        yield _Pair(key, value, start, at)
+        yield Pair(key, value, start, at)
         while at < len(text) and text[at] in " \t\r\n\0":
             at += 1
         if at < len(text) and text[at] != ";":

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import scheduled_tasks
@@ -22,6 +23,7 @@ from .errors import OctopusError
 
 _USUAL_NAME = "Octopus Watchdog Server"
 _COMMAND = "checkservices"
+_INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|(\S+))""", re.IGNORECASE)
 
 
 def find(host: WindowsHost) -> ScheduledTask | None:
@@ -68,3 +70,10 @@ def info(host: WindowsHost) -> dict[str, Any] | None:
         "task_name": task.name,
         "interval_minutes": int(minutes) if minutes is not None and minutes == int(minutes) else minutes,
     }
+
+
+def covers(task: ScheduledTask, instance: str) -> bool:
+    """Whether the watchdog starts that instance; where its arguments do not say, it does."""
+    listed = _INSTANCES.search(task.arguments)
+    names = [name.strip().lower() for name in (listed[1] or listed[2]).split(",")] if listed else ["*"]
+    return "*" in names or instance.lower() in names

@@ -6,27 +6,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output, config_file
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import Configuration, OctopusHost, computer_name
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.registration import create
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import fingerprint
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost, text_of
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import (
-    ADMINISTRATORS_SID,
-    ICACLS,
-    SYSTEM_SID,
-    protect_line,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import job_id
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, word
-
-# The program starts slowly on a busy host.
-_CREATE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -54,35 +42,13 @@ def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None)
         entry = OctopusHost(host).one_instance(facts.get("instance_name") or instance_name)
         facts["instance_name"], facts["config_path"] = entry.name, entry.config_path
     path = str(facts["config_path"] or "")
-    content = read(host, path)
+    content = config_file.read(host, path)
     if content is None:
         raise OctopusError(f"{host.where}: the configuration file {path!r} of the instance {facts['instance_name']} is not there.")
     if not facts.get("server_node_name"):
         settings = cli_output.settings_in_xml(text_of(content), f"{host.where}: {path}")
         facts["server_node_name"] = Configuration(settings).node_name or computer_name(host)
     return NodeConfig(facts, content)
-
-
-def read(host: WindowsHost, path: str) -> bytes | None:
-    """Return the file's bytes, proven by its hash; None where there is no file.
-
-    Raises:
-        OctopusError: It is on a share, or does not come through the console as it is.
-        WindowsError: The host cannot do it.
-    """
-    if disks.is_unc(path) or not path:
-        raise OctopusError(f"{host.where}: the configuration file {path!r} is not on a drive of the node, so it cannot be read there.")
-    if not files.exists(host, path):
-        return None
-    result = host.run_builtin("type", path, idempotent=True, secret=True)
-    if result.exit_code:
-        raise OctopusError(f"{host.where}: the configuration file {path} cannot be read: {' '.join(result.stderr.split())}")
-    digest = files.sha256(host, path)
-    # The console shows a UTF-16 file in its own code page: the bytes are those that have the file's hash.
-    for content in (result.stdout_bytes, b"\xff\xfe" + result.stdout_bytes.decode("utf-8", "replace").encode("utf-16-le")):
-        if hashlib.sha256(content).hexdigest() == digest:
-            return content
-    raise OctopusError(f"{host.where}: the configuration file {path} changed while it was read, or has an encoding that cannot be read.")
 
 
 @dataclass(frozen=True)
@@ -119,12 +85,12 @@ def put_back(host: WindowsHost, work_root: str, restore_point: str, *, node: dic
     """
     name, path = node["instance_name"], node["config_path"]
     registered = _register(host, name, path, check_mode)
-    now = read(host, path)
+    now = config_file.read(host, path)
     if now is not None and fingerprint(now) == node["config"]["fingerprint"]:
         return PutBack(path, False, None, registered)
     aside = f"{path}.before-rollback-{restore_point}"
     if not check_mode:
-        _write(host, work_root, path, aside, content)
+        config_file.write(host, work_root, path, content, aside)
     return PutBack(path, True, aside if now is not None else None, registered)
 
 
@@ -141,41 +107,5 @@ def _register(host: WindowsHost, name: str, path: str, check_mode: bool) -> bool
         return False
     if check_mode:
         return True
-    created = host.run([octopus.cli.program, "create-instance", f"--instance={name}", f"--config={path}"], timeout=_CREATE_SECONDS)
-    known = [entry.name.lower() for entry in OctopusHost(host).instances()]
-    if created.exit_code or name.lower() not in known:
-        said = (created.stderr or created.stdout).strip().splitlines()
-        raise OctopusError(
-            f"{host.where}: create-instance of {name} ended with {created.exit_code}, and the program knows the instances "
-            f"{', '.join(known) or 'none'}: {said[-1] if said else 'it said nothing'}"
-        )
+    create(octopus, name, path)
     return True
-
-
-def _write(host: WindowsHost, work_root: str, path: str, aside: str, content: bytes) -> None:
-    """Keep the file that is there, once; write the new content over it, so that the file keeps its rights; compare."""
-    # Where only administrators may read, until it is in its place.
-    new = f"{work_root.rstrip(chr(92))}\\{job_id('config', path)}.new"
-    try:
-        host.run_cmd(protect_line(work_root.rstrip("\\")), check=True, idempotent=True)
-        files.write_bytes(host, new, content)
-        files.make_folder(host, path.rpartition("\\")[0])
-        # A second run finds the first one's: what is there by then may be half of what was written.
-        if files.exists(host, path) and not files.exists(host, aside):
-            _keep(host, path, aside)
-        host.run_cmd(f"{builtin('copy', '/y', '/b', new, path)} >nul", check=True, idempotent=True)
-    finally:
-        for left in (new, f"{new}.b64"):
-            files.remove(host, left)
-    if read(host, path) != content:
-        raise OctopusError(
-            f"{host.where}: {path} was written, and does not hold what the restore point kept. The file that was there is kept as {aside}."
-        )
-
-
-def _keep(host: WindowsHost, path: str, aside: str) -> None:
-    """Copy the file beside itself, for administrators alone, whole or not at all."""
-    part = f"{aside}.part"
-    rights = f'"*{SYSTEM_SID}:F" "*{ADMINISTRATORS_SID}:F"'
-    copied = f"{builtin('copy', '/y', '/b', path, part)} >nul && {ICACLS} {word(part)} /inheritance:r /grant:r {rights} /q >nul"
-    host.run_cmd(f"{copied} && {builtin('move', '/y', part, aside)} >nul", check=True, idempotent=True)

@@ -107,6 +107,9 @@ def _help(process: Process, version: str, known: dict[str, Command], words: list
     for switch in (*command.switches, *COMMON):
         if switch.known(version):
             process.print(f"      --{switch.name}{'=VALUE' if switch.value else ''}")
+    if command.name == "service" and versions.has(version, "service_password_variable"):
+        # The page of the command says so below --password: octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line/service
+        process.print("                             Can also be passed via an environment variable OCTOPUS_SERVICE_PASSWORD.")
 
 
 __all__ = ["COMMANDS", "HANDLER", "limit", "octopus_server"]
