@@ -69,7 +69,7 @@ class CloneSpec:
     source: str
     nodes: tuple[str, ...]
     sql: str | None = None
-    sql_version: str = "14.0.3456.2"
+    sql_version: str | None = None  # of a new one; None: the source's
     transport: str = "basic"
     connection: str = "winrm"
     has_curl: bool = True
@@ -281,7 +281,9 @@ class Lab:
             master_key=source.secrets.master_key,
         )
         self.network.add_account(f"{spec.name}-admin", own.winrm_password)
-        server = self._servers.get(spec.sql or source.spec.sql) or self._server(str(spec.sql), spec.sql_version, own)
+        server = self._servers.get(spec.sql or source.spec.sql) or self._server(
+            str(spec.sql), spec.sql_version or source.spec.sql_version, own
+        )
         own.sql_password = server.password
         hosts = [WindowsHost(name, self.network, has_curl=spec.has_curl) for name in spec.nodes]
         balancer = self._balancer(spec.name, hosts)
