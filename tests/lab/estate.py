@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .core.clock import Clock
@@ -91,7 +91,15 @@ CLUSTER = InstanceSpec(
 )
 # One step on one node: what tests take that are about something else than the ladder.
 SINGLE = InstanceSpec("single", "2025.3.14357", ("octo01",), "sql01", seed=3)
-ESTATES: dict[str, tuple[InstanceSpec, ...]] = {"demo": (DEMO,), "cluster": (CLUSTER,), "fleet": (DEMO, CLUSTER)}
+# An instance that does all that a clone must not do, and where a clone can be made.
+DANGEROUS = replace(SINGLE, dangers=True)
+COPY = CloneSpec("copy", SINGLE.name, ("octo-copy",), sql="sql-copy")
+ESTATES: dict[str, tuple[InstanceSpec | CloneSpec, ...]] = {
+    "demo": (DEMO,),
+    "cluster": (CLUSTER,),
+    "fleet": (DEMO, CLUSTER),
+    "clone": (DANGEROUS, COPY),
+}
 
 
 @dataclass

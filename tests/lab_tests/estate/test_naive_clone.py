@@ -68,6 +68,8 @@ def test_a_clone_of_a_new_version_does_everything_also_to_its_sources_files(tmp_
         with source.handle.store() as store, clone.store("Copy") as copy:
             assert "prod-roaming-01" in {row["Name"] for row in store.documents("Machine")}
             assert "prod-roaming-01" not in {row["Name"] for row in copy.documents("Machine")}
+            scheduled = {row["Id"] for row in copy.documents("ServerTask") if ", run " in row["Description"]}
+            lab.ledger.wait_for(lambda event: event.machine == "octo-copy" and event.get("task") in scheduled, WAIT, mark)
             paths = {event["path"] for event in lab.ledger.events("retention", machine="octo-copy")}
             assert paths and all(path.startswith("\\\\nas\\octopus-source\\Packages\\") for path in paths)
             assert {event["installation_id"] for event in lab.ledger.events("contact", what="telemetry", since=mark)} == {
