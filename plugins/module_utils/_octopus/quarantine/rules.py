@@ -125,7 +125,8 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
                 "external_feeds",
                 "feed",
                 (Setting(("FeedUri",), NOWHERE),),
-                of=lambda row: is_external(row.get("FeedType")),
+                # One without an address, such as S3's, would only seem to be silenced by it: that is left for the check to name.
+                of=lambda row: is_external(row.get("FeedType")) and bool(row.get("FeedUri")),
                 reads=("FeedType",),
             )
         )
