@@ -223,7 +223,7 @@ record:
     previous_installation_id:
       description: That of the source.
       type: str
-    items:
+    silenced:
       description: By item, how many rows were ever C(changed), and how many C(were_so_already) the first time.
       type: dict
   sample:
@@ -235,10 +235,10 @@ record:
     server_uri: https://octopus-test.example.com
     installation_id: 2b8f7c3e-6c1e-4a0d-9d37-0a0a4f8f5f11
     previous_installation_id: 0e7d0f6a-91f4-7c4f-98ba-65d2f1fe1a01
-    items:
+    silenced:
       targets: {changed: 7, were_so_already: 1}
       triggers: {changed: 1, were_so_already: 1}
-items:
+silenced:
   description: By item, how many rows this run C(changed), and how many C(were_so_already).
   returned: with O(state=applied)
   type: dict
@@ -328,7 +328,7 @@ def applied(module: AnsibleModule, connection: SqlConnection, request: Request) 
     result: dict[str, Any] = {
         "changed": outcome.changed,
         "record": outcome.record,
-        "items": outcome.items,
+        "silenced": outcome.items,
         "checks": [check.as_dict() for check in outcome.checks],
         "notes": outcome.warnings,
     }

@@ -189,8 +189,8 @@ def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql
     result = clone.apply(server_uri="https://clone.lab.example", restore_point="point-1")
     assert not result.get("failed"), result
     assert result["changed"] is True
-    assert result["items"].keys() == told["items"].keys()
-    assert result["items"] == told["items"]
+    assert result["silenced"].keys() == told["silenced"].keys()
+    assert result["silenced"] == told["silenced"]
     assert all(check["ok"] for check in result["checks"]) and len(result["checks"]) > 15
     for table in ("Machine", "Worker", "ProjectTrigger", "Subscription"):
         after = clone.rows(table)
@@ -198,13 +198,13 @@ def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql
         assert all(row["IsDisabled"] for row in after.values()), table
         loud = sum(not row["IsDisabled"] for row in had[table].values())
         item = {"Machine": "targets", "Worker": "workers", "ProjectTrigger": "triggers", "Subscription": "subscriptions"}[table]
-        assert result["items"][item] == {"changed": loud, "were_so_already": len(after) - loud}
+        assert result["silenced"][item] == {"changed": loud, "were_so_already": len(after) - loud}
     tasks = clone.rows("ServerTask")
     for key, row in tasks.items():
         ended = had["ServerTask"][key]["State"] in ("Success", "Failed")
         assert row["State"] == (had["ServerTask"][key]["State"] if ended else "Canceled")
         assert moments.moment(row["CompletedTime"])
-    assert result["items"]["tasks"]["changed"] == 5
+    assert result["silenced"]["tasks"]["changed"] == 5
     assert clone.rows("OctopusServerNode") == {} == (clone.rows("OctopusServerNodeStatus"))
     projects = clone.rows("Project")
     assert not any(row["AutoCreateRelease"] for row in projects.values())
@@ -244,7 +244,7 @@ def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql
     again = clone.apply(server_uri="https://clone.lab.example", restore_point="point-1")
     assert (again["changed"], clone.everything()) == (False, now)
     assert again["record"] == result["record"]
-    assert all(counts["changed"] == 0 for counts in again["items"].values())
+    assert all(counts["changed"] == 0 for counts in again["silenced"].values())
 
 
 def refused(clone: Clone, *said: str, check_modes: tuple[bool, ...] = (True, False), **params: Any) -> None:
@@ -396,7 +396,7 @@ def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clon
     clone.add("OctopusServerNode", Id="OctopusServerNodes-x", Name="X", MaxConcurrentTasks=5, IsInMaintenanceMode=True)
     assert names(clone.verify()) == {"targets", "mail", "installation_id", "extensions", "server_nodes"}
     again = clone.apply()
-    assert {name: counts["changed"] for name, counts in again["items"].items() if counts["changed"]} == {
+    assert {name: counts["changed"] for name, counts in again["silenced"].items() if counts["changed"]} == {
         "targets": 1,
         "mail": 1,
         "installation_id": 1,
@@ -405,7 +405,7 @@ def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clon
     }
     assert again["record"]["installation_id"] == first["record"]["installation_id"]
     assert clone.rows("Configuration")["upgradeavailability"]["InstallationId"] == first["record"]["installation_id"]
-    assert again["record"]["items"]["targets"] == {"changed": 8, "were_so_already": 1}
+    assert again["record"]["silenced"]["targets"] == {"changed": 8, "were_so_already": 1}
     after = clone.module(state="queried")["changes"]
     assert after[: len(before)] == before
     assert {(one["item"], one["row"], one["column"], one["before"]) for one in after[len(before) :]} == {
@@ -453,7 +453,7 @@ def test_what_is_asked_for_beyond_that(make_clone: Callable[..., Clone]) -> None
     clone.add("Feed", Id="Feeds-s3", Name="S3", FeedType="S3", AccessKey="a")
     refused(clone, "external_feeds: feeds that reach others", check_modes=(False,), **strict)
     clone.write('DELETE FROM "Feed" WHERE "Id" = ?', "Feeds-s3")
-    assert clone.apply(**strict)["items"]["api_keys"]["changed"] == len(keys) - 1
+    assert clone.apply(**strict)["silenced"]["api_keys"]["changed"] == len(keys) - 1
     assert list(clone.rows("ApiKey")) == keys[:1]
     feeds = clone.rows("Feed")
     assert {row["FeedUri"] for row in feeds.values() if row["FeedType"] != "BuiltIn"} == {"https://quarantine.invalid/"}
@@ -476,12 +476,12 @@ def test_after_its_first_start(make_clone: Callable[..., Clone]) -> None:
     assert names(clone.verify(nodes=["octo-clone"])) == {"tasks"}
     clone.write('UPDATE "OctopusServerNodeStatus" SET "LastSeen" = ?', moments.text(now - timedelta(hours=1)))
     again = clone.apply(nodes=["OCTO-CLONE"])
-    assert again["items"]["server_nodes"]["changed"] == 0
-    assert again["items"]["tasks"]["changed"] == 2
+    assert again["silenced"]["server_nodes"]["changed"] == 0
+    assert again["silenced"]["tasks"]["changed"] == 2
     assert list(clone.rows("OctopusServerNode")) == ["OctopusServerNodes-clone"] == list(clone.rows("OctopusServerNodeStatus"))
     # The first time, a node goes whatever its name: it is the source's.
     other = make_clone()
-    assert other.apply(nodes=["OCTO-A"])["items"]["server_nodes"]["changed"] == 4
+    assert other.apply(nodes=["OCTO-A"])["silenced"]["server_nodes"]["changed"] == 4
     assert other.rows("OctopusServerNode") == {}
 
 

@@ -232,13 +232,13 @@ class _Work:
     def _record(self, own: str | None, found: list[str]) -> dict[str, Any]:
         items = {name: dict(counts) for name, counts in self.items.items()}
         if self.before:
-            for name, counts in self.before["items"].items():
+            for name, counts in self.before["silenced"].items():
                 items.setdefault(name, {"changed": 0, "were_so_already": counts["were_so_already"]})
                 items[name] = {
                     "changed": counts["changed"] + items[name]["changed"],
                     "were_so_already": counts["were_so_already"],
                 }
-            return {**self.before, "server_uri": self.request.server_uri, "items": items}
+            return {**self.before, "server_uri": self.request.server_uri, "silenced": items}
         source = self.request.source
         return {
             "format": record.FORMAT,
@@ -250,7 +250,7 @@ class _Work:
             "server_uri": self.request.server_uri,
             "installation_id": None if self.check_mode else own,
             "previous_installation_id": found[0] if found else None,
-            "items": items,
+            "silenced": items,
         }
 
     def _warn(self) -> None:
