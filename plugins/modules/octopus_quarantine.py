@@ -223,7 +223,7 @@ record:
     previous_installation_id:
       description: That of the source.
       type: str
-    items:
+    silenced:
       description: By item, how many rows were ever C(changed), and how many C(were_so_already) the first time.
       type: dict
   sample:
@@ -235,10 +235,10 @@ record:
     server_uri: https://octopus-test.example.com
     installation_id: 2b8f7c3e-6c1e-4a0d-9d37-0a0a4f8f5f11
     previous_installation_id: 0e7d0f6a-91f4-7c4f-98ba-65d2f1fe1a01
-    items:
+    silenced:
       targets: {changed: 7, were_so_already: 1}
       triggers: {changed: 1, were_so_already: 1}
-items:
+silenced:
   description: By item, how many rows this run C(changed), and how many C(were_so_already).
   returned: with O(state=applied)
   type: dict
@@ -268,6 +268,12 @@ checks:
       ok: true
       found: 0
       detail: every row of Machine is disabled
+notes:
+  description: What somebody has to know of it, such as that the clone has the source's licence. Shown as warnings too.
+  returned: with O(state=applied)
+  type: list
+  elements: str
+  sample: ["The clone has the source's licence, and counts as one more instance of it while it runs. See whether the licence covers that."]
 changes:
   description: Everything that was changed, the oldest first.
   returned: with O(state=queried)
@@ -317,12 +323,14 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantin
 
 def applied(module: AnsibleModule, connection: SqlConnection, request: Request) -> dict[str, Any]:
     outcome = apply.run(connection, request, connect, module.check_mode)
+    for warning in outcome.warnings:
+        module.warn(warning)
     result: dict[str, Any] = {
         "changed": outcome.changed,
         "record": outcome.record,
-        "items": outcome.items,
+        "silenced": outcome.items,
         "checks": [check.as_dict() for check in outcome.checks],
-        "warnings": outcome.warnings,
+        "notes": outcome.warnings,
     }
     if module._diff:
         counts = {name: (one["changed"], one["were_so_already"]) for name, one in outcome.items.items() if any(one.values())}

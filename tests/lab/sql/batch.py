@@ -292,6 +292,8 @@ def _continues(head: str, word: str, before: str, seen: list[str]) -> bool:
         return word == "IF"
     if head == "DECLARE":
         return word == "SELECT" and before == "FOR"
+    if head == "CREATE" and seen[1:2] == ["SCHEMA"]:  # what is made and granted with it is part of it
+        return word in ("CREATE", "GRANT", "DENY", "REVOKE")
     return head == "CREATE" and word == "SELECT" and before == "AS"
 
 

@@ -21,7 +21,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantin
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.record import Change
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.request import Request
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.rows import Row, Table
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.rules import Rule, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.rules import NEEDED_SETTINGS, Rule, rules
 
 _CONFIGURATION = "configuration"
 
@@ -128,6 +128,7 @@ class _Work:
         self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])
+        self._needed_settings()
         kept = self._record(own, found)
         changed = self.changed or kept != self.before
         if changed and not self.check_mode:
@@ -146,6 +147,16 @@ class _Work:
 
     # -- rows
 
+    def _needed_settings(self) -> None:
+        table = self.tables[_CONFIGURATION]
+        there = {row.key.lower() for row in rows.select(self.connection, table)}
+        for key, settings in NEEDED_SETTINGS.items():
+            if key not in there:
+                self._count("upgrade_check", True)
+                if not self.check_mode:
+                    record.add(self.connection, Change("upgrade_check", table.name, key, rows.JSON.upper(), None))
+                    rows.insert(self.connection, table, key, documents.write(settings))
+
     def _table(self, table: Table, mine: list[Rule]) -> None:
         names = {name for rule in mine for name in rule.names}
         unless = [rule.unless for rule in mine]
@@ -162,7 +173,7 @@ class _Work:
     def _row(self, row: Row, mine: list[Rule]) -> None:
         removing = next((rule for rule in mine if rule.remove), None)
         if removing is not None:
-            self._count(removing, True)
+            self._count(removing.what, True)
             if not self.check_mode:
                 text = documents.write(rows.whole(self.connection, row.table, row))
                 record.add(self.connection, Change(removing.what, row.table.name, row.key, None, text))
@@ -170,20 +181,23 @@ class _Work:
             return
         changes: list[Change] = []
         stamp = None
+        counts: dict[str, bool] = {}  # a row counts once for an item, however many rules that has
         for rule in mine:
             known, edits = _apply(rule, row)
             if known:
-                self._count(rule, bool(edits))
+                counts[rule.what] = counts.get(rule.what, False) or bool(edits)
             if edits:
                 stamp = stamp or rule.stamp
                 changes += [Change(rule.what, row.table.name, row.key, one.path, one.before) for one in edits]
+        for what, changed in counts.items():
+            self._count(what, changed)
         if changes and not self.check_mode:
             for change in changes:
                 record.add(self.connection, change)
             rows.update(self.connection, row, stamp)
 
-    def _count(self, rule: Rule, changed: bool) -> None:
-        self.items[rule.what]["changed" if changed else "were_so_already"] += 1
+    def _count(self, what: str, changed: bool) -> None:
+        self.items[what]["changed" if changed else "were_so_already"] += 1
         self.changed = self.changed or changed
 
     # -- identity
@@ -218,13 +232,13 @@ class _Work:
     def _record(self, own: str | None, found: list[str]) -> dict[str, Any]:
         items = {name: dict(counts) for name, counts in self.items.items()}
         if self.before:
-            for name, counts in self.before["items"].items():
+            for name, counts in self.before["silenced"].items():
                 items.setdefault(name, {"changed": 0, "were_so_already": counts["were_so_already"]})
                 items[name] = {
                     "changed": counts["changed"] + items[name]["changed"],
                     "were_so_already": counts["were_so_already"],
                 }
-            return {**self.before, "server_uri": self.request.server_uri, "items": items}
+            return {**self.before, "server_uri": self.request.server_uri, "silenced": items}
         source = self.request.source
         return {
             "format": record.FORMAT,
@@ -236,7 +250,7 @@ class _Work:
             "server_uri": self.request.server_uri,
             "installation_id": None if self.check_mode else own,
             "previous_installation_id": found[0] if found else None,
-            "items": items,
+            "silenced": items,
         }
 
     def _warn(self) -> None:

@@ -202,6 +202,11 @@ class _Look:
                     if name.lower() in wanted:
                         yield key, documents.join(path, name), inner[name]
 
+    def silent_about(self, row: str, name: str) -> list[str]:
+        """The row of Configuration where it does not say no to something that is on by default."""
+        said = [value for key, path, value in self.properties("Configuration", name) if key.lower() == row and "." not in path]
+        return [] if said and not any(_true(value) for value in said) else [row]
+
 
 def _check(name: str, wrong: list[str], bad: str, good: str) -> Check:
     """``bad`` says what is wrong of those named, ``good`` what is proven."""
@@ -325,17 +330,20 @@ def _audit_stream(look: _Look) -> Check:
 
 
 def _telemetry(look: _Look) -> Check:
+    """What says nothing sends it."""
     wrong = [key for key, _path, value in look.properties("Configuration", "IncludeStatistics", "SendTelemetry") if _true(value)]
-    wrong += [
-        key
-        for key, path, value in look.properties("Configuration", "Enabled", "IsEnabled")
-        if "telemetry" in key.lower() and "." not in path and _true(value)
-    ]
+    for key, value in look.documents("Configuration"):
+        if "telemetry" in key.lower() and any(_true(documents.get(value, name)) for name in ("Enabled", "IsEnabled")):
+            wrong.append(key)
+        if key.lower() == "telemetry" and documents.get(value, "Enabled") is not False:
+            wrong.append(key)
+    wrong += look.silent_about("upgradeconfiguration", "IncludeStatistics")
     return _check("telemetry", wrong, "telemetry is sent by", "no telemetry is sent")
 
 
 def _upgrade_check(look: _Look) -> Check:
     wrong = [key for key, _path, value in look.properties("Configuration", "AllowChecking") if _true(value)]
+    wrong += look.silent_about("upgradeconfiguration", "AllowChecking")
     return _check("upgrade_check", wrong, "new versions are asked for by", "no new version is asked for")
 
 

@@ -13,7 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import serv
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import schema
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import same_database, schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.request import Source
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.waiting import Deadline
@@ -47,7 +47,7 @@ def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -
         return
     where = f"{database} on SQL Server {here['server_name']}"
     found = f"Wanted: a clone's database. Found: {where} is the source's own. Nothing was changed. Name the clone's database and server."
-    if connection.options.where.lower() == source.options.where.lower():
+    if _one_address(connection.options, source.options):
         raise OctopusError(found)
     own = {_server(here[name]) for name in ("server_name", "local_name") if here[name]}
     if source.server_name and _server(source.server_name) in own:
@@ -65,6 +65,16 @@ def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -
         ) from error
     if own & {_server(there[name]) for name in ("server_name", "local_name") if there[name]}:
         raise OctopusError(found)
+
+
+def _one_address(one: SqlOptions, other: SqlOptions) -> bool:
+    """Whether two servers are reached at one address, as far as the control node knows their names."""
+    if one.where.lower() == other.where.lower():
+        return True
+    (host, _backslash, instance), (host_2, _backslash_2, instance_2) = one.host.lower().partition("\\"), other.host.lower().partition("\\")
+    if instance != instance_2 or (not instance and one.port != other.port):
+        return False
+    return host == host_2 or bool(same_database.addresses(host) & same_database.addresses(host_2))
 
 
 def _server(name: str) -> str:

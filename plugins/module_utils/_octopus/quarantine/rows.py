@@ -154,6 +154,12 @@ def update(connection: SqlConnection, row: Row, stamp: str | None = None) -> Non
     )
 
 
+def insert(connection: SqlConnection, table: Table, key: str, text: str) -> None:
+    """A row of nothing but its key and its JSON. SQL Server refuses it where this version has more in a row, and nothing is changed then."""
+    columns = f"{table.column(table.key)}, {table.column(JSON)}"
+    connection.query(f"INSERT INTO {table.quoted} ({columns}) VALUES (?, ?)", key, text)  # noqa: S608 - every name is quoted
+
+
 def delete(connection: SqlConnection, row: Row) -> None:
     table = row.table
     connection.query(f"DELETE FROM {table.quoted} WHERE {table.column(table.key)} = ?", row.key)  # noqa: S608 - every name is quoted

@@ -25,10 +25,13 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantin
 ENDED = ("Success", "Failed", "Canceled", "TimedOut")
 # Ids of ExtensionConfiguration. The vendor deletes the first two; the others are switched off [client].
 DELETED_EXTENSIONS = ("authentication-octopusid", "jira-integration")
+# Rows of Configuration that are made where they are missing, since what is missing is on [client].
+NEEDED_SETTINGS = {"upgradeconfiguration": {"AllowChecking": False, "IncludeStatistics": False}}
 NOWHERE = "https://quarantine.invalid/"  # RFC 2606: that name never leads anywhere
 _INTEGRATION = re.compile(r"issuetracker-.*|.*-integration|jira.*|servicenow.*|authentication-octopusid", re.IGNORECASE)
 _SIGN_IN = re.compile(r"authentication-.*", re.IGNORECASE)
 _AUDIT = re.compile(r".*audit.?stream.*|.*stream.?audit.*", re.IGNORECASE)
+_UPGRADE = re.compile(r"upgradeconfiguration", re.IGNORECASE)
 _ACME = re.compile(r".*(?:lets.?encrypt|acme).*", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint|host|hostname|address)", re.IGNORECASE)
@@ -122,7 +125,8 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
                 "external_feeds",
                 "feed",
                 (Setting(("FeedUri",), NOWHERE),),
-                of=lambda row: is_external(row.get("FeedType")),
+                # One without an address, such as S3's, would only seem to be silenced by it: that is left for the check to name.
+                of=lambda row: is_external(row.get("FeedType")) and bool(row.get("FeedUri")),
                 reads=("FeedType",),
             )
         )
@@ -235,6 +239,10 @@ _ALWAYS = (
     _in_configuration("telemetry", *_off("IncludeStatistics", "SendTelemetry")),  # [client]
     _in_configuration("telemetry", *_off("Enabled", "IsEnabled"), of=re.compile(r".*telemetry.*", re.IGNORECASE)),  # [client]
     _in_configuration("upgrade_check", *_off("AllowChecking")),  # [client]
+    # Where they are not there, both are on.
+    _in_configuration("upgrade_check", Setting(("AllowChecking",), False, add=True), of=_UPGRADE),
+    _in_configuration("telemetry", Setting(("IncludeStatistics",), False, add=True), of=_UPGRADE),
+    _in_configuration("telemetry", Setting(("Enabled",), False, add=True), of=re.compile("telemetry", re.IGNORECASE)),
     _in_configuration("lets_encrypt", *_off("Enabled", "IsEnabled"), of=_ACME),  # [unverified]
     Rule(
         "machine_policies",
