@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback test check lint chaos bench clean
+.PHONY: demo demo-rollback demo-clone test check lint chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -11,6 +11,10 @@ demo:
 demo-rollback:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo_rollback.py
+
+demo-clone:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/demo_clone.py
 
 test:
 	@tools/setup.sh test
@@ -25,6 +29,11 @@ check:
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
+
+# Clones of every generation, ten scheduled refreshes with something going wrong in every second one, a refresh killed at every step
+clone-rounds:
+	@tools/setup.sh test
+	@OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
 # How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:

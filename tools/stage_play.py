@@ -37,7 +37,7 @@ def play(playbook: str, inventory: Path, folder: Path, **variables: Any) -> int:
 
 def newest_record(folder: Path, instance: str) -> dict[str, Any]:
     """The newest run record of an instance."""
-    newest = max((folder / "octopus-runs" / instance).glob("*.json"))
+    newest = max((folder / "octopus-runs" / instance).glob("2*.json"))
     return json.loads(newest.read_text(encoding="utf-8"))
 
 

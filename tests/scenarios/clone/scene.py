@@ -43,7 +43,7 @@ class CloneScene(Scene):
 
     def result(self, operator: Operator | None = None) -> dict[str, Any]:
         """What the last refresh says for machines."""
-        path = (operator or self.operator).folder / "octopus-runs" / self.clone_spec.name / "clone.json"
+        path = (operator or self.operator).folder / "octopus-runs" / f"{self.clone_spec.name}.clone.json"
         return dict(json.loads(path.read_text()))
 
     def be_quiet(self) -> None:
@@ -138,22 +138,20 @@ class CloneScene(Scene):
                     names.append(str(entry["step"]))
         return names
 
-    def told_secrets(self) -> Iterable[str]:
-        """Whose secret is where it must not be: in an argument, other than the master key's one, or in a file of the control node."""
+    def told_secrets(self, *runs: Run) -> Iterable[str]:
+        """Whose secret is where it must not be: in an argument, in what a run printed, or in a file of the control node."""
         own = {"api key": self.clone.secrets.api_key, "sql password": self.clone.secrets.sql_password}
         own |= {"octopus's sql password": self.instance.secrets.octopus_sql_password, "winrm password": self.clone.secrets.winrm_password}
-        commands = "\n".join(str(event.fields) for event in self.lab.ledger.events("process.start"))
-        texts = {"an argument": commands, "the output": self.operator_output()}
-        for folder in self.operator.folder.rglob("octopus-runs/*/*.json*"):
-            texts[str(folder.name)] = folder.read_text(errors="replace")
+        texts = {"an argument": "\n".join(str(event.fields) for event in self.lab.ledger.events("process.start"))}
+        texts["the output"] = "\n".join(run.output for run in runs)
+        for path in self.operator.folder.rglob("octopus-runs/**/*"):
+            if path.is_file():
+                texts[path.name] = path.read_text(errors="replace")
         for what, secret in {**own, "master key": self.instance.secrets.master_key}.items():
             for where, text in texts.items():
-                allowed = what == "master key" and where == "an argument"  # database --masterKey has no other way
-                if secret in text and not allowed:
+                # database --masterKey: the product has no other way.
+                if secret in text and (what, where) != ("master key", "an argument"):
                     yield f"the {what} in {where}"
-
-    def operator_output(self) -> str:
-        return self._output if hasattr(self, "_output") else ""
 
 
 MakeCloneScene = Callable[..., CloneScene]

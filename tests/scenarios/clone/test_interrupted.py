@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A refresh whose control node dies at a step of its journal: the source is in service and as it was, and the next run ends well.
+
+The steps come from the journals of a refresh that nobody disturbed, so that new ones are met too. ``OCTOPUS_CLONE_STEPS=all`` takes every one,
+else every fourth. After every other one, another control node goes on that has nothing but the inventory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.estate import SINGLE, CloneSpec
+from scenarios import leftovers
+from scenarios.chaos.controller import Controller
+from scenarios.clone.scene import JOURNALS, CloneScene, MakeCloneScene
+from scenarios.operator import Operator
+from scenarios.world import World
+
+pytestmark = pytest.mark.timeout(3000)
+
+CLONE = CloneSpec("copy", "single", ("octo-clone",))
+EVERY = 1 if os.environ.get("OCTOPUS_CLONE_STEPS") == "all" else 4
+DEADLINE = 600.0  # real seconds
+PATIENT: dict[str, Any] = {"octopus_stop_timeout": 60}
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: MakeCloneScene) -> Iterator[CloneScene]:
+    """A source that has a clone already, which each interrupted refresh is to replace."""
+    scene = make_scene(SINGLE, CLONE)
+    run = scene.refresh()
+    assert run.code == 0, run.output[-5000:]
+    yield scene
+
+
+def journals(scene: CloneScene) -> list[dict[str, Any]]:
+    """Every event of every run of source and clone, in their order in time."""
+    found = []
+    for host, name in ((scene.instance.hosts[0], scene.spec.name), (scene.host, CLONE.name)):
+        for path in host.root.joinpath(*JOURNALS, name).glob("*.jsonl"):
+            for line in path.read_text(errors="replace").splitlines():
+                try:
+                    found.append(json.loads(line))
+                except ValueError:
+                    continue
+    return sorted((one for one in found if "event" in one), key=lambda one: str(one.get("at", "")))
+
+
+def steps(scene: CloneScene) -> list[str]:
+    return [str(one["step"]) for one in journals(scene) if one["event"] == "step"]
+
+
+def die_at(scene: CloneScene, step: str, nth: int, log: Path) -> None:
+    """Run a refresh, and kill its control node when the journal names the step for the nth time in it."""
+    before = steps(scene).count(step)
+    with Controller(scene.operator, "refresh_clone", log, octopus_clone_force=True, **PATIENT) as controller:
+        while steps(scene).count(step) - before < nth:
+            assert not controller.ended and controller.seconds < DEADLINE, f"{step} never came:\n{controller.output[-3000:]}"
+            time.sleep(0.01)
+        controller.kill()
+
+
+def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
+    """One test, since the steps are known only once a refresh has run; it names each step that does not end well."""
+    known = steps(scene)
+    assert {"clone.quarantine", "clone.instance", "backup.maintenance"} <= set(known)
+    before, wrong = scene.look(), []
+    for number, step in enumerate(known[::EVERY]):
+        scene.release(f"{100 + number}.0.0")
+        die_at(scene, step, known[: known.index(step) + 1].count(step), tmp_path / f"{number}.txt")
+        shells = leftovers.shells(scene.instance)  # nobody is left who could close them; Windows does, after hours
+        operator = scene.another_operator(f"second-{number}") if number % 2 else scene.operator
+        run = scene.refresh(operator, **PATIENT)
+        if run.code and "octopus_break_lock: " in run.output:  # another control node cannot know that the first one is dead
+            owner = run.output.split("octopus_break_lock: ", 1)[1].split()[0].strip('.,;"\\')
+            run = scene.refresh(operator, octopus_break_lock=owner, **PATIENT)
+        if run.code:
+            wrong.append(f"{step}: the next run ended with {run.code}: {run.output[-1500:]}")
+            continue
+        wrong += [f"{step}: {one}" for one in _wrong(scene, operator, before, shells)]
+    assert wrong == []
+
+
+def _wrong(scene: CloneScene, operator: Operator, before: World, shells: set[str]) -> list[str]:
+    after = scene.look()
+    wrong = [] if (after.maintenance, after.drained) == (before.maintenance, before.drained) else ["the source is not as it was"]
+    wrong += [f"source: {one}" for one in scene.left(shells)]
+    if not scene.serves():
+        wrong.append("the clone's service does not run")
+    if scene.databases() != [scene.result(operator)["database"]] or len(scene.folders()) != 1:
+        wrong.append(f"databases {scene.databases()}, folders {scene.folders()}")
+    return wrong + [f"clone: {one}" for one in scene.left_over()]
