@@ -57,6 +57,8 @@ def _instance(instance: LabInstance) -> dict[str, Any]:
         "master_key": own.master_key,
         "database": spec.database,
         "sql": {"address": sql, "user": "octopus_upgrade", "password": own.sql_password},
+        # What the instance itself logs on to SQL Server as.
+        "login": {"user": "octopus", "password": own.octopus_sql_password},
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .core.clock import Clock
@@ -69,7 +69,7 @@ class CloneSpec:
     source: str
     nodes: tuple[str, ...]
     sql: str | None = None
-    sql_version: str = "14.0.3456.2"
+    sql_version: str | None = None  # of a new one; None: the source's
     transport: str = "basic"
     connection: str = "winrm"
     has_curl: bool = True
@@ -91,7 +91,15 @@ CLUSTER = InstanceSpec(
 )
 # One step on one node: what tests take that are about something else than the ladder.
 SINGLE = InstanceSpec("single", "2025.3.14357", ("octo01",), "sql01", seed=3)
-ESTATES: dict[str, tuple[InstanceSpec, ...]] = {"demo": (DEMO,), "cluster": (CLUSTER,), "fleet": (DEMO, CLUSTER)}
+# An instance that does all that a clone must not do, and where a clone can be made.
+DANGEROUS = replace(SINGLE, dangers=True)
+COPY = CloneSpec("copy", SINGLE.name, ("octo-copy",), sql="sql-copy")
+ESTATES: dict[str, tuple[InstanceSpec | CloneSpec, ...]] = {
+    "demo": (DEMO,),
+    "cluster": (CLUSTER,),
+    "fleet": (DEMO, CLUSTER),
+    "clone": (DANGEROUS, COPY),
+}
 
 
 @dataclass
@@ -281,7 +289,9 @@ class Lab:
             master_key=source.secrets.master_key,
         )
         self.network.add_account(f"{spec.name}-admin", own.winrm_password)
-        server = self._servers.get(spec.sql or source.spec.sql) or self._server(str(spec.sql), spec.sql_version, own)
+        server = self._servers.get(spec.sql or source.spec.sql) or self._server(
+            str(spec.sql), spec.sql_version or source.spec.sql_version, own
+        )
         own.sql_password = server.password
         hosts = [WindowsHost(name, self.network, has_curl=spec.has_curl) for name in spec.nodes]
         balancer = self._balancer(spec.name, hosts)

@@ -46,7 +46,7 @@ class Operator:
         folder.mkdir(parents=True, exist_ok=True)
         self.inventory = lab.write_inventory(folder / "inventory")
 
-    def play(self, playbook: str, *arguments: str, deadline: float = DEADLINE, **variables: Any) -> Run:
+    def play(self, playbook: str, *arguments: str, deadline: float = DEADLINE, callbacks: str = "", **variables: Any) -> Run:
         """Run a playbook of the collection by file name or by its collection name; ``variables`` are extra vars."""
         target = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
         command = [str(Path(sys.executable).parent / "ansible-playbook"), target, "-i", str(self.inventory), *arguments]
@@ -55,7 +55,7 @@ class Operator:
         process = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | ({"ANSIBLE_CALLBACKS_ENABLED": callbacks} if callbacks else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -33,7 +33,7 @@ class FoundInstance:
         self.octopus = OctopusHost(host)
         self.program = InstanceProgram(self.octopus, request.name, request.run_as, request.work_root, request.secrets)
         self.service_name = service_name(request.name)
-        self._may_change = False
+        self.may_change = False  # whether it was looked at, and nothing spoke against it
 
     def has_program(self) -> bool:
         return files.exists(self.host, self.octopus.cli.program)
@@ -72,7 +72,7 @@ class FoundInstance:
         Raises:
             OctopusError: It is so.
         """
-        if self._may_change:
+        if self.may_change:
             return
         state = self.result.service["state"] if self.result.service else None
         if state not in (None, "stopped"):
@@ -86,4 +86,4 @@ class FoundInstance:
                 f"{self.host.where}: the watchdog {task.name} is enabled, and would start the instance {self.request.name} while it is set up. "
                 "Disable it with octopus_node and watchdog: disabled. Nothing was changed."
             )
-        self._may_change = True
+        self.may_change = True

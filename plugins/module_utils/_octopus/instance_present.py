@@ -209,7 +209,7 @@ class Present:
         wrong = self._wrong(settings, key)
         self.found.look_at_service()
         state = self.result.service["state"] if self.result.service else "not installed"
-        if self.result.changes and state != "stopped":
+        if self.found.may_change and state != "stopped":
             wrong.append(f"the service {self.found.service_name} is {state}, wanted stopped; nothing here starts it")
         if wrong:
             raise OctopusError(

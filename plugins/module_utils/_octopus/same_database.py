@@ -114,4 +114,8 @@ def _same_service(one: str, one_port: int | None, other: str, other_port: int | 
 
 
 def _instance(server: str) -> str:
-    return server.strip().lstrip("\\").partition("\\")[2].lower()
+    r"""Return the named instance in ``name\INSTANCE``, or in the path of its pipe, ``np:\\name\pipe\MSSQL$INSTANCE\sql\query``."""
+    _protocol, _pipe, path = server.lower().partition("\\pipe\\")
+    if path:
+        return path.partition("mssql$")[2].partition("\\")[0]
+    return server.strip().partition("\\")[2].lower()

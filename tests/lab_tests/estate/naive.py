@@ -52,8 +52,8 @@ def octopus(host: WindowsHost, *words: str) -> Result:
     return Result(code, process.output.take().decode("cp437"), process.errors.take().decode("cp437"))
 
 
-def restore(lab: Lab, clone: LabClone, database: str) -> None:
-    """The source's database as a new one on the clone's SQL Server; its users find their logins again."""
+def restore(lab: Lab, clone: LabClone, database: str, mend: bool = True) -> None:
+    """The source's database as a new one on the clone's SQL Server; with ``mend`` its users find their logins again."""
     source = clone.source
     path = f"{lab.backup_share.unc}\\{clone.spec.name}.bak"
     quoted = source.spec.database.replace("]", "]]")
@@ -61,9 +61,11 @@ def restore(lab: Lab, clone: LabClone, database: str) -> None:
     password = clone.secrets.sql_password
     files = sql(clone.sql, password, f"RESTORE FILELISTONLY FROM DISK = '{path}'")
     moves = ", ".join(f"MOVE '{row[0]}' TO 'C:\\Data\\{database}-{at}.mdf'" for at, row in enumerate(files))
-    clone.sql.machine.fs.mkdir("C:\\Data", clone.sql.logon)
+    if not clone.sql.machine.fs.is_dir("C:\\Data", clone.sql.logon):
+        clone.sql.machine.fs.mkdir("C:\\Data", clone.sql.logon)
     sql(clone.sql, password, f"RESTORE DATABASE [{database}] FROM DISK = '{path}' WITH {moves}")
-    sql(clone.sql, password, f"USE [{database}]; ALTER USER [octopus] WITH LOGIN = [octopus]")
+    if mend:
+        sql(clone.sql, password, f"USE [{database}]; ALTER USER [octopus] WITH LOGIN = [octopus]")
 
 
 def target(clone: LabClone, database: str) -> str:

@@ -72,6 +72,7 @@ def test_help_unknown_commands_and_prompts_that_are_not_elevated(world: Any) -> 
     text = here.octopus("path", "--help").out
     assert "--clusterShared=VALUE" in text and "--imports" not in text
     assert "show-master-key" in here.octopus("help").out
+    assert "OCTOPUS_SERVICE_PASSWORD" in here.octopus("service", "--help").out
     limit(here.host, "LAB\\vic")
     assert here.octopus("show-master-key", logon=Logon.network("LAB\\vic")).code == 42
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -220,6 +221,28 @@ def test_a_schedule_that_the_lab_does_not_know_is_refused(server: Callable[..., 
     prop("Configuration", "retention", "CronExpression", value="0 0 15 * * MON")(here.rows)
     with pytest.raises(ValueError, match="lab:"):
         retention.interval(here.store)
+
+
+@pytest.mark.parametrize("hours", [5.0, 3.0])
+def test_retention_that_is_due_runs_soon_after_a_start_but_not_in_maintenance_mode(world: Any, hours: float) -> None:
+    here = world("octo01", version="2021.1.8045", trigger_minutes=6000)
+    here.started()
+    assert here.octopus("service", "--stop").code == 0
+    with here.instance.store() as store:
+        last = {"Name": "Retention", "Description": "Apply retention policies", "State": "Success", "HasWarningsOrErrors": False}
+        store.add("ServerTask", {**last, "QueueTime": here.clock.now() - timedelta(hours=hours)})
+        store.set_maintenance(True)
+        mark = here.ledger.mark()
+        assert here.octopus("service", "--start").code == 0
+        here.started(mark)
+        here.pass_time(3 * 30 + 20)  # three looks at the schedules, and one at the queue
+        assert not here.ledger.events("octopus", since=mark, what="task", name="Retention")
+        store.set_maintenance(False)
+        if hours > 4:
+            here.wait("task", mark, name="Retention", state="Success")
+        else:
+            here.pass_time(3 * 30 + 20)
+            assert not here.ledger.events("octopus", since=mark, what="task", name="Retention")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("00:05:00", 300.0), ("1.02:00:00", 93600.0), (None, 7.0), ("", 7.0)])

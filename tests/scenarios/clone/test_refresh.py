@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clones of each generation of Octopus Server, on their source's SQL Server or another: harmless, whole, and their source as it was.
+
+That a clone without quarantine does all of what is looked for here is shown by tests/lab_tests/estate/test_naive_clone.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import requests
+from lab.estate import CLUSTER, SINGLE, CloneSpec, InstanceSpec
+from scenarios.clone.scene import MakeCloneScene
+
+pytestmark = pytest.mark.timeout(1500)
+
+MINUTES = 10  # of lab time in which a clone could do something
+NODE = ("octo-clone",)
+WORLDS = [
+    (replace(SINGLE, version="2018.10.7", dangers=True, database="Octopus [prod] & more"), CloneSpec("copy", "single", NODE)),
+    (replace(SINGLE, version="2019.13.7", dangers=True, sql_version="12.0.6449.1"), CloneSpec("copy", "single", NODE, sql="sql-copy")),
+    (replace(SINGLE, version="2022.2.8552", dangers=True), CloneSpec("copy", "single", NODE, transport="ntlm")),
+    (replace(CLUSTER, version="2025.3.14357", dangers=True), CloneSpec("copy", "cluster", NODE, sql="sql-copy")),
+]
+
+
+@pytest.mark.parametrize(("source", "clone"), WORLDS, ids=[f"{source.version}-{clone.sql or 'same'}" for source, clone in WORLDS])
+def test_harmless_whole_and_the_source_as_it_was(make_scene: MakeCloneScene, source: InstanceSpec, clone: CloneSpec) -> None:
+    scene = make_scene(source, clone)
+    scene.release("99.0.0")
+    before, start = scene.look(), scene.lab.ledger.mark()
+    run = scene.refresh()
+    assert run.code == 0, run.output[-6000:]
+    result = scene.result()
+    assert (result["status"], result["version"], result["clone_of"]) == ("refreshed", source.version, source.name), result
+    assert scene.unhealthy() == []
+    assert list(scene.told_secrets()) == []
+
+    # The source: maintenance mode was on while it was backed up, and is as it was; it was never stopped.
+    modes = [event["enabled"] for event in scene.lab.ledger.events("octopus", since=start, what="maintenance mode")]
+    assert modes == [True, False], modes
+    assert not [event for event in scene.lab.ledger.events("service.state", since=start) if event.machine in source.nodes]
+    after = scene.look()
+    assert (after.maintenance, after.drained, after.watchdogs) == (before.maintenance, before.drained, before.watchdogs)
+
+    # The clone: the same data, another identity, and quiet for as long as it takes.
+    session = requests.Session()
+    session.trust_env, session.verify = False, str(scene.lab.ca_path)
+    session.headers["X-Octopus-ApiKey"] = scene.clone.secrets.api_key
+    assert session.get(f"{scene.clone.url}/api", timeout=30).json()["Version"] == source.version
+    with scene.clone.store(result["database"]) as copy, scene.instance.handle.store() as live:
+        assert {row["Version"] for row in copy.documents("Release")} >= {"99.0.0"}
+        assert copy.installation_id() != live.installation_id()
+        assert result["quarantine"]["installation_id"] == copy.installation_id()
+    mark = scene.lab.ledger.mark()
+    scene.lab.clock.sleep(MINUTES * 60)
+    assert scene.contacts(start) == []
+    there = {event["what"] for event in scene.lab.ledger.events("contact", since=mark) if event.machine in source.nodes}
+    assert {"target", "mail"} <= there, "what the clone does not do, its source did meanwhile"
