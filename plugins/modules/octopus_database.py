@@ -284,6 +284,16 @@ used_bytes:
   returned: success
   type: int
   sample: 104857600
+data_bytes:
+  description: Size of the database's data files.
+  returned: success
+  type: int
+  sample: 209715200
+log_bytes:
+  description: Size of its log files.
+  returned: success
+  type: int
+  sample: 67108864
 job:
   description: V(started), V(attached) to one that ran, or V(collected) where an earlier run's had done all. Null where none was needed.
   returned: with O(state=upgraded)

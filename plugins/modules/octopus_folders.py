@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_folders
-short_description: Copy the server folders of an Octopus Server into a restore point, and put them back
+short_description: Copy the server folders of an Octopus Server into a restore point, put them back, or give them to a clone
 version_added: 1.0.0
 description:
   - Copies task logs, artifacts, packages and the like with C(robocopy), all folders at once, into one folder per restore point, and
@@ -22,6 +22,7 @@ description:
   - With O(state=restored), each folder becomes exactly what its copy is; what is newer is deleted. The folder itself stays, with its
     rights. Before the first file is changed, the copies are counted, and what the folders hold is copied to O(keep) and compared. It
     can be run again after any break; a complete copy in O(keep) is never overwritten.
+  - With O(state=cloned), the copies of a restore point are copied to a clone's own folder, which is marked as such.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.windows_jobs
@@ -37,7 +38,7 @@ attributes:
   diff_mode:
     support: partial
     details:
-      - Shows how many files are copied and deleted per folder. Nothing for O(state=kept_removed).
+      - Shows how many files are copied and deleted per folder. Nothing where something is removed.
 options:
   state:
     description:
@@ -46,18 +47,22 @@ options:
         M(octopus.upgrade.octopus_node); a file in use is an error.
       - V(kept_removed) removes O(keep), once what it holds is not needed any more. Only what a restore of O(restore_point) put there is
         removed, by its marker.
+      - V(cloned) copies O(folders), which are those in a restore point, to O(dest), where a clone will have them.
+      - V(clone_removed) removes O(dest) with all that is in it. Only what V(cloned) put there for O(restore_point) is removed, by its
+        marker; the clone's service has to be stopped or work elsewhere.
     type: str
-    choices: [backup, restored, kept_removed]
+    choices: [backup, restored, kept_removed, cloned, clone_removed]
     default: backup
   folders:
     description:
       - The folders of the server, by the names that their copies have; as M(octopus.upgrade.octopus_info) returns them in
-        C(server.folders). Required unless O(state=kept_removed).
+        C(server.folders). Required unless something is removed.
       - The folders C(imports), C(event_exports) and C(telemetry) may be missing, since a server makes them when it first needs them.
     type: dict
   dest:
     description:
-      - Folder of the restore point, as the host sees it. Each folder is copied to one below, of its name. Required for O(state=backup).
+      - Folder of the restore point, or of the clone, as the host sees it. Each folder is copied to one below, of its name.
+      - Required for O(state=backup), O(state=cloned), and O(state=clone_removed).
     type: str
   source:
     description:
@@ -88,6 +93,10 @@ options:
         warning, no failure; a later run without it completes the copy.
     type: bool
     default: false
+  newer_than_days:
+    description:
+      - With O(state=cloned), only copies the files that were last written in so many days, which is a sample and no whole copy.
+    type: int
   threads:
     description: Files that are copied at once per folder, 1 to 128.
     type: int
@@ -151,6 +160,15 @@ EXAMPLES = r"""
     job_user: EXAMPLE\octopus-backup
     job_password: "{{ vault_octopus_job_password }}"
 
+- name: Give them to a clone
+  octopus.upgrade.octopus_folders:
+    state: cloned
+    folders:
+      packages: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357\folders\packages
+      logs: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357\folders\logs
+    dest: D:\OctopusClones\prod-clone\20261124T010000Z
+    restore_point: 20261123T210000Z-2025.3.14357
+
 - name: Remove what was kept, once the server is proven
   octopus.upgrade.octopus_folders:
     state: kept_removed
@@ -163,7 +181,7 @@ EXAMPLES = r"""
 RETURN = r"""
 folders:
   description: What came of each folder.
-  returned: success, unless O(state=kept_removed)
+  returned: success, unless something was removed
   type: dict
   contains:
     source:
@@ -224,13 +242,13 @@ folders:
       kept_files: 611
       kept_bytes: 21390950400
 keep:
-  description: The folder with what was kept.
-  returned: O(state=kept_removed)
+  description: The folder with what was removed.
+  returned: O(state=kept_removed) and O(state=clone_removed)
   type: str
   sample: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357\folders-of-the-failed-upgrade
 removed:
   description: The folders that were removed from it, or would be. Null in check mode where it is on a share.
-  returned: O(state=kept_removed)
+  returned: O(state=kept_removed) and O(state=clone_removed)
   type: list
   elements: str
   sample: [artifacts, packages]
@@ -262,7 +280,7 @@ def main() -> None:
             **CONNECTION_SPEC,
             **JOB_SPEC,
             **PROGRESS_SPEC,
-            "state": {"type": "str", "choices": ["backup", "restored", "kept_removed"], "default": "backup"},
+            "state": {"type": "str", "choices": ["backup", "restored", "kept_removed", "cloned", "clone_removed"], "default": "backup"},
             "folders": {"type": "dict"},
             "dest": {"type": "str"},
             "source": {"type": "str"},
@@ -270,6 +288,7 @@ def main() -> None:
             "expected": {"type": "dict"},
             "keep": {"type": "str"},
             "live": {"type": "bool", "default": False},
+            "newer_than_days": {"type": "int"},
             "threads": {"type": "int", "default": 8},
             "timeout": {"type": "int", "default": 14400},
         },
@@ -277,6 +296,8 @@ def main() -> None:
             ("state", "backup", ("folders", "dest")),
             ("state", "restored", ("folders", "source", "restore_point")),
             ("state", "kept_removed", ("keep", "restore_point")),
+            ("state", "cloned", ("folders", "dest", "restore_point")),
+            ("state", "clone_removed", ("dest", "restore_point")),
         ],
         supports_check_mode=True,
     )
@@ -296,7 +317,7 @@ def main() -> None:
 def _prepared(module: AnsibleModule) -> Callable[[WindowsHost], dict[str, Any]]:
     """Return what the state stands for, its options checked before a host is asked."""
     params, check_mode = module.params, module.check_mode
-    if params["state"] == "kept_removed":
+    if params["state"] in ("kept_removed", "clone_removed"):
         removal = RemovalRequest.from_params(params, check_mode)
         return lambda host: remove_kept(removal, host)
     if params["state"] == "restored":

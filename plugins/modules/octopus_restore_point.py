@@ -43,9 +43,11 @@ options:
       - V(listed) reads all restore points below O(root).
       - V(verified) checks everything in one, and fails naming each check that failed.
       - V(configured) registers the instance on each node where it is not, and puts the configuration file back where it differs.
+      - V(fetched) copies the sealed master key and configurations to O(dest) on the control node, for setting up an instance from the
+        restore point elsewhere. Nothing is unsealed there.
       - V(absent) removes one, or those that no rule keeps. The newest sealed one always stays.
     type: str
-    choices: [prepared, sealed, listed, verified, configured, absent]
+    choices: [prepared, sealed, listed, verified, configured, fetched, absent]
     required: true
   nodes:
     description:
@@ -62,7 +64,7 @@ options:
   restore_point:
     description:
       - Id of the restore point, the name of its folder.
-      - Without it, O(state=verified) and O(state=configured) take the newest sealed one.
+      - Without it, O(state=verified), O(state=configured) and O(state=fetched) take the newest sealed one.
     type: str
   manifest:
     description:
@@ -101,6 +103,9 @@ options:
       - Unsealed content is refused, unless O(plaintext). Then nothing secret is put into the restore point - the files stay on the control
         node, the configurations are kept beside them, and the manifest says where.
     type: dict
+  dest:
+    description: With O(state=fetched), the folder on the control node. Each restore point has one below, of its id.
+    type: path
   instance_name:
     description: Name of the instance, where O(manifest) does not have it and a node has more than one.
     type: str
@@ -230,17 +235,17 @@ EXAMPLES = r"""
 RETURN = r"""
 restore_point:
   description: Id of the restore point.
-  returned: with O(state=prepared), O(state=sealed), O(state=verified), O(state=configured)
+  returned: with O(state=prepared), O(state=sealed), O(state=verified), O(state=configured), O(state=fetched)
   type: str
   sample: 20261123T210000Z-2025.3.14357
 path:
   description: Its folder.
-  returned: with O(state=prepared), O(state=sealed), O(state=verified), O(state=configured)
+  returned: with O(state=prepared), O(state=sealed), O(state=verified), O(state=configured), O(state=fetched)
   type: str
   sample: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357
 manifest:
   description: Its manifest; null where it cannot be read. In check mode, as far as it is known.
-  returned: with O(state=sealed), O(state=verified)
+  returned: with O(state=sealed), O(state=verified), O(state=fetched)
   type: dict
   sample:
     format: 1
@@ -346,6 +351,9 @@ restore_points:
     service_stopped:
       description: Whether the service was stopped while it was made, so that database and folders are of the same moment.
       type: bool
+    as_of:
+      description: The moment whose data its database backup has, by the clock of SQL Server.
+      type: str
     why:
       description: Why it is not a sealed one; null where it is.
       type: str
@@ -359,6 +367,7 @@ restore_points:
       run_id: 20261123T210000Z
       instance: prod
       service_stopped: true
+      as_of: "2026-11-23T21:05:10+01:00"
       why: null
 free_bytes:
   description: What is free where O(root) is; null where that is not known.
@@ -409,6 +418,21 @@ nodes:
       restored: true
       kept: C:\Octopus\OctopusServer.config.before-rollback-20261123T210000Z-2025.3.14357
       registered: false
+fetched:
+  description: The copies on the control node.
+  returned: with O(state=fetched)
+  type: dict
+  contains:
+    master_key:
+      description: The sealed master key.
+      type: str
+    configurations:
+      description: Each node's sealed configuration, by its inventory name.
+      type: dict
+  sample:
+    master_key: octopus-runs/prod-clone/20261123T210000Z-2025.3.14357/master-key.vault
+    configurations:
+      octo-a: octopus-runs/prod-clone/20261123T210000Z-2025.3.14357/nodes/octo-a.config.vault
 removed:
   description: Ids of the restore points that were removed, or would be.
   returned: with O(state=absent)
@@ -434,6 +458,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, seal_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.checks import VerifyRequest, verify
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.configuring import ConfigureRequest, configure
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.fetching import FetchRequest, fetch
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import read_all
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.pruning import PruneRequest, prune
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.sealing import SealRequest, seal
@@ -457,7 +482,7 @@ SPEC: dict[str, Any] = {
     **MSSQL_SPEC,
     "login_host": {"type": "str"},
     **{name: spec for name, spec in seal_spec().items() if name != "force"},
-    "state": {"type": "str", "choices": ["prepared", "sealed", "listed", "verified", "configured", "absent"], "required": True},
+    "state": {"type": "str", "choices": ["prepared", "sealed", "listed", "verified", "configured", "fetched", "absent"], "required": True},
     "nodes": {"type": "list", "elements": "str"},
     "root": {"type": "str"},
     "path": {"type": "str"},
@@ -473,6 +498,7 @@ SPEC: dict[str, Any] = {
         },
     },
     "files": {"type": "dict"},
+    "dest": {"type": "path"},
     "instance_name": {"type": "str"},
     "sql_root": {"type": "str"},
     "test_restore": {"type": "bool", "default": False},
@@ -500,6 +526,8 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
             return {"changed": False, "restore_points": [point.as_result() for point in there.points], "free_bytes": there.free_bytes}
         if params["state"] == "configured":
             return configure(ConfigureRequest(root, restore_point, sealer, params["work_root"], check_mode), share, connections)
+        if params["state"] == "fetched":
+            return fetch(FetchRequest(root, restore_point, params["dest"], sealer, check_mode), share)
         if params["state"] == "absent":
             rules = (params["keep"], params["keep_days"], params["protect"])
             request = PruneRequest(root, restore_point, *rules, sealer, params["timeout"], params["given_up"], check_mode, tell)
@@ -524,7 +552,10 @@ def schema(sql: SqlOptions, manifest: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=SPEC,
-        required_if=[("state", state, ["manifest", "package", "files"]) for state in ("prepared", "sealed")],
+        required_if=[
+            *(("state", state, ["manifest", "package", "files"]) for state in ("prepared", "sealed")),
+            ("state", "fetched", ["dest"]),
+        ],
         required_together=MSSQL_TOGETHER,
         mutually_exclusive=[("restore_point", "keep"), ("restore_point", "keep_days")],
         supports_check_mode=True,

@@ -13,22 +13,26 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 if TYPE_CHECKING:
-    from .estate import Lab, LabInstance
+    from .estate import Lab, LabClone, LabInstance
 
 
 def write_inventory(lab: Lab, folder: Path) -> Path:
     """``hosts.yml``, ``group_vars/*/secrets.yml`` sealed with Ansible Vault, and beside the folder the vault's password."""
     folder.mkdir(parents=True, exist_ok=True)
     password = write_vault_password(lab, folder.parent)
-    groups: dict[str, Any] = {}
+    instances: dict[str, Any] = {}
     for name, instance in lab.instances.items():
-        group = f"octopus_{name}"
-        groups[group] = _group(lab, instance, password)
-        _seal(lab, folder / "group_vars" / group / "secrets.yml", _secrets(instance))
+        instances[f"octopus_{name}"] = _instance(lab, instance, password)
+        _seal(lab, folder / "group_vars" / f"octopus_{name}" / "secrets.yml", _secrets(instance))
+    groups = {"octopus": {"children": instances}}
+    clones: dict[str, Any] = {}
+    for name, clone in lab.clones.items():
+        clones[f"octopus_{name}"] = _clone(lab, clone, password)
+        _seal(lab, folder / "group_vars" / f"octopus_{name}" / "secrets.yml", _secrets(clone) | _login_of_octopus(clone))
+    if clones:
+        groups["octopus_clones"] = {"children": clones}  # not in "octopus": what is done to every instance is not done to a clone
     hosts = folder / "hosts.yml"
-    hosts.write_text(
-        "---\n" + yaml.safe_dump({"octopus": {"children": groups}}, sort_keys=False, default_flow_style=False), encoding="utf-8"
-    )
+    hosts.write_text("---\n" + yaml.safe_dump(groups, sort_keys=False, default_flow_style=False), encoding="utf-8")
     return folder
 
 
@@ -40,33 +44,32 @@ def write_vault_password(lab: Lab, folder: Path) -> Path:
     return path
 
 
-def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
+def _instance(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
     spec = instance.spec
-    connection = {
-        "ansible_connection": spec.connection,
-        "ansible_user": f"LAB\\{spec.name}-admin",
-        "ansible_password": "{{ vault_password }}",
+    return _group(lab, instance, password, {"octopus_version": spec.target, "octopus_ladder": list(spec.ladder)})
+
+
+def _clone(lab: Lab, clone: LabClone, password: Path) -> dict[str, Any]:
+    """Its SQL Server is named: there is no Octopus to find it out from."""
+    source = clone.source.spec
+    own = {
+        "octopus_clone_of": source.name,
+        "octopus_version": source.target,
+        "octopus_ladder": list(source.ladder),
+        "octopus_sql_host": clone.sql.machine.address,
     }
-    kind = spec.connection
-    if spec.transport == "basic":
-        connection |= {"ansible_port": 5986, f"ansible_{kind}_{'transport' if kind == 'winrm' else 'auth'}": "basic"}
-        connection |= {"ansible_winrm_ca_trust_path" if kind == "winrm" else "ansible_psrp_ca_cert": str(lab.ca_path)}
-    elif kind == "winrm":
-        connection |= {"ansible_port": 5985, "ansible_winrm_scheme": "http", "ansible_winrm_transport": "ntlm"}
-        connection |= {"ansible_winrm_message_encryption": "always"}
-    else:
-        connection |= {"ansible_port": 5985, "ansible_psrp_protocol": "http", "ansible_psrp_auth": "ntlm"}
-        connection |= {"ansible_psrp_message_encryption": "always"}
+    return _group(lab, clone, password, own)
+
+
+def _group(lab: Lab, place: LabInstance | LabClone, password: Path, own: dict[str, Any]) -> dict[str, Any]:
+    spec = place.spec
     return {
-        "hosts": {host.name: {"ansible_host": host.address} for host in instance.hosts},
-        "vars": connection
+        "hosts": {host.name: {"ansible_host": host.address} for host in place.hosts},
+        "vars": _connection(lab, place)
+        | {"octopus_instance": spec.name, "octopus_url": place.url, "octopus_api_key": "{{ vault_api_key }}"}
+        | own
         | {
-            "octopus_instance": spec.name,
-            "octopus_url": instance.url,
-            "octopus_api_key": "{{ vault_api_key }}",
             "octopus_ca_path": str(lab.ca_path),
-            "octopus_version": spec.target,
-            "octopus_ladder": list(spec.ladder),
             "octopus_backup_root": lab.backup_share.unc,
             "octopus_sql_user": "octopus_upgrade",
             "octopus_sql_password": "{{ vault_sql_password }}",
@@ -79,9 +82,30 @@ def _group(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
     }
 
 
-def _secrets(instance: LabInstance) -> dict[str, str]:
-    own = instance.secrets
+def _connection(lab: Lab, place: LabInstance | LabClone) -> dict[str, Any]:
+    spec = place.spec
+    kind = spec.connection
+    connection = {"ansible_connection": kind, "ansible_user": f"LAB\\{spec.name}-admin", "ansible_password": "{{ vault_password }}"}
+    if spec.transport == "basic":
+        connection |= {"ansible_port": 5986, f"ansible_{kind}_{'transport' if kind == 'winrm' else 'auth'}": "basic"}
+        connection |= {"ansible_winrm_ca_trust_path" if kind == "winrm" else "ansible_psrp_ca_cert": str(lab.ca_path)}
+    elif kind == "winrm":
+        connection |= {"ansible_port": 5985, "ansible_winrm_scheme": "http", "ansible_winrm_transport": "ntlm"}
+        connection |= {"ansible_winrm_message_encryption": "always"}
+    else:
+        connection |= {"ansible_port": 5985, "ansible_psrp_protocol": "http", "ansible_psrp_auth": "ntlm"}
+        connection |= {"ansible_psrp_message_encryption": "always"}
+    return connection
+
+
+def _secrets(place: LabInstance | LabClone) -> dict[str, str]:
+    own = place.secrets
     return {"vault_password": own.winrm_password, "vault_api_key": own.api_key, "vault_sql_password": own.sql_password}
+
+
+def _login_of_octopus(clone: LabClone) -> dict[str, str]:
+    """Whoever makes an instance has to know how it is to log in to its SQL Server."""
+    return {"vault_octopus_sql_password": clone.secrets.octopus_sql_password}
 
 
 def _seal(lab: Lab, path: Path, values: dict[str, str]) -> None:

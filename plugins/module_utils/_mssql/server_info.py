@@ -102,6 +102,16 @@ def used_bytes(connection: SqlConnection, database: DatabaseInfo) -> int:
     return int(pages or 0) * PAGE or database.allocated_bytes
 
 
+def file_bytes(connection: SqlConnection) -> tuple[int, int]:
+    """The sizes of the data files and of the log files of the database that the connection is in.
+
+    https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-database-files-transact-sql
+    """
+    rows = connection.query("SELECT type, SUM(CAST(size AS bigint)) AS pages FROM sys.database_files WHERE type IN (0, 1) GROUP BY type")
+    pages = {int(row["type"]): int(row["pages"]) for row in rows}
+    return pages.get(0, 0) * PAGE, pages.get(1, 0) * PAGE
+
+
 def may(connection: SqlConnection, database: str, permission: str) -> bool:
     """Whether the login has a database permission, such as BACKUP DATABASE."""
     return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(?, 'DATABASE', ?) AS may", quote_identifier(database), permission))

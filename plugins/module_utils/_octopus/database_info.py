@@ -32,6 +32,7 @@ def query(connection: SqlConnection, name: str, since: datetime | None = None) -
     visible = server_info.may_see_sessions(connection)
     # First of all: what is written while the rest is read is newer than this.
     now = schema.server_now(connection)
+    data_bytes, log_bytes = server_info.file_bytes(connection)
     facts = {
         "server": server.name,
         "server_version": server.version,
@@ -43,5 +44,7 @@ def query(connection: SqlConnection, name: str, since: datetime | None = None) -
         "operations": server_info.operations(connection, name),
         "volumes": server_info.volumes(connection, name),
         "used_bytes": server_info.used_bytes(connection, database),
+        "data_bytes": data_bytes,
+        "log_bytes": log_bytes,
     }
     return facts if since is None else {**facts, "newer": loss.newer(connection, since, now)}

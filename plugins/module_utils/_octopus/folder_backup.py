@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server's folders copied into a restore point by robocopy, as jobs on a node; compared, never over another restore point's."""
+"""Folders copied by robocopy, as jobs on a node, into a restore point, or out of one for a clone; compared, never over another's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 
 from . import folder_mirrors as mirrors
 from .errors import OctopusError
-from .folder_places import MARKER, Place, look, look_here, needs_job, refuse_foreign
+from .folder_places import CLONE_MARKER, MARKER, Place, look, look_here, needs_job, refuse_foreign
 from .server_folders import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, normal, overlap
 
 
@@ -27,6 +27,8 @@ class BackupRequest:
     dest: str
     restore_point: str
     live: bool = False
+    marker: str = MARKER
+    newer_than_days: int | None = None
     means: Means = field(default_factory=Means)
 
     @classmethod
@@ -38,9 +40,18 @@ class BackupRequest:
         """
         dest = normal(params["dest"])
         folders = {name: normal(path) for name, path in params["folders"].items()}
+        is_clone = params["state"] == "cloned"
         request = cls(
-            folders, dest, params["restore_point"] or dest.rpartition("\\")[2], params["live"], Means.from_params(params, check_mode)
+            folders,
+            dest,
+            params["restore_point"] or dest.rpartition("\\")[2],
+            params["live"],
+            CLONE_MARKER if is_clone else MARKER,
+            params["newer_than_days"] if is_clone else None,
+            Means.from_params(params, check_mode),
         )
+        if request.newer_than_days is not None and request.newer_than_days < 1:
+            raise OctopusError(f"newer_than_days is {request.newer_than_days}: give 1 or more, or leave it out for all files.")
         check_point(request.restore_point)
         check_own("dest", dest)
         check_folders(folders)
@@ -51,7 +62,7 @@ class BackupRequest:
 
     @property
     def place(self) -> Place:
-        return Place(self.dest, MARKER)
+        return Place(self.dest, self.marker)
 
     def dest_of(self, name: str) -> str:
         return f"{self.dest}\\{name}"
@@ -85,10 +96,10 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
     commands: list[Command] = [
         mirrors.look_for(source),
         request.place.mark(request.restore_point),
-        mirrors.mirror(source, dest, request.means.threads),
-        mirrors.compare(source, dest),
+        mirrors.mirror(source, dest, request.means.threads, request.newer_than_days),
+        mirrors.compare(source, dest, request.newer_than_days),
     ]
-    if request.live:  # the copy need not be what the source is, so it is counted by itself
+    if request.live or request.newer_than_days:  # the copy need not be what the source is, so it is counted by itself
         commands.append(mirrors.compare(dest, f"{job.folder}\\no-such-folder"))
     return commands
 
@@ -116,7 +127,7 @@ def _foresee(request: BackupRequest, host: WindowsHost, name: str, copy: FolderC
     copy.changed = True
     if disks.is_unc(copy.source) or disks.is_unc(copy.dest):
         return
-    result = host.run(robocopy.compare(copy.source, copy.dest), timeout=request.means.timeout, idempotent=True)
+    result = host.run(robocopy.compare(copy.source, copy.dest, request.newer_than_days), timeout=request.means.timeout, idempotent=True)
     found = robocopy.summaries(result.stdout)
     if result.exit_code & robocopy.FATAL or not found:
         if name in MADE_WHEN_NEEDED and not files.exists(host, copy.source):

@@ -37,14 +37,14 @@ def leave(code: int) -> str:
     return f"{CMD} /d /c exit {code}"
 
 
-def mirror(source: str, target: str, threads: int) -> str:
+def mirror(source: str, target: str, threads: int, newer_than_days: int | None = None) -> str:
     """Return the line that makes the target what the source is."""
-    return _robocopy(robocopy.mirror(source, target, threads))
+    return _robocopy(robocopy.mirror(source, target, threads, newer_than_days))
 
 
-def compare(source: str, target: str) -> str:
+def compare(source: str, target: str, newer_than_days: int | None = None) -> str:
     """Return the line that lists what a mirror would do."""
-    return _robocopy(robocopy.compare(source, target))
+    return _robocopy(robocopy.compare(source, target, newer_than_days))
 
 
 def _robocopy(argv: list[str]) -> str:

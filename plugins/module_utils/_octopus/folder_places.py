@@ -16,9 +16,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 from .errors import OctopusError
 from .server_folders import Means
 
-# In a restore point's folder of copies, and in a folder of what a restore replaced. Each holds the restore point's id. They have
-# different names, so that neither is ever taken for the other.
-MARKER, KEPT_MARKER = "restore-point.txt", "kept-by-restore.txt"
+# In a restore point's folder of copies, in a folder of what a restore replaced, and in the folder of a clone. Each holds the restore
+# point's id. They have different names, so that none is ever taken for another.
+MARKER, KEPT_MARKER, CLONE_MARKER = "restore-point.txt", "kept-by-restore.txt", "octopus-clone.txt"
 
 _THERE, _ABSENT = "there", "absent"
 _MARK = "--octopus.upgrade--"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore kept of the server's folders, removed once nobody needs it: by its marker only, and nothing that is not ours."""
+"""What a restore kept of the server's folders, or a clone's folders, removed once nobody needs them: by the marker, nothing that is not ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import folder_mirrors as mirrors
 from .errors import OctopusError
-from .folder_places import KEPT_MARKER, Found, Place, look, look_here, needs_job
+from .folder_places import CLONE_MARKER, KEPT_MARKER, Found, Place, look, look_here, needs_job
 from .folder_restore_request import COMPLETE
 from .folder_survey import empty_folder, make_empty
 from .server_folders import NAME, Means, check_own, check_point, normal
@@ -28,6 +28,7 @@ class RemovalRequest:
 
     keep: str
     restore_point: str
+    marker: str = KEPT_MARKER
     means: Means = field(default_factory=Means)
 
     @classmethod
@@ -37,14 +38,15 @@ class RemovalRequest:
         Raises:
             OctopusError: They name no folder of ours.
         """
-        request = cls(normal(params["keep"]), params["restore_point"], Means.from_params(params, check_mode))
+        option, marker = ("dest", CLONE_MARKER) if params["state"] == "clone_removed" else ("keep", KEPT_MARKER)
+        request = cls(normal(params[option]), params["restore_point"], marker, Means.from_params(params, check_mode))
         check_point(request.restore_point)
-        check_own("keep", request.keep)
+        check_own(option, request.keep)
         return request
 
     @property
     def place(self) -> Place:
-        return Place(self.keep, KEPT_MARKER)
+        return Place(self.keep, self.marker)
 
 
 def remove_kept(request: RemovalRequest, host: WindowsHost) -> dict[str, Any]:
@@ -81,13 +83,13 @@ def _ours(request: RemovalRequest, host: WindowsHost, found: Found) -> list[str]
         says = f"says {found.mark}" if found.mark else "is not there"
         raise OctopusError(
             f"{host.where}: {request.place.marker_path} has to say {request.restore_point}, and {says}. Only what a restore of that restore "
-            "point kept is removed. Nothing was removed."
+            "point kept, or a clone of it had, is removed. Nothing was removed."
         )
-    ours = [name for name in found.names if name.lower() != KEPT_MARKER]
+    ours = [name for name in found.names if name.lower() != request.marker]
     strange = [name for name in ours if not NAME.fullmatch(name.removesuffix(COMPLETE))]
     if strange:
         raise OctopusError(
-            f"{host.where}: {request.keep} also holds {', '.join(strange[:5])}, which no restore put there. Nothing was removed: move it away."
+            f"{host.where}: {request.keep} also holds {', '.join(strange[:5])}, which was not put there by that. Nothing was removed: move it away."
         )
     return [name for name in ours if not name.endswith(COMPLETE)]
 

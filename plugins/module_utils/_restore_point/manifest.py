@@ -333,6 +333,7 @@ class Point:
             "path": self.path,
             "sealed": self.is_sealed,
             **{name: told.get(name) for name in ("sealed_at", "version", "purpose", "run_id", "instance", "service_stopped")},
+            "as_of": (told.get("database") or {}).get("as_of"),
             "why": self.why,
         }
 

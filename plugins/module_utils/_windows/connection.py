@@ -113,6 +113,7 @@ class WindowsHost:
         self._connect = connect
         self._protocol: Any = None
         self._shell: str | None = None
+        self._lost_shell: str | None = None
         self._commands = 0
         self._stack = contextlib.ExitStack()
 
@@ -269,6 +270,7 @@ class WindowsHost:
             if ours is None:
                 raise
             if isinstance(ours, WindowsUnreachable):
+                self._lost_shell = self._shell or self._lost_shell
                 self._forget()
             # The original may hold the request, and that a password sent to stdin.
             raise ours from None
@@ -285,6 +287,7 @@ class WindowsHost:
 
     def _open_shell(self) -> str:
         self._open_connection()
+        self._close_lost_shell()
         if self._shell is not None and self._commands >= COMMANDS_PER_SHELL:
             shell, self._shell = self._shell, None
             self._protocol.close_shell(shell, close_session=False)
@@ -292,6 +295,14 @@ class WindowsHost:
             self._shell = self._protocol.open_shell(codepage=UTF8)
             self._commands = 0
         return self._shell
+
+    def _close_lost_shell(self) -> None:
+        """End what a command does whose connection broke: it may wait for input for hours, and hold the files that it is to write."""
+        if self._lost_shell is not None:
+            # Only now that the host answers again. It may have closed the shell itself, or not know of it any more.
+            with contextlib.suppress(WSManFaultError):
+                self._protocol.close_shell(self._lost_shell, close_session=False)
+            self._lost_shell = None
 
     def _in_own_shell(self, env: dict[str, str], function: Callable[[str], Result]) -> Result:
         self._open_connection()
@@ -318,10 +329,14 @@ class WindowsHost:
 
     def close(self) -> None:
         """Close shell and connection. A host that is gone by now closes its shell itself (idle timeout)."""
+        if self._lost_shell is not None:
+            with contextlib.suppress(WindowsError):
+                self._asking(lambda: (self._open_connection(), self._close_lost_shell()))
         if self._shell is not None:
             shell = self._shell
             with contextlib.suppress(WindowsError):
                 self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
+        self._lost_shell = None
         self._forget()
 
 

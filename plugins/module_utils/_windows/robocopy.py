@@ -50,28 +50,31 @@ class Summary:
         )
 
 
-def mirror(source: str, target: str, threads: int = 8) -> list[str]:
+def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | None = None) -> list[str]:
     """The arguments that make the target a copy of the source: what it has beyond that is deleted.
 
     Data, attributes and times are copied, no rights: those of the target's own folder hold.
 
     :param threads: files copied at once, 1 to 128.
+    :param newer_than_days: leave out the files that were last written more days ago.
     :raises ValueError: bad number of threads.
     """
     if not 1 <= threads <= 128:
         raise ValueError(f"robocopy copies 1 to 128 files at once, not {threads}")
-    return [*_both(source, target), f"/mt:{threads}", "/r:3", "/w:2"]
+    return [*_both(source, target, newer_than_days), f"/mt:{threads}", "/r:3", "/w:2"]
 
 
-def compare(source: str, target: str) -> list[str]:
+def compare(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
     """The arguments that only list what a mirror would do."""
-    return [*_both(source, target), "/l", "/r:0", "/w:0"]
+    return [*_both(source, target, newer_than_days), "/l", "/r:0", "/w:0"]
 
 
-def _both(source: str, target: str) -> list[str]:
+def _both(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
     # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even back.
     paths = [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in (source, target)]
-    return ["robocopy", *paths, "/mir", "/copy:dat", "/dcopy:t", "/xj", "/np", "/nfl", "/ndl", "/njh", "/bytes"]
+    # Numbers below 1900 are days (robocopy /?).
+    young = [f"/maxage:{newer_than_days}"] if newer_than_days else []
+    return ["robocopy", *paths, "/mir", "/copy:dat", "/dcopy:t", "/xj", *young, "/np", "/nfl", "/ndl", "/njh", "/bytes"]
 
 
 def summaries(text: str) -> list[Summary]:

@@ -33,7 +33,8 @@ KINDS = {
     "sql.backup": "a backup: action (start, done, aborted), database, files",
     "sql.restore": "a restore: action, database, files",
     "octopus": "what the product did: what, and its own fields",
-    "contact": "the product reached something outside: what (target, mail, ...)",
+    "contact": "the product reached something outside: what (target, mail, ...; octopus/dangers.py), node",
+    "retention": "the product deleted what its retention policies no longer keep: of (package, artifact, log), path, there, node",
     "fault": "a fault was armed or met: name, action",
 }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.filesystem import Logon
 from ..core.ledger import Event
 from ..windows import installer, services
-from . import bindings, connection_string, crypto, folders, licence, media, register
+from . import bindings, connection_string, crypto, folders, licence, machine_policy, media, register
 from .cli import HANDLER, octopus_server
 from .cli.service_command import create_watchdog
 from .database import Connection
@@ -22,6 +22,7 @@ from .folders import Files
 from .installation import CONNECTION, FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from .seed import Seeded
 from .seed import seed as seed_database
+from .seed_dangers import polling_uri
 from .store import Store
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def install_instance(
         if watchdog:
             create_watchdog(host, "*", watchdog_minutes)
     first = hosts[0]
+    machine_policy.polls(first.network, polling_uri(first.name), {host.name for host in hosts})
     connection = sql.open(database, login=users[0], host=first.name.upper(), program=connection_string.PROGRAM)
     values: dict[str, str | None] = {name: f"{folders_root}\\{folders.FOLDERS[name][2]}" for name in folders.names(version)}
     try:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
 from ..tds.engine_api import SqlError
-from . import moments
+from . import machine_policy, moments, retention
+from .dangers import LOOK, Outside
 from .database import Connection
 from .documents import Document, insert, next_id, select, update
 from .server_tasks import Execution
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..windows.process import Process
 
 HEARTBEAT, QUEUE, TRIGGERS, CLEANING = 15.0, 20.0, 30.0, 300.0
-RETENTION, HEALTH, INTEGRITY = 4 * 3600.0, 3600.0, 24 * 3600.0
+INTEGRITY = 24 * 3600.0
 OFFLINE = timedelta(hours=1)
 GRACE = 5.0  # how long a stopping node waits for its tasks
 LOST = "The Octopus Server was restarted while this task was running"
@@ -42,6 +43,7 @@ class Node:
         self.executions: dict[str, Execution] = {}
         self._changed = threading.Condition()
         self._id = ""
+        self._last: dict[str, float] = {}
 
     @property
     def host(self) -> WindowsHost:
@@ -111,9 +113,9 @@ class Node:
             (QUEUE, self._take),
             (TRIGGERS, self._triggers),
             (CLEANING, self._clean),
-            (RETENTION, lambda: self.queue("Retention", "Apply retention policies")),
-            (HEALTH, lambda: self.queue("Health", "Check the health of all targets")),
+            (TRIGGERS, self._schedules),
             (INTEGRITY, lambda: self.queue("SystemIntegrityCheck", "Check System Integrity")),
+            (LOOK, Outside(self).look),
         ]
         start = self.host.clock.seconds()
         due = [start if job == self._take else start + every for every, job in jobs]
@@ -168,6 +170,30 @@ class Node:
 
     def _own(self) -> Document:
         return next((row for row in self.store.nodes() if row["Id"] == self._id), {})
+
+    def idle(self) -> bool:
+        """Whether the node drains, or the server is in maintenance mode: then it starts nothing by itself (*assumed*)."""
+        return bool(self._own().get("IsInMaintenanceMode")) or self.store.maintenance()
+
+    def _schedules(self) -> None:
+        """Health checks and retention, each after its interval. When retention ran last is in the database, so that a start may find it
+        due (#9110); it is read off its last task (*assumed*). One that is due while the node is idle comes afterwards."""
+        now = self.host.clock.seconds()
+        for name, what, every in (
+            ("Health", "Check the health of all targets", machine_policy.interval(self.store)),
+            ("Retention", "Apply retention policies", retention.interval(self.store)),
+        ):
+            if name not in self._last:
+                self._last[name] = now - self._since_retention() if name == "Retention" else now
+            if now - self._last[name] >= every and not self.idle():
+                self._last[name] = now
+                self.queue(name, what)
+
+    def _since_retention(self) -> float:
+        """Lab seconds since it was queued last; 0: never."""
+        times = [moments.moment(task["QueueTime"]) for task in self.store.where("ServerTask", Name="Retention")]
+        last = max((time for time in times if time is not None), default=self.host.clock.now())
+        return (self.host.clock.now() - last).total_seconds()
 
     def _take(self) -> None:
         """Take queued tasks, unless draining, up to the task cap."""

@@ -6,6 +6,7 @@
 
 Names and columns: octopus.com/docs (administration/data, sanitising a cloned database, #5679, #5729), a public dump of a 2018
 schema for the rest. Widths, and the columns that only the lab's own REST API reads, are *assumed*. What has no column is in ``JSON``.
+Which rows and properties make a server reach outside is told in dangers.py.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ TABLES: dict[str, Table] = {
             "Machines",
             f"Name {BIT} Roles:nvarchar(max) EnvironmentIds:nvarchar(max) Thumbprint DeploymentTargetType@2021.1.8018",
         ),
+        _table("MachinePolicy", "MachinePolicies", "Name IsDefault:bit!=0", since="3.4"),
         _table("WorkerPool", "WorkerPools", "Name SortOrder:int!=0 IsDefault:bit!=0", since="2018.7"),
         _table("Worker", "Workers", f"Name {BIT} WorkerPoolIds:nvarchar(max) Thumbprint", since="2018.7"),
         _table("ProjectTrigger", "ProjectTriggers", "Name ProjectId Type IsDisabled:bit!@3.5=0", since="3.4"),
@@ -169,6 +171,7 @@ TABLES: dict[str, Table] = {
         _table("ScopedUserRole", "scopeduserroles", "TeamId UserRoleId", since=SPACES),
         _table("Account", "Accounts", "Name AccountType"),
         _table("Certificate", "Certificates", "Name Thumbprint Archived:datetimeoffset NotAfter:datetimeoffset"),
+        _table("GitCredential", "GitCredentials", "Name", since="2022.1"),
         _table("ExtensionConfiguration", "", "ExtensionAuthor Name", since="3.5", owned=False),
         _table("License", "", "SerialNumber", owned=False),
         _table("Runbook", "Runbooks", "Name ProjectId", since="2019.10"),

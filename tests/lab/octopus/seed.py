@@ -16,12 +16,15 @@ from . import crypto, folders, licence, permissions, schema, scripts, versions
 from .database import Connection, column_names
 from .documents import Document, insert
 from .folders import Files
+from .seed_dangers import dangers as seed_dangers
 from .seed_deployments import deployments
 from .seed_packages import packages
 
 SPACE = "Spaces-1"
 PROJECTS = ("Web Shop", "Billing", "Intranet", "Data Import")
 ENVIRONMENTS = ("Development", "Test", "Production")
+# More than the seed makes: nothing is deleted.
+RETENTION = {"Unit": "Items", "QuantityToKeep": 30, "ShouldKeepForever": False}
 TENANTS = ("Northwind", "Contoso", "Fabrikam")
 
 
@@ -134,6 +137,13 @@ def _infrastructure(seeding: Seeding) -> None:
     for name in TENANTS:
         tenant = seeding.add("Tenant", Name=name, ProjectIds=["Projects-1"], TenantTags=[])
         _logo(seeding, tenant)
+    policy = seeding.add(
+        "MachinePolicy",
+        Name="Default Machine Policy",
+        IsDefault=True,
+        MachineHealthCheckPolicy={"HealthCheckInterval": "01:00:00", "HealthCheckType": "RunScript"},
+        MachineCleanupPolicy={"DeleteMachinesBehavior": "DoNotDelete", "DeleteMachinesElapsedTimeSpan": "00:00:00"},
+    )
     for at in range(1, 9):
         environment = seeding.added["DeploymentEnvironment"][at % 3]
         seeding.add(
@@ -148,6 +158,7 @@ def _infrastructure(seeding: Seeding) -> None:
             HealthStatus="Healthy",
             CommunicationStyle="TentaclePassive",
             TentacleVersion="6.3.605",
+            MachinePolicyId=policy["Id"],
         )
     seeding.add("WorkerPool", Name="Default Worker Pool", SortOrder=0, IsDefault=True)
     for at in (1, 2):
@@ -187,7 +198,7 @@ def _logo(seeding: Seeding, owner: Document) -> None:
 
 
 def _projects(seeding: Seeding, trigger_minutes: int, bad_logo: bool) -> None:
-    seeding.add("Lifecycle", Name="Default Lifecycle", ReleaseRetentionQuantity=30, Phases=[])
+    seeding.add("Lifecycle", Name="Default Lifecycle", ReleaseRetentionPolicy=RETENTION, Phases=[])
     for name in ("Default Project Group", "Shared services"):
         seeding.add("ProjectGroup", Name=name)
     for at, name in enumerate(PROJECTS, 1):
@@ -289,6 +300,7 @@ def seed(
     trigger_minutes: int = 10,
     bad_logo: bool = False,
     null_extension_row: bool = False,
+    dangers: bool = False,
 ) -> Seeded:
     """Create the schema of that version in an empty database and fill it, and the folders.
 
@@ -296,6 +308,7 @@ def seed(
     :param trigger_minutes: how often the one enabled trigger deploys to production, in lab minutes.
     :param bad_logo: one project has a logo whose content type stops early builds of 2020.5 and 2020.6 (#6779, #6780).
     :param null_extension_row: the row that stops 2024.4 and later (#9251).
+    :param dangers: whether all that reaches outside is due within minutes, again and again (seed_dangers.py).
     """
     rng = random.Random(number)
     api_key = api_key or crypto.new_api_key(f"admin{number}")
@@ -324,6 +337,8 @@ def seed(
         installation = _server(seeding, nodes, folder_values, license_xml, server_uri)
         if null_extension_row:
             seeding.add("Configuration", Id="dynamic-extensions-scripts", Settings=None)
+        if dangers:
+            seed_dangers(seeding, nodes[0])
         allocate(seeding)
     return Seeded(api_key, limited_key, installation)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
-from . import folders, schema
+from . import folders, machine_policy, retention, schema
 from .documents import Document
 
 if TYPE_CHECKING:
@@ -67,6 +67,15 @@ class Execution:
     def contact(self, what: str, **fields: object) -> None:
         """The product reaches something outside."""
         self.node.host.ledger.record("contact", self.node.host.name, what=what, task=self.task["Id"], node=self.node.name, **fields)
+
+    def mail(self, to: object, subject: str) -> bool:
+        """Whether a mail was sent: not without a mail server. Its link leads to the address that the server gives for its own."""
+        store = self.node.store
+        host = (store.configuration("smtp") or {}).get("SmtpHost")
+        if host:
+            own = str((store.configuration("server") or {}).get("ServerUri") or "")
+            self.contact("mail", to=to, subject=subject, smtp=host, link=f"{own.rstrip('/')}/app#/tasks/{self.task['Id']}")
+        return bool(host)
 
     # -- its life
 
@@ -126,7 +135,10 @@ class Execution:
         )
         for one in store.documents("Subscription"):
             if not one["IsDisabled"]:
-                self.contact("mail", to=one.get("Recipients", []), subject=event["Message"])
+                self.mail(one.get("Recipients", []), event["Message"])
+        for one in store.documents("ExtensionConfiguration"):
+            if str(one["Id"]).endswith("-integration") and one.get("IsEnabled"):
+                self.contact("integration", extension=one["Id"], uri=one.get("BaseUrl"))
 
 
 # -- kinds
@@ -142,42 +154,38 @@ def _deploy(execution: Execution) -> None:
     targets = _targets(execution)
     if not targets:
         execution.say("There are no enabled targets in this environment; skipping the step", "Warning")
+    node = execution.node
     for machine in targets:
+        if not machine_policy.answers(node.host.network, machine.get("Uri"), node.host.name):
+            execution.say(f"{machine['Name']}: is not available; skipping it", "Warning")
+            continue
         execution.contact("target", target=machine["Name"], uri=machine.get("Uri"))
         execution.say(f"{machine['Name']}: deploying")
         execution.work(5)
+    _without_targets(execution)
     execution.work(float((execution.task.get("Arguments") or {}).get("Seconds", 0)))
     execution.say("The deployment completed successfully")
 
 
-def _health(execution: Execution) -> None:
-    for table, what in (("Machine", "target"), ("Worker", "worker")):
-        for one in execution.node.store.documents(table):
-            if not one["IsDisabled"]:
-                execution.contact(what, target=one["Name"], uri=one.get("Uri"))
-                execution.say(f"{one['Name']}: healthy")
-                execution.work(1)
+CLOUDS = ("Octopus.Azure", "Octopus.Aws", "Octopus.GoogleCloud", "Octopus.Kubernetes", "Octopus.Terraform")
 
 
-def _retention(execution: Execution) -> None:
-    """Deletes packages beyond the newest of each id, rows and files: on a clone that shares the folder, production's files."""
+def _without_targets(execution: Execution) -> None:
+    """Steps that need no target: disabled targets do not stop them (octopus.com/docs/projects/steps/execution-locations-for-steps)."""
     store = execution.node.store
-    cycles = store.documents("Lifecycle")
-    keep = int(cycles[0].get("ReleaseRetentionQuantity", 30)) if cycles else 30
-    by_id: dict[str, list[Document]] = {}
-    for row in store.documents("NuGetPackage"):
-        by_id.setdefault(row["PackageId"], []).append(row)
-    root, files = store.folder("PackagesDirectory"), store.files
-    for rows in by_id.values():
-        rows.sort(key=lambda row: (row["VersionMajor"], row["VersionMinor"], row["VersionBuild"]))
-        for row in rows[: max(0, len(rows) - keep)]:
-            path = folders.package_path(root, row)
-            if files.read(path) is not None:
-                files.fs.remove(path, files.logon)
-            store.remove("NuGetPackage", row["Id"])
-            execution.node.host.ledger.record("octopus", execution.node.host.name, what="retention", deleted=path)
-            execution.say(f"Deleted {path}")
-    execution.work(5)
+    project = store.document("Project", str(execution.task.get("ProjectId"))) or {}
+    process = store.document("DeploymentProcess", str(project.get("DeploymentProcessId"))) or {}
+    for step in process.get("Steps") or []:
+        kind, on_server = str(step.get("ActionType")), (step.get("Properties") or {}).get("Octopus.Action.RunOnServer")
+        if kind.startswith(CLOUDS):
+            account = store.document("Account", str(step.get("AccountId"))) or {}
+            execution.contact("cloud", step=step["Name"], account=account.get("Name"), action=kind)
+        elif str(on_server).lower() == "true":
+            execution.contact("server", step=step["Name"], action=kind)
+        else:
+            continue
+        execution.say(f"{step['Name']}: ran on the server")
+        execution.work(1)
 
 
 def _integrity(execution: Execution) -> None:
@@ -203,7 +211,8 @@ def _script(execution: Execution) -> None:
 
 
 def _mail(execution: Execution) -> None:
-    execution.contact("mail", to=(execution.task.get("Arguments") or {}).get("EmailAddress"), subject="Test email")
+    if not execution.mail((execution.task.get("Arguments") or {}).get("EmailAddress"), "Test email"):
+        raise TaskFailed("The SMTP server has not been configured.")
     execution.work(2)
 
 
@@ -214,8 +223,8 @@ def _nothing(execution: Execution) -> None:
 
 KINDS: dict[str, Callable[[Execution], None]] = {
     "Deploy": _deploy,
-    "Health": _health,
-    "Retention": _retention,
+    "Health": machine_policy.health,
+    "Retention": retention.run,
     "SystemIntegrityCheck": _integrity,
     "AdHocScript": _script,
     "TestEmail": _mail,

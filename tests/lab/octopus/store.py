@@ -60,6 +60,16 @@ class Store:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def newest(self, table: str) -> int:
+        """The number of the newest row of a table; 0: it is empty, or not there."""
+
+        def work(connection: Connection) -> int:
+            if not has_table(connection, table):
+                return 0
+            return int(rows(connection, f'SELECT coalesce(max(rowid), 0) AS n FROM "{table}"')[0]["n"])
+
+        return self.pool.run(work)
+
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Do some work in one transaction."""
 
@@ -293,6 +303,11 @@ class Store:
 
     def package(self, package: Document) -> bytes | None:
         return self.files.read(folders.package_path(self.folder("PackagesDirectory"), package))
+
+    def save_package(self, package: Document, data: bytes) -> Document:
+        """A new package of the built-in feed: its file, then its row."""
+        self.files.write(folders.package_path(self.folder("PackagesDirectory"), package), data)
+        return self.add("NuGetPackage", package)
 
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type."""

@@ -15,11 +15,12 @@ from .cursor import Cursor
 from .database import Database
 from .lexer import STRING
 from .principals import DATABASE_ROLES, SERVER_ROLES, Login
+from .views import objects
 
 if TYPE_CHECKING:
     from .session import Session
 
-_KINDS = ("LOGIN", "USER", "ROLE", "AUTHORIZATION", "SERVER", "CREDENTIAL", "CERTIFICATE", "MASTER")
+_KINDS = ("LOGIN", "USER", "ROLE", "AUTHORIZATION", "SERVER", "CREDENTIAL", "CERTIFICATE", "MASTER", "SCHEMA")
 
 
 def takes(statement: Statement) -> bool:
@@ -46,6 +47,7 @@ def run(session: Session, cursor: Cursor, out: Output) -> None:
         ("DROP", "CREDENTIAL"): _drop_credential,
         ("CREATE", "CERTIFICATE"): _create_certificate,
         ("CREATE", "MASTER"): _master_key,
+        ("CREATE", "SCHEMA"): _create_schema,
     }
     handler = handlers.get((head, kind))
     if handler is None:
@@ -240,6 +242,30 @@ def _authorization(session: Session, cursor: Cursor) -> None:
     if database.user_of(login.name) is not None:
         raise SqlError(15110, "The proposed new database owner is already a user or aliased in the database.", 16)
     database.owner = login.name
+
+
+# -- schemas
+
+
+def _create_schema(session: Session, cursor: Cursor) -> None:
+    """CREATE SCHEMA s AUTHORIZATION dbo. https://learn.microsoft.com/sql/t-sql/statements/create-schema-transact-sql
+
+    Who owns a schema makes no difference in the lab, so only dbo is taken. It must stand alone in its batch (111): batch.py.
+    """
+    name = cursor.name()
+    if cursor.accept("AUTHORIZATION") and cursor.name().lower() != "dbo":
+        raise errors.gap("CREATE SCHEMA with another owner than dbo")
+    if not cursor.ended:
+        raise errors.gap(f"CREATE SCHEMA ... {cursor.rest()}")
+    database = session.client.database
+    if not session.client.login.may_in(database, "CREATE SCHEMA"):
+        raise errors.denied("CREATE SCHEMA", database.name)
+    if objects.has_schema(session, database, name):
+        follow_up = SqlError(2759, "CREATE SCHEMA failed due to previous errors.", 16)
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.", 16, 6, more=[follow_up])
+    prefix = session.attach(database)
+    session.execute(f"CREATE TABLE IF NOT EXISTS {prefix}.{objects.SCHEMAS} (name TEXT COLLATE NOCASE PRIMARY KEY)")
+    session.connection.execute(f"INSERT INTO {prefix}.{objects.SCHEMAS} VALUES (?)", (name,))
 
 
 # -- credentials and certificates

@@ -231,6 +231,8 @@ class _Parser:
         head = self._upper()
         if not head and first:  # a procedure's name without EXEC may only be the first of a batch
             raise errors.syntax(self.tokens[first].text, self.tokens[first].line)
+        if head == "CREATE" and self._upper(1) == "SCHEMA" and first:
+            raise errors.SqlError(111, "'CREATE SCHEMA' must be the first statement in a query batch.", 15)
         whole = head in ("CREATE", "ALTER") and (
             self._upper(1) in _WHOLE_BATCH or (self._upper(1) == "OR" and self._upper(3) in _WHOLE_BATCH)
         )
@@ -290,6 +292,8 @@ def _continues(head: str, word: str, before: str, seen: list[str]) -> bool:
         return word == "IF"
     if head == "DECLARE":
         return word == "SELECT" and before == "FOR"
+    if head == "CREATE" and seen[1:2] == ["SCHEMA"]:  # what is made and granted with it is part of it
+        return word in ("CREATE", "GRANT", "DENY", "REVOKE")
     return head == "CREATE" and word == "SELECT" and before == "AS"
 
 

@@ -17,6 +17,7 @@ from .declared import sqlite_type
 from .expressions import type_of
 from .scope import Scope, quote
 from .translator import Translator, used
+from .views import objects
 
 if TYPE_CHECKING:
     from .session import Session
@@ -75,6 +76,7 @@ def create(session: Session, translator: Translator, tree: exp.Create, out: Outp
         raise errors.gap(f"CREATE TABLE with {properties.sql('tsql')}")
     used(tree, "this", "kind", "properties")
     name = target(session, tree.this.this, "CREATE TABLE")
+    _need_schema(session, tree.this.this)
     parts, keyed = [], False
     for item in tree.this.expressions:
         if isinstance(item, exp.ColumnDef):
@@ -87,6 +89,14 @@ def create(session: Session, translator: Translator, tree: exp.Create, out: Outp
                 parts.append(text)
     session.execute(f"CREATE TABLE {name} ({', '.join(parts)})")
     out.done()
+
+
+def _need_schema(session: Session, table: exp.Table) -> None:
+    """:raises SqlError: 2760, there is no such schema."""
+    database = _database(session, table)
+    if database is not None and table.db and not objects.has_schema(session, database, table.db):
+        text = f'The specified schema name "{table.db}" either does not exist or you do not have permission to use it.'
+        raise SqlError(2760, text, 16)
 
 
 def _column(translator: Translator, item: exp.ColumnDef) -> tuple[str, bool]:

@@ -48,6 +48,7 @@ class Job:
     list_only: bool = False
     again: bool = False  # /IS: same files too
     older_stay: bool = False  # /XO
+    max_age: int | None = None  # /MAXAGE:n, in days: older files are listed as "Too Old" and skipped
     skip_files: list[str] = field(default_factory=list)
     skip_folders: list[str] = field(default_factory=list)
     retries: int = 1_000_000
@@ -145,6 +146,10 @@ class Copier:
             job.files.mismatch += 1
             job.bytes.mismatch += stat.st_size
             job.file_line("*Mismatch", stat.st_size, real.name)
+            return
+        if job.max_age is not None and stat.st_mtime < self.proc.host.clock.now().timestamp() - job.max_age * 86400:
+            job.files.skipped += 1
+            job.bytes.skipped += stat.st_size
             return
         if there is not None:
             other = there.stat()

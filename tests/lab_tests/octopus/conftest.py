@@ -188,7 +188,7 @@ class Bench:
             roots=roots,
             folder_values=values,
             server_uri="http://octo01",
-            size=0.3,
+            size=options.pop("size", 0.3),
             **options,
         )
         self.said: list[str] = []

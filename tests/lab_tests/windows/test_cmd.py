@@ -58,7 +58,7 @@ def test_lines(cmd, line: str, out: str) -> None:
         ("exit /b 6", 6, ""),
         ("type C:\\nope 2>nul & exit 7", 7, ""),
         ('"mkdir" C:\\x', 1, "'\"mkdir\"' is not recognized as an internal or external command,"),
-        ("for %x in (1) do echo %x", 1, "lab: unsupported cmd.exe: for"),
+        ("for /l %x in (1,1,3) do echo %x", 1, "lab: unsupported cmd.exe: for"),
         ("pushd C:\\", 1, "lab: unsupported cmd.exe"),
         ("dir /q C:\\", 1, "lab: unsupported cmd.exe: dir /q"),
     ],
@@ -139,4 +139,6 @@ def test_for_each_folder(cmd, host: WindowsHost, admin: Logon) -> None:
     assert cmd("for /d %D in (C:\\each\\*) do ver >nul & echo x").lines == ["x", "x"]
     assert cmd("for /d %D in (C:\\nope\\*) do echo %D").lines == []
     assert cmd("for /d %D in (C:\\each\\a C:\\nope) do echo %D").lines == ["C:\\each\\a", "C:\\nope"]
+    assert cmd("for %F in (C:\\each\\a\\*.txt one) do echo %F").lines == ["C:\\each\\a\\x.txt", "one"]
+    assert cmd("for %F in (C:\\each\\*) do echo %F").lines == ["C:\\each\\file.txt"], "files, no folders"
     assert "unsupported cmd.exe: %~ of for" in cmd("for /d %D in (C:\\each\\*) do echo %~nxD").err

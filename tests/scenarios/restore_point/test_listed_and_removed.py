@@ -63,6 +63,7 @@ def test_newest_first_and_why_not(cluster: Setting, five: list[str], job_folders
         "run_id": five[0].partition("-")[0],
         "instance": "pair",
         "service_stopped": False,
+        "as_of": None,
         "why": None,
     }
     assert points[1]["why"] == "its manifest is that of None"

@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
-from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, WAIT, World
+from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 
 def requests_since(world: World, mark: int) -> int:
@@ -56,6 +56,25 @@ def test_a_command_that_may_not_run_twice_is_not(client: WindowsHost, world: Wor
         client.run(["hostname"])
     world.network.faults.arm("winrm.drop")
     assert client.run(["hostname"], idempotent=True).stdout.strip().lower() == "octo-a"
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_what_a_lost_connection_leaves_at_work_is_ended(client: WindowsHost, world: World, idempotent: bool) -> None:
+    """A command that waits for input from a client that is gone would hold the file that it is to write."""
+    host = world.hosts["octo-a"]
+    client.run(["hostname"])
+    before = {process.pid for process in host.processes()}
+    world.network.faults.arm("winrm.drop", action="Command", executed=True)
+    write = 'C:\\Windows\\System32\\findstr.exe "^" >"C:\\written.txt"'
+    if idempotent:
+        assert client.run_cmd(write, stdin="text\r\n", idempotent=True).exit_code == 0
+        assert host.fs.read("C:\\written.txt", SYSTEM) == b"text\r\n"
+    else:
+        with pytest.raises(WindowsUnreachable):
+            client.run_cmd(write, stdin="text\r\n")
+    client.close()
+    assert [process.argv for process in host.processes() if process.pid not in before] == []
+    host.fs.remove("C:\\written.txt", SYSTEM)
 
 
 def test_https_trusts_the_authority_it_is_given_only(world: World) -> None:

@@ -69,6 +69,9 @@ def configure(call: Call) -> int:
         value = store.configuration("upgradeconfiguration") or {}
         value.update({name: flag for name, flag in (("AllowChecking", checks), ("IncludeStatistics", telemetry)) if flag is not None})
         store.save_configuration("upgradeconfiguration", value)
+        row = store.configuration("telemetry")
+        if row is not None and telemetry is not None:
+            store.save_configuration("telemetry", {**row, "Enabled": telemetry})
     call.log("Settings saved; restart the service for them to take effect")
     return 0
 

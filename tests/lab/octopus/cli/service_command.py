@@ -47,10 +47,13 @@ def _start(call: Call, name: str) -> None:
 
 
 def _stop(call: Call, name: str) -> None:
+    """One that is not installed is stopped: OctopusDSC stops a new instance's service before and while it installs it, and takes 0 only."""
     manager = call.process.host.services
     try:
         manager.stop(name, by="octopus")
     except WinError as error:
+        if error.code == services.NO_SUCH_SERVICE:
+            return
         if error.code not in (services.NOT_STARTED, services.NOT_STOPPABLE_NOW):
             raise Failure(f"Could not stop the service {name}: {error.text}") from error
     if _wait(call.process, name, services.STOPPED) != services.STOPPED:

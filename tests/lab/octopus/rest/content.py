@@ -7,19 +7,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from base64 import b64decode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
 
+from ..releases import pushed
 from .catalogue import BY_ADDRESS
 from .context import need, node, space, store
-from .errors import ApiError, not_found
+from .errors import ApiError, invalid, not_found
 from .paging import flag, page
 from .ports import Document
 from .resources import find
 
 api = Blueprint("content", __name__)
+NAME = re.compile(r"(?P<id>[\w.-]+?)\.(?P<version>\d+(\.\d+)+(-[\w.]+?)?)(?P<extension>\.nupkg|\.zip)", re.IGNORECASE)
 # What projects and tenants without a picture of their own show (that there is one is known from the portal, its bytes are not).
 DEFAULT_LOGO = b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
@@ -110,6 +114,43 @@ def raw(package_id: str) -> Response:
             "ETag": f'"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"',
         },
     )
+
+
+@api.post("/packages/raw")
+def push() -> ResponseReturnValue:
+    """Push a package: a file in a form, as build servers send it (octopus.com/docs/packaging-applications).
+
+    A project whose releases are made automatically gets one (``AutoCreateRelease``).
+    """
+    where, here = space(), node()
+    need("BuiltInFeedPush", where)
+    file = next(iter(request.files.values()), None)
+    name = str(file.filename if file else "")
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise invalid(f"'{name}' is no package's file name.")
+    data = file.read() if file else b""
+    package_id, version = found["id"], found["version"]
+    numbers = [int(part) for part in [*version.partition("-")[0].split("."), "0", "0"][:3]]
+    row = {
+        "Id": f"packages-{package_id}.{version}",
+        "PackageId": package_id,
+        "Version": version,
+        "Title": package_id,
+        **dict(zip(("VersionMajor", "VersionMinor", "VersionBuild"), numbers, strict=True)),
+        "PackageSizeBytes": len(data),
+        "Hash": hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+        "FileExtension": found["extension"],
+        "FeedId": "feeds-builtin",
+        "Published": here.clock.now().isoformat(),
+        **({"SpaceId": where} if where else {}),
+    }
+    if store().document("NuGetPackage", row["Id"]) is not None:
+        raise ApiError(409, f"The package {name} is there already.")
+    body = package_shape(store().save_package(row, data))
+    for project, release in pushed(store(), package_id, version, here.clock.now()):
+        here.ledger.record("contact", here.machine, what="release", node=here.name, project=project["Name"], version=release["Version"])
+    return jsonify(body), 201
 
 
 @api.get("/feeds/stats")

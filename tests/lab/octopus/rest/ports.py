@@ -70,5 +70,8 @@ class Store(Protocol):
 
     def package(self, package: Document) -> bytes | None: ...
 
+    def save_package(self, package: Document, data: bytes) -> Document:
+        """A new package of the built-in feed."""
+
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type; None: there is no file. A row with a ``LogoContentType`` says that there should be one."""

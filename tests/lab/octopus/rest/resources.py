@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from ..git import git_target
 from .body import json_body, shown
 from .catalogue import BY_ADDRESS, Collection, masked, merged
 from .context import caller, grants, need, node, prefix, space, store
@@ -163,7 +164,24 @@ def change(address: str, document_id: str) -> Document:
         raise invalid("IsDisabled is true or false.")
     changed = merged(collection, document, body)
     store().save(collection.table, changed)
+    _commit(collection, changed)
     return shape(collection, changed)
+
+
+def _commit(collection: Collection, document: Document) -> None:
+    """A change of a version-controlled project is a commit that is pushed (octopus.com/docs/projects/version-control)."""
+    if collection.address == "projects":
+        project: Document | None = document
+    elif collection.address == "deploymentprocesses":
+        project = store().document("Project", document["OwnerId"])
+    else:
+        return
+    settings = git_target(store(), project) if project else None
+    if project and settings:
+        here = node()
+        here.ledger.record(
+            "contact", here.machine, what="git", action="commit", node=here.name, uri=settings["Url"], project=project["Name"]
+        )
 
 
 @api.post("/<address>")

@@ -19,6 +19,9 @@ from .registry import Rows, view
 if TYPE_CHECKING:
     from ..session import Session
 
+# Where SQLite, which has no schemas, keeps the names of those that were created; none of the database's own tables.
+SCHEMAS = "lab_schemas"
+_BUILT_IN = {"dbo": 1, "guest": 2, "INFORMATION_SCHEMA": 3, "sys": 4}
 _TYPES = {
     "image": 34,
     "text": 35,
@@ -92,7 +95,8 @@ def tables(session: Session, database: Database, kind: str = "table") -> list[st
     """The tables (or views) as SQLite has them."""
     prefix = session.attach(database)
     rows = session.connection.execute(
-        f"SELECT name FROM {prefix}.sqlite_master WHERE type = ? AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name", (kind,)
+        f"SELECT name FROM {prefix}.sqlite_master WHERE type = ? AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name <> ? ORDER BY name",
+        (kind, SCHEMAS),
     )
     return [str(row[0]) for row in rows]
 
@@ -177,9 +181,20 @@ def triggers(_session: Session, _database: Database) -> Rows:
 
 @view("sys.schemas", "name sysname, schema_id int, principal_id int")
 def schemas(session: Session, database: Database) -> Rows:
-    found = {"dbo": 1, "guest": 2, "INFORMATION_SCHEMA": 3, "sys": 4}
-    found |= {split(stored)[0]: _schema_id(split(stored)[0]) for stored in tables(session, database)}
+    found = _BUILT_IN | {name: _schema_id(name) for name in created_schemas(session, database)}
     return [(name, number, 1) for name, number in found.items()]
+
+
+def created_schemas(session: Session, database: Database) -> list[str]:
+    """Those of CREATE SCHEMA."""
+    prefix = session.attach(database)
+    if not session.connection.execute(f"PRAGMA {prefix}.table_info({SCHEMAS})").fetchall():
+        return []
+    return [row[0] for row in session.connection.execute(f"SELECT name FROM {prefix}.{SCHEMAS} ORDER BY name")]
+
+
+def has_schema(session: Session, database: Database, name: str) -> bool:
+    return name.lower() in {one.lower() for one in (*_BUILT_IN, *created_schemas(session, database))}
 
 
 @view("sys.types", "name sysname, system_type_id tinyint, user_type_id int, schema_id int, max_length smallint, is_user_defined bit")

@@ -18,7 +18,7 @@ from lab.windows.streams import Pipe, ProcessKilled, Sink
 
 from .expansion import UnsupportedExpansion, expand
 from .files import FileSink, open_sink
-from .syntax import BadSyntax, Block, Chain, ForFolders, If, Incomplete, Node, Parser, Redirect, Simple, put
+from .syntax import BadSyntax, Block, Chain, ForEach, If, Incomplete, Node, Parser, Redirect, Simple, put
 from .words import builtin_name, compare, first_word, signed, split_words
 
 NOT_RECOGNIZED = 9009
@@ -180,8 +180,8 @@ class Shell:
             if self._true(node):
                 return self.run(node.then)
             return self.run(node.otherwise) if node.otherwise else 0
-        if isinstance(node, ForFolders):
-            return self._each_folder(node)
+        if isinstance(node, ForEach):
+            return self._each(node)
         if node.operator == "|":
             return self._pipe(node)
         result = self.run(node.left)
@@ -197,8 +197,8 @@ class Shell:
             result = self.run(node)
         return result
 
-    def _each_folder(self, node: ForFolders) -> int:
-        """``for /d``: once for each folder that a pattern means; a pattern that means none is passed over in silence (*assumed*)."""
+    def _each(self, node: ForEach) -> int:
+        """``for``: once for each file, with ``/d`` folder, that a pattern means; one that means none is passed over in silence (*assumed*)."""
         from .patterns import matches
 
         result = 0
@@ -209,7 +209,7 @@ class Shell:
             else:
                 fs, logon = self.proc.host.fs, self.proc.logon
                 try:
-                    found = [one for one in matches(self.proc, self.proc.full(path)) if fs.is_dir(one, logon)]
+                    found = [one for one in matches(self.proc, self.proc.full(path)) if fs.is_dir(one, logon) == node.folders]
                 except WinError:
                     found = []
             for one in found:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The syntax of a command line: operators, redirections, blocks, ``if``, ``for /d``.
+"""The syntax of a command line: operators, redirections, blocks, ``if``, ``for``, ``for /d``.
 
 Order of operators, caret and quotes: https://learn.microsoft.com/windows-server/administration/windows-commands/cmd and
 https://stackoverflow.com/a/4095133 (how the Windows command interpreter parses scripts).
@@ -71,8 +71,8 @@ class If:
 
 
 @dataclass
-class ForFolders:
-    """``for /d %X in (PATTERN ...) do BODY``: the body takes the rest of the line, ``&`` and all.
+class ForEach:
+    """``for [/d] %X in (PATTERN ...) do BODY``: of files, or with /d of folders; the body takes the rest of the line, ``&`` and all.
 
     https://learn.microsoft.com/windows-server/administration/windows-commands/for
     """
@@ -80,9 +80,10 @@ class ForFolders:
     letter: str
     words: list[str]
     body: Node
+    folders: bool
 
 
-Node = Simple | Block | Chain | If | ForFolders
+Node = Simple | Block | Chain | If | ForEach
 
 
 def put(node: Node, letter: str, value: str) -> Node:
@@ -96,8 +97,8 @@ def put(node: Node, letter: str, value: str) -> Node:
     if isinstance(node, If):
         otherwise = put(node.otherwise, letter, value) if node.otherwise else None
         return replace(node, words=[text(word) for word in node.words], then=put(node.then, letter, value), otherwise=otherwise)
-    if isinstance(node, ForFolders):
-        return ForFolders(node.letter, [text(word) for word in node.words], put(node.body, letter, value))
+    if isinstance(node, ForEach):
+        return ForEach(node.letter, [text(word) for word in node.words], put(node.body, letter, value))
     redirects = [replace(one, target=text(one.target)) for one in node.redirects]
     if isinstance(node, Block):
         return Block([put(one, letter, value) for one in node.body], redirects)
@@ -187,8 +188,8 @@ class Parser:
             return self._block()
         if self._word_ahead() == "if":
             return self._if()
-        if re.match(r"for\s+/d\s", self.text[self.place :], re.I):
-            return self._for_folders()
+        if re.match(r"for\s+(/d\s|%)", self.text[self.place :], re.I):
+            return self._for_each()
         if self._word_ahead() == "rem":
             start = self.place
             while not self._end() and self._peek() != "\n":
@@ -267,8 +268,8 @@ class Parser:
                 self.place = kept
         return If(kind, words, negated, ignore_case, then, otherwise)
 
-    def _for_folders(self) -> ForFolders:
-        match = re.match(r"for\s+/d\s+%([A-Za-z])\s+in\s*\(", self.text[self.place :], re.I)
+    def _for_each(self) -> ForEach:
+        match = re.match(r"for\s+(?P<folders>/d\s+)?%(?P<letter>[A-Za-z])\s+in\s*\(", self.text[self.place :], re.I)
         if not match:
             raise BadSyntax(self.text[self.place :].split()[2] if len(self.text[self.place :].split()) > 2 else "for")
         self.place += match.end()
@@ -286,9 +287,9 @@ class Parser:
         if self._word_ahead() != "do":
             raise BadSyntax(self._peek() or "The end of the line")
         self.place += 2
-        if re.search(r"%~[a-z]*" + match[1], self.text[self.place :]):
+        if re.search(r"%~[a-z]*" + match["letter"], self.text[self.place :]):
             raise UnsupportedExpansion(f"%~ of for: {self.text[self.place :]}")
-        return ForFolders(match[1], words, self._sequence())
+        return ForEach(match["letter"], words, self._sequence(), bool(match["folders"]))
 
     def _word(self, stop: str = "") -> str:
         self._blank()

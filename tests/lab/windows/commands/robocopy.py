@@ -88,6 +88,10 @@ def _job(proc: Process) -> tuple[Job, list[str]]:
         if one in known:
             for name in known[one]:
                 setattr(job, name, True)
+        elif match := re.fullmatch(r"/maxage:(\d+)", one):
+            if int(match[1]) >= 1900:
+                raise NotImplementedError(one)  # a date
+            job.max_age = int(match[1])
         elif match := re.fullmatch(r"/([rw]|mt):(\d+)", one):
             value = int(match[2])
             if match[1] == "r":

@@ -37,6 +37,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SqlServer:
         "dm_exec_sessions": [{"session_id": 54, "login_name": "octopus", "host_name": "OCTO01", "program_name": "Octopus"}],
         "dm_exec_requests": [{"command": "BACKUP DATABASE ", "session_id": 60, "percent_complete": 12.4}],
         "dm_os_volume_stats": [{"name": "D:\\", "free": 1000}],
+        "SELECT type, SUM": [{"type": 0, "pages": 800}, {"type": 1, "pages": 100}],
     }
     found.answers = own | {piece: answer for piece, answer in found.answers.items() if piece not in own}
     monkeypatch.setattr(octopus_database, "connect", found.connect)
@@ -63,6 +64,8 @@ def test_all_that_is_known(server: SqlServer) -> None:
         "operations": ["BACKUP DATABASE in session 60, 12 percent"],
         "volumes": [{"name": "D:\\", "free": 1000}],
         "used_bytes": 640 * 8192,
+        "data_bytes": 800 * 8192,
+        "log_bytes": 100 * 8192,
     }
     assert {name: result[name] for name in expected} == expected
     assert "newer" not in result

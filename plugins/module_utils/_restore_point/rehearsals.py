@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records of rehearsals, kept beside the restore points of the instance that was rehearsed: what its own upgrade reads before it begins.
+
+One JSON file a rehearsal, ``rehearsals\\<run id>.json``. What it foresees is the outage that the clone had: the same steps over the same data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
+
+from .share import ABSENT, Share, reach
+
+FOLDER = "rehearsals"
+FORMAT = 1
+UPGRADED = "upgraded"
+_INPUT = "rehearsal.json"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+_TEXTS = ("clone", "clone_of", "run_id", "restore_point", "from_version", "to_version", "finished", "verdict")
+
+
+@dataclass(frozen=True)
+class Jump:
+    """What is to be rehearsed: the installed version, and those to climb through."""
+
+    from_version: str
+    ladder: Sequence[str]
+
+
+def checked(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record that can be written.
+
+    Raises:
+        OctopusError: Something is missing or is of another kind.
+    """
+    wrong = [name for name in _TEXTS if not isinstance(record.get(name), str) or not record[name]]
+    if not wrong and not _RUN_ID.fullmatch(record["run_id"]):
+        wrong.append("run_id")
+    if not wrong and moment_of(record["finished"]) is None:
+        wrong.append("finished")
+    if not isinstance(record.get("ladder"), list) or not record["ladder"]:
+        wrong.append("ladder")
+    if not isinstance(record.get("steps"), list):
+        wrong.append("steps")
+    if not isinstance(record.get("outage_seconds"), (int, float)) and record.get("verdict") == UPGRADED:
+        wrong.append("outage_seconds")
+    if wrong:
+        raise OctopusError(f"rehearsal: {', '.join(wrong)} missing, or not what a record of a rehearsal has there. Nothing was written.")
+    return {**record, "format": FORMAT}
+
+
+def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool = False) -> dict[str, Any]:
+    """Put a record beside the restore points; the same one again is no change.
+
+    Returns:
+        What the module returns.
+
+    Raises:
+        OctopusError: It cannot be written, or another one of that run is there.
+        WindowsError: The host cannot do it.
+    """
+    record = checked(record)
+    folder = f"{root}\\{FOLDER}"
+    path = f"{folder}\\{record['run_id']}.json"
+    there = next((one for one in read(share, root) if one["run_id"] == record["run_id"]), None)
+    if there is not None and there != record:
+        raise OctopusError(f"{share.host.where}: {path} holds another rehearsal already. Nothing was written.")
+    if there is None and not check_mode:
+        # Lines as short as what puts a file on the host can take.
+        text = json.dumps(record, indent=1, sort_keys=True).replace("\n", "\r\n") + "\r\n"
+        source, part = f"{share.job_folder('rehearsal', path)}\\{_INPUT}", f"{path}.part"
+        copied = f"{batch_builtin('copy', '/y', '/b', source, part)} >nul && {batch_builtin('move', '/y', part, path)} >nul"
+        lines = [f"if not exist {batch_word(folder + chr(92))} {batch_builtin('mkdir', folder)}", copied]
+        _made, written = share.run("rehearsal", path, lines, inputs={_INPUT: text})
+        if written.code:
+            raise OctopusError(f"{share.host.where}: {path} cannot be written as {share.run_as.account}: {written.said}")
+    return {"changed": there is None, "path": path, "rehearsal": record}
+
+
+def read(share: Share, root: str) -> list[dict[str, Any]]:
+    """Return all records, the newest first; what cannot be read as one is left out.
+
+    Raises:
+        OctopusError: The folder cannot be reached.
+        WindowsError: The host cannot do it.
+    """
+    folder = f"{root}\\{FOLDER}"
+    mark = f"--{secrets.token_hex(12)}--"
+    each = f'for %%F in ({batch_word(folder + chr(92) + "*.json")}) do (echo {mark}& type "%%F")'
+    reached, found = share.run("rehearsals", folder, [reach(folder), each])
+    if reached.code == ABSENT:
+        return []
+    # Where not even the folder above is there, nothing was ever kept for the instance.
+    if reached.code:
+        above = share.run("rehearsals", root, [reach(root)])[0]
+        if above.code == ABSENT:
+            return []
+        raise share.unreachable(root, above)
+    return sorted(_parse(found.text, mark), key=lambda record: str(record["finished"]), reverse=True)
+
+
+def _parse(text: str, mark: str) -> list[dict[str, Any]]:
+    records = []
+    for block in text.split(mark)[1:]:
+        try:
+            record = json.loads(block)
+            records.append(checked(record))
+        except (ValueError, AttributeError, OctopusError):
+            continue
+    return records
+
+
+def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None = None) -> dict[str, Any] | None:
+    """Return what the newest rehearsal of this very jump says; None where there is none.
+
+    Args:
+        records: The newest first.
+        jump: What is to be done.
+        now: To tell the age from.
+    """
+    for record in records:
+        if record["from_version"] == jump.from_version and list(record["ladder"]) == list(jump.ladder):
+            finished = moment_of(record["finished"])
+            assert finished is not None, "checked when it was read"
+            age = ((now or datetime.now(timezone.utc)) - finished).total_seconds()
+            return {
+                "run_id": record["run_id"],
+                "clone": record["clone"],
+                "restore_point": record["restore_point"],
+                "finished": record["finished"],
+                "age_days": round(age / 86400, 2),
+                "verdict": record["verdict"],
+                "succeeded": record["verdict"] == UPGRADED,
+                "outage_seconds": record.get("outage_seconds"),
+                "growth": record.get("growth") or {},
+            }
+    return None

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The task ``Health``: what it reaches, what does not answer, and what machine policies then delete.
+
+octopus.com/docs/infrastructure/deployment-targets/machine-policies; Octopus.Client: ``MachinePolicyResource``.
+A polling target answers the servers that it polls only (octopus.com/docs/infrastructure/deployment-targets/tentacle/tentacle-communication):
+to a clone it is unavailable.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ..core.network import Network
+from . import moments
+from .documents import Document
+
+if TYPE_CHECKING:
+    from .server_tasks import Execution
+    from .store import Store
+
+HOURLY = 3600.0
+DEFAULT = "MachinePolicies-1"
+_POLLING: WeakKeyDictionary[Network, dict[str, set[str]]] = WeakKeyDictionary()
+
+
+def polls(network: Network, uri: str, machines: set[str]) -> None:
+    """A target out there that polls these machines."""
+    _POLLING.setdefault(network, {})[uri.lower()] = {name.lower() for name in machines}
+
+
+def answers(network: Network, uri: str | None, machine: str) -> bool:
+    """Whether a target answers a server on that machine."""
+    known = _POLLING.get(network, {}).get(str(uri).lower())
+    return known is None or machine.lower() in known
+
+
+def span(text: str | None, default: float) -> float:
+    """Seconds of a .NET time span, ``[d.]hh:mm:ss``."""
+    if not text:
+        return default
+    days, _dot, rest = text.partition(".") if "." in text.partition(":")[0] else ("0", "", text)
+    hours, minutes, seconds = (float(part) for part in rest.split(":"))
+    return float(days) * 86400 + hours * 3600 + minutes * 60 + seconds
+
+
+def interval(store: Store) -> float:
+    """Lab seconds between two health checks: the shortest of all policies (*assumed*: one task checks all)."""
+    found = [
+        span((row.get("MachineHealthCheckPolicy") or {}).get("HealthCheckInterval"), HOURLY) for row in store.documents("MachinePolicy")
+    ]
+    return min(found, default=HOURLY)
+
+
+def health(execution: Execution) -> None:
+    node = execution.node
+    for table, what in (("Machine", "target"), ("Worker", "worker")):
+        for one in node.store.documents(table):
+            if one["IsDisabled"]:
+                continue
+            if answers(node.host.network, one.get("Uri"), node.host.name):
+                execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health")
+                execution.say(f"{one['Name']}: healthy")
+                if one.get("HealthStatus") == "Unavailable":
+                    node.store.save(table, {**one, "HealthStatus": "Healthy", "UnavailableSince": None})
+            else:
+                execution.say(f"{one['Name']}: unavailable", "Warning")
+                _unavailable(execution, table, one)
+            execution.work(1)
+
+
+def _unavailable(execution: Execution, table: str, machine: Document) -> None:
+    """Remember since when, and delete it where its policy says so. Workers have no such policy here."""
+    store, now = execution.node.store, execution.node.host.clock.now()
+    since = moments.moment(machine.get("UnavailableSince")) or now
+    if machine.get("HealthStatus") != "Unavailable":
+        store.save(table, {**machine, "HealthStatus": "Unavailable", "UnavailableSince": moments.text(now)})
+    policy = store.document("MachinePolicy", str(machine.get("MachinePolicyId") or DEFAULT)) or {}
+    cleanup = policy.get("MachineCleanupPolicy") or {}
+    if table != "Machine" or cleanup.get("DeleteMachinesBehavior") != "DeleteUnavailableMachines":
+        return
+    if now - since >= timedelta(seconds=span(cleanup.get("DeleteMachinesElapsedTimeSpan"), 0.0)) and store.remove(table, machine["Id"]):
+        execution.contact("machine policy", target=machine["Name"], policy=policy["Name"])
+        execution.say(f"{machine['Name']}: deleted by the policy {policy['Name']}", "Warning")
