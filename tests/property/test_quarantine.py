@@ -48,9 +48,9 @@ def spelt(draw: st.DrawFn, root: str, names: list[str]) -> str:
 def test_a_folder_and_what_is_in_it_overlap_however_they_are_spelt(
     data: st.DataObject, root: str, names: list[str], below: list[str]
 ) -> None:
-    one = paths.parse(data.draw(spelt(root, names)))
-    other = paths.parse(data.draw(spelt(root, names + below)))
-    assert paths.overlap(one, other) and paths.overlap(other, one)
+    outer = paths.parse(data.draw(spelt(root, names)))
+    inner = paths.parse(data.draw(spelt(root, names + below)))
+    assert paths.overlap(outer, inner) and paths.overlap(inner, outer)
     assert paths.is_absolute(data.draw(spelt(root, names)))
 
 

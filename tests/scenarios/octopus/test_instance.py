@@ -69,18 +69,20 @@ class World:
     def path(self) -> str:
         return "C:\\Octopus\\OctopusServer.config"
 
-    def run(self, check_mode: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
-        reached = {
-            "name": self.host.name,
-            "host": self.host.address,
+    def reached(self, host: WindowsHost) -> dict[str, Any]:
+        return {
+            "name": host.name,
+            "host": host.address,
             "port": 5986,
             "username": "operator",
             "password": WINRM_PASSWORD,
             "transport": ["basic"],
             "ca_trust_path": str(self.network.authority.path),
         }
+
+    def run(self, check_mode: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         vault = {"vault_password_file": self.files["password"]}
-        return run_module("octopus_instance", check_mode, diff, **{"connections": [reached], **vault, **options})
+        return run_module("octopus_instance", check_mode, diff, **{"connections": [self.reached(self.host)], **vault, **options})
 
     def join(self, **options: Any) -> dict[str, Any]:
         given = {"connection": self.connection, "master_key_file": self.files["key"], "never": [self.source], "folders": FOLDERS}
@@ -417,6 +419,36 @@ def test_integrated_security_goes_through_jobs(make_world: Callable[..., World])
     assert KEY not in json.dumps([event.as_dict() for event in world.ledger.events("file")], default=str)
     jobs = "C:\\ProgramData\\octopus.upgrade\\jobs"
     assert not world.host.fs.exists(jobs, world.host.system) or list(world.host.fs.listdir(jobs, world.host.system)) == []
+
+
+def test_two_nodes_join_one_after_the_other_and_the_folders_are_set_once(world: World) -> None:
+    other = WindowsHost("clone02", world.network)
+    register_programs(other)
+    installer.seed(other, media.build_msi(VERSION))
+    server = WinRMServer(other, world.network)
+    other.boot()
+    server.start()
+    try:
+        both = [world.reached(host) for host in (world.host, other)]
+        result = world.join(connections=both)
+        assert world.node(result)["server_node_name"] == "CLONE01"
+        second = result["nodes"]["clone02"]
+        assert (second["server_node_name"], second["folders"], second["proven"]) == ("CLONE02", FOLDERS, True)
+        assert [change["what"] for change in second["changes"] if change["what"].startswith("folder")] == []
+        assert world.join(connections=both)["changed"] is False
+    finally:
+        server.stop()
+        other.shutdown()
+
+
+def test_what_an_interrupted_run_kept_aside_is_what_comes_back(world: World) -> None:
+    world.node(world.join())
+    first = world.config()
+    world.host.fs.write(f"{world.path}.before-join", first, world.host.system)
+    world.host.fs.write(world.path, first.replace(CLONE.encode(), b"Half joined"), world.host.system)
+    assert "is as it was" in world.join(master_key_file=world.files["other_key"])["msg"]
+    assert world.config() == first
+    assert world.host.fs.listdir("C:\\Octopus", world.host.system) == ["OctopusServer.config"]
 
 
 @pytest.mark.parametrize("commands", [8, 16, 24, 32])

@@ -398,7 +398,7 @@ def _server_uri(look: _Look) -> Check:
     wrong = [
         f"{key} ({value})"
         for key, _path, value in look.properties("Configuration", "ServerUri")
-        if (value or "") and (value or "").lower() != wanted.lower()
+        if value and str(value).lower() != wanted.lower()
     ]
     return _check("server_uri", wrong, "another address than the clone's is in", f"the server's address is {wanted or 'empty'}")
 
