@@ -158,7 +158,7 @@ def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
             with suppress(Exception):  # the column moves with the version
                 connection.execute(f'UPDATE "{table}" SET "LastSeen" = ?', (seen,))
         connection.close()
-        clone.change("Project", "Projects-1", PersistenceSettings=_GIT)
+        clone.change("Project", "Projects-1", PersistenceSettings=_GIT, ReleaseNotesTemplate=LONG)
         clone.change("Feed", "feeds-builtin", DeleteUnreleasedPackagesAfterDays=30)
         clone.change("Lifecycle", "Lifecycles-1", ReleaseRetentionPolicy={"Unit": "Days", "QuantityToKeep": 3, "ShouldKeepForever": False})
         clone.change("Machine", "Machines-1", IsDisabled=False)
@@ -214,6 +214,7 @@ def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql
         "Credentials": {"Type": "Anonymous"},
         "ProtectedDefaultBranch": True,
     }
+    assert projects["Projects-1"]["ReleaseNotesTemplate"] == LONG
     if clone.spaces:
         assert all(space["TaskQueueStopped"] for space in clone.rows("Space").values())
         assert [row["IsDisabled"] for row in projects.values()] == [row["IsDisabled"] for row in had["Project"].values()]
@@ -418,7 +419,6 @@ def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clon
     assert clone.verify().get("failed") is None
 
 
-@one_driver
 def test_json_that_is_compressed_and_json_that_repeats_a_column(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     clone.write('ALTER TABLE "MachinePolicy" ADD COLUMN "JSONBlob" [varbinary(max)]')
