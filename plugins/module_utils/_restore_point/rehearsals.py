@@ -132,8 +132,7 @@ def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None 
     """
     for record in records:
         if record["from_version"] == jump.from_version and list(record["ladder"]) == list(jump.ladder):
-            finished = moment_of(record["finished"])
-            assert finished is not None, "checked when it was read"
+            finished = moment_of(record["finished"]) or datetime.min.replace(tzinfo=timezone.utc)  # checked when it was read
             age = ((now or datetime.now(timezone.utc)) - finished).total_seconds()
             return {
                 "run_id": record["run_id"],
