@@ -20,7 +20,7 @@ from .errors import OctopusError
 _GROUPS = {"server": SERVER, "database": DATABASE, "user": USER, "password": SECRET, "integrated": INTEGRATED}
 _WRITTEN = {"server": "Server", "database": "Database", "user": "User ID", "password": "Password", "integrated": "Integrated Security"}
 _CREDENTIALS = ("user", "password", "integrated")
-# What belongs to one server, and would lead a client to that server again: https://learn.microsoft.com/sql/connect/ado-net/failover-partner
+# What belongs to one server, and would lead a client to it or to its partner again (the same page).
 _OF_THE_SERVER = ("failover partner", "failoverpartner", "failover partner spn", "failoverpartnerspn", "server spn", "serverspn")
 _OF_A_FILE = ("attachdbfilename", "extended properties", "initial file name", "user instance")
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:\\/@$()\[\]*+!?#&^~|<>-]+")

@@ -4,8 +4,8 @@
 
 """An instance that is joined to a database that exists, and set up on a host. It is never started, and no database is created or upgraded.
 
-The order is that of the docs for a further node (https://octopus.com/docs/administration/high-availability/configure/octopus-for-high-
-availability-on-premises): create-instance, database, configure, service; and path where folders are to be others.
+The order is that of the docs for a further node (https://octopus.com/docs/administration/high-availability): create-instance, database,
+configure, service; and path where folders are to be others.
 """
 
 from __future__ import annotations
