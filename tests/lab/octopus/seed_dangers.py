@@ -27,12 +27,8 @@ EVERY = timedelta(minutes=4)  # a package grows too old, and another task's time
 KEEP_DAYS = 400  # older than any other seeded package
 RETENTION_MINUTES = 5
 HEALTH, GONE = "00:02:00", "00:03:00"  # between health checks; how long a target may be unavailable
-AUDIT_STREAM, FEED_TRIGGERS, GIT, LETS_ENCRYPT = (
-    "2022.4",
-    "2024.1",
-    "2022.1",
-    "3.16",
-)  # the first and third documented, the others *assumed*
+AUDIT_STREAM, GIT = "2022.4", "2022.1"  # octopus.com/docs
+FEED_TRIGGERS, LETS_ENCRYPT = "2024.1", "3.16"  # *assumed*
 
 
 def polling_uri(node: str) -> str:
