@@ -101,7 +101,8 @@ def is_running(host: WindowsHost, name: str) -> bool:
 
 def set_enabled(host: WindowsHost, name: str, enabled: bool) -> None:
     """Let the task's triggers work, or not. A run that is under way goes on."""
-    _good(host, host.run(["schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable"]), f"change the task {name}")
+    result = host.run(["schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable"], idempotent=True)
+    _good(host, result, f"change the task {name}")
 
 
 def run(host: WindowsHost, name: str) -> None:
@@ -111,7 +112,7 @@ def run(host: WindowsHost, name: str) -> None:
 
 def end(host: WindowsHost, name: str) -> None:
     """End what the task started."""
-    _good(host, host.run(["schtasks", "/end", "/tn", name]), f"end the task {name}")
+    _good(host, host.run(["schtasks", "/end", "/tn", name], idempotent=True), f"end the task {name}")
 
 
 def delete(host: WindowsHost, name: str) -> None:

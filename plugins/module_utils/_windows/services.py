@@ -80,14 +80,14 @@ def config(host: WindowsHost, name: str) -> ServiceConfig | None:
 
 def start(host: WindowsHost, name: str) -> None:
     """Ask for the start; whether it succeeds shows in :func:`query`. Running already is fine."""
-    result = host.run(["sc", "start", name])
+    result = host.run(["sc", "start", name], idempotent=True)
     if result.exit_code != ALREADY_RUNNING:
         _good(host, result, f"start the service {name}")
 
 
 def stop(host: WindowsHost, name: str) -> None:
     """Ask for the stop; when it is done shows in :func:`query`. Stopped already, or stopping, is fine."""
-    result = host.run(["sc", "stop", name])
+    result = host.run(["sc", "stop", name], idempotent=True)
     if result.exit_code in (NOT_STARTED, NO_SUCH_SERVICE):
         return
     if result.exit_code == CANNOT_TAKE_CONTROL:

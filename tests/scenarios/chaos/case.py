@@ -152,8 +152,9 @@ class CaseRun:
     # -- the end
 
     def _is_at_an_end(self) -> bool:
-        """Whether the broken run itself came to an end that needs nobody: done, or gone back."""
-        if self.code is None:
+        """Whether the broken run itself came to an end that needs nobody: done, or gone back. One that stopped says to run it again."""
+        entries = self._journals().entries()
+        if self.code is None or (entries and entries[-1]["event"] == "stopped"):
             return False
         return self.code == 0 or exact.changed(self.before, self._look()) == []
 
