@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rehearsal on a clone, kept where the source's own upgrade reads it. The tests are one story, in this order.
+
+How good its word is, is measured by ``make bench``, on a computer that has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab.estate import SINGLE, CloneSpec
+from scenarios.clone.scene import CloneScene, MakeCloneScene
+from scenarios.rollback.scene import PATIENCE, failed_with, said
+
+pytestmark = pytest.mark.timeout(1800)
+
+CLONE = CloneSpec("copy", "single", ("octo-clone",))
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: MakeCloneScene) -> CloneScene:
+    return make_scene(SINGLE, CLONE)
+
+
+def test_without_one_the_upgrade_is_refused(scene: CloneScene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    text = failed_with(scene.play("upgrade_inplace", octopus_require_rehearsal=True))
+    for words in ("Wanted by octopus_require_rehearsal", "none of this very upgrade", "upgrade_clone.yml", "octopus_waivers: [rehearsed]"):
+        assert words in text, text
+    assert scene.touched(mark) == [] and scene.unlike(before) == []
+    run = scene.play("plan", octopus_require_rehearsal=True, octopus_waivers=["rehearsed"])
+    assert run.code == 0, run.output[-3000:]
+
+
+def test_the_rehearsal(scene: CloneScene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, callbacks="octopus.upgrade.exit_status")
+    assert run.code == 0, run.output[-6000:]
+    [path] = (scene.points / "rehearsals").glob("*.json")
+    record = json.loads(path.read_text())
+    assert (record["clone"], record["from_version"], record["to_version"]) == ("copy", SINGLE.version, SINGLE.target)
+    assert (record["verdict"], record["restore_point"]) == ("upgraded", scene.point_ids()[-1])
+    assert record["outage_seconds"] > 0 and {"seal.database", "publish.watchdog"} <= {step["name"] for step in record["steps"]}
+    assert set(record["growth"]) == {"data_bytes", "log_bytes"}
+    # The clone is upgraded, and its source is as it was.
+    assert scene.host.programs and scene.serves()
+    assert scene.unlike(before) == []
+    assert scene.contacts(mark) == []
+    assert scene.left_over() == []
+
+
+def test_the_sources_own_upgrade_knows_of_it(scene: CloneScene) -> None:
+    run = scene.play("plan")
+    assert run.code == 0, run.output[-3000:]
+    assert "rehearsal: upgraded on copy 0.0" in said(run)
+    before = scene.look()
+    run = scene.play("upgrade_inplace", octopus_require_rehearsal=True)
+    assert run.code == 0, run.output[-5000:]
+    assert scene.not_upgraded(before) == []
+
+
+def test_a_clone_of_what_the_source_is_now_replaces_the_rehearsed_one(scene: CloneScene) -> None:
+    run = scene.refresh()
+    assert run.code == 0, run.output[-5000:]
+    assert (scene.result()["status"], scene.result()["version"]) == ("refreshed", SINGLE.target)
+    assert scene.unhealthy() == []

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What counts as the record of a rehearsal, and which of them speaks for an upgrade."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.rehearsals import Jump, checked, outlook
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+
+
+def record(**more: Any) -> dict[str, Any]:
+    return {
+        "clone": "copy",
+        "clone_of": "prod",
+        "run_id": "20261124T120000Z",
+        "restore_point": "20261124T100000Z-2020.5.7",
+        "from_version": "2020.5.7",
+        "to_version": "2026.2.9853",
+        "ladder": ["2025.3.14357", "2026.2.9853"],
+        "finished": "2026-11-24T12:00:00+00:00",
+        "verdict": "upgraded",
+        "outage_seconds": 100.5,
+        "steps": [],
+        **more,
+    }
+
+
+JUMP = Jump("2020.5.7", ["2025.3.14357", "2026.2.9853"])
+
+
+def test_the_newest_of_this_very_jump_speaks_even_if_it_failed():
+    failed = record(run_id="b", verdict="failed_rolled_back", outage_seconds=None)
+    other = record(run_id="c", ladder=["2026.2.9853"])
+    found = outlook([other, failed, record()], JUMP, NOW)
+    assert found is not None
+    assert (found["run_id"], found["succeeded"], found["age_days"]) == ("b", False, 1.0)
+    found = outlook([record(growth={"data_bytes": 1}), failed], JUMP, NOW)
+    assert found is not None
+    assert (found["succeeded"], found["outage_seconds"], found["growth"]) == (True, 100.5, {"data_bytes": 1})
+    assert outlook([other], JUMP, NOW) is None
+    assert outlook([record()], Jump("2020.5.8", JUMP.ladder), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"clone": None}, {"run_id": "a\\b"}, {"finished": "soon"}, {"ladder": "2026.2.9853"}, {"steps": None}, {"outage_seconds": None}],
+)
+def test_what_is_none_is_not_written(wrong: dict[str, Any]):
+    with pytest.raises(OctopusError, match=next(iter(wrong))):
+        checked(record(**wrong))
+
+
+def test_one_that_failed_needs_no_outage():
+    assert checked(record(verdict="failed_rolled_back", outage_seconds=None))["format"] == 1
