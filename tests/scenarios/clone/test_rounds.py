@@ -19,7 +19,7 @@ from scenarios.rollback.scene import failed_with, said
 
 pytestmark = pytest.mark.timeout(3000)
 
-ROUNDS = int(os.environ.get("OCTOPUS_CLONE_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("OCTOPUS_CLONE_ROUNDS", "2"))
 CLONE = CloneSpec("copy", "single", ("octo-clone",))
 # What goes wrong, with whom, and how the refresh may end: with nothing begun, with the old clone at work, or it bears it.
 FAULTS: list[tuple[str, str | None, dict[str, Any], set[int]]] = [
