@@ -59,7 +59,7 @@ CHECKS = (
     Check("importer", ("tools/lint.sh", "galaxy-importer"), 0),
     Check("integration", ("tools/integration.sh",), 0),
     Check("scenarios", pytest("tests/scenarios", "-n", "2", "--dist", "loadscope", "--durations", "30"), 1),
-    # A quarter of `make chaos`, the same for the same sources. It takes about ten minutes of two processors, which is as long as all the rest may.
+    # A quarter of `make chaos`, the same for the same sources.
     Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=quarter", *pytest("tests/scenarios/chaos", "-n", "2", "--maxschedchunk", "1")), 1),
 )
 
