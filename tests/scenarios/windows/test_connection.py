@@ -63,7 +63,7 @@ def test_what_a_lost_connection_leaves_at_work_is_ended(client: WindowsHost, wor
     """A command that waits for input from a client that is gone would hold the file that it is to write."""
     host = world.hosts["octo-a"]
     client.run(["hostname"])
-    before = {process.pid for process in host.processes()}
+    mark = world.ledger.mark()
     world.network.faults.arm("winrm.drop", action="Command", executed=True)
     write = 'C:\\Windows\\System32\\findstr.exe "^" >"C:\\written.txt"'
     if idempotent:
@@ -73,7 +73,10 @@ def test_what_a_lost_connection_leaves_at_work_is_ended(client: WindowsHost, wor
         with pytest.raises(WindowsUnreachable):
             client.run_cmd(write, stdin="text\r\n")
     client.close()
-    assert [process.argv for process in host.processes() if process.pid not in before] == []
+    begun = [event["pid"] for event in world.ledger.events("process.start", since=mark)]
+    assert begun
+    for pid in begun:  # it is ended by the host, which takes its time
+        world.ledger.wait_for(lambda event, pid=pid: event.kind == "process.end" and event["pid"] == pid, WAIT, mark)
     host.fs.remove("C:\\written.txt", SYSTEM)
 
 
