@@ -13,7 +13,7 @@ import json
 
 import pytest
 from lab.estate import SINGLE, CloneSpec
-from scenarios.clone.scene import CloneScene, MakeCloneScene
+from scenarios.clone.scene import JOURNALS, CloneScene, MakeCloneScene
 from scenarios.rollback.scene import PATIENCE, failed_with, said
 
 pytestmark = pytest.mark.timeout(1800)
@@ -44,7 +44,11 @@ def test_the_rehearsal(scene: CloneScene) -> None:
     record = json.loads(path.read_text())
     assert (record["clone"], record["from_version"], record["to_version"]) == ("copy", SINGLE.version, SINGLE.target)
     assert (record["verdict"], record["restore_point"]) == ("upgraded", scene.point_ids()[-1])
-    assert record["outage_seconds"] > 0 and {"seal.database", "publish.watchdog"} <= {step["name"] for step in record["steps"]}
+    names = {step["name"] for step in record["steps"]}
+    assert record["outage_seconds"] > 0 and {"seal.database", "publish.watchdog"} <= names
+    # The refresh before it is a run of its own: its outage is the clone's, and tells nothing of the source's.
+    assert not [name for name in names if name.startswith("clone.")]
+    assert len({path.stem for path in scene.host.root.joinpath(*JOURNALS, "copy").glob("*.jsonl")}) == 2
     assert set(record["growth"]) == {"data_bytes", "log_bytes"}
     # The clone is upgraded, and its source is as it was.
     assert scene.host.programs and scene.serves()
