@@ -27,7 +27,7 @@ from lab.estate import SINGLE, CloneSpec, Lab
 
 OUT = ROOT / "build" / "demo-clone"
 SOURCE = replace(SINGLE, dangers=True)
-CLONE = CloneSpec("single-clone", SOURCE.name, ("octo-clone",), sql="sql-clone")
+CLONE = CloneSpec("practice", SOURCE.name, ("octo-clone",), sql="sql-clone")
 MINUTES = 10
 
 

@@ -65,7 +65,7 @@ class ActionModule(OnController):
             else:
                 events = remember(path, None, params["event"], **fields)
             result = {"changed": False, **run_record.result(events)}
-            if params["event"] in ("stopped", "finished") and not self._task.check_mode:
+            if params["event"] in run_record.ENDS and not self._task.check_mode:
                 result["path"] = self._document(path, result["record"])
         except (run_record.RunRecordError, OSError) as error:
             raise AnsibleActionFail(f"The run record was wanted at {params['path']}: {error}.") from error
@@ -83,7 +83,7 @@ class ActionModule(OnController):
             if checked.error_messages:
                 raise AnsibleActionFail(f"{self._task.action}: {checked.error_messages[0]}")
             options = ConnectionOptions.from_params(checked.validated_parameters["connection"])
-            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event in ("stopped", "finished")):
+            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event in run_record.ENDS):
                 return remember(path, HostJournal(host, journal, holder()), event, **fields)
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error

@@ -38,6 +38,8 @@ options:
   journal:
     description:
       - The journal on the host of the task. Its folder is made where it is missing, for SYSTEM and administrators only.
+      - Only a process that has the lock of that folder writes (M(octopus.upgrade.octopus_run) with O(octopus.upgrade.octopus_run#module:state=claimed));
+        one that has lost it fails with RV(lock_lost). What ends the run may be written after the lock was given back.
       - Needs pywinrm. It is where M(octopus.upgrade.octopus_run) looks for it if it is C(ROOT\INSTANCE\RUN_ID.jsonl).
     type: str
   event:

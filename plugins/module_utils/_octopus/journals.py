@@ -62,27 +62,41 @@ class HostJournal:
         self._cut = bool(text) and not text.endswith("\n")
         return run_record.parse(text, f"the journal {self.name}")
 
+    def check_nobody_went_on(self, known: t.Sequence[Event]) -> None:
+        """Check that nobody else has written to it: for the last event, which is written when the lock has been given back already.
+
+        :param known: what this process knows of it.
+        :raises LockLost: somebody has.
+        :raises WindowsError: it cannot be read.
+        :raises RunRecordError: it does not fit together.
+        """
+        ids = {event["id"] for event in known}
+        if any(event["id"] not in ids for event in self.read()):
+            raise self._lost()
+
     def append(self, events: t.Sequence[Event], uncertain: bool) -> None:
         """Write events at its end and read the last one back: usually one command, and nothing is sent but the command.
 
         May be done twice: an event that arrives again is known by its id.
 
         :param uncertain: whether what this process has written last may have been cut off in the middle of its line.
+        :raises LockLost: this process has not the lock of the journal's folder; where they end the run, another one has it.
         :raises WindowsError: it is not certain that they are there.
         """
         group: list[tuple[str, str]] = []
+        released = events[-1]["event"] in run_record.ENDS
         for event in events:
             for line in run_record.host_lines(event):
                 if group and sum(len(text) for text, _event in group) + len(line) > run_record.LONGEST:
-                    self._echo(group, uncertain)
+                    self._echo(group, uncertain, released)
                     group = []
                 group.append((line, event["id"]))
-        self._echo(group, uncertain)
+        self._echo(group, uncertain, released)
 
-    def _echo(self, lines: list[tuple[str, str]], uncertain: bool) -> None:
+    def _echo(self, lines: list[tuple[str, str]], uncertain: bool, released: bool) -> None:
         """One command. Its file is open no longer than echo takes; a program that waits for input would hold it, and the retry would fail."""
         text, last = lines[-1]
-        before = f"{still_ours_line(self._folder, self._holder)}& " if self._holder else ""
+        before = f"{still_ours_line(self._folder, self._holder, released)}& " if self._holder else ""
         before += f"{folder_line(self._folder)}& "
         echoes = "&".join(f"echo {text}" for text, _event in lines)
         after = f">>{word(self._path)} && {SYSTEM32}findstr.exe /l /c:{last} {word(self._path)}"
@@ -96,17 +110,20 @@ class HostJournal:
                     raise
                 continue
             if result.exit_code == NOT_OURS:
-                raise LockLost(
-                    f"{self._host.where}: the lock of {self._folder} is no longer this run's: somebody has broken it and goes on. "
-                    "This run must not.",
-                    self._host.name,
-                    NOT_OURS,
-                )
+                raise self._lost()
             if result.exit_code == 0 and text in result.stdout:
                 return
             # Something that looked at the file in this moment, such as a virus scanner, lets it go at once.
             if attempt > 1:
                 raise self._failed("written", result.stderr)
+
+    def _lost(self) -> LockLost:
+        return LockLost(
+            f"{self._host.where}: the lock of {self._folder} is not this run's. It was taken over by somebody who goes on or has ended, and "
+            "this run must not go on; or it was never taken (octopus_run with state claimed).",
+            self._host.name,
+            NOT_OURS,
+        )
 
     def _failed(self, what: str, said: str) -> WindowsError:
         return WindowsError(f"{self._host.where}: the journal {self._path} cannot be {what}: {' '.join(said.split())}", self._host.name)
@@ -123,7 +140,7 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     :param path: the file on the control node.
     :param journal: the one on the host; None where only the file is kept.
     :raises RunRecordError: the file cannot be written, or one of them does not fit together.
-    :raises LockLost: another process has the lock; the event is nowhere.
+    :raises LockLost: this process has the lock no more; the event is nowhere.
     :raises WindowsError: the host's journal cannot be written; the event is in the file, pending.
     """
     events = run_record.read(path)
@@ -133,6 +150,8 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     if journal is None:
         run_record.write(path, [*events, new])
         return [*events, new]
+    if kind in run_record.ENDS:
+        journal.check_nobody_went_on(events)
     waiting = [{name: value for name, value in event.items() if name != "pending"} for event in events if event.get("pending")]
     run_record.write(path, [*events, {**new, "pending": True}])
     try:

@@ -260,10 +260,15 @@ class RunLock:
         return f"{builtin('rd', '/s', '/q', folder)} 2>nul"
 
 
-def still_ours_line(folder: str, holder: Holder) -> str:
-    """The cmd line that ends with :data:`NOT_OURS` where another process has the lock of that folder."""
+def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
+    """The cmd line that ends with :data:`NOT_OURS` where this process has not the lock of that folder.
+
+    Somebody who has broken it may have ended and given it back, so that nobody has it is no better than that another has it.
+
+    :param released: whether it may have been given back: nobody may have it, too.
+    """
     lock = f"{folder}\\lock\\"
-    return f"(if exist {word(lock)} if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"
+    return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"
 
 
 def _marker(holder: Holder) -> str:

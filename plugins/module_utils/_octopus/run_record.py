@@ -23,6 +23,7 @@ from pathlib import Path
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 
 EVENTS = ("begun", "resumed", "step", "failed", "stopped", "finished")
+ENDS = ("stopped", "finished")  # nothing of the run follows them, unless somebody takes it up again
 OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000

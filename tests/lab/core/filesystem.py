@@ -14,6 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,15 @@ class WinError(Exception):
     @property
     def text(self) -> str:
         return MESSAGES.get(self.code, f"error {self.code}")
+
+
+@contextmanager
+def _vanishing(code: int, path: str) -> Iterator[None]:
+    """What somebody else deletes or renames between a look and the deed is not there, as CreateFile says it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise WinError(code, path) from error
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,8 @@ class FileSystem:
             exact = real / part
             if not exact.exists() and real.is_dir():
                 lower = part.lower()
-                exact = next((entry for entry in real.iterdir() if entry.name.lower() == lower), exact)
+                with suppress(FileNotFoundError):  # somebody else has just deleted the folder
+                    exact = next((entry for entry in real.iterdir() if entry.name.lower() == lower), exact)
             real = exact
         return real
 
@@ -205,7 +216,8 @@ class FileSystem:
         real = self.real(path, logon)
         if not real.is_dir():
             raise WinError(3, path)
-        return sorted((entry.name for entry in real.iterdir()), key=str.lower)
+        with _vanishing(3, path):
+            return sorted((entry.name for entry in real.iterdir()), key=str.lower)
 
     def walk(self, path: str, logon: Logon) -> Iterator[tuple[str, Path]]:
         """Every file below, as (path relative to ``path`` with backslashes, real path)."""
@@ -226,7 +238,8 @@ class FileSystem:
             raise WinError(2, path)
         if real.is_dir():
             raise WinError(5, path)
-        return real.read_bytes()
+        with _vanishing(2, path):
+            return real.read_bytes()
 
     def write(self, path: str, data: bytes, logon: Logon, append: bool = False) -> None:
         real = self.real(path, logon)
@@ -236,7 +249,7 @@ class FileSystem:
             raise WinError(5, path)
         self._refuse_locked(real, path)
         self.room(path, len(data), logon)
-        with real.open("ab" if append else "wb") as stream:
+        with _vanishing(3, path), real.open("ab" if append else "wb") as stream:
             stream.write(data)
 
     def room(self, path: str, size: int, logon: Logon) -> None:
@@ -263,22 +276,24 @@ class FileSystem:
         if real.is_dir():
             raise WinError(5, path)
         self._refuse_locked(real, path)
-        real.unlink()
+        with _vanishing(2, path):
+            real.unlink()
 
     def rmtree(self, path: str, logon: Logon) -> None:
         """:raises WinError: 2 missing, 32 a file in it is in use (then nothing is removed)."""
         real = self.real(path, logon)
         if not real.exists():
             raise WinError(2, path)
-        entries = sorted(real.rglob("*"), key=lambda entry: len(entry.parts), reverse=True)
-        for entry in entries:
-            self._refuse_locked(entry, path)
-        for entry in entries:
-            if entry.is_dir():
-                entry.rmdir()
-            else:
-                entry.unlink()
-        real.rmdir()
+        with _vanishing(2, path):
+            entries = sorted(real.rglob("*"), key=lambda entry: len(entry.parts), reverse=True)
+            for entry in entries:
+                self._refuse_locked(entry, path)
+            for entry in entries:
+                if entry.is_dir():
+                    entry.rmdir()
+                else:
+                    entry.unlink()
+            real.rmdir()
 
     def move(self, source: str, target: str, logon: Logon, replace: bool = True) -> None:
         real, to = self.real(source, logon), self.real(target, logon)

@@ -97,6 +97,19 @@ class Controller:
             return False
         return True
 
+    def pause(self) -> None:
+        """Stop the clock for it and for all that it started, as for a virtual machine that is suspended."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it run again after :meth:`pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        for pid in marked(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def kill(self) -> None:
         """SIGKILL to its process group and to everything that it started: newer Ansible gives each worker a session of its own.
 

@@ -75,10 +75,10 @@ class CloneScene(Scene):
         name = register.service_name(register.DEFAULT)
         return name in self.host.services.names() and self.host.services.query(name).state == services.RUNNING
 
-    def unhealthy(self) -> list[str]:
+    def unhealthy(self, operator: Operator | None = None) -> list[str]:
         """What speaks against there being exactly one healthy clone and nothing left over."""
         wrong = []
-        result = self.result()
+        result = self.result(operator)
         if not self.serves():
             wrong.append("its service does not run")
         if self.databases() != [result["database"]]:

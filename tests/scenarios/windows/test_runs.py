@@ -23,7 +23,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import jo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, Journals, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import Holder
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LEFT, Broken, RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LEFT, Broken, LockLost, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
@@ -207,6 +207,7 @@ def test_a_host_that_cannot_make_the_lock_says_why(client: WindowsHost, world: W
 
 
 def test_an_event_is_one_command_without_input(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
+    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
     journal = HostJournal(client, JOURNAL, me)
     remember(tmp_path / "run.jsonl", journal, "begun", instance="prod")
     mark = world.ledger.mark()
@@ -285,6 +286,7 @@ def test_a_connection_lost_in_an_append_leaves_one_event(
 
 def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
     here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL, me)
+    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
     remember(here, journal, "begun")
     world.servers[0].stop()
     with pytest.raises(WindowsUnreachable):
@@ -328,13 +330,31 @@ def test_a_run_whose_lock_was_broken_writes_no_more(client: WindowsHost, me: Hol
     RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
     hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
     remember(tmp_path / "hers.jsonl", hers, "begun")
-    with pytest.raises(WindowsError, match="no longer this run's"):
+    with pytest.raises(WindowsError, match="is not this run's"):
         remember(tmp_path / "mine.jsonl", mine, "resumed")
     assert run_record.read(tmp_path / "mine.jsonl") == run_record.read(tmp_path / "hers.jsonl"), "what was refused waits for nothing"
     RunLock(client, FOLDER, "prod", me).claim("R2", None, "R1")
-    with pytest.raises(WindowsError, match="no longer this run's"):
+    with pytest.raises(WindowsError, match="is not this run's"):
         remember(tmp_path / "hers.jsonl", hers, "step", step="quiesce.stop")
     assert [event["event"] for event in remember(tmp_path / "mine.jsonl", mine, "resumed")] == ["begun", "resumed"]
+
+
+def test_a_run_that_another_one_took_over_and_ended_writes_no_more(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
+    """Its control node was suspended; meanwhile the run was taken over and ended, and nobody has the lock."""
+    anna = somebody("anna")
+    hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
+    RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
+    remember(tmp_path / "hers.jsonl", hers, "begun")
+    lock = RunLock(client, FOLDER, "prod", me)
+    lock.claim("R1", None, "R1")
+    remember(tmp_path / "mine.jsonl", mine, "resumed")
+    assert lock.release()
+    events = remember(tmp_path / "mine.jsonl", mine, "finished")
+    for kind in ("step", "failed", "finished"):
+        with pytest.raises(LockLost, match="goes on or has ended"):
+            remember(tmp_path / "hers.jsonl", hers, kind)
+    assert mine.read() == events
+    assert [event["event"] for event in events] == ["begun", "resumed", "finished"]
 
 
 def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
@@ -509,7 +529,8 @@ def test_a_whole_run_from_two_control_nodes(controller: Controller, world: World
 
 
 def test_a_step_that_cannot_be_written_fails_and_says_where_it_waits(controller: Controller, world: World, tmp_path: Path) -> None:
-    code, output, _kept = controller.play(record_task(event="begun"))
+    claim = run_task(state="claimed", run_id="R1")
+    code, output, _kept = controller.play(claim, record_task(event="begun"))
     assert code == 0, output
     world.servers[0].stop()
     code, output, _kept = controller.play(record_task(step="stage"))
@@ -517,6 +538,6 @@ def test_a_step_that_cannot_be_written_fails_and_says_where_it_waits(controller:
     assert code != 0 and "The event stage was wanted in the journal" in said and "goes along with the next event" in said, output
     assert PASSWORD not in output
     world.servers[0].start()
-    code, output, kept = controller.play(record_task(step="quiesce"))
+    code, output, kept = controller.play(claim, record_task(step="quiesce"))
     assert code == 0 and (kept["steps"], kept["done"]) == (["stage", "quiesce"], ["stage"]), output
     assert len(lines_there(world)) == 3

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
+from stat import S_ISDIR
 
 from lab.core.filesystem import WinError
 
@@ -71,7 +73,9 @@ class _Dir:
         entries = [self.fs.real(one, self.logon) for one in matches(self.shell.proc, f"{base}\\{wanted}")] if wanted != "*" else []
         if wanted == "*":
             entries = [self.fs.real(f"{base}\\{name}", self.logon) for name in self.fs.listdir(folder, self.logon)]
-        chosen = [one for one in entries if not self.only or one.is_dir() == (self.only == "folders")]
+        # Windows tells names, sizes and times at once; what was deleted a moment ago is not there, and no error.
+        found = [(one, stat) for one in entries if (stat := _stat(one)) is not None]
+        chosen = [(one, stat) for one, stat in found if not self.only or S_ISDIR(stat.st_mode) == (self.only == "folders")]
         if chosen or (wanted == "*" and not self.bare):
             self._list(base, folder, chosen, wanted == "*")
         if self.deep:
@@ -79,7 +83,7 @@ class _Dir:
                 if self.fs.is_dir(f"{base}\\{name}", self.logon):
                     self._folder(f"{base}\\{name}", wanted)
 
-    def _list(self, base: str, folder: str, entries: list[Path], dots: bool) -> None:
+    def _list(self, base: str, folder: str, entries: list[tuple[Path, os.stat_result]], dots: bool) -> None:
         count = size = 0
         if not self.bare:
             self.shell.print()
@@ -87,28 +91,36 @@ class _Dir:
             self.shell.print()
             if dots and base[2:] and self.only != "files":
                 for name in (".", ".."):
-                    self._line(self.fs.real(folder, self.logon), name)
+                    self._line(_stat(self.fs.real(folder, self.logon)), name)
                 self.shown_folders += 2
-        for one in entries:
+        for one, stat in entries:
             if self.bare:
                 self.shell.print(f"{base}\\{one.name}" if self.deep else one.name)
             else:
-                self._line(one, one.name)
-            if one.is_dir():
+                self._line(stat, one.name)
+            if S_ISDIR(stat.st_mode):
                 self.shown_folders += 1
             else:
                 count += 1
-                size += one.stat().st_size
+                size += stat.st_size
         self.files += count
         self.bytes += size
         if not self.bare:
             self.shell.print(f"{count:16} File(s) {self._size(size):>14} bytes")
 
-    def _line(self, real: Path, name: str) -> None:
-        stat = real.stat()
+    def _line(self, stat: os.stat_result | None, name: str) -> None:
+        if stat is None:
+            return
         when = datetime.fromtimestamp(stat.st_mtime, timezone.utc).strftime("%m/%d/%Y  %I:%M %p")
-        middle = "<DIR>         " if real.is_dir() else f"{self._size(stat.st_size):>17}"
-        self.shell.print(f"{when}    {middle} {name}" if real.is_dir() else f"{when} {middle} {name}")
+        folder = S_ISDIR(stat.st_mode)
+        self.shell.print(f"{when}    <DIR>          {name}" if folder else f"{when} {self._size(stat.st_size):>17} {name}")
 
     def _size(self, number: int) -> str:
         return str(number) if self.plain else f"{number:,}"
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
