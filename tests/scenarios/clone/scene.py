@@ -114,7 +114,10 @@ class CloneScene(Scene):
 
     def contacts(self, since: int) -> list[str]:
         """Everything that the clone has done to the world outside, or to the source's files."""
-        return [f"{event.kind} {event.fields}" for event in self.lab.ledger.events(since=since) if self._reaches_out(event)]
+        return [f"{event.kind} {event.fields}" for event in self.reaching_out(since)]
+
+    def reaching_out(self, since: int) -> list[Event]:
+        return [event for event in self.lab.ledger.events(since=since) if self._reaches_out(event)]
 
     def _reaches_out(self, event: Event) -> bool:
         if event.machine not in self.clone_spec.nodes:

@@ -4,7 +4,7 @@
 
 """Clones of each generation of Octopus Server, on their source's SQL Server or another: harmless, whole, and their source as it was.
 
-That a clone without quarantine does all of what is looked for here is shown by tests/lab_tests/estate/test_naive_clone.py.
+And that the same look sees a clone without quarantine do each of it. What else such a one does: tests/lab_tests/estate/test_naive_clone.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 import pytest
 import requests
 from lab.estate import CLUSTER, SINGLE, CloneSpec, InstanceSpec
+from lab_tests.estate import naive
 from scenarios.clone.scene import MakeCloneScene
 
 pytestmark = pytest.mark.timeout(1500)
@@ -29,6 +30,11 @@ ALL = [
 ]
 # The oldest and a cluster of the newest; ``OCTOPUS_CLONE_WORLDS=all`` takes those in between too.
 WORLDS = ALL if os.environ.get("OCTOPUS_CLONE_WORLDS") == "all" else [ALL[0], ALL[-1]]
+# What a clone of the newest generation would do.
+DANGERS = {
+    *("target", "worker", "server", "cloud", "mail", "integration", "machine policy", "telemetry", "upgrade check", "acme", "retention"),
+    *("feed", "release", "git", "audit"),
+}
 
 
 @pytest.mark.parametrize(("source", "clone"), WORLDS, ids=[f"{source.version}-{clone.sql or 'same'}" for source, clone in WORLDS])
@@ -64,3 +70,18 @@ def test_harmless_whole_and_the_source_as_it_was(make_scene: MakeCloneScene, sou
     assert scene.contacts(start) == []
     there = {event["what"] for event in scene.lab.ledger.events("contact", since=mark) if event.machine in source.nodes}
     assert {"target", "mail"} <= there, "what the clone does not do, its source did meanwhile"
+
+
+def test_the_same_look_sees_what_a_clone_without_quarantine_does(make_scene: MakeCloneScene) -> None:
+    scene = make_scene(*ALL[-1])
+    naive.restore(scene.lab, scene.clone, "Copy")
+    naive.join(scene.clone, scene.host, "Copy")
+    mark = scene.lab.ledger.mark()
+    naive.start(scene.lab, scene.host)
+    scene.lab.clock.sleep(MINUTES * 60)
+    did = scene.reaching_out(mark)
+    assert {event.get("what", event.kind) for event in did} >= DANGERS
+    with scene.instance.handle.store() as live:
+        assert {event["installation_id"] for event in did if event.get("what") == "telemetry"} == {live.installation_id()}
+    removed = {event["path"] for event in did if event.kind == "retention"}
+    assert removed and all(path.startswith("\\\\nas\\octopus-cluster\\") for path in removed), "production's own packages"
