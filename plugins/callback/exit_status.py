@@ -10,7 +10,7 @@ type: aggregate
 short_description: Lets ansible-playbook end with a status that says how a clone is
 version_added: 1.0.0
 description:
-  - C(ansible-playbook) itself ends with 2 whatever has failed. With this callback, C(refresh_clone.yml) and C(upgrade_clone.yml) end with
+  - C(ansible-playbook) itself ends with 2 whatever has failed. With this callback, C(refresh_clone.yml), C(upgrade_clone.yml) and C(remove_clone.yml) end with
     a status that a CI job can act on. Of several clones, the worst counts.
   - 20 - nothing of the clone was begun; it is as it was.
   - 21 - it failed; the old clone is in service as before.
