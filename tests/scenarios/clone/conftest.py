@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,8 +15,6 @@ from lab.estate import CloneSpec, InstanceSpec, Lab
 from scenarios.clone.scene import CloneScene, MakeCloneScene
 
 SCALE = 40.0
-# A refresh killed at every step takes most of an hour: `make clone-rounds`.
-collect_ignore = [] if os.environ.get("OCTOPUS_CLONE_STEPS") else ["test_interrupted.py"]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from lab.estate import CloneSpec, InstanceSpec, Lab
 from lab.octopus import register
 from lab.octopus.folders import ROW
 from lab.windows import services
-from scenarios.operator import Operator, Run
+from scenarios.chaos.controller import Controller
+from scenarios.operator import DEADLINE, Operator, Run
 from scenarios.rollback.scene import PATIENCE, Scene
 
 SYSTEM = Logon.service("SYSTEM")
@@ -140,6 +142,18 @@ class CloneScene(Scene):
                 if entry.get("event") == "step":
                     names.append(str(entry["step"]))
         return names
+
+    def kill_at(self, step: str, log: Path, playbook: str = "refresh_clone", **variables: Any) -> None:
+        """Run a playbook, and kill its control node when the clone's journals name the step once more.
+
+        :raises AssertionError: the run ends before that.
+        """
+        before = self.steps().count(step)
+        with Controller(self.operator, playbook, log, **variables) as controller:
+            while self.steps().count(step) == before:
+                assert not controller.ended and controller.seconds < DEADLINE, f"{step} never came:\n{controller.output[-3000:]}"
+                time.sleep(0.01)
+            controller.kill()
 
     def told_secrets(self, *runs: Run) -> Iterable[str]:
         """Whose secret is where it must not be: in an argument, in what a run printed, or in a file of the control node."""

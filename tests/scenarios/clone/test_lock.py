@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lock on a clone: given back by a refresh that cannot begin, and lost by one that another control node takes over."""
+"""The lock on a clone: given back by a refresh that cannot begin, and lost by one that another control node takes over.
+
+And what refreshes that broke off have left, while nobody could clean up.
+"""
 
 from __future__ import annotations
 
@@ -63,3 +66,16 @@ def _wait_for_step(scene: CloneScene, controller: Controller, step: str) -> None
     while step not in scene.steps():
         assert not controller.ended and controller.seconds < DEADLINE, controller.output[-3000:]
         time.sleep(0.05)
+
+
+def test_what_two_interruptions_left_is_removed(scene: CloneScene, tmp_path: Path) -> None:
+    """The first dies while it removes what its failure had left, the second when it has just begun; the third takes that one up."""
+    old = scene.databases()
+    scene.lab.faults.arm("service.fail_start", "octo-clone")
+    scene.kill_at("clone.cleanup", tmp_path / "first.txt", octopus_clone_force=True)
+    scene.lab.faults.disarm()
+    assert len(scene.databases()) == len(old) + 1, "it was too fast"
+    scene.kill_at("clone.stage", tmp_path / "second.txt", octopus_clone_force=True)
+    run = scene.refresh()
+    assert run.code == 0, run.output[-5000:]
+    assert scene.unhealthy() == []

@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from lab.estate import SINGLE, CloneSpec
 from lab.octopus import register
-from scenarios.chaos.controller import Controller
 from scenarios.clone.scene import CloneScene, MakeCloneScene
-from scenarios.operator import DEADLINE, Run
+from scenarios.operator import Run
 from scenarios.rollback.scene import PATIENCE, failed_with, said
 
 pytestmark = pytest.mark.timeout(1500)
@@ -74,12 +72,7 @@ def test_what_is_no_clone_is_not_removed(scene: CloneScene) -> None:
 
 
 def test_a_removal_that_was_broken_off_is_ended_by_the_next(scene: CloneScene, tmp_path: Path) -> None:
-    before = scene.steps().count("clone.cleanup")
-    with Controller(scene.operator, "remove_clone", tmp_path / "killed.txt") as controller:
-        while scene.steps().count("clone.cleanup") == before:
-            assert not controller.ended and controller.seconds < DEADLINE, controller.output[-3000:]
-            time.sleep(0.01)
-        controller.kill()
+    scene.kill_at("clone.cleanup", tmp_path / "killed.txt", playbook="remove_clone")
     assert scene.databases() != [], "it was too fast"
     run = remove(scene)
     assert run.code == 0, run.output[-5000:]
