@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-
 # The options of one WinRM endpoint, which two fragments have.
 ENDPOINT = r"""
     suboptions:

@@ -18,7 +18,7 @@ description:
     reach shares, which a WinRM log-on cannot.
   - With O(state=backup), a second run copies only what changed, and deletes from the copy what is gone from the source. To keep that
     from ever happening to an older copy, the folder is marked with its restore point, and nothing is copied into one that has another
-    mark, or has files and no mark.
+    mark, or has files and no mark, or lies beside the seal of a restore point.
   - With O(state=restored), each folder becomes exactly what its copy is; what is newer is deleted. The folder itself stays, with its
     rights. Before the first file is changed, the copies are counted, and what the folders hold is copied to O(keep) and compared. It
     can be run again after any break; a complete copy in O(keep) is never overwritten.

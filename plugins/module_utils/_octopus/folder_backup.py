@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 
 from . import folder_mirrors as mirrors
 from .errors import OctopusError
-from .folder_places import CLONE_MARKER, MARKER, Place, look, look_here, needs_job, refuse_foreign
+from .folder_places import CLONE_MARKER, MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_sealed
 from .server_folders import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, normal, overlap
 
 
@@ -72,22 +72,28 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
     """Copy the folders, all at once, and compare.
 
     Raises:
-        OctopusError: A folder cannot be read, the copy cannot be written or differs, or the place belongs to another restore point.
+        OctopusError: A folder cannot be read, the copy cannot be written or differs, or the place belongs to another restore point, or to one that is sealed.
         WindowsError: The host cannot do it.
     """
     backup = Copies({name: FolderCopy(path, request.dest_of(name)) for name, path in request.folders.items()})
     if request.means.check_mode:
         if not needs_job(request.dest):
-            refuse_foreign(host, request.place, look_here(host, request.place), request.restore_point, "dest")
+            _check_place(request, host, look_here(host, request.place))
         for name in request.folders:
             _foresee(request, host, name, backup.folders[name])
         return backup
-    refuse_foreign(host, request.place, look(request.means, host, request.place, make=True)[0], request.restore_point, "dest")
+    _check_place(request, host, look(request.means, host, request.place, make=True)[0])
     jobs = {name: request.means.job(host, f"folders-{name}", path, request.dest_of(name)) for name, path in request.folders.items()}
     ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "copying")
     for name, copy in backup.folders.items():
         _judge(request, ended[name], name, copy, backup.warnings)
     return backup
+
+
+def _check_place(request: BackupRequest, host: WindowsHost, found: Found) -> None:
+    refuse_foreign(host, request.place, found, request.restore_point, "dest")
+    if request.marker == MARKER:
+        refuse_sealed(host, request.place, found)
 
 
 def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:

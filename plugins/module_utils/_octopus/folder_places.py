@@ -19,6 +19,8 @@ from .server_folders import Means
 # In a restore point's folder of copies, in a folder of what a restore replaced, and in the folder of a clone. Each holds the restore
 # point's id. They have different names, so that none is ever taken for another.
 MARKER, KEPT_MARKER, CLONE_MARKER = "restore-point.txt", "kept-by-restore.txt", "octopus-clone.txt"
+# Beside a restore point's folder of copies once it is sealed. From then on nothing is added to it.
+SEAL = "restore-point.seal"
 
 _THERE, _ABSENT = "there", "absent"
 _MARK = "--octopus.upgrade--"
@@ -31,6 +33,10 @@ class Place:
 
     path: str
     marker: str
+
+    @property
+    def seal_path(self) -> str:
+        return f"{self.path.rpartition(chr(92))[0]}\\{SEAL}"
 
     @property
     def marker_path(self) -> str:
@@ -48,11 +54,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """What a place holds: the id in its marker, its names. ``exists`` is None where its drive or share cannot be reached."""
+    """What a place holds: the id in its marker, its names. ``exists`` is None where its drive or share cannot be reached.
+
+    ``sealed`` is whether it is the folder of copies of a restore point that is sealed.
+    """
 
     exists: bool | None
     mark: str = ""
     names: list[str] = field(default_factory=list)
+    sealed: bool = False
 
 
 def look(means: Means, host: WindowsHost, *places: Place, make: bool = False) -> list[Found]:
@@ -77,13 +87,16 @@ def look(means: Means, host: WindowsHost, *places: Place, make: bool = False) ->
             f"echo {_MARK}",
             f"({batch_builtin('dir', '/b', '/a', place.path)} 2>nul)",
             f"echo {_MARK}",
+            f"if exist {batch_word(place.seal_path)} echo {_THERE}",
+            f"echo {_MARK}",
         ]
     job = means.job(host, "folders-place", *(place.path for place in places))
     job.remove()  # how an earlier run found the place says nothing of today
-    job.start(commands, means.run_as)
-    state = job.wait(_SECONDS)
-    output = job.output()
-    job.remove()
+    with job.removed_on_error():
+        job.start(commands, means.run_as)
+        state = job.wait(_SECONDS)
+        output = job.output()
+        job.remove()
     said = output.split(_MARK)
     if state.exit_codes[0]:
         raise OctopusError(
@@ -91,9 +104,9 @@ def look(means: Means, host: WindowsHost, *places: Place, make: bool = False) ->
             "A share is reached with the rights of job_user, SYSTEM as the computer account."
         )
     found = []
-    for there, mark, listing in zip(said[1::3], said[2::3], said[3::3], strict=False):
+    for there, mark, listing, seal in zip(said[1::4], said[2::4], said[3::4], said[4::4], strict=False):
         names = [line for line in listing.splitlines() if line.strip()]
-        found.append(Found({_THERE: True, _ABSENT: False}.get(there.strip()), mark.strip(), names))
+        found.append(Found({_THERE: True, _ABSENT: False}.get(there.strip()), mark.strip(), names, seal.strip() == _THERE))
     return found
 
 
@@ -108,7 +121,8 @@ def look_here(host: WindowsHost, place: Place) -> Found:
     if names is None:
         return Found(False)
     marked = place.marker in (name.lower() for name in names)
-    return Found(True, files.read_text(host, place.marker_path).strip() if marked else "", names)
+    sealed = marked and files.exists(host, place.seal_path)
+    return Found(True, files.read_text(host, place.marker_path).strip() if marked else "", names, sealed)
 
 
 def refuse_foreign(host: WindowsHost, place: Place, found: Found, restore_point: str, what: str) -> None:
@@ -129,4 +143,17 @@ def refuse_foreign(host: WindowsHost, place: Place, found: Found, restore_point:
         raise OctopusError(
             f"{host.where}: {place.path} holds something ({', '.join(found.names[:5])}) and no {place.marker}, so it is no restore point's. "
             f"Copying there could delete what is not ours: give {what} a folder of its own."
+        )
+
+
+def refuse_sealed(host: WindowsHost, place: Place, found: Found) -> None:
+    """Refuse to copy into a restore point that is sealed: its manifest says what it holds, and what is added to it makes that untrue.
+
+    Raises:
+        OctopusError: It is sealed.
+    """
+    if found.sealed and found.mark:
+        raise OctopusError(
+            f"{host.where}: {place.path} is of the restore point {found.mark}, which is sealed ({place.seal_path}). Nothing is copied into it any "
+            "more: make another restore point."
         )

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER, SEAL
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
-from .manifest import FOLDERS, MANIFEST, REMOVING, SEAL, Found, Point, judge, time_in_id
+from .manifest import FOLDERS, MANIFEST, REMOVING, Found, Point, judge, time_in_id
 from .share import ABSENT, Place, Share, reach, show
 
 # Processes of ansible-vault at once: each takes a second of a processor.

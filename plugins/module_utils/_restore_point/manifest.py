@@ -18,12 +18,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import SEAL
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 FORMAT = 1
-MANIFEST, SEAL = "restore-point.json", "restore-point.seal"
+MANIFEST = "restore-point.json"
 MASTER_KEY, LICENSE = "master-key.vault", "license.vault"
 FOLDERS, PACKAGES, NODES = "folders", "packages", "nodes"
 PURPOSES = ("upgrade", "backup")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER, SEAL
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint
@@ -35,7 +35,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import manifest as form
 from .listing import VAULTS_AT_ONCE
-from .manifest import FOLDERS, LICENSE, MANIFEST, MASTER_KEY, NODES, PACKAGES, SEAL, Found, Point
+from .manifest import FOLDERS, LICENSE, MANIFEST, MASTER_KEY, NODES, PACKAGES, Found, Point
 from .node_config import NodeConfig, capture
 from .share import Answer, Place, Share, certutil, has_hash, listing, place_of, reach, show
 

@@ -142,10 +142,11 @@ class Share:
         # In brackets, because the job redirects each of its lines as a whole.
         commands = [f"(echo {self._mark}& {line})" for line in lines]
         while True:
-            job.start(commands, self.run_as, restart_lost=True, inputs=inputs, copies=copies)
-            state = job.wait(timeout, tick=tick)
-            output, attached = job.output(), job.attached
-            job.remove()
+            with job.removed_on_error():
+                job.start(commands, self.run_as, restart_lost=True, inputs=inputs, copies=copies)
+                state = job.wait(timeout, tick=tick)
+                output, attached = job.output(), job.attached
+                job.remove()
             if not attached:
                 break
         texts = [text.removeprefix("\n") for text in output.split(self._mark)[1:]]

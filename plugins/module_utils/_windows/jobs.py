@@ -14,7 +14,8 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, processes, scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, CommandResult, WindowsHost
@@ -218,6 +219,20 @@ class Job:
             "after a while.",
             self.host.name,
         )
+
+    @contextmanager
+    def removed_on_error(self) -> Iterator[None]:
+        """Remove the job where what is done within fails, for one that the next run may have no reason to ask for. What still runs stays.
+
+        :raises WindowsError: as it comes from within.
+        """
+        try:
+            yield
+        except WindowsError:
+            with suppress(WindowsError):
+                if self.poll().status != "running":
+                    self.remove()
+            raise
 
     # -- looking
 

@@ -105,6 +105,16 @@ def test_another_restore_points_copy_is_left_alone(backup: Callable[..., Any], s
     assert f"holds the restore point {POINT}, not another" in result["msg"]
 
 
+def test_a_sealed_restore_point_gets_nothing_more(backup: Callable[..., Any], share: Path, world: World) -> None:
+    """A run that is taken up late would else add what the service has written since."""
+    backup()
+    (share / "prod" / POINT / "restore-point.seal").write_text("sealed")
+    world.hosts["octo-a"].fs.write(f"{LOGS}\\newer.txt", b"after it", SYSTEM)
+    result = backup()
+    assert f"is of the restore point {POINT}, which is sealed" in result["msg"]
+    assert not (share / "prod" / POINT / "folders" / "logs" / "newer.txt").exists()
+
+
 def test_a_folder_with_something_else_is_left_alone(backup: Callable[..., Any], share: Path) -> None:
     (share / "mine").mkdir()
     (share / "mine" / "thesis.doc").write_text("years of work")

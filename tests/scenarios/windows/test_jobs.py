@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
@@ -176,3 +177,26 @@ def test_ids() -> None:
     assert job_id("install 2026.2", "a") == job_id("install 2026.2", "a")
     assert job_id("install 2026.2", "a") != job_id("install 2026.2", "b")
     assert job_id("install 2026.2", "a").startswith("install-2026.2-")
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_whichever_request_is_lost_nothing_is_left(world: World, executed: bool) -> None:
+    """A job that the next run has no reason to ask for, because what it is about has another name then."""
+    host = world.hosts["octo-a"]
+    for nth in range(100):
+        world.network.faults.arm("winrm.drop", skip=nth, executed=executed)
+        with world.client() as client:
+            job = Job(client, ROOT, job_id("look", str(nth)))
+            with suppress(WindowsError), job.removed_on_error():
+                job.start(["ver"])
+                job.wait(WAIT)
+                job.output()
+                job.remove()
+        met = world.ledger.events("fault", name="winrm.drop", action="met")
+        world.network.faults.disarm()
+        assert [task.name for task in host.tasks.all()] == []
+        folder = f"{ROOT}\\jobs"
+        assert not host.fs.is_dir(folder, SYSTEM) or host.fs.listdir(folder, SYSTEM) == []
+        if len(met) == nth:
+            break
+    assert nth > 5
