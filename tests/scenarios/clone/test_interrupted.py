@@ -85,10 +85,10 @@ def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
             owner = run.output.split("octopus_break_lock: ", 1)[1].split()[0].strip('.,;"\\')
             run = scene.refresh(operator, octopus_break_lock=owner, **PATIENT)
         if run.code:
-            wrong.append(f"{step}: the next run ended with {run.code}: {run.output[-1500:]}")
+            wrong.append(f"{step}: the next run ended with {run.code}: {run.output[-3000:]}")
             continue
         wrong += [f"{step}: {one}" for one in _wrong(scene, operator, before, shells)]
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
 
 
 def _wrong(scene: CloneScene, operator: Operator, before: World, shells: set[str]) -> list[str]:
