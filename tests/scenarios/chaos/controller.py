@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ class Controller:
         for pid in marked(self.mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def kill_when(self, condition: Callable[[], bool], what: str, deadline: float) -> None:
+        """Kill it as soon as something is so.
+
+        :param what: that, for a message.
+        :raises AssertionError: it ends before that, or takes longer than so many real seconds.
+        """
+        while not condition():
+            assert not self.ended and self.seconds < deadline, f"{what} never came:\n{self.output[-3000:]}"
+            time.sleep(0.01)
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL to its process group and to everything that it started: newer Ansible gives each worker a session of its own.

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -150,10 +149,7 @@ class CloneScene(Scene):
         """
         before = self.steps().count(step)
         with Controller(self.operator, playbook, log, **variables) as controller:
-            while self.steps().count(step) == before:
-                assert not controller.ended and controller.seconds < DEADLINE, f"{step} never came:\n{controller.output[-3000:]}"
-                time.sleep(0.01)
-            controller.kill()
+            controller.kill_when(lambda: self.steps().count(step) > before, step, DEADLINE)
 
     def told_secrets(self, *runs: Run) -> Iterable[str]:
         """Whose secret is where it must not be: in an argument, in what a run printed, or in a file of the control node."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,10 +63,7 @@ def die_at(scene: CloneScene, step: str, nth: int, log: Path) -> None:
     """Run a refresh, and kill its control node when the journal names the step for the nth time in it."""
     before = steps(scene).count(step)
     with Controller(scene.operator, "refresh_clone", log, octopus_clone_force=True, **PATIENT) as controller:
-        while steps(scene).count(step) - before < nth:
-            assert not controller.ended and controller.seconds < DEADLINE, f"{step} never came:\n{controller.output[-3000:]}"
-            time.sleep(0.01)
-        controller.kill()
+        controller.kill_when(lambda: steps(scene).count(step) - before >= nth, step, DEADLINE)
 
 
 def test_each_step(scene: CloneScene, tmp_path: Path) -> None:

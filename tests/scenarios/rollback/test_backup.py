@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from lab.estate import SINGLE
 from lab.sql import damage
+from scenarios import leftovers
+from scenarios.chaos.controller import Controller
+from scenarios.chaos.journal import Journals
+from scenarios.operator import DEADLINE
 from scenarios.rollback.scene import MakeScene, Scene, failed_with, manifest, said
 from scenarios.world import World
 
@@ -120,3 +125,38 @@ def test_a_damaged_database_that_its_backup_and_verification_do_not_notice(scene
     assert scene.touched(mark) == []
     assert scene.unlike(before) == []
     assert scene.left() == []
+
+
+def test_one_that_fails_beside_the_running_service(scene: Scene) -> None:
+    before, points = scene.look(), scene.point_ids()
+    scene.lab.faults.arm("sql.kill_backup")
+    text = failed_with(scene.play("backup", octopus_backup_maintenance=True))
+    scene.lab.faults.disarm()
+    assert "was in maintenance mode, but neither its programs nor its database were changed. Its service runs at" in text, text
+    assert scene.point_ids() == points
+    assert scene.unlike(before) == []
+    assert scene.left() == []
+
+
+@pytest.mark.parametrize("step", ["seal.folders", "seal.restore_point", "backup.users"])
+def test_one_that_was_broken_off_beside_the_running_service(scene: Scene, tmp_path: Path, step: str) -> None:
+    """The service goes on writing meanwhile. What the next run makes of it is one thing with its manifest, whatever was there already."""
+    before, [host] = scene.look(), scene.instance.hosts
+    journals = Journals.of(scene.instance, [])
+
+    def begun() -> int:
+        return len([entry for entry in journals.entries() if entry.get("step") == step])
+
+    known = begun()
+    with Controller(scene.operator, "backup", tmp_path / "killed.txt", octopus_backup_maintenance=True) as controller:
+        controller.kill_when(lambda: begun() > known, step, DEADLINE)
+        shells = leftovers.shells(scene.instance)  # nobody is left who could close them
+    with scene.instance.handle.store() as store:
+        host.fs.write(f"{store.folder('LogsDirectory')}\\servertasks-after-{step}.txt", b"written since", host.system)
+    run = scene.play("backup", octopus_backup_maintenance=True)
+    assert run.code == 0, run.output[-5000:]
+    run = scene.play("restore_points")
+    assert run.code == 0, failed_with(run)
+    after = scene.look()
+    assert (after.maintenance, after.drained, after.watchdogs) == (before.maintenance, before.drained, before.watchdogs)
+    assert scene.left(old_shells=shells) == []
