@@ -195,6 +195,7 @@ def test_a_wrong_master_key_stops_the_next_start(world: Any) -> None:
     mark = here.ledger.mark()
     here.octopus("service", "--start")
     assert "could not be decrypted" in here.wait("start failed", mark)["error"]
+    assert here.host.services.wait("OctopusDeploy", services.STOPPED, 20), "until then it counts as started"
     assert here.octopus("set-master-key", "--masterKey", here.instance.master_key).code == 0
     mark = here.ledger.mark()
     assert here.octopus("service", "--start").code == 0
