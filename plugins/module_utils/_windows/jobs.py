@@ -43,6 +43,8 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
+# How long one that somebody failed to wait for may take to end, so that it can be removed.
+MOMENT = 10.0
 COPY_SECONDS = 1800.0
 # How long processes that are ended by force may take to be gone.
 ENDING = 60.0
@@ -222,17 +224,29 @@ class Job:
 
     @contextmanager
     def removed_on_error(self) -> Iterator[None]:
-        """Remove the job where what is done within fails, for one that the next run may have no reason to ask for. What still runs stays.
+        """Remove the job where what is done within fails, for one that the next run may have no reason to ask for.
+
+        It may just be running, the answer to its start being lost, so it is given a moment. What runs longer stays, for who asks the same.
 
         :raises WindowsError: as it comes from within.
         """
         try:
             yield
+        except WindowsTimeout:
+            raise
         except WindowsError:
             with suppress(WindowsError):
-                if self.poll().status != "running":
-                    self.remove()
+                self._remove_soon()
             raise
+
+    def _remove_soon(self) -> None:
+        give_up, pause = time.monotonic() + MOMENT, FIRST_PAUSE
+        while self.poll().status == "running":
+            if time.monotonic() >= give_up:
+                return
+            self._sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+        self.remove()
 
     # -- looking
 
