@@ -112,7 +112,7 @@ def test_host_and_control_node_agree_again_as_soon_as_one_event_goes_through(fat
             mark = f"mark{number}"
             sent.append(mark)
             try:
-                remember(here, journal, "resumed" if resumes else "begun" if number == 0 else "step", mark=mark, step=mark)  # type: ignore[arg-type]
+                remember(here, journal, "resumed" if resumes else "begun" if number == 0 else "step", mark=mark, step=mark)
             except WindowsUnreachable:
                 known = run_record.read(here)
                 assert known[-1]["pending"] and [event["mark"] for event in known] == sent

@@ -81,7 +81,7 @@ class FakeServer:
     def _answer(self, request: Request) -> Answer:
         self.requests.append(request)
         answer: Any = self.answers.get(f"{request.method} {request.path}", Answer({"ErrorMessage": "no such resource"}, 404))
-        if isinstance(answer, Callable):  # type: ignore[arg-type]
+        if isinstance(answer, Callable):
             answer = answer(request)
         return answer if isinstance(answer, Answer) else Answer(answer)
 

@@ -581,7 +581,7 @@ def _differs(
     if mine is None or theirs is None or mine[0] != theirs[0]:
         return True
     counts = [
-        connection.scalar(f"SELECT COUNT_BIG(*) AS number FROM {'.'.join(quote_identifier(part) for part in (database, *table))}")  # noqa: S608
+        connection.scalar(f"SELECT COUNT_BIG(*) AS number FROM {'.'.join(quote_identifier(part) for part in (database, *table))}")  # noqa: S608 - quoted
         for database in databases
     ]
     return bool(counts[0] != counts[1])

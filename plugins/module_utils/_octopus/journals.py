@@ -150,11 +150,11 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     if journal is None:
         run_record.write(path, [*events, new])
         return [*events, new]
-    if kind in run_record.ENDS:
-        journal.check_nobody_went_on(events)
     waiting = [{name: value for name, value in event.items() if name != "pending"} for event in events if event.get("pending")]
     run_record.write(path, [*events, {**new, "pending": True}])
     try:
+        if kind in run_record.ENDS:
+            journal.check_nobody_went_on(events)
         journal.append([*waiting, new], uncertain=bool(waiting))
     except LockLost:
         run_record.write(path, events)  # it is certain not to be there, and must not go along later

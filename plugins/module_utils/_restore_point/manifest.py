@@ -60,7 +60,7 @@ def time_in_id(restore_point: str) -> datetime | None:
     """Return the moment that an id such as ``20261125T132400Z-2025.3.14357`` begins with."""
     found = _TIME_IN_ID.match(restore_point)
     try:
-        return datetime(*(int(part) for part in found.groups()), tzinfo=timezone.utc) if found else None  # type: ignore[arg-type]
+        return datetime(*(int(part) for part in found.groups()), tzinfo=timezone.utc) if found else None
     except ValueError:
         return None
 

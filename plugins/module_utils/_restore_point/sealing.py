@@ -383,7 +383,7 @@ def as_of(finished: Any, now: str | None) -> str | None:
         return None
     if ended.tzinfo is None and clock is None:
         return None
-    return (ended if ended.tzinfo else ended.replace(tzinfo=clock.tzinfo)).isoformat()  # type: ignore[union-attr]
+    return (ended if ended.tzinfo else ended.replace(tzinfo=clock.tzinfo)).isoformat()
 
 
 def _kept(request: SealRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:

@@ -334,7 +334,7 @@ def wait_all(
         for name in [name for name in jobs if name not in done]:
             job = jobs[name]
             try:
-                state = job.poll(lambda lines, name=name: on_output(name, lines))  # type: ignore[misc]
+                state = job.poll(lambda lines, name=name: on_output(name, lines))
             except WindowsUnreachable:
                 if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
                     raise

@@ -96,7 +96,7 @@ class InstanceHandle:
         :raises RuntimeError: a node refused to start.
         """
         for host in self.hosts:
-            event = host.ledger.wait_for(lambda one, name=host.name: _ended_start(one, name), timeout, since)  # type: ignore[misc]
+            event = host.ledger.wait_for(lambda one, name=host.name: _ended_start(one, name), timeout, since)
             if event["what"] != "started":
                 raise RuntimeError(f"{host.name}: {event.get('error')}")
 

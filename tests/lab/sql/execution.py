@@ -88,7 +88,7 @@ class _Runner:
     def _guarded(self, action: object) -> None:
         """Run, and sort out what an error means for the rest of the batch."""
         try:
-            action()  # type: ignore[operator]
+            action()
         except SqlError as error:
             session = self.session
             session.last_error = error.number

@@ -34,7 +34,7 @@ def register(connection: sqlite3.Connection, session: Session) -> None:
     bodies: dict[str, Callable[..., Any]] = {**function_bodies.PURE, **SessionFunctions(session).bodies()}
     for name, body in bodies.items():
         connection.create_function(f"lab_{name}", -1, _guarded(session, body))
-    connection.create_aggregate("lab_string_agg", -1, function_bodies.StringAgg)  # type: ignore[arg-type]
+    connection.create_aggregate("lab_string_agg", -1, function_bodies.StringAgg)
 
 
 def _guarded(session: Session, body: Callable[..., Any]) -> Callable[..., Any]:

@@ -245,7 +245,7 @@ class SqlType:
         if name == "bit":
             return b"\1" if _integer(value) else b"\0"
         if name in ("real", "float"):
-            number = float(value)  # type: ignore[arg-type]
+            number = float(value)
             if not math.isfinite(number):
                 raise ValueError(f"SQL Server has no {number}")
             return struct.pack("<f" if name == "real" else "<d", number)
@@ -268,7 +268,7 @@ class SqlType:
         if "binary" in name:
             if isinstance(value, str):
                 raise ValueError(f"text does not fit {self}")
-            raw = bytes(memoryview(value))  # type: ignore[arg-type]
+            raw = bytes(memoryview(value))
             padded = raw.ljust(length or 0, b"\0") if name == "binary" else raw
             size = length
         elif name in ("char", "varchar"):
@@ -287,7 +287,7 @@ class SqlType:
 def _integer(value: object) -> int:
     if isinstance(value, str):
         return int(Decimal(value))
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)
 
 
 def _scaled(value: object, scale: int) -> int:

@@ -31,7 +31,7 @@ class LabAdapter(HTTPAdapter):
         self._network = network
         super().__init__()
 
-    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         """:raises UnknownHost: the URL's host is not of the lab."""
         parts = urlsplit(str(request.url))
         host = parts.hostname or ""

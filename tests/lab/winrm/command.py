@@ -81,7 +81,7 @@ class Command:
 
         :raises WinError: as CreateProcess.
         """
-        self.process = host.spawn(application, line, stdin=self.stdin, stdout=self.stdout, stderr=self.stderr, **how)  # type: ignore[arg-type]
+        self.process = host.spawn(application, line, stdin=self.stdin, stdout=self.stdout, stderr=self.stderr, **how)
         self.process.on_end(self._on_end)
 
     def add_output(self, stream: str, data: bytes) -> None:

@@ -46,7 +46,7 @@ class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Microsoft-HTTPAPI/2.0"
     sys_version = ""
-    server: Listener  # type: ignore[assignment]
+    server: Listener
 
     def setup(self) -> None:
         super().setup()

@@ -132,7 +132,7 @@ def test_a_killed_controller_takes_everything_with_it(another: bool, tmp_path: P
     program.write_text("#!/bin/sh\nsetsid sleep 300 &\nsleep 300\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with Controller(_Parent(tmp_path), "x", tmp_path / "log.txt", another) as controller:  # type: ignore[arg-type]
+    with Controller(_Parent(tmp_path), "x", tmp_path / "log.txt", another) as controller:
         deadline = time.monotonic() + 20
         while len(marked(controller.mark)) < 3:
             assert time.monotonic() < deadline

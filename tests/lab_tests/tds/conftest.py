@@ -42,7 +42,7 @@ def freetds_driver() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def pyodbc():  # type: ignore[no-untyped-def]
+def pyodbc():
     if not ctypes.util.find_library("odbc"):
         pytest.skip("unixODBC is not installed")
     module = pytest.importorskip("pyodbc")
@@ -69,11 +69,11 @@ class World:
     def port(self) -> int:
         return self.server.port
 
-    def tds(self, action: str, **match: object):  # type: ignore[no-untyped-def]
+    def tds(self, action: str, **match: object):
         """The ledger's session events of that action."""
         return self.ledger.events("sql.session", action=action, **match)
 
-    def wait(self, action: str, since: int = 0):  # type: ignore[no-untyped-def]
+    def wait(self, action: str, since: int = 0):
         return self.ledger.wait_for(lambda event: event.kind == "sql.session" and event["action"] == action, WAIT, since)
 
 
@@ -88,7 +88,7 @@ def serve(
     faults = Faults(ledger)
     engine = EchoEngine((version, 0, 4135, 4))
     context = authority.server_context(folder, *names)
-    server = TdsServer(engine, "127.0.0.1", 0, context, encrypt, ledger=ledger, machine="sql", faults=faults, **options)  # type: ignore[arg-type]
+    server = TdsServer(engine, "127.0.0.1", 0, context, encrypt, ledger=ledger, machine="sql", faults=faults, **options)
     server.start()
     return World(server, engine, ledger, faults, authority)
 
@@ -98,7 +98,7 @@ def make_world(authority: Authority, tmp_path: Path) -> Iterator[Callable[..., W
     worlds: list[World] = []
 
     def make(encrypt: str = "on", version: int = 16, **options: object) -> World:
-        worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))  # type: ignore[arg-type]
+        worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))
         return worlds[-1]
 
     yield make
@@ -143,11 +143,11 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def connect(pyodbc, driver: str):  # type: ignore[no-untyped-def]
+def connect(pyodbc, driver: str):
     """Connect the parameter's driver to a world: connect(world, **connection string words)."""
     opened = []
 
-    def make(world: World, autocommit: bool = True, **options: str):  # type: ignore[no-untyped-def]
+    def make(world: World, autocommit: bool = True, **options: str):
         opened.append(pyodbc.connect(dsn(driver, world.port, **options), autocommit=autocommit, timeout=10))
         return opened[-1]
 

@@ -91,7 +91,7 @@ def test_from_severity_20_on_the_connection_ends(world: World) -> None:
 
 def test_a_fault_of_the_engine_is_told_and_survived(world: World) -> None:
     def fail(_session: object, _params: object, out: object) -> None:
-        out.info(0, "before")  # type: ignore[attr-defined]
+        out.info(0, "before")
         raise KeyError("oops")
 
     world.engine.statements["oops"] = fail

@@ -52,7 +52,7 @@ class Backup:
         return self.ended
 
 
-def texts(cursor) -> list[str]:  # type: ignore[no-untyped-def]
+def texts(cursor) -> list[str]:
     return [text.rpartition("]")[2] for _state, text in cursor.messages or []]
 
 

@@ -37,13 +37,13 @@ def _build(number: int, version: str, **more: object) -> bytes:
         install_folder=FOLDER,
         registry=[("HKLM\\SOFTWARE\\Octopus\\OctopusServer", "InstallLocation", "REG_SZ", FOLDER)],
         seconds=10,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
 @pytest.fixture(name="packages", autouse=True)
 def _packages(host: WindowsHost, admin: Logon) -> None:
-    host.programs["octopus"] = lambda proc: proc.sleep(1e6) or 0  # type: ignore[func-returns-value]
+    host.programs["octopus"] = lambda proc: proc.sleep(1e6) or 0
     for name, data in (
         ("old", _build(10, "2020.5.7")),
         ("new", _build(11, "2021.1.8045")),
@@ -59,7 +59,7 @@ def _version(host: WindowsHost) -> str:
 
 
 def _entries(host: WindowsHost) -> list[str]:
-    return [str(host.registry.get(f"{UNINSTALL}\\{code}", "DisplayVersion")[1]) for code in host.registry.subkeys(UNINSTALL)]  # type: ignore[index]
+    return [str(host.registry.get(f"{UNINSTALL}\\{code}", "DisplayVersion")[1]) for code in host.registry.subkeys(UNINSTALL)]
 
 
 def _log(host: WindowsHost, admin: Logon, path: str = "C:\\log.txt") -> str:

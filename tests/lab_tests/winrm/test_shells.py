@@ -54,8 +54,8 @@ def test_processes_die_with_their_shell(lab: Lab) -> None:
 
     def family(process: object) -> int:
         lab.handler = lab.until_released
-        child = lab.host.spawn(TOOL, "child", process.logon, parent=process)  # type: ignore[attr-defined]
-        return process.wait_for(child)  # type: ignore[attr-defined]
+        child = lab.host.spawn(TOOL, "child", process.logon, parent=process)
+        return process.wait_for(child)
 
     lab.handler = family
     shell = client.open_shell()

@@ -18,6 +18,7 @@ from lab.octopus import register
 from lab.octopus.folders import ROW
 from lab.windows import services
 from scenarios.chaos.controller import Controller
+from scenarios.chaos.journal import Entry, parse
 from scenarios.operator import DEADLINE, Operator, Run
 from scenarios.rollback.scene import PATIENCE, Scene
 
@@ -129,18 +130,18 @@ class CloneScene(Scene):
         path = str(event.get("path", "")).lower()
         return event.kind == "file" and path.startswith("\\\\") and "octopus-backups" not in path
 
+    def journals(self) -> dict[str, list[Entry]]:
+        """The clone's journals by the names of their runs."""
+        files = sorted(self.host.root.joinpath(*JOURNALS, self.clone_spec.name).glob("*.jsonl"))
+        return {path.stem: parse(path.read_text(errors="replace")) for path in files}
+
     def steps(self) -> list[str]:
         """The steps in the clone's journals, each as often as it began."""
-        names = []
-        for path in sorted(self.host.root.joinpath(*JOURNALS, self.clone_spec.name).glob("*.jsonl")):
-            for line in path.read_text(errors="replace").splitlines():
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue
-                if entry.get("event") == "step":
-                    names.append(str(entry["step"]))
-        return names
+        return [str(entry["step"]) for entries in self.journals().values() for entry in entries if entry["event"] == "step"]
+
+    def open_runs(self) -> list[str]:
+        """The runs of the clone that nobody has ended."""
+        return [name for name, entries in self.journals().items() if not entries or entries[-1]["event"] != "finished"]
 
     def kill_at(self, step: str, log: Path, playbook: str = "refresh_clone", **variables: Any) -> None:
         """Run a playbook, and kill its control node when the clone's journals name the step once more.

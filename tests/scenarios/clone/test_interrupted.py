@@ -11,7 +11,6 @@ the inventory.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 from lab.estate import SINGLE, CloneSpec
 from scenarios import leftovers
 from scenarios.chaos.controller import Controller
+from scenarios.chaos.journal import Entry, parse
 from scenarios.clone.scene import JOURNALS, CloneScene, MakeCloneScene
 from scenarios.operator import Operator
 from scenarios.world import World
@@ -42,17 +42,12 @@ def scene(make_scene: MakeCloneScene) -> Iterator[CloneScene]:
     yield scene
 
 
-def journals(scene: CloneScene) -> list[dict[str, Any]]:
+def journals(scene: CloneScene) -> list[Entry]:
     """Every event of every run of source and clone, in their order in time."""
-    found = []
-    for host, name in ((scene.instance.hosts[0], scene.spec.name), (scene.host, CLONE.name)):
-        for path in host.root.joinpath(*JOURNALS, name).glob("*.jsonl"):
-            for line in path.read_text(errors="replace").splitlines():
-                try:
-                    found.append(json.loads(line))
-                except ValueError:
-                    continue
-    return sorted((one for one in found if "event" in one), key=lambda one: str(one.get("at", "")))
+    places = [(scene.instance.hosts[0], scene.spec.name), (scene.host, CLONE.name)]
+    files = [path for host, name in places for path in host.root.joinpath(*JOURNALS, name).glob("*.jsonl")]
+    entries = [entry for path in files for entry in parse(path.read_text(errors="replace"))]
+    return sorted(entries, key=lambda one: str(one.get("at", "")))
 
 
 def steps(scene: CloneScene) -> list[str]:

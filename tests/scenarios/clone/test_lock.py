@@ -79,3 +79,4 @@ def test_what_two_interruptions_left_is_removed(scene: CloneScene, tmp_path: Pat
     run = scene.refresh()
     assert run.code == 0, run.output[-5000:]
     assert scene.unhealthy() == []
+    assert scene.open_runs() == [], "also the run that was given up has ended"

@@ -44,7 +44,7 @@ class Upgraded:
 
     def events(self, *args: object, **match: object) -> list[Event]:
         """The ledger's events of the run."""
-        return [event for event in self.lab.ledger.events(*args, since=self.first, **match) if event.seq < self.last]  # type: ignore[arg-type]
+        return [event for event in self.lab.ledger.events(*args, since=self.first, **match) if event.seq < self.last]
 
 
 @pytest.fixture(scope="module")

@@ -108,8 +108,8 @@ def test_output_of_a_long_command_in_pieces_and_its_deadline(client: WindowsHost
 
     def slow(process: object) -> int:
         for number in range(5):
-            process.print(f"Zeile {number} ä")  # type: ignore[attr-defined]
-            process.sleep(10)  # type: ignore[attr-defined]
+            process.print(f"Zeile {number} ä")
+            process.sleep(10)
         return 3
 
     host.programs["tool"] = slow

@@ -299,6 +299,18 @@ def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHos
     assert journal.read() == run_record.read(here) == events
 
 
+@pytest.mark.parametrize("kind", run_record.ENDS)
+def test_an_end_that_cannot_arrive_waits_too(client: WindowsHost, world: World, tmp_path: Path, kind: str) -> None:
+    here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL)
+    remember(here, journal, "begun")
+    world.servers[0].stop()
+    with pytest.raises(WindowsUnreachable):
+        remember(here, journal, kind)
+    world.servers[0].start()
+    assert [(event["event"], event.get("pending")) for event in run_record.read(here)] == [("begun", None), (kind, True)]
+    assert [event["event"] for event in remember(here, journal, "resumed")] == ["begun", kind, "resumed"]
+
+
 def test_what_was_cut_off_on_the_host_is_no_event_and_hides_none(client: WindowsHost, world: World, tmp_path: Path) -> None:
     journal = HostJournal(client, JOURNAL)
     remember(tmp_path / "first.jsonl", journal, "begun")

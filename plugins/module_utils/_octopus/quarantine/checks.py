@@ -160,7 +160,7 @@ class _Look:
     def ids(self, table: str, condition: str = "", *params: Any) -> list[str]:
         """The ids of rows; every name in the condition is quoted, every value a parameter."""
         key = "Id" if self.has(table) else "OctopusServerNodeId"
-        sql = f"SELECT CAST({quote_identifier(key)} AS nvarchar(450)) AS id FROM dbo.{quote_identifier(self.names[table.lower()])}"  # noqa: S608
+        sql = f"SELECT CAST({quote_identifier(key)} AS nvarchar(450)) AS id FROM dbo.{quote_identifier(self.names[table.lower()])}"  # noqa: S608 - quoted
         rows = self.connection.query(f"{sql} WHERE {condition}" if condition else sql, *params)
         return [str(row["id"]) for row in rows]
 

@@ -133,13 +133,13 @@ def watchdog(call: Call) -> int:
 
 def create_watchdog(host: object, instances: str, minutes: int) -> None:
     """The task itself; its arguments are *assumed* from Tentacle's."""
-    host.tasks.create(  # type: ignore[attr-defined]
+    host.tasks.create(
         Task(
             WATCHDOG,
             register.program(host),
             f'checkservices --instances="{instances}"',
             "SYSTEM",
-            interval=minutes * 60.0,  # type: ignore[arg-type]
+            interval=minutes * 60.0,
             author="Octopus Deploy",
         ),
         replace=True,

@@ -53,7 +53,7 @@ def create_app(
     :param rate_limit: requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
     """
     app = Flask("lab.octopus.rest")
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False
     app.url_map.strict_slashes = False
     machine = machine or node_name
     app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest)
@@ -63,7 +63,7 @@ def create_app(
         app.register_blueprint(part.api, url_prefix="/api")
     app.before_request(_arrive)
     app.after_request(_leave)
-    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)  # type: ignore[method-assign]
+    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)
     return app
 
 

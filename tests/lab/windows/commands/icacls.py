@@ -70,7 +70,7 @@ def icacls(proc: Process) -> int:
         entry["inherits"] = inherit == "e"
     for who, rights, replaces in grants:
         old = [] if replaces else entry.get(who.lower(), [])
-        entry[who.lower()] = [*old, rights]  # type: ignore[misc]
+        entry[who.lower()] = [*old, rights]
     proc.host.ledger.record("file", proc.host.name, action="rights", path=path, switches=words[1:])
     if not quiet:
         proc.print(f"processed file: {path}")

@@ -71,7 +71,7 @@ class Server:
 
 
 def live(server: Server, stale_after: float = 120) -> None:
-    refusals.refuse_live(server, server.database, stale_after, server.watch(stale_after * 1.25))  # type: ignore[arg-type]
+    refusals.refuse_live(server, server.database, stale_after, server.watch(stale_after * 1.25))
 
 
 def ago(seconds: float) -> datetime:
@@ -137,7 +137,7 @@ def check_source(server: Server, there: Server | MssqlError, **given: Any) -> No
             raise there
         return there
 
-    refusals.refuse_source(server, source, connect)  # type: ignore[arg-type]
+    refusals.refuse_source(server, source, connect)
 
 
 AWAY = MssqlError("Login failed", 18456)

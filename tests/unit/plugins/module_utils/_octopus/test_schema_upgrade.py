@@ -102,7 +102,7 @@ class World:
         request = tested.UpgradeRequest("Prod", expected, 60, RunAs(), "C:\\work", check_mode, self.told.append)
         cli = SimpleNamespace(program="C:\\Program Files\\Octopus\\Octopus.Server.exe", version=lambda: self.program)
         octopus = SimpleNamespace(one_instance=lambda name: SimpleNamespace(name=name), host=SimpleNamespace(where="octo-a"), cli=cli)
-        return tested.SchemaUpgrade(request, octopus, lambda: self).run()  # type: ignore[arg-type]
+        return tested.SchemaUpgrade(request, octopus, lambda: self).run()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def path(tmp_path):
     return tmp_path / "run" / "master-key.vault"
 
 
-def keep(path, secret=b"secret", sealer=Reversing(), **options):  # noqa: B008
+def keep(path, secret=b"secret", sealer=Reversing(), **options):  # noqa: B008 - it keeps nothing
     return store(LocalFile(str(path)), secret, sealer, what="master key", **options)
 
 

@@ -78,7 +78,7 @@ def test_without_vault_a_plain_seal_is_one_and_a_sealed_one_is_none() -> None:
 @pytest.mark.parametrize("edit", [("upgrade", "backup"), ("21:14", "21:15"), ('"files": 3', '"files":  3'), ("}", "} ")])
 def test_any_edit_breaks_the_seal(edit: tuple[str, str]) -> None:
     text = form.text_of(MANIFEST)
-    there = Found(PATH, text.replace(*edit), form.seal_text(POINT, text, Reversing()).decode())  # type: ignore[arg-type]
+    there = Found(PATH, text.replace(*edit), form.seal_text(POINT, text, Reversing()).decode())
     assert "was edited after it was sealed" in str(form.judge(there, Reversing()).why)
 
 
