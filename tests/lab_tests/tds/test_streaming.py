@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import gc
+import platform
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from lab.tds.engine_api import Attention, Column, Output, Parameters
@@ -89,37 +92,57 @@ def test_plain_progress_is_one_result(make_world: Callable[..., World], connect,
     assert not cursor.nextset()
 
 
-@pytest.mark.parametrize("steps", [0, 3])
-def test_cancel_from_another_thread(world: World, connect, driver: str, pyodbc, steps: int) -> None:
-    backup = Backup(world, steps)
+FUTEX = {"x86_64": "202", "aarch64": "98"}
+
+
+def waits_in_the_kernel(thread: threading.Thread) -> bool:
+    """Whether a thread sleeps in a system call that is no lock: see proc(5), /proc/pid/syscall."""
+    call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text(encoding="ascii").split()[0]
+    return call.isdigit() and call != FUTEX[platform.machine()]
+
+
+def test_cancel_while_another_thread_waits(world: World, connect, driver: str, pyodbc) -> None:
+    backup = Backup(world, steps=0)
     connection = connect(world)
     cursor = connection.cursor()
-    failed: list[Exception] = []
-    seen: list[str] = []
+    failed: list[str] = []
 
     def execute() -> None:
         try:
             cursor.execute("backup")
-            seen.extend(texts(cursor))
-            while cursor.nextset():
-                seen.extend(texts(cursor))
         except pyodbc.Error as error:
-            failed.append(error)
+            failed.append(error.args[0])
 
     thread = threading.Thread(target=execute)
     thread.start()
     assert backup.running.wait(WAIT)
+    # FreeTDS loses a cancel that meets its own thread between sending and waiting, and then waits for ever (1.3.17).
+    end = time.monotonic() + WAIT
+    while not waits_in_the_kernel(thread):
+        assert time.monotonic() < end
+        time.sleep(0.002)
     cursor.cancel()
     thread.join(WAIT)
     assert backup.end() == "cancelled"
+    assert failed == ["HY008"]
+    assert connection.execute("select ?", "still here").fetchval() == "still here"
+    assert world.wait("error")["message"] == "cancelled by the client"
+
+
+def test_cancel_between_two_calls(world: World, connect, driver: str) -> None:
+    backup = Backup(world)
+    connection = connect(world)
+    cursor = connection.cursor()
+    cursor.execute("backup")  # returns with the first message
+    assert backup.running.wait(WAIT)
+    thread = threading.Thread(target=cursor.cancel)
+    thread.start()
+    thread.join(WAIT)
+    seen = texts(cursor)
+    while cursor.nextset():  # Whoever cancels must remember it, and not look for an error: the sets just end.
+        seen += texts(cursor)
     assert END not in seen
-    states = [error.args[0] for error in failed]
-    if steps:
-        # The client may be between two calls just then. The next one is then refused by the driver manager (HY007, HY010), or is told
-        # that there are no more sets: whoever cancels must remember it, and not look for an error.
-        assert states in (["HY008"], ["HY007"], ["HY010"], [])
-    else:
-        assert states == ["HY008"]
+    assert backup.end() == "cancelled"
     assert connection.execute("select ?", "still here").fetchval() == "still here"
     assert world.wait("error")["message"] == "cancelled by the client"
 
