@@ -461,7 +461,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.con
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.fetching import FetchRequest, fetch
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import read_all
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.pruning import PruneRequest, prune
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.sealing import SealRequest, seal
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_request import SealRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.sealing import seal
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Share, place_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,

@@ -10,119 +10,30 @@ is not sealed, and that the same call completes.
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER, SEAL
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from . import manifest as form
 from .listing import VAULTS_AT_ONCE
-from .manifest import FOLDERS, LICENSE, MANIFEST, MASTER_KEY, NODES, PACKAGES, Found, Point
-from .node_config import NodeConfig, capture
-from .share import Answer, Place, Share, certutil, has_hash, listing, place_of, reach, show
+from .manifest import FOLDERS, MANIFEST, NODES, PACKAGES, Point
+from .node_config import NodeConfig
+from .seal_inputs import JOB, There, capture_all, given_secret, look, prepared_secret
+from .seal_manifest import as_of, complete, local_config
+from .seal_request import SealRequest, Secret
+from .share import Answer, Place, Share, certutil, has_hash, listing, show
 
-# What the manifest has of each file that the caller gives.
-SECRETS = {MASTER_KEY: "master_key", LICENSE: "license"}
-# One id for the three jobs of a run, so that the first one finds whatever a killed run has left.
-_JOB = "seal"
 _SAME = ("id", "instance", "run_id", "version")
-
-
-@dataclass(frozen=True)
-class Package:
-    """The installed version's package, staged on the first node."""
-
-    path: str
-    sha256: str
-    version: str
-    size: int | None = None
-
-    @property
-    def file(self) -> str:
-        return form.package_file(form.file_name(self.path))
-
-
-@dataclass(frozen=True)
-class SealRequest:
-    """The options of ``octopus_restore_point`` that say what a restore point holds. ``finish``: seal it, not only prepare it."""
-
-    place: Place
-    manifest: dict[str, Any]
-    package: Package
-    files: dict[str, str]
-    sealer: Sealer | None
-    finish: bool = True
-    instance_name: str | None = None
-    run_as: RunAs = field(default_factory=RunAs)
-    work_root: str = r"C:\ProgramData\octopus.upgrade"
-    timeout: float = 3600
-    check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any], sealer: Sealer | None, check_mode: bool) -> SealRequest:
-        """Read a module's parameters.
-
-        Raises:
-            OctopusError: They lack something, or contradict each other.
-        """
-        root, restore_point = place_of(params["path"], params["root"], params["restore_point"])
-        if restore_point is None:
-            raise OctopusError("Nothing says which restore point to make: give path, or root and restore_point.")
-        manifest = dict(params["manifest"] or {})
-        if manifest.get("id") not in (None, restore_point):
-            raise OctopusError(f"manifest is that of {manifest['id']!r}, and the restore point is {restore_point!r}.")
-        given = params["package"]
-        package = Package(given["path"].replace("/", "\\"), (given["sha256"] or "").lower(), given["version"], given["size"])
-        if not form.is_sha256(package.sha256) and not (check_mode and not package.sha256):
-            raise OctopusError(f"package.sha256 {given['sha256']!r} is no SHA-256: 64 hex digits.")
-        unknown = sorted(set(params["files"] or {}) - set(SECRETS))
-        if unknown or MASTER_KEY not in (params["files"] or {}):
-            raise OctopusError(
-                f"files takes {MASTER_KEY}, which it has to have, and {LICENSE}: each a file on the control node"
-                f"{', not ' + ', '.join(unknown) if unknown else ''}."
-            )
-        return cls(
-            Place(root, restore_point),
-            manifest,
-            package,
-            {name: str(Path(path).expanduser().absolute()) for name, path in params["files"].items()},
-            sealer,
-            params["state"] == "sealed",
-            params["instance_name"],
-            RunAs(params["job_user"], params["job_password"]),
-            params["work_root"],
-            params["timeout"],
-            check_mode,
-            Progress(params["progress_file"]),
-        )
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A secret that the caller gives: its file's content, and what is in it."""
-
-    path: str
-    content: bytes = field(repr=False)
-    plain: bytes = field(repr=False)
 
 
 def seal(request: SealRequest, connections: Sequence[ConnectionOptions], schema: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
@@ -143,115 +54,23 @@ def seal(request: SealRequest, connections: Sequence[ConnectionOptions], schema:
     with ThreadPoolExecutor(VAULTS_AT_ONCE) as pool, WindowsHost(connections[0]) as host:
         # In check mode the modules that keep the secrets have kept none yet, and another control node may have prepared the restore point.
         given = {name: path for name, path in request.files.items() if Path(path).exists()}
-        secrets = {name: pool.submit(_given, path, request.sealer) for name, path in given.items()}
-        configs = pool.submit(_capture_all, request, connections)
+        secrets = {name: pool.submit(given_secret, path, request.sealer) for name, path in given.items()}
+        configs = pool.submit(capture_all, request, connections)
         if request.check_mode:
             return _foresee(request, host, _results(secrets), configs.result())
         share = Share(host, request.run_as, request.work_root)
-        there = _look(request, share, [connection.name for connection in connections])
+        there = look(request, share, [connection.name for connection in connections])
         if there.found.seal is not None:
             return _sealed_already(request, host, form.judge(there.found, request.sealer))
         facts = schema() if schema and request.finish else None
         if facts:
             _check_schema(request, facts)
-        known = _results(secrets) | {name: _prepared(request, there, name) for name in request.files if name not in given}
+        known = _results(secrets) | {name: prepared_secret(request, there, name) for name in request.files if name not in given}
         return _Sealing(request, share, pool, there, secrets=known, configs=configs.result(), facts=facts).run()
 
 
 def _results(futures: dict[str, Future[Secret]]) -> dict[str, Secret]:
     return {name: future.result() for name, future in futures.items()}
-
-
-# -- what there is
-
-
-def _given(path: str, sealer: Sealer | None) -> Secret:
-    """Read a file of the control node, and open it: what does not open now will not open in a year."""
-    content = LocalFile(path).read()
-    if content is None:
-        raise OctopusError(f"{path} is not there on the control node.")
-    if sealer is None:
-        if is_sealed(content):
-            raise OctopusError(f"{path} is sealed, and plaintext is true. Give vault_password_file or vault_id instead.")
-        return Secret(path, content, content)
-    if not is_sealed(content):
-        raise OctopusError(
-            f"{path} is not sealed, so it is not put into a restore point. With plaintext: true it stays on the control node only."
-        )
-    return Secret(path, content, sealer.open(content, path))
-
-
-def _prepared(request: SealRequest, there: There, name: str) -> Secret:
-    """A secret that is in the restore point already, where another control node has put it."""
-    path, content = request.files[name], there.files.get(name)
-    if content is None or request.sealer is None:
-        raise OctopusError(f"{path} is not there on the control node, and {name} is not in the restore point {request.place.path} either.")
-    sealed = content.encode()
-    return Secret(path, sealed, request.sealer.open(sealed, f"{name} in the restore point {request.place.path}"))
-
-
-def _capture_all(request: SealRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeConfig]:
-    known = request.manifest.get("nodes") or {}
-    missing = sorted(set(known) - {connection.name for connection in connections})
-    if missing:
-        raise OctopusError(f"The manifest has the node {', '.join(missing)}, and nodes does not: each node's configuration is kept.")
-    for connection in connections:
-        form.config_file(connection.name)
-    found = on_each(connections, lambda host: capture(host, known.get(host.name) or {}, request.instance_name))
-    failures = [outcome for outcome in found.values() if isinstance(outcome, Exception)]
-    if failures:
-        unknown = next((one for one in failures if not isinstance(one, (OctopusError, WindowsError))), None)
-        raise unknown or OctopusError(" ".join(str(one) for one in failures))
-    return {name: outcome for name, outcome in found.items() if isinstance(outcome, NodeConfig)}
-
-
-@dataclass(frozen=True)
-class There:
-    """What a look into the restore point's folder found."""
-
-    found: Found
-    exists: bool
-    listing: str
-    packages: str
-    package_sha256: str | None
-    files: dict[str, str]
-    folders: dict[str, bool]
-
-
-def _look(request: SealRequest, share: Share, nodes: list[str]) -> There:
-    place = request.place
-    kept = [*SECRETS, *(form.config_file(name) for name in nodes)]
-    folders = [name for name in request.manifest.get("folders") or {} if form.is_folder(name)]
-    package = place.file(request.package.file)
-    answers = iter(
-        share.run(
-            _JOB,
-            place.path,
-            [
-                reach(place.path),
-                show(place.file(MANIFEST)),
-                show(place.file(SEAL)),
-                show(place.file(f"{FOLDERS}\\{MARKER}")),
-                listing(place.path),
-                listing(place.file(PACKAGES)),
-                f"if exist {batch_word(package)} {certutil(package)}",
-                *(show(place.file(name)) for name in kept),
-                *(reach(place.file(f"{FOLDERS}\\{name}")) for name in folders),
-            ],
-            timeout=request.timeout,
-        )
-    )
-    exists = next(answers).code == 0
-    found = Found(place.path, next(answers).file, next(answers).file, next(answers).file)
-    return There(
-        found,
-        exists,
-        next(answers).text,
-        next(answers).text,
-        files.hash_in(next(answers).text),
-        {name: content for name in kept if (content := next(answers).file) is not None},
-        {name: next(answers).code == 0 for name in folders},
-    )
 
 
 def _check_schema(request: SealRequest, facts: dict[str, Any]) -> None:
@@ -311,7 +130,7 @@ def _foresee(request: SealRequest, host: WindowsHost, secrets: dict[str, Secret]
     """What would be sealed, and the room it needs. A share is reached by jobs only, and a job would write on the host: unknown then."""
     shared = disks.is_unc(request.place.root)
     size = (None if disks.is_unc(request.package.path) else files.size(host, request.package.path)) or request.package.size
-    manifest = _complete(request, secrets, configs, size, "")
+    manifest = complete(request, secrets, configs, size, "")
     folders = [folder.get("bytes") for folder in (manifest.get("folders") or {}).values() if isinstance(folder, dict)]
     backup = (manifest.get("database") or {}).get("backup") or {}
     needs = {
@@ -335,74 +154,6 @@ def _foresee(request: SealRequest, host: WindowsHost, secrets: dict[str, Secret]
         ]
     )
     return result
-
-
-# -- the manifest
-
-
-def _complete(
-    request: SealRequest, secrets: dict[str, Secret], configs: dict[str, NodeConfig], size: int | None, listed: str
-) -> dict[str, Any]:
-    """Return the caller's manifest with what the module itself knows: that wins."""
-    manifest = dict(request.manifest)
-    here = socket.gethostname()
-    manifest |= {
-        "format": form.FORMAT,
-        "id": request.place.restore_point,
-        "sealed_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "sealed_by": manifest.get("sealed_by") or f"{_user()}@{here}",
-        "package": {"file": request.package.file, "version": request.package.version, "sha256": request.package.sha256, "size": size},
-        "nodes": {
-            name: {**config.facts, "config": _kept(request, form.config_file(name), _local_config(request, name), config.content)}
-            for name, config in configs.items()
-        },
-        "license": None,
-    }
-    for name, secret in secrets.items():
-        key = SECRETS[name]
-        given = manifest.get(key) if isinstance(manifest.get(key), dict) else {}
-        kept = _kept(request, name, secret.path, secret.plain)
-        if given.get("fingerprint") not in (None, kept["fingerprint"]):
-            raise OctopusError(f"{secret.path} is not the {key} that the manifest has: their fingerprints differ.")
-        manifest[key] = {**given, **kept}
-    database = dict(manifest.get("database") or {})
-    backup = dict(database.get("backup") or {})
-    names = [form.file_name(str(path)) for path in backup.get("paths") or []]
-    backup["files"] = [{"name": name, "bytes": files.size_in(listed, name)} for name in names]
-    manifest["database"] = {**database, "backup": backup}
-    return manifest
-
-
-def as_of(finished: Any, now: str | None) -> str | None:
-    """Return the moment whose data a backup has, with its offset: a backup holds what was there when it ended, and msdb has that moment
-    without an offset. ``now`` is the server's clock with one."""
-    clock = moment_of(now)
-    try:
-        ended = datetime.fromisoformat(str(finished))
-    except ValueError:
-        return None
-    if ended.tzinfo is None and clock is None:
-        return None
-    return (ended if ended.tzinfo else ended.replace(tzinfo=clock.tzinfo)).isoformat()
-
-
-def _kept(request: SealRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:
-    """Where a secret is: sealed in the restore point, or as plain text on this control node alone."""
-    if request.sealer is not None:
-        return {"file": file, "fingerprint": fingerprint(plain)}
-    return {"file": None, "control_node": {"host": socket.gethostname(), "path": path}, "fingerprint": fingerprint(plain)}
-
-
-def _local_config(request: SealRequest, node: str) -> str:
-    """Where a configuration stays as plain text: beside the master key, in a folder of the restore point's name."""
-    return str(Path(request.files[MASTER_KEY]).parent / request.place.restore_point / NODES / f"{node}.config")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
 
 
 # -- the work
@@ -441,7 +192,7 @@ class _Sealing:
         return _result(self.request, True, manifest, None)
 
     def _manifest(self, size: int | None) -> dict[str, Any]:
-        manifest = _complete(self.request, self.secrets, self.configs, size, self.there.listing)
+        manifest = complete(self.request, self.secrets, self.configs, size, self.there.listing)
         database = manifest["database"]
         if self.facts and not database.get("as_of"):
             database["as_of"] = as_of(database["backup"].get("finished_at"), self.facts.get("now"))
@@ -490,7 +241,7 @@ class _Sealing:
         contents = self._missing_files()
         if self._has_package and not contents:
             return False
-        folder = self.share.job_folder(_JOB, self.place.path)
+        folder = self.share.job_folder(JOB, self.place.path)
         lines = [f"if not exist {batch_word(path + chr(92))} {batch_builtin('mkdir', path)}" for path in self._folders()]
         inputs = {form.file_name(name): content.decode("ascii") for name, content in contents.items()}
         copies = {}
@@ -505,7 +256,7 @@ class _Sealing:
             target = self.place.file(name)
             lines.append(f"{batch_builtin('copy', '/y', '/b', f'{folder}{chr(92)}{form.file_name(name)}', target)} >nul && {show(target)}")
         lines.append(listing(self.place.file(PACKAGES)))
-        *answers, listed = self.share.run(_JOB, self.place.path, lines, inputs=inputs, copies=copies, timeout=request.timeout)
+        *answers, listed = self.share.run(JOB, self.place.path, lines, inputs=inputs, copies=copies, timeout=request.timeout)
         self.packages = listed.text
         made = answers[: len(self._folders())]
         bad = next((answer for answer in made if answer.code), None)
@@ -553,7 +304,7 @@ class _Sealing:
         sealer = self.request.sealer
         if sealer is None:
             for name, config in self.configs.items():
-                kept = LocalFile(_local_config(self.request, name))
+                kept = LocalFile(local_config(self.request, name))
                 if kept.read() != config.content:
                     kept.write(config.content)
             return {}
@@ -582,7 +333,7 @@ class _Sealing:
         """Write the manifest, prove it by its hash, and only then the seal; read both back."""
         self.request.tell(f"{self.share.host.name}: sealing {self.place.restore_point}")
         seal_bytes = form.seal_text(self.place.restore_point, text, self.request.sealer)
-        folder = self.share.job_folder(_JOB, self.place.path)
+        folder = self.share.job_folder(JOB, self.place.path)
         hashed = f"{folder}\\manifest.hash"
         written = " && ".join(
             [
@@ -593,7 +344,7 @@ class _Sealing:
             ]
         )
         done, manifest, seal_there = self.share.run(
-            _JOB,
+            JOB,
             self.place.path,
             [written, show(self.place.file(MANIFEST)), show(self.place.file(SEAL))],
             inputs={MANIFEST: text, SEAL: seal_bytes.decode("ascii")},

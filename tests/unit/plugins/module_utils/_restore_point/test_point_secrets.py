@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import sealing
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.manifest import Found
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.sealing import Package, SealRequest, There
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_inputs import There, given_secret, prepared_secret
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_request import Package, SealRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Place
 from ansible_collections.octopus.upgrade.tests.unit.restore_point import POINT, Reversing
 
@@ -32,41 +32,41 @@ def there(**files: str) -> There:
 def test_what_another_control_node_has_put_there_is_opened_and_kept_as_it_is() -> None:
     sealer = Reversing()
     sealed = sealer.seal(b"the key")
-    secret = sealing._prepared(request(sealer), there(master__key=sealed.decode()), KEY)
+    secret = prepared_secret(request(sealer), there(master__key=sealed.decode()), KEY)
     assert (secret.path, secret.content, secret.plain) == ("/runs/prod/master-key.vault", sealed, b"the key")
     assert "the key" not in repr(secret) and sealed.decode() not in repr(secret)
 
 
 def test_what_is_neither_here_nor_there_is_told_with_both_places() -> None:
     with pytest.raises(OctopusError) as told:
-        sealing._prepared(request(Reversing()), there(license="$ANSIBLE_VAULT;k"), KEY)
+        prepared_secret(request(Reversing()), there(license="$ANSIBLE_VAULT;k"), KEY)
     for place in ("/runs/prod/master-key.vault is not there on the control node", f"{KEY} is not in the restore point \\\\nas\\b\\{POINT}"):
         assert place in str(told.value)
 
 
 def test_what_another_password_has_sealed_is_not_kept() -> None:
     with pytest.raises(OctopusError, match=r"master-key\.vault in the restore point .* cannot be opened"):
-        sealing._prepared(request(Reversing()), there(master__key=Reversing(b"other").seal(b"the key").decode()), KEY)
+        prepared_secret(request(Reversing()), there(master__key=Reversing(b"other").seal(b"the key").decode()), KEY)
 
 
 def test_what_was_cut_off_is_not_kept() -> None:
     with pytest.raises(OctopusError, match="cannot be opened"):
-        sealing._prepared(request(Reversing()), there(master__key="$ANSIB"), KEY)
+        prepared_secret(request(Reversing()), there(master__key="$ANSIB"), KEY)
 
 
 def test_without_a_sealer_nothing_is_in_a_restore_point() -> None:
     with pytest.raises(OctopusError, match="is not there on the control node"):
-        sealing._prepared(request(None), there(master__key="plain"), KEY)
+        prepared_secret(request(None), there(master__key="plain"), KEY)
 
 
 def test_a_file_here_has_to_be_sealed_and_to_open(tmp_path: Path) -> None:
     sealer, path = Reversing(), tmp_path / "key"
     path.write_bytes(sealer.seal(b"the key"))
-    assert sealing._given(str(path), sealer).plain == b"the key"
+    assert given_secret(str(path), sealer).plain == b"the key"
     for content, said in ((b"plain", "is not sealed"), (Reversing(b"o").seal(b"x"), "cannot be opened")):
         path.write_bytes(content)
         with pytest.raises(OctopusError, match=said):
-            sealing._given(str(path), sealer)
+            given_secret(str(path), sealer)
     path.write_bytes(sealer.seal(b"the key"))
     with pytest.raises(OctopusError, match="is sealed, and plaintext is true"):
-        sealing._given(str(path), None)
+        given_secret(str(path), None)
