@@ -11,6 +11,7 @@ ATTENTION, which aborts the statement without an exception (https://github.com/m
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import socket
 import threading
@@ -29,6 +30,7 @@ try:
 except ImportError:  # also where the wheel is there and unixODBC (libodbc.so.2) is not
     PYODBC_IMPORT_ERROR = traceback.format_exc()
 
+LAST_RESORT = 60  # seconds after a deadline, for the driver's own timeout
 MESSAGE_NUMBER = re.compile(r"\((\d+)\)")
 
 
@@ -90,14 +92,16 @@ class SqlConnection:
     ) -> list[Message]:
         """Run a statement to its very end and give all its messages.
 
-        :param deadline: seconds after which it is cancelled. No query timeout of the driver is used: it counts per network wait.
+        :param deadline: seconds after which it is cancelled. The driver's query timeout is no deadline: FreeTDS counts it per network wait.
+            It is for what a cancel does not end: a server that no longer answers one, or FreeTDS 1.3.17 losing one that meets it between
+            two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest.
         :raises MssqlTimeout: the deadline has passed and the statement was cancelled. Its ``messages`` are what had come until then:
             a cancel that crosses the statement's own end finds it done.
         :raises MssqlError: the server refused, at the start or with a later set.
         """
         messages: list[Message] = []
         try:
-            cursor = self._raw.cursor()
+            cursor = self._cursor(deadline)
         except pyodbc.Error as error:
             raise from_pyodbc(error) from error
         try:
@@ -116,6 +120,16 @@ class SqlConnection:
             with contextlib.suppress(pyodbc.Error):  # the first error is the one to hear of
                 cursor.close()
         return messages
+
+    def _cursor(self, deadline: float | None) -> t.Any:
+        """A cursor that gives up by itself where nothing else ends it. pyodbc hands a connection's timeout to the cursors made under it."""
+        if deadline is None:
+            return self._raw.cursor()
+        self._raw.timeout = math.ceil(deadline) + LAST_RESORT
+        try:
+            return self._raw.cursor()
+        finally:
+            self._raw.timeout = 0
 
     @staticmethod
     def _collect(cursor: t.Any, messages: list[Message], on_message: t.Callable[[Message], None] | None) -> None:

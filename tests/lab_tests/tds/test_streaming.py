@@ -95,10 +95,15 @@ def test_plain_progress_is_one_result(make_world: Callable[..., World], connect,
 FUTEX = {"x86_64": "202", "aarch64": "98"}
 
 
-def waits_in_the_kernel(thread: threading.Thread) -> bool:
-    """Whether a thread sleeps in a system call that is no lock: see proc(5), /proc/pid/syscall."""
-    call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text(encoding="ascii").split()[0]
-    return call.isdigit() and call != FUTEX[platform.machine()]
+def wait_in_the_kernel(thread: threading.Thread) -> None:
+    """Wait until a thread sleeps in a system call that is no lock: see proc(5), /proc/pid/syscall."""
+    end = time.monotonic() + WAIT
+    while True:
+        call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text(encoding="ascii").split()[0]
+        if call.isdigit() and call != FUTEX[platform.machine()]:
+            return
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 def test_cancel_while_another_thread_waits(world: World, connect, driver: str, pyodbc) -> None:
@@ -117,10 +122,7 @@ def test_cancel_while_another_thread_waits(world: World, connect, driver: str, p
     thread.start()
     assert backup.running.wait(WAIT)
     # FreeTDS loses a cancel that meets its own thread between sending and waiting, and then waits for ever (1.3.17).
-    end = time.monotonic() + WAIT
-    while not waits_in_the_kernel(thread):
-        assert time.monotonic() < end
-        time.sleep(0.002)
+    wait_in_the_kernel(thread)
     cursor.cancel()
     thread.join(WAIT)
     assert backup.end() == "cancelled"
@@ -145,6 +147,38 @@ def test_cancel_between_two_calls(world: World, connect, driver: str) -> None:
     assert backup.end() == "cancelled"
     assert connection.execute("select ?", "still here").fetchval() == "still here"
     assert world.wait("error")["message"] == "cancelled by the client"
+
+
+def test_a_cancel_that_is_not_answered_is_ended_by_the_drivers_timeout(world: World, connect, driver: str, pyodbc) -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    def deaf(_session: EchoSession, _params: Parameters, out: Output) -> None:
+        running.set()
+        go_on.wait(WAIT)
+        out.done()
+
+    world.engine.statements["deaf"] = deaf
+    connection = connect(world)
+    connection.timeout = 1
+    cursor = connection.cursor()
+    failed: list[str] = []
+
+    def execute() -> None:
+        try:
+            cursor.execute("deaf")
+        except pyodbc.Error as error:
+            failed.append(error.args[0])
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    assert running.wait(WAIT)
+    wait_in_the_kernel(thread)
+    cursor.cancel()
+    thread.join(WAIT / 2)
+    over = not thread.is_alive()
+    go_on.set()
+    thread.join(WAIT)
+    assert over and failed == ["HYT00" if driver == "microsoft" else "HY000"]
 
 
 @pytest.mark.parametrize("how", ["close", "execute", "forget"])

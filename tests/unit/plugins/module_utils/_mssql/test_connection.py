@@ -64,13 +64,20 @@ class Cursor:
 class Raw:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self.timeout = 0
+        self.given: list[int] = []  # the timeout that each cursor was made under
 
     def cursor(self) -> Cursor:
+        self.given.append(self.timeout)
         return self._cursor
 
 
+def connection_of(raw: Raw) -> tested.SqlConnection:
+    return tested.SqlConnection(raw, OPTIONS, Driver("x", "msodbcsql"))
+
+
 def over(cursor: Cursor) -> tested.SqlConnection:
-    return tested.SqlConnection(Raw(cursor), OPTIONS, Driver("x", "msodbcsql"))
+    return connection_of(Raw(cursor))
 
 
 def test_every_set_is_read_and_its_messages_are_heard_at_once() -> None:
@@ -110,6 +117,17 @@ def test_no_cancel_where_the_statement_ends_in_time() -> None:
     over(cursor).execute_drained("BACKUP", deadline=60)
     assert not cursor.cancelled.is_set()
     assert threading.active_count() == before
+
+
+def test_the_driver_gives_up_after_a_cancel_should_have_ended_it() -> None:
+    raw = Raw(Cursor([(3014, "done")], [], []))
+    connection = connection_of(raw)
+    connection.execute_drained("BACKUP", deadline=59.2)
+    assert (raw.given, raw.timeout) == ([60 + tested.LAST_RESORT], 0)
+    raw.given.clear()
+    raw._cursor = Cursor([])
+    connection.execute_drained("BACKUP")
+    assert raw.given == [0], "one without a deadline may take as long as it likes"
 
 
 def test_an_unreachable_port_is_named() -> None:
