@@ -197,6 +197,12 @@ last:
     from_version: 2024.4.7100
     to_version: 2025.3.14357
     verdict: upgraded
+last_facts:
+  description: The facts of that run, the newest of each name; empty where there is none.
+  returned: with O(state=claimed) and O(state=queried)
+  type: dict
+  sample:
+    run_purpose: upgrade
 dest:
   description: The copy of the journal.
   returned: with O(state=copied)

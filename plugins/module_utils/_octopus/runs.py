@@ -94,6 +94,7 @@ def _known(request: RunRequest, host: WindowsHost, lock: RunLock) -> dict[str, A
         "lock": found.to_dict(request.holder) if found else None,
         "unfinished": unfinished.to_dict() if unfinished else None,
         "last": last.to_dict()["record"] if last else None,
+        "last_facts": last.to_dict()["facts"] if last else {},
     }
     return result | {"broke": broken.to_dict() if broken else None} if claims else result
 

@@ -537,6 +537,7 @@ def test_a_whole_run_from_two_control_nodes(controller: Controller, world: World
     assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(lines_there(world)) == 8
     code, output, kept = controller.play(run_task(state="queried"))
     assert code == 0 and kept["unfinished"] is None and kept["last"]["verdict"] == "upgraded", output
+    assert kept["last_facts"] == {"a": 1}
     assert names_there(world) == ["R1.jsonl"]
 
 
