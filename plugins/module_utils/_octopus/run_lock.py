@@ -4,10 +4,11 @@
 
 r"""The lock of an instance: one run at a time changes it, from whichever control node.
 
-``ROOT\INSTANCE\lock`` on the coordinator's own disk. mkdir makes a folder for one of two that try at once. In it are ``owner.json`` (who,
-since when, for which run) and the empty ``holder-TOKEN``, named after the process that holds it: the name of what a breaker renames first
-says whose lock it means to break, so that of two breakers one wins, and neither breaks the lock that the other has just taken. Each event
-of a journal is written only where that name is still there: a run whose lock was broken gets no further than its next step.
+``ROOT\INSTANCE\lock`` on the coordinator's own disk. It is made under another name and then renamed, which of two that try at once one can
+do; whatever ends a command in the middle leaves a whole lock or none. In it are ``owner.json`` (who, since when, for which run) and
+``holder-TOKEN``, named after the process that holds it: the name of what a breaker renames first says whose lock it means to break, so that
+of two breakers one wins, and neither breaks the lock that the other has just taken. Each event of a journal is written only where that name
+is still there: a run whose lock was broken gets no further than its next step.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from .errors import OctopusError
 from .run_holder import Holder
 
 UNKNOWN = "unknown"
-TAKEN, NOT_OURS, UNWRITTEN = 100, 101, 102
+TAKEN, NOT_OURS = 100, 101
 ATTEMPTS = 6
-# What a breaker or a releaser renames the folder to before it deletes it; one that is found was left by somebody who got no further.
+# What the folder is called before it is the lock, and after: a breaker or a releaser renames it before deleting it. One that is found was
+# left by somebody who got no further.
 LEFT = "lock-left-"
 
 
@@ -104,7 +106,7 @@ class RunLock:
         self._holder = holder
         self.path = f"{folder}\\lock"
         self.names: list[str] = []  # in the folder, as the last look found them
-        self._said = ""  # what mkdir said of a lock that is there, or that cannot be made: only looking tells which
+        self._said = ""  # what was said of a lock that is there, or that cannot be made: only looking tells which
         self._uncertain = False  # whether it was tried to take it, and the answer never came
 
     # -- looking
@@ -137,7 +139,7 @@ class RunLock:
             return Lock(self.path)
 
     def left_behind(self) -> list[str]:
-        """Names that one who broke or released the lock got no further with than to rename it."""
+        """Names that one who took, broke or released the lock got no further with."""
         return [name for name in self.names if name.startswith(LEFT)]
 
     # -- taking
@@ -160,7 +162,7 @@ class RunLock:
                 self._name(lock, run_id, purpose)
                 return self._uncertain, broken
             if not lock.marked and left >= ATTEMPTS // 2:
-                continue  # somebody is taking or breaking it in this moment, or did not get to the end of that
+                continue  # somebody is breaking it in this moment, or did not get to the end of that
             reason = self.why_break(lock, break_lock)
             if self._break(lock):
                 broken = Broken(lock, reason)
@@ -187,12 +189,13 @@ class RunLock:
         )
 
     def _take(self, run_id: str, purpose: str | None) -> bool:
-        marker, file = f"{self.path}\\{_marker(self._holder)}", f"{self.path}\\owner.json"
-        # Nothing is waited for between making the folder and saying whose it is: a control node that is killed leaves both or none.
+        # A virus scanner that looks at the new files may refuse the renaming for a moment; then the next attempt does it.
+        new = f"{self._folder}\\{LEFT}{uuid.uuid4().hex[:12]}"
+        marker, file = f"{new}\\{_marker(self._holder)}", f"{new}\\owner.json"
         line = (
-            f"{folder_line(self._folder)}& ({builtin('mkdir', self.path)} && "
-            f"((echo held)>{word(marker)} && (echo {self._owner(run_id, purpose)})>{word(file)} || "
-            f"({self._delete(self.path)}& exit /b {UNWRITTEN}))) || exit /b {TAKEN}"
+            f"(if exist {word(self.path + chr(92))} exit /b {TAKEN})& {folder_line(self._folder)}& ({builtin('mkdir', new)} && "
+            f"(echo held)>{word(marker)} && (echo {self._owner(run_id, purpose)})>{word(file)} && "
+            f"{builtin('ren', new, 'lock')}) || ({self._delete(new)}& exit /b {TAKEN})"
         )
         try:
             result = self._host.run_cmd(line)

@@ -10,6 +10,7 @@ A path is case-insensitive, ``/`` counts as ``\\``, and every failure is a Windo
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -301,16 +302,20 @@ class FileSystem:
             raise WinError(2, source)
         if not to.parent.is_dir():
             raise WinError(3, target)
-        if to.is_dir():
-            raise WinError(5, target)
         if to.exists() and not replace:
             raise WinError(183, target)
+        if to.is_dir():
+            raise WinError(5, target)
         self._refuse_locked(real, source)
         self._refuse_locked(to, target)
         try:
             os.replace(real, to)
         except FileNotFoundError as error:  # of two who move it at once, one does
             raise WinError(2, source) from error
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR):
+                raise
+            raise WinError(5 if replace else 183, target) from error  # somebody has made it in this moment
 
     # -- files in use
 

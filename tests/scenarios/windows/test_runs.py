@@ -186,6 +186,14 @@ def test_a_connection_lost_while_the_lock_is_taken(client: WindowsHost, world: W
     assert world.ledger.events("fault", name="winrm.drop", action="met")
 
 
+def test_a_command_that_ends_in_the_middle_leaves_a_whole_lock_or_none(client: WindowsHost, world: World, me: Holder) -> None:
+    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    below = [
+        event for event in world.ledger.events("file") if str(event["path"]).lower().startswith(LOCK.lower()) and LEFT not in event["path"]
+    ]
+    assert [(event["action"], event["path"]) for event in below] == [("move", LOCK)]
+
+
 def test_what_somebody_left_behind_is_tidied_up(client: WindowsHost, world: World, me: Holder) -> None:
     world.hosts["octo-a"].fs.mkdir(f"{FOLDER}\\{LEFT}1", SYSTEM)
     lock = RunLock(client, FOLDER, "prod", me)
