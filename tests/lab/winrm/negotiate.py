@@ -149,12 +149,10 @@ def _accounts(lines: str) -> Iterator[None]:
     with _ENVIRONMENT, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "accounts"
         path.write_text(lines, encoding="utf-8")
-        before = os.environ.get("NTLM_USER_FILE")
+        before = os.environ.get("NTLM_USER_FILE", "")
         os.environ["NTLM_USER_FILE"] = str(path)
         try:
             yield
         finally:
-            if before is None:
-                del os.environ["NTLM_USER_FILE"]
-            else:
-                os.environ["NTLM_USER_FILE"] = before
+            # Never deleted: another thread that goes through the environment, as requests does for each request, would miss it.
+            os.environ["NTLM_USER_FILE"] = before
