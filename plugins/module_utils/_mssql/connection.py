@@ -94,7 +94,8 @@ class SqlConnection:
 
         :param deadline: seconds after which it is cancelled. The driver's query timeout is no deadline: FreeTDS counts it per network wait.
             It is for what a cancel does not end: a server that no longer answers one, or FreeTDS 1.3.17 losing one that meets it between
-            two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest.
+            two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest;
+            the server may still be at it, which only looking on another connection tells.
         :raises MssqlTimeout: the deadline has passed and the statement was cancelled. Its ``messages`` are what had come until then:
             a cancel that crosses the statement's own end finds it done.
         :raises MssqlError: the server refused, at the start or with a later set.

@@ -5,7 +5,8 @@
 r"""The lock of an instance: one run at a time changes it, from whichever control node.
 
 ``ROOT\INSTANCE\lock`` on the coordinator's own disk. It is made under another name and then renamed, which of two that try at once one can
-do; whatever ends a command in the middle leaves a whole lock or none. In it are ``owner.json`` (who, since when, for which run) and
+do (ren takes no name that exists, https://learn.microsoft.com/windows-server/administration/windows-commands/ren); whatever ends a command in
+the middle leaves a whole lock or none. In it are ``owner.json`` (who, since when, for which run) and
 ``holder-TOKEN``, named after the process that holds it: the name of what a breaker renames first says whose lock it means to break, so that
 of two breakers one wins, and neither breaks the lock that the other has just taken. Each event of a journal is written only where that name
 is still there: a run whose lock was broken gets no further than its next step.

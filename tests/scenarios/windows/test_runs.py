@@ -186,7 +186,7 @@ def test_a_connection_lost_while_the_lock_is_taken(client: WindowsHost, world: W
     assert world.ledger.events("fault", name="winrm.drop", action="met")
 
 
-def test_a_command_that_ends_in_the_middle_leaves_a_whole_lock_or_none(client: WindowsHost, world: World, me: Holder) -> None:
+def test_the_lock_comes_to_be_by_one_renaming_and_is_never_there_in_part(client: WindowsHost, world: World, me: Holder) -> None:
     RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
     below = [
         event for event in world.ledger.events("file") if str(event["path"]).lower().startswith(LOCK.lower()) and LEFT not in event["path"]
