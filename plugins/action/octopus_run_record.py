@@ -17,16 +17,16 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import run_record
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, remember
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LockLost
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LockLost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
@@ -91,7 +91,7 @@ class ActionModule(OnController):
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error}", result={"lock_lost": True}
             ) from error
-        except (WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+        except (HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error} "
                 f"What is not there yet waits in {path}, and goes along with the next event.",

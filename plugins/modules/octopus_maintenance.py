@@ -73,11 +73,11 @@ was_enabled:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import maintenance
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import maintenance
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
 
 
 def main() -> None:

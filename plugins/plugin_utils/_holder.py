@@ -10,7 +10,7 @@ import multiprocessing
 import os
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 
 
 def playbook_pid() -> int:

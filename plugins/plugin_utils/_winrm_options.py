@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 
 # Option of the modules -> option of the connection plugin.
 WINRM_OPTIONS = {
@@ -67,7 +68,7 @@ PSRP_OPTIONS = {
 }
 
 
-class ConnectionRefused(Exception):
+class ConnectionRefused(UpgradeError):
     """A host that the modules cannot reach by WinRM; the message says what to set."""
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
+
 # pyodbc ends each diagnostic with the native number and the ODBC function: "... (18456) (SQLDriverConnect)".
 # The driver's own errors have 0 or a negative number there.
 _NUMBER = re.compile(r"\((-?\d{1,10})\)\s*\(SQL\w+\)")
@@ -57,7 +59,7 @@ ADVICE = {
 }
 
 
-class MssqlError(Exception):
+class MssqlError(UpgradeError):
     """An error of SQL Server or of the way to it.
 
     :param number: SQL Server's native error number, where it gave one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 
 PERCENT = 3211  # "N percent processed."
 

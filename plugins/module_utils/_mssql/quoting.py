@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 MAX_NAME = 128  # sysname
 
 
@@ -15,7 +17,7 @@ def quote_identifier(name: str) -> str:
     :raises ValueError: empty, longer than 128 characters, or with a NUL.
     """
     if not name or len(name) > MAX_NAME or "\0" in name:
-        raise ValueError(f"an identifier has 1 to {MAX_NAME} characters and no NUL, unlike {name!r}")
+        raise InvalidValue(f"an identifier has 1 to {MAX_NAME} characters and no NUL, unlike {name!r}")
     return "[" + name.replace("]", "]]") + "]"
 
 
@@ -25,7 +27,7 @@ def quote_string(text: str) -> str:
     :raises ValueError: it has a NUL.
     """
     if "\0" in text:
-        raise ValueError("a text has no NUL")
+        raise InvalidValue("a text has no NUL")
     return "N'" + text.replace("'", "''") + "'"
 
 
@@ -44,5 +46,5 @@ def freetds_value(value: str) -> str:
     if "}" not in value:
         return odbc_value(value)
     if ";" in value or value.startswith("{") or value != value.strip():
-        raise ValueError("FreeTDS cannot be told a value that has both } and ;, or } and blanks around it")
+        raise InvalidValue("FreeTDS cannot be told a value that has both } and ;, or } and blanks around it")
     return value

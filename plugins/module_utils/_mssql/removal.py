@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore_options as word
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import server_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_target import (
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.target import (
     OFFLINE,
     ONLINE,
     DatabaseState,
     look,
     may_on_server,
 )
+
+from .connection import server_info
+from .errors import MssqlError
+from .restore import options as word
 
 USED = 3702  # currently in use
 

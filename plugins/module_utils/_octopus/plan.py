@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from .errors import OctopusError
+from .version import Version
 
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4

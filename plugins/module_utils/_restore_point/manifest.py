@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import SEAL
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import SEAL
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
 
 FORMAT = 1
 MANIFEST = "restore-point.json"
@@ -127,7 +128,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _value in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise InvalidValue(f"the key {twice!r} is there twice")
     return dict(pairs)
 
 

@@ -18,16 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import faults, kerberos
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import (
-    CONNECTION_SPEC,
-    JOB_SPEC,
-    NODES_SPEC,
-    PROGRESS_SPEC,
-    ConnectionOptions,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import argv_line, builtin, cmd_line
+from . import faults, kerberos
+from .errors import HostError, HostTimeout, HostUnreachable
+from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, PROGRESS_SPEC, ConnectionOptions
+from .quoting import argv_line, builtin, cmd_line
 
 try:
     from winrm import transport as winrm_transport
@@ -161,10 +155,10 @@ class WindowsHost:
         :param idempotent: may run twice: when the connection is lost, it is run once more over a new one.
         :param secret: the command's output never appears in a message.
         :raises ValueError: an argument cannot be passed safely.
-        :raises WindowsUnreachable: the host does not answer, or no longer.
-        :raises WindowsRefused: account, certificate or transport are refused; never tried twice.
-        :raises WindowsTimeout: the time was up.
-        :raises WindowsError: the program is missing, or ``check`` and a bad exit code.
+        :raises HostUnreachable: the host does not answer, or no longer.
+        :raises HostRefused: account, certificate or transport are refused; never tried twice.
+        :raises HostTimeout: the time was up.
+        :raises HostError: the program is missing, or ``check`` and a bad exit code.
         """
         program = _full_path(argv[0])
         if " " in program:
@@ -200,14 +194,14 @@ class WindowsHost:
 
         try:
             code, stdout, stderr = self._asking(once)
-        except WindowsUnreachable:
+        except HostUnreachable:
             if not command.idempotent:
                 raise
             code, stdout, stderr = self._asking(once)
         result = CommandResult(_signed(code), command.argv, text_of(stdout), text_of(stderr), stdout)
         if command.check and result.exit_code:
             said = "." if command.secret else _last_lines(result.stderr or result.stdout)
-            raise WindowsError(f"{self.where}: {command.name} ended with {result.exit_code}{said}", self.name, result.exit_code)
+            raise HostError(f"{self.where}: {command.name} ended with {result.exit_code}{said}", self.name, result.exit_code)
         return result
 
     def _execute(self, shell: str, command: _Command) -> tuple[int, bytes, bytes]:
@@ -230,9 +224,7 @@ class WindowsHost:
                 if left <= 0:
                     protocol.operation_timeout_sec = usual
                     protocol.cleanup_command(shell, command_id)
-                    raise WindowsTimeout(
-                        f"{self.where}: {command.name} was not done after {command.timeout:.0f} s and was ended.", self.name
-                    )
+                    raise HostTimeout(f"{self.where}: {command.name} was not done after {command.timeout:.0f} s and was ended.", self.name)
                 # pywinrm asks again for ever when a Receive finds nothing within the operation timeout: the deadline is ours to keep.
                 protocol.operation_timeout_sec = max(1, min(usual, int(left) + 1))
                 try:
@@ -263,13 +255,13 @@ class WindowsHost:
         """Do something over the wire; what goes wrong becomes an exception of ours, and a lost connection is forgotten."""
         try:
             return function()
-        except WindowsError:
+        except HostError:
             raise
         except Exception as error:
             ours = faults.translate(error, self.options)
             if ours is None:
                 raise
-            if isinstance(ours, WindowsUnreachable):
+            if isinstance(ours, HostUnreachable):
                 self._lost_shell = self._shell or self._lost_shell
                 self._forget()
             # The original may hold the request, and that a password sent to stdin.
@@ -330,11 +322,11 @@ class WindowsHost:
     def close(self) -> None:
         """Close shell and connection. A host that is gone by now closes its shell itself (idle timeout)."""
         if self._lost_shell is not None:
-            with contextlib.suppress(WindowsError):
+            with contextlib.suppress(HostError):
                 self._asking(lambda: (self._open_connection(), self._close_lost_shell()))
         if self._shell is not None:
             shell = self._shell
-            with contextlib.suppress(WindowsError):
+            with contextlib.suppress(HostError):
                 self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
         self._lost_shell = None
         self._forget()

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import Union
 from xml.sax.saxutils import escape
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word, word
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from .connection import CMD, SYSTEM32
+from .quoting import batch_line, batch_word, word
+from .scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
 
 SYSTEM_SID = "S-1-5-18"
 ICACLS = f"{SYSTEM32}icacls.exe"
@@ -78,7 +80,7 @@ def command_file(folder: str, commands: Sequence[Command]) -> str:
     :raises ValueError: a command cannot be said safely, or there is none.
     """
     if not commands:
-        raise ValueError("a job without a command")
+        raise InvalidValue("a job without a command")
 
     def path(name: str) -> str:
         return batch_word(f"{folder}\\{name}")

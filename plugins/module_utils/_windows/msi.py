@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, registry
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, batch_word, builtin, msi_property, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from . import files, registry
+from .connection import SYSTEM32, WindowsHost
+from .errors import HostError
+from .quoting import batch_text, batch_word, builtin, msi_property, word
 
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION = 0, 3010, 1641, 1618, 1605, 1638
@@ -84,7 +86,7 @@ def uninstall_line(product_code: str, log: str) -> str:
     :raises ValueError: no product code, or the log's path cannot be said safely.
     """
     if not re.fullmatch(r"\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", product_code):
-        raise ValueError(f"{product_code!r} is no product code")
+        raise InvalidValue(f"{product_code!r} is no product code")
     return _line("/x", product_code, log, {})
 
 
@@ -125,7 +127,7 @@ def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
         # An older cmd may pass UTF-16 on as it is, in which findstr finds nothing.
         try:
             lines = [line for line in files.read_text(host, log, timeout=120).splitlines() if any(text in line for text in _TELLING)]
-        except WindowsError:
+        except HostError:
             return []
     return telling(lines, count)
 

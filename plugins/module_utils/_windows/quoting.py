@@ -22,6 +22,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 # https://learn.microsoft.com/troubleshoot/windows-client/shell-experience/command-line-string-limitation
 CMD_LIMIT = 8191
 # CreateProcess: https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
@@ -73,7 +75,7 @@ def builtin(name: str, *arguments: str) -> str:
     :raises ValueError: as :func:`cmd_line`, or the word is no plain word.
     """
     if not re.fullmatch(r"[a-z]+", name):
-        raise ValueError(f"{name!r} is not the name of a command built into cmd.exe")
+        raise InvalidValue(f"{name!r} is not the name of a command built into cmd.exe")
     return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else word(argument) for argument in arguments)]), CMD_LIMIT)
 
 
@@ -151,7 +153,7 @@ def msi_property(name: str, value: str) -> str:
     :raises ValueError: the name is no property name, or the value holds a double quote or a control character.
     """
     if not _PROPERTY.match(name):
-        raise ValueError(f"{name!r} is not the name of an MSI property")
+        raise InvalidValue(f"{name!r} is not the name of an MSI property")
     _refuse(value, _QUOTE, "a double quote, which msiexec cannot be given,", f"the value of {name}")
     _refuse(value, _CONTROL, "a control character", f"the value of {name}")
     return f'{name}="{value.rstrip(chr(92))}"'
@@ -160,10 +162,10 @@ def msi_property(name: str, value: str) -> str:
 def _refuse(argument: str, pattern: re.Pattern[str], what: str, name: str = "an argument") -> None:
     if pattern.search(argument):
         # The argument itself is not shown: it may be a secret.
-        raise ValueError(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
+        raise InvalidValue(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
 
 
 def _fits(line: str, limit: int) -> str:
     if len(line) > limit:
-        raise ValueError(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
+        raise InvalidValue(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
     return line

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from .connection import WindowsHost
+from .errors import HostError
 
 MISSING = 1
 _VALUE = re.compile(r"^ {4}(?P<name>.*?) {4}(?P<type>REG_[A-Z_]+)(?: {4}(?P<data>.*))?$")
@@ -109,4 +109,4 @@ def short(key: str) -> str:
 
 def _none_if_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
     if code != MISSING:
-        raise WindowsError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)
+        raise HostError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 COPIED, EXTRA, MISMATCHED, FAILED, FATAL = 1, 2, 4, 8, 16
 
 # A row of the summary: a translated word, then total, copied, skipped, mismatched, failed, extra. /BYTES makes all of them plain numbers.
@@ -60,7 +62,7 @@ def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | No
     :raises ValueError: bad number of threads.
     """
     if not 1 <= threads <= 128:
-        raise ValueError(f"robocopy copies 1 to 128 files at once, not {threads}")
+        raise InvalidValue(f"robocopy copies 1 to 128 files at once, not {threads}")
     return [*_both(source, target, newer_than_days), f"/mt:{threads}", "/r:3", "/w:2"]
 
 
