@@ -17,6 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress 
 
 from . import cli_output, connection_string
 from .cli import CONNECTION_STRING, DEFAULT_INSTANCE
+from .connection_string import Database
 from .connection_string_edit import build, changed, check_options
 from .errors import OctopusError
 from .folders import CONFIGURATION_KEYS
@@ -36,7 +37,7 @@ class Join:
     master_key: str = field(repr=False)
 
     @property
-    def database(self) -> connection_string.Database:
+    def database(self) -> Database:
         return connection_string.parse(self.connection_string)
 
 
