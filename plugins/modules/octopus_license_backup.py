@@ -105,7 +105,7 @@ def main() -> None:
     params = module.params
     try:
         sealer = Sealer.from_params(params)
-        with OctopusApi(ApiOptions.from_params(params)) as api:
+        with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
             text = read_license(api).text.encode()
             status = license_status(api)
         stored = store(LocalFile(params["dest"]), text, sealer, what="licence", force=params["force"], check_mode=module.check_mode)

@@ -89,7 +89,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     wanted = module.params["state"] == "enabled"
     try:
-        with OctopusApi(ApiOptions.from_params(module.params)) as api:
+        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
             was = maintenance.is_enabled(api)
             if was is not wanted and not module.check_mode:
                 maintenance.set_enabled(api, wanted)

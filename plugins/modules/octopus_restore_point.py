@@ -530,11 +530,29 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
         if params["state"] == "fetched":
             return fetch(FetchRequest(root, restore_point, params["dest"], sealer, check_mode), share)
         if params["state"] == "absent":
-            rules = (params["keep"], params["keep_days"], params["protect"])
-            request = PruneRequest(root, restore_point, *rules, sealer, params["timeout"], params["given_up"], check_mode, tell)
-            return prune(request, share)
-        how = (params["sql_root"], params["test_restore"], sealer, params["timeout"], check_mode, tell)
-        wanted = VerifyRequest(root, restore_point, *how)
+            going = PruneRequest(
+                root=root,
+                restore_point=restore_point,
+                keep=params["keep"],
+                keep_days=params["keep_days"],
+                protect=params["protect"],
+                sealer=sealer,
+                timeout=params["timeout"],
+                given_up=params["given_up"],
+                check_mode=check_mode,
+                tell=tell,
+            )
+            return prune(going, share)
+        wanted = VerifyRequest(
+            root=root,
+            restore_point=restore_point,
+            sql_root=params["sql_root"],
+            test_restore=params["test_restore"],
+            sealer=sealer,
+            timeout=params["timeout"],
+            check_mode=check_mode,
+            tell=tell,
+        )
         found = verify(wanted, share, (lambda: connect(sql)) if sql else None)
         if found.failed:
             module.fail_json(msg=found.message(host.where), **found.as_result())

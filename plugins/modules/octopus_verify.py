@@ -131,7 +131,7 @@ def main() -> None:
     if REQUESTS_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     try:
-        with OctopusApi(ApiOptions.from_params(module.params)) as api:
+        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
             if module.params["state"] == "baseline":
                 found = verify.baseline(api, module.params["samples"])
                 module.exit_json(changed=False, baseline=found, proof=verify.proof(found["samples"]))

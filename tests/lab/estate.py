@@ -208,13 +208,13 @@ class Lab:
         self.releases.start()
         for server in self._servers.values():
             server.tds.start()
-        for place in (*self.instances.values(), *self.clones.values()):
+        for place in self._places():
             for host, winrm in zip(place.hosts, place.winrm, strict=True):
                 host.boot()
                 winrm.start()
         for instance in self.instances.values():
             instance.handle.wait_until_healthy()
-        for place in (*self.instances.values(), *self.clones.values()):
+        for place in self._places():
             if place.balancer:
                 place.balancer.start()
         return self
@@ -227,12 +227,15 @@ class Lab:
             stack.callback(self.releases.stop)
             for server in self._servers.values():
                 stack.callback(server.tds.stop)
-            for place in (*self.instances.values(), *self.clones.values()):
+            for place in self._places():
                 for host, winrm in zip(place.hosts, place.winrm, strict=True):
                     stack.callback(host.shutdown)
                     stack.callback(winrm.stop)
                 if place.balancer:
                     stack.callback(place.balancer.stop)
+
+    def _places(self) -> list[LabInstance | LabClone]:
+        return [*self.instances.values(), *self.clones.values()]
 
     def write_inventory(self, folder: Path) -> Path:
         """The inventory that an operator of this estate would have; its secrets are sealed with Ansible Vault."""

@@ -131,10 +131,11 @@ def _foresee(request: SealRequest, host: WindowsHost, secrets: dict[str, Secret]
     shared = disks.is_unc(request.place.root)
     size = (None if disks.is_unc(request.package.path) else files.size(host, request.package.path)) or request.package.size
     manifest = complete(request, secrets, configs, size, "")
-    folders = [folder.get("bytes") for folder in (manifest.get("folders") or {}).values() if isinstance(folder, dict)]
+    sizes = [folder.get("bytes") for folder in (manifest.get("folders") or {}).values() if isinstance(folder, dict)]
+    known_sizes = [one for one in sizes if one is not None]
     backup = (manifest.get("database") or {}).get("backup") or {}
     needs = {
-        "folders_bytes": None if None in folders else sum(folders),
+        "folders_bytes": sum(known_sizes) if len(known_sizes) == len(sizes) else None,
         "database_bytes": next((backup[name] for name in ("compressed_size", "size", "estimated_bytes") if backup.get(name)), None),
         "package_bytes": size,
     }

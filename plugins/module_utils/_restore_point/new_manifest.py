@@ -54,7 +54,8 @@ def complete(
     }
     for name, secret in secrets.items():
         key = SECRETS[name]
-        given = manifest.get(key) if isinstance(manifest.get(key), dict) else {}
+        there = manifest.get(key)
+        given = there if isinstance(there, dict) else {}
         kept = _kept(request, name, secret.path, secret.plain)
         if given.get("fingerprint") not in (None, kept["fingerprint"]):
             raise OctopusError(f"{secret.path} is not the {key} that the manifest has: their fingerprints differ.")
@@ -75,9 +76,9 @@ def as_of(finished: Any, now: str | None) -> str | None:
         ended = datetime.fromisoformat(str(finished))
     except ValueError:
         return None
-    if ended.tzinfo is None and clock is None:
-        return None
-    return (ended if ended.tzinfo else ended.replace(tzinfo=clock.tzinfo)).isoformat()
+    if ended.tzinfo is not None:
+        return ended.isoformat()
+    return ended.replace(tzinfo=clock.tzinfo).isoformat() if clock is not None else None
 
 
 def _kept(request: SealRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:

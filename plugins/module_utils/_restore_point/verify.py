@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
@@ -166,7 +167,7 @@ class _Verifying:
         for name, future in zip(kept, opened, strict=True):
             self._check(name, future.result, opening)
         for (name, folder), answer in zip(folders.items(), counted, strict=True):
-            self._check(f"folder_{name}", lambda name=name, folder=folder, answer=answer: self._folder(name, folder, answer), seconds)
+            self._check(f"folder_{name}", partial(self._folder, name, folder, answer), seconds)
 
     def _kept(self) -> dict[str, dict[str, Any]]:
         manifest = self.manifest

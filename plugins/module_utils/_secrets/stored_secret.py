@@ -126,19 +126,19 @@ def store(
         OctopusError: A different secret is stored there, or what was written cannot be opened again.
     """
     found = place.read()
-    same = found is not None and _same(place, found, secret, sealer, what=what, force=force)
-    if same and is_sealed(found) == (sealer is not None):
+    same = found if found is not None and _same(place, found, secret, sealer, what=what, force=force) else None
+    if same is not None and is_sealed(same) == (sealer is not None):
         if not place.loose():
-            return Stored(False, found)
+            return Stored(False, same)
         if not check_mode:
             place.tighten()
-        return Stored(True, found)
+        return Stored(True, same)
 
     content = (sealed or sealer.seal(secret)) if sealer else secret
     if check_mode:
         return Stored(True, content)
     kept = None
-    if found is not None and not same:
+    if found is not None and same is None:
         kept = place.set_aside(now().strftime(".%Y%m%dT%H%M%SZ"))
     place.write(content)
     _prove(place, secret, sealer, what)

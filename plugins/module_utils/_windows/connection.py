@@ -278,8 +278,7 @@ class WindowsHost:
         return left
 
     def _open_shell(self) -> str:
-        self._open_connection()
-        self._close_lost_shell()
+        self._reconnect()
         if self._shell is not None and self._commands >= COMMANDS_PER_SHELL:
             shell, self._shell = self._shell, None
             self._protocol.close_shell(shell, close_session=False)
@@ -287,6 +286,10 @@ class WindowsHost:
             self._shell = self._protocol.open_shell(codepage=UTF8)
             self._commands = 0
         return self._shell
+
+    def _reconnect(self) -> None:
+        self._open_connection()
+        self._close_lost_shell()
 
     def _close_lost_shell(self) -> None:
         """End what a command does whose connection broke: it may wait for input for hours, and hold the files that it is to write."""
@@ -323,7 +326,7 @@ class WindowsHost:
         """Close shell and connection. A host that is gone by now closes its shell itself (idle timeout)."""
         if self._lost_shell is not None:
             with contextlib.suppress(HostError):
-                self._asking(lambda: (self._open_connection(), self._close_lost_shell()))
+                self._asking(self._reconnect)
         if self._shell is not None:
             shell = self._shell
             with contextlib.suppress(HostError):

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 
@@ -326,7 +327,7 @@ def wait_all(
         for name in [name for name in jobs if name not in done]:
             job = jobs[name]
             try:
-                state = job.poll(lambda lines, name=name: on_output(name, lines))
+                state = job.poll(partial(on_output, name))
             except HostUnreachable:
                 if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
                     raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.filesystem import Logon
@@ -96,12 +97,12 @@ class InstanceHandle:
         :raises RuntimeError: a node refused to start.
         """
         for host in self.hosts:
-            event = host.ledger.wait_for(lambda one, name=host.name: _ended_start(one, name), timeout, since)
+            event = host.ledger.wait_for(partial(_ended_start, host.name), timeout, since)
             if event["what"] != "started":
                 raise RuntimeError(f"{host.name}: {event.get('error')}")
 
 
-def _ended_start(event: Event, machine: str) -> bool:
+def _ended_start(machine: str, event: Event) -> bool:
     return event.kind == "octopus" and event.machine == machine and event.get("what") in ("started", "start failed")
 
 

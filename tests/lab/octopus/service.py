@@ -102,6 +102,11 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
     host, version = process.host, node.version
     record = {"node": node.name, "instance": installation.name, "version": version}
     servers: list[WebServer] = []
+
+    def stop_web() -> None:
+        for server in servers:
+            server.stop()
+
     try:
         process.service_running()
         process.sleep(SECONDS_TO_LOAD)
@@ -109,7 +114,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
         node.register()
         node.queue("SystemIntegrityCheck", "Check System Integrity")  # at every start (octopus.com/docs)
         with contextlib.ExitStack() as stack:
-            stack.callback(lambda: [server.stop() for server in servers])
+            stack.callback(stop_web)
             _open_web(process, installation, node, servers)
             node.log(f"Octopus Server {version} is running")
             host.ledger.record("octopus", host.name, what="started", **record)
@@ -123,8 +128,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
     except (StartError, SqlError) as error:
         return _failed(process, version, node, error)
     finally:
-        for server in servers:
-            server.stop()
+        stop_web()
         if process.killed.is_set():
             node.end()
 

@@ -14,6 +14,7 @@ from ..core.filesystem import FileSystem, Logon
 from . import crypto, folders, licence, moments, schema, versions
 from .database import Connection, Pool, column_names, has_table, rows
 from .documents import Document, insert, next_id, select, update, upsert
+from .folders import Files
 
 Result = TypeVar("Result")
 LICENCE = "licenses-current"
@@ -45,7 +46,7 @@ class Store:
         self.clock = clock
         self.home = home
         self._master_key = master_key
-        self._files = folders.Files(fs, logon, home) if fs is not None and logon is not None else None
+        self._files = Files(fs, logon, home) if fs is not None and logon is not None else None
 
     def __repr__(self) -> str:
         return f"Store({self.version})"
@@ -288,7 +289,7 @@ class Store:
     # -- files
 
     @property
-    def files(self) -> folders.Files:
+    def files(self) -> Files:
         """:raises RuntimeError: this store was opened without a file system."""
         if self._files is None:
             raise RuntimeError("this store has no file system")

@@ -48,7 +48,8 @@ class _Handler(WSGIRequestHandler):
         environ = self.make_environ()
         head: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        # PEP 3333's write(), which it would return, is for frameworks older than WSGI.
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             head[:] = [status, headers]
 
         body = self.server.app(environ, start_response)
@@ -114,7 +115,8 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def server_bind(self) -> None:
         """Without the reverse look-up of HTTPServer: the lab's addresses have no names there."""
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        name, self.server_port = self.server_address[:2]
+        self.server_name = str(name)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..tds.engine_api import Output, SqlError
@@ -85,20 +86,14 @@ class _Runner:
             self.settle()
             self._guarded(lambda: self._statement(node))
 
-    def _guarded(self, action: object) -> None:
+    def _guarded(self, action: Callable[[], None]) -> None:
         """Run, and sort out what an error means for the rest of the batch."""
         try:
             action()
         except SqlError as error:
             session = self.session
             session.last_error = error.number
-            ends = (
-                self._trying
-                or session.abort_on_error
-                or error.number in _END_BATCH
-                or error.severity >= 20
-                or getattr(error, "thrown", False)
-            )
+            ends = self._trying or session.abort_on_error or error.number in _END_BATCH or error.severity >= 20 or error.thrown
             if error.message.startswith("lab:") or ends:
                 if session.abort_on_error and session.client.transactions and not self._trying:
                     session.rollback(self.out)

@@ -145,7 +145,8 @@ def stuff(value: Any, start: Any, length: Any, new: Any) -> Any:
 def quotename(name: Any, quote: Any = "[") -> Any:
     if name is None or len(str(name)) > 128:
         return None
-    first, last = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(str(quote), "[]")
+    pair = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(str(quote), "[]")
+    first, last = pair[0], pair[1]
     return first + str(name).replace(last, last * 2) + last
 
 

@@ -189,7 +189,7 @@ def throw(session: Session, cursor: Cursor, _out: Output) -> None:
         text = str(evaluate(session, cursor.expression())[0])
         cursor.expect(",")
         error = SqlError(number, text, 16, int(str(evaluate(session, cursor.expression())[0])))
-    error.thrown = True  # THROW always ends the batch
+    error.thrown = True
     raise error
 
 

@@ -29,6 +29,7 @@ class SqlError(Exception):
     :param severity: 11 to 16 the user's, 17 to 19 resources; from 20 on the server closes the connection after it.
     :param state: tells apart the places in the server that raise the same number.
     :param more: errors that follow it in the same answer, as 3013 follows 3201.
+    :ivar thrown: THROW raised it, which always ends the batch.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class SqlError(Exception):
         self.severity = severity
         self.state = state
         self.line = line
+        self.thrown = False
         self.procedure = procedure
         self.more = list(more)
 
@@ -149,8 +151,11 @@ class Output(Protocol):
 class EngineSession(Protocol):
     """One login. ``database`` is its current one, as it is spelt in sys.databases."""
 
-    spid: int
-    database: str
+    @property
+    def spid(self) -> int: ...
+
+    @property
+    def database(self) -> str: ...
 
     def batch(self, sql: str, params: Parameters, out: Output) -> None:
         """Run a batch, or the statement of sp_executesql and sp_execute. A procedure called by RPC comes as its EXEC statement.
@@ -177,8 +182,13 @@ class EngineSession(Protocol):
 class Engine(Protocol):
     """A SQL Server instance as its clients meet it."""
 
-    name: str  # @@SERVERNAME
-    version: tuple[int, int, int, int]  # 14, 0, 3456, 2
+    @property
+    def name(self) -> str:
+        """@@SERVERNAME."""
+
+    @property
+    def version(self) -> tuple[int, int, int, int]:
+        """As 14, 0, 3456, 2."""
 
     @property
     def collation(self) -> bytes:

@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 from . import moments
 
@@ -234,8 +235,8 @@ class SqlType:
         token = fixed.get(base.name, info[0])
         return struct.pack("<IBB", 2 + len(properties) + len(raw), token, len(properties)) + properties + raw
 
-    def _raw(self, value: object) -> bytes:
-        """The value's own bytes."""
+    def _raw(self, value: Any) -> bytes:
+        """The value's own bytes. What Python's own conversions refuse is a TypeError."""
         name = self.name
         if name in _TOKENS or name == "xml":
             return self._raw_string(value)
@@ -263,7 +264,7 @@ class SqlType:
             return (value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))).bytes_le
         return moments.encode(name, self.scale, value)
 
-    def _raw_string(self, value: object) -> bytes:
+    def _raw_string(self, value: Any) -> bytes:
         name, length = self.name, self.length
         if "binary" in name:
             if isinstance(value, str):
@@ -284,7 +285,7 @@ class SqlType:
         return padded
 
 
-def _integer(value: object) -> int:
+def _integer(value: Any) -> int:
     if isinstance(value, str):
         return int(Decimal(value))
     return int(value)

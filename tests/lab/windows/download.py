@@ -31,7 +31,7 @@ class LabAdapter(HTTPAdapter):
         self._network = network
         super().__init__()
 
-    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
         """:raises UnknownHost: the URL's host is not of the lab."""
         parts = urlsplit(str(request.url))
         host = parts.hostname or ""
@@ -41,7 +41,7 @@ class LabAdapter(HTTPAdapter):
         if machine is not None:
             request.headers.setdefault("Host", parts.netloc)
             request.url = urlunsplit(parts._replace(netloc=machine.address + (f":{parts.port}" if parts.port else "")))
-        return super().send(request, **settings)
+        return super().send(request, *args, **settings)
 
 
 def _loopback(host: str) -> bool:

@@ -10,12 +10,12 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from lab.core.filesystem import WinError
+from lab.core.filesystem import Logon, WinError
 from lab.windows.host import SYSTEM32, WindowsHost
-from lab.windows.process import Process
-from lab.windows.streams import Pipe
+from lab.windows.process import Job, Process
+from lab.windows.streams import Console, Pipe
 
 from . import faults
 from .answers import STREAM_OVERHEAD, new_id
@@ -76,12 +76,25 @@ class Command:
         self._aborted = False
         self._receiving = False
 
-    def run(self, host: WindowsHost, application: str, line: str, **how: object) -> None:
+    def run(
+        self, host: WindowsHost, application: str, line: str, *, logon: Logon, env: Mapping[str, str], cwd: str, console: Console, job: Job
+    ) -> None:
         """Start it.
 
         :raises WinError: as CreateProcess.
         """
-        self.process = host.spawn(application, line, stdin=self.stdin, stdout=self.stdout, stderr=self.stderr, **how)
+        self.process = host.spawn(
+            application,
+            line,
+            logon,
+            env=env,
+            cwd=cwd,
+            stdin=self.stdin,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            console=console,
+            job=job,
+        )
         self.process.on_end(self._on_end)
 
     def add_output(self, stream: str, data: bytes) -> None:

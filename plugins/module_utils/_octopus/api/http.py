@@ -23,7 +23,7 @@ try:
     REQUESTS_IMPORT_ERROR: str | None = None
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    Retry = object
+    Retry = object  # type: ignore[assignment, misc]  # only so that the class below can be defined; main() stops before it is used
 
 _BUSY = (502, 503, 504)  # a load balancer whose node is just going or coming
 _TOO_MANY_REQUESTS = 429

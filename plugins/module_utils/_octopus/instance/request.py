@@ -16,6 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import check_absolute, check_folders, normal
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import Database
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
@@ -36,7 +37,7 @@ class Join:
     master_key: str = field(repr=False)
 
     @property
-    def database(self) -> connection_string.Database:
+    def database(self) -> Database:
         return connection_string.parse(self.connection_string)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 
 from ...core.clock import Clock
 from ...core.faults import Faults
@@ -53,7 +54,7 @@ def create_app(
     :param rate_limit: requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
     """
     app = Flask("lab.octopus.rest")
-    app.json.sort_keys = False
+    app.json = _Json(app)
     app.url_map.strict_slashes = False
     machine = machine or node_name
     app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest)
@@ -63,8 +64,14 @@ def create_app(
         app.register_blueprint(part.api, url_prefix="/api")
     app.before_request(_arrive)
     app.after_request(_leave)
-    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)
+    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)  # type: ignore[method-assign]  # as Flask documents it
     return app
+
+
+class _Json(DefaultJSONProvider):
+    """Keeps the order of the keys."""
+
+    sort_keys = False
 
 
 class _Spaces:

@@ -113,7 +113,7 @@ BY_ADDRESS = {one.address: one for one in COLLECTIONS}
 
 def masked(collection: Collection, document: Document) -> Document:
     """The document without its secrets, at every depth (an account's, an endpoint's, a sensitive variable's)."""
-    shown = {
+    shown: Document = {
         name: sensitive(value) if name in collection.secrets else value for name, value in document.items() if name not in collection.hidden
     }
     if collection.address == "variables":
