@@ -11,8 +11,8 @@ runs it, so that it is imported once and not in every worker anew.
 from __future__ import annotations
 
 import json
-import typing as t
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
@@ -39,7 +39,7 @@ class ActionModule(OnController):
     windows = "host"
     _supports_async = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task; see the documentation of the module."""
         dummy, params = self.validate_argument_spec(
             argument_spec={
@@ -72,7 +72,7 @@ class ActionModule(OnController):
         return result
 
     def _remember_there(
-        self, path: Path, journal: str, event: str, fields: dict[str, t.Any], task_vars: dict[str, t.Any]
+        self, path: Path, journal: str, event: str, fields: dict[str, Any], task_vars: dict[str, Any]
     ) -> list[run_record.Event]:
         """Add an event to the journal on the host of the task, too."""
         if WINRM_IMPORT_ERROR:
@@ -99,7 +99,7 @@ class ActionModule(OnController):
             ) from error
 
     @staticmethod
-    def _document(path: Path, record: dict[str, t.Any]) -> str:
+    def _document(path: Path, record: dict[str, Any]) -> str:
         document = path.with_suffix(".json")
         document.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         document.chmod(0o600)

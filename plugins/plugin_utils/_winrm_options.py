@@ -75,10 +75,13 @@ class ConnectionRefused(UpgradeError):
 def options_of(connection: Any, name: str, url: str | None = None) -> dict[str, Any]:
     """The options of one host, from its connection plugin.
 
-    :param connection: a connection plugin object whose options are set.
-    :param name: the host's inventory name.
-    :param url: where the Octopus node on it answers, if the inventory says so.
-    :raises ConnectionRefused: it is neither winrm nor psrp.
+    Args:
+        connection: A connection plugin object whose options are set.
+        name: The host's inventory name.
+        url: Where the Octopus node on it answers, if the inventory says so.
+
+    Raises:
+        ConnectionRefused: It is neither winrm nor psrp.
     """
     kind = connection.transport
     if kind == "winrm":
@@ -127,9 +130,12 @@ def _psrp(connection: Any) -> dict[str, Any]:
 def options_of_node(node: str, hostvars: Any, task: Any, play_context: Any, connection_loader: Any) -> dict[str, Any]:
     """The options of an inventory host other than the task's own.
 
-    :param hostvars: the variables of all hosts, templated for each.
-    :param task: the task, for keywords such as remote_user that hold for every host.
-    :raises ConnectionRefused: no such host, its variables cannot be read, or it is not reached by WinRM.
+    Args:
+        hostvars: The variables of all hosts, templated for each.
+        task: The task, for keywords such as remote_user that hold for every host.
+
+    Raises:
+        ConnectionRefused: No such host, its variables cannot be read, or it is not reached by WinRM.
     """
     if node not in hostvars:
         raise ConnectionRefused(f"nodes names {node}, but the inventory has no such host. Known: {', '.join(sorted(hostvars))}.")

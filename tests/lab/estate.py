@@ -59,10 +59,11 @@ class InstanceSpec:
 class CloneSpec:
     """Where a clone of an instance can be made: hosts that have Windows and WinRM, and nothing of Octopus.
 
-    :param source: name of the instance that it will be a clone of; it is given to the same :class:`Lab`.
-    :param sql: its SQL Server: None: the source's; the name of one that another instance or clone has; else a new one of that name.
-    :param on_source_folders: whether its service accounts may write to the share that the source's folders are on. It is so where
-        source and clone run under one account, and that is when a clone can do harm there.
+    Attributes:
+        source: Name of the instance that it will be a clone of; it is given to the same :class:`Lab`.
+        sql: Its SQL Server: None: the source's; the name of one that another instance or clone has; else a new one of that name.
+        on_source_folders: Whether its service accounts may write to the share that the source's folders are on. It is so where
+            source and clone run under one account, and that is when a clone can do harm there.
     """
 
     name: str
@@ -169,9 +170,10 @@ class LabClone:
 class Lab:
     """A lab: ``with Lab(folder, DEMO) as lab: ...`` starts it and stops it.
 
-    :param specs: instances, which are in :attr:`instances` by their names, and places for clones of them, which are in :attr:`clones`.
-    :param root: an empty folder; all drives, shares and databases lie in it.
-    :param scale: lab seconds per real second.
+    Args:
+        specs: Instances, which are in :attr:`instances` by their names, and places for clones of them, which are in :attr:`clones`.
+        root: An empty folder; all drives, shares and databases lie in it.
+        scale: Lab seconds per real second.
     """
 
     def __init__(self, root: Path, *specs: InstanceSpec | CloneSpec, scale: float = 20.0) -> None:

@@ -55,7 +55,10 @@ class Holder:
 
     @classmethod
     def from_dict(cls, known: Mapping[str, Any]) -> Holder:
-        """:raises ValueError: it is none."""
+        """
+        Raises:
+            ValueError: It is none.
+        """
         wrong = [one.name for one in fields(cls) if not isinstance(known.get(one.name), int if one.name == "pid" else str)]
         if wrong or not 0 < known["pid"] < 2**31:
             raise InvalidValue(f"no process: {', '.join(wrong) or 'pid'}")

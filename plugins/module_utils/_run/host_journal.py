@@ -10,10 +10,11 @@ What each line says, and how what a lost connection left is told, is in :mod:`ru
 from __future__ import annotations
 
 import re
-import typing as t
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
@@ -37,7 +38,8 @@ _INPUT = "journal.jsonl"
 class HostJournal:
     """The journal of one run on a host.
 
-    :param holder: the process that writes; None where nothing is written.
+    Args:
+        holder: The process that writes; None where nothing is written.
     """
 
     def __init__(self, host: WindowsHost, path: str, holder: Holder | None = None) -> None:
@@ -51,8 +53,9 @@ class HostJournal:
     def read(self) -> list[Event]:
         """Its events; none where there is no journal.
 
-        :raises HostError: it cannot be read.
-        :raises RunRecordError: it does not fit together.
+        Raises:
+            HostError: It cannot be read.
+            RunRecordError: It does not fit together.
         """
         line = f"(if exist {word(self._path)} ({builtin('type', self._path)}) else exit /b {ABSENT})"
         result = self._host.run_cmd(line, idempotent=True)
@@ -62,26 +65,32 @@ class HostJournal:
         self._cut = bool(text) and not text.endswith("\n")
         return run_record.parse(text, f"the journal {self.name}")
 
-    def check_nobody_went_on(self, known: t.Sequence[Event]) -> None:
+    def check_nobody_went_on(self, known: Sequence[Event]) -> None:
         """Check that nobody else has written to it: for the last event, which is written when the lock has been given back already.
 
-        :param known: what this process knows of it.
-        :raises LockLost: somebody has.
-        :raises HostError: it cannot be read.
-        :raises RunRecordError: it does not fit together.
+        Args:
+            known: What this process knows of it.
+
+        Raises:
+            LockLost: Somebody has.
+            HostError: It cannot be read.
+            RunRecordError: It does not fit together.
         """
         ids = {event["id"] for event in known}
         if any(event["id"] not in ids for event in self.read()):
             raise self._lost()
 
-    def append(self, events: t.Sequence[Event], uncertain: bool) -> None:
+    def append(self, events: Sequence[Event], uncertain: bool) -> None:
         """Write events at its end and read the last one back: usually one command, and nothing is sent but the command.
 
         May be done twice: an event that arrives again is known by its id.
 
-        :param uncertain: whether what this process has written last may have been cut off in the middle of its line.
-        :raises LockLost: this process has not the lock of the journal's folder; where they end the run, another one has it.
-        :raises HostError: it is not certain that they are there.
+        Args:
+            uncertain: Whether what this process has written last may have been cut off in the middle of its line.
+
+        Raises:
+            LockLost: This process has not the lock of the journal's folder; where they end the run, another one has it.
+            HostError: It is not certain that they are there.
         """
         group: list[tuple[str, str]] = []
         released = events[-1]["event"] in run_record.ENDS
@@ -129,7 +138,7 @@ class HostJournal:
         return HostError(f"{self._host.where}: the journal {self._path} cannot be {what}: {' '.join(said.split())}", self._host.name)
 
 
-def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any) -> list[Event]:
+def remember(path: Path, journal: HostJournal | None, kind: str, **fields: Any) -> list[Event]:
     """Add an event to the run and give all of its events.
 
     The order is: the file here, with the event marked as pending; the host's journal; the mark off. The host's journal is the one that any
@@ -137,11 +146,14 @@ def remember(path: Path, journal: HostJournal | None, kind: str, **fields: t.Any
     there either, or the next event would get its number again; and what may have arrived there, the answer being lost, must be known here,
     so that it is sent again under the same id. Killed or failed between any two of these, an event is pending: it goes along with the next.
 
-    :param path: the file on the control node.
-    :param journal: the one on the host; None where only the file is kept.
-    :raises RunRecordError: the file cannot be written, or one of them does not fit together.
-    :raises LockLost: this process has the lock no more; the event is nowhere.
-    :raises HostError: the host's journal cannot be written; the event is in the file, pending.
+    Args:
+        path: The file on the control node.
+        journal: The one on the host; None where only the file is kept.
+
+    Raises:
+        RunRecordError: The file cannot be written, or one of them does not fit together.
+        LockLost: This process has the lock no more; the event is nowhere.
+        HostError: The host's journal cannot be written; the event is in the file, pending.
     """
     events = run_record.read(path)
     if journal is not None and (kind == "resumed" or not events):
@@ -182,17 +194,18 @@ class Found:
     path: str
     events: list[Event]
 
-    def to_dict(self) -> dict[str, t.Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "path": self.path, "events": len(self.events), **run_record.result(self.events)}
 
 
 class Journals:
     """All journals of an instance.
 
-    :param names: the names in its folder.
+    Args:
+        names: The names in its folder.
     """
 
-    def __init__(self, host: WindowsHost, folder: str, names: t.Iterable[str]) -> None:
+    def __init__(self, host: WindowsHost, folder: str, names: Iterable[str]) -> None:
         self._host = host
         self._folder = folder
         # Run ids begin with the time.
@@ -203,7 +216,8 @@ class Journals:
 
         An unfinished run that is older than a finished one is history: what it wanted to do was decided about a state long gone.
 
-        :raises RunRecordError: the newest journal does not fit together.
+        Raises:
+            RunRecordError: The newest journal does not fit together.
         """
         unfinished: Found | None = None
         for start in range(0, len(self._runs), AT_ONCE):
@@ -236,14 +250,17 @@ class Journals:
         return list(zip(runs, texts, strict=True))
 
 
-def copy(host: WindowsHost, events: list[Event], dest: str, job: dict[str, t.Any]) -> bool:
+def copy(host: WindowsHost, events: list[Event], dest: str, job: dict[str, Any]) -> bool:
     """Copy a journal to a place that only a job of the host may reach, such as a share; whether that has changed something.
 
     The account of a job need not be an administrator, and only those may read the journal itself: its lines go into the job's folder.
 
-    :param job: ``job_user``, ``job_password`` and ``work_root``, as the module has them.
-    :raises OctopusError: it could not be copied; what was there before still is.
-    :raises HostError: the job could not be started, or was lost.
+    Args:
+        job: ``job_user``, ``job_password`` and ``work_root``, as the module has them.
+
+    Raises:
+        OctopusError: It could not be copied; what was there before still is.
+        HostError: The job could not be started, or was lost.
     """
     dest = dest.replace("/", "\\")
     folder, part = dest.rpartition("\\")[0], f"{dest}.part"

@@ -95,9 +95,10 @@ def folder_line(folder: str) -> str:
 class RunLock:
     """The lock of one instance on one host.
 
-    :param folder: the instance's folder of runs on the host.
-    :param instance: its name, for messages.
-    :param holder: the process that this is for.
+    Args:
+        folder: The instance's folder of runs on the host.
+        instance: Its name, for messages.
+        holder: The process that this is for.
     """
 
     def __init__(self, host: WindowsHost, folder: str, instance: str, holder: Holder) -> None:
@@ -148,7 +149,8 @@ class RunLock:
     def claim(self, run_id: str, purpose: str | None, break_lock: str | None) -> tuple[bool, Broken | None]:
         """Take the lock; whether it was taken now, and what was broken for it.
 
-        :raises OctopusError: somebody else has it.
+        Raises:
+            OctopusError: Somebody else has it.
         """
         broken: Broken | None = None
         seen = False
@@ -174,7 +176,8 @@ class RunLock:
     def why_break(self, lock: Lock, break_lock: str | None) -> str:
         """Why somebody else's lock may be broken.
 
-        :raises OctopusError: it may not.
+        Raises:
+            OctopusError: It may not.
         """
         if lock.holder is not None and lock.holder.is_gone():
             return "gone"
@@ -240,7 +243,8 @@ class RunLock:
     def release(self) -> bool:
         """Give the lock back; False where it is not this process's, or nobody's.
 
-        :raises OctopusError: it cannot be given back.
+        Raises:
+            OctopusError: It cannot be given back.
         """
         left = f"{LEFT}{uuid.uuid4().hex[:12]}"
         marker = f"{self.path}\\{_marker(self._holder)}"
@@ -269,7 +273,8 @@ def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
 
     Somebody who has broken it may have ended and given it back, so that nobody has it is no better than that another has it.
 
-    :param released: whether it may have been given back: nobody may have it, too.
+    Args:
+        released: Whether it may have been given back: nobody may have it, too.
     """
     lock = f"{folder}\\lock\\"
     return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"

@@ -14,11 +14,11 @@ from __future__ import annotations
 import base64
 import json
 import os
-import typing as t
 import uuid
 import zlib
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
@@ -29,17 +29,18 @@ OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
 
-Event = dict[str, t.Any]
+Event = dict[str, Any]
 
 
 class RunRecordError(UpgradeError):
     """The journal cannot be written or read, or does not fit together."""
 
 
-def make(kind: str, number: int, **fields: t.Any) -> Event:
+def make(kind: str, number: int, **fields: Any) -> Event:
     """A new event.
 
-    :raises RunRecordError: a field has a name that the journal itself uses, or a value that JSON has no word for.
+    Raises:
+        RunRecordError: A field has a name that the journal itself uses, or a value that JSON has no word for.
     """
     taken = sorted(set(fields) & set(OWN))
     if taken:
@@ -70,8 +71,11 @@ def host_lines(event: Event) -> list[str]:
 def parse(text: str, where: str) -> list[Event]:
     """The events in a journal's text, each once. One that was cut off is left out, be it the last or one that was sent again.
 
-    :param where: the journal, for messages.
-    :raises RunRecordError: an event is missing, there are two of the same number, or a line is none of a journal.
+    Args:
+        where: The journal, for messages.
+
+    Raises:
+        RunRecordError: An event is missing, there are two of the same number, or a line is none of a journal.
     """
     events: dict[str, Event] = {}
     parts: dict[str, dict[int, Event]] = {}
@@ -97,7 +101,8 @@ def parse(text: str, where: str) -> list[Event]:
 def _event_in(line: str) -> Event | None:
     """The event of a line; None of one that was cut off, or empty.
 
-    :raises ValueError: the line is whole, but something else.
+    Raises:
+        ValueError: The line is whole, but something else.
     """
     try:
         found = json.loads(line)
@@ -126,7 +131,8 @@ def _unpacked(piece: Event, known: dict[int, Event]) -> Event | None:
 def read(path: Path) -> list[Event]:
     """The events of a file; none where there is no file.
 
-    :raises RunRecordError: as :func:`parse`, or the file cannot be read.
+    Raises:
+        RunRecordError: As :func:`parse`, or the file cannot be read.
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
@@ -140,7 +146,8 @@ def read(path: Path) -> list[Event]:
 def write(path: Path, events: list[Event]) -> None:
     """Write a file anew, whole or not at all, and wait until the disk has it.
 
-    :raises RunRecordError: the folder cannot be made or the file not be written.
+    Raises:
+        RunRecordError: The folder cannot be made or the file not be written.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -156,10 +163,11 @@ def write(path: Path, events: list[Event]) -> None:
         ) from error
 
 
-def append(path: Path, kind: str, **fields: t.Any) -> Event:
+def append(path: Path, kind: str, **fields: Any) -> Event:
     """Write one event at the end of a file that has no other copy.
 
-    :raises RunRecordError: as :func:`read`, :func:`make` and :func:`write`.
+    Raises:
+        RunRecordError: As :func:`read`, :func:`make` and :func:`write`.
     """
     events = read(path)
     event = make(kind, len(events) + 1, **fields)
@@ -176,7 +184,7 @@ def is_unfinished(events: list[Event]) -> bool:
     return "begun" in ends and ends[-1] != "finished"
 
 
-def result(events: list[Event]) -> dict[str, t.Any]:
+def result(events: list[Event]) -> dict[str, Any]:
     """What a run can be taken up from: the record, the steps begun, those done, and the facts."""
     return {"record": summary(events), "steps": steps(events), "done": done(events), "facts": facts(events)}
 
@@ -204,15 +212,15 @@ def done(events: list[Event]) -> list[str]:
     return list(ended)
 
 
-def facts(events: list[Event]) -> dict[str, t.Any]:
+def facts(events: list[Event]) -> dict[str, Any]:
     """All facts of the run, the newest of each name."""
-    found: dict[str, t.Any] = {}
+    found: dict[str, Any] = {}
     for event in events:
         found.update(event.get("facts") or {})
     return found
 
 
-def summary(events: list[Event]) -> dict[str, t.Any]:
+def summary(events: list[Event]) -> dict[str, Any]:
     """The run as one document: who, from where to where, the steps with their seconds, outage, backup, proof, verdict.
 
     A step ends where the next one begins, or with the run; one that a run stopped in has failed, even where nobody could say so before;
@@ -220,7 +228,7 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
     The outage goes from the event that says it begins to the one that says it ends; a run that broke off in between counts up to its last
     event, and one that was taken up again counts on: users waited all the time.
     """
-    record: dict[str, t.Any] = {
+    record: dict[str, Any] = {
         "instance": None,
         "run_id": None,
         "purpose": None,
@@ -278,13 +286,13 @@ def summary(events: list[Event]) -> dict[str, t.Any]:
     return record
 
 
-def _end_step(steps: list[dict[str, t.Any]], at: datetime, result: str) -> None:
+def _end_step(steps: list[dict[str, Any]], at: datetime, result: str) -> None:
     if steps and steps[-1]["result"] == "unfinished":
         steps[-1]["seconds"] = round((at - datetime.fromisoformat(steps[-1]["start"])).total_seconds(), 3)
         steps[-1]["result"] = result
 
 
-def _interrupt_step(steps: list[dict[str, t.Any]]) -> None:
+def _interrupt_step(steps: list[dict[str, Any]]) -> None:
     if steps and steps[-1]["result"] == "unfinished":
         steps[-1]["result"] = "interrupted"
 

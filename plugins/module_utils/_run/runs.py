@@ -40,7 +40,10 @@ class RunRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> RunRequest:
-        """:raises OctopusError: a name that cannot be one of a file."""
+        """
+        Raises:
+            OctopusError: A name that cannot be one of a file.
+        """
         if _BAD_NAME.search(params["instance"]):
             raise OctopusError(
                 f"instance {params['instance']!r} cannot be the name of a folder on Windows; it is one there. Choose another."
@@ -64,9 +67,10 @@ class RunRequest:
 def reach(request: RunRequest, host: WindowsHost) -> dict[str, Any]:
     """Reach the state that is asked for; the module's result.
 
-    :raises OctopusError: somebody else has the lock; or what was asked for could not be done.
-    :raises RunRecordError: a journal does not fit together.
-    :raises HostError: the host cannot be reached.
+    Raises:
+        OctopusError: Somebody else has the lock; or what was asked for could not be done.
+        RunRecordError: A journal does not fit together.
+        HostError: The host cannot be reached.
     """
     lock = RunLock(host, request.folder, request.instance, request.holder)
     if request.state == "copied":
@@ -102,7 +106,8 @@ def _known(request: RunRequest, host: WindowsHost, lock: RunLock) -> dict[str, A
 def _would(request: RunRequest, lock: RunLock, found: Lock | None) -> tuple[bool, Broken | None]:
     """What claiming would do, and break.
 
-    :raises OctopusError: it would be refused.
+    Raises:
+        OctopusError: It would be refused.
     """
     if found is None:
         return True, None

@@ -98,8 +98,9 @@ class _Command:
 class WindowsHost:
     """One Windows host. Open it with ``with``; the connection is made at the first command. Not for use by several threads.
 
-    :param options: where and as whom.
-    :param connect: gives a pywinrm ``Protocol`` for its arguments (tests give another).
+    Args:
+        options: Where and as whom.
+        connect: Gives a pywinrm ``Protocol`` for its arguments (tests give another).
     """
 
     def __init__(self, options: ConnectionOptions, connect: Callable[..., Any] | None = None) -> None:
@@ -148,17 +149,20 @@ class WindowsHost:
         A bare name (``sc``) is a program of ``C:\Windows\System32``. A path with a space goes through the constant cmd prefix, since
         nothing says how ``WINRS_SKIP_CMD_SHELL`` takes one; its arguments then may hold neither ``%`` nor a double quote.
 
-        :param stdin: what the program reads, text as UTF-8. The program then reads a pipe that ends.
-        :param env: environment variables for this command alone, a better place for secrets than ``argv``; costs a shell of its own.
-        :param timeout: seconds; after that the command is ended.
-        :param check: an exit code other than 0 raises.
-        :param idempotent: may run twice: when the connection is lost, it is run once more over a new one.
-        :param secret: the command's output never appears in a message.
-        :raises ValueError: an argument cannot be passed safely.
-        :raises HostUnreachable: the host does not answer, or no longer.
-        :raises HostRefused: account, certificate or transport are refused; never tried twice.
-        :raises HostTimeout: the time was up.
-        :raises HostError: the program is missing, or ``check`` and a bad exit code.
+        Args:
+            stdin: What the program reads, text as UTF-8. The program then reads a pipe that ends.
+            env: Environment variables for this command alone, a better place for secrets than ``argv``; costs a shell of its own.
+            timeout: Seconds; after that the command is ended.
+            check: An exit code other than 0 raises.
+            idempotent: May run twice: when the connection is lost, it is run once more over a new one.
+            secret: The command's output never appears in a message.
+
+        Raises:
+            ValueError: An argument cannot be passed safely.
+            HostUnreachable: The host does not answer, or no longer.
+            HostRefused: Account, certificate or transport are refused; never tried twice.
+            HostTimeout: The time was up.
+            HostError: The program is missing, or ``check`` and a bad exit code.
         """
         program = _full_path(argv[0])
         if " " in program:

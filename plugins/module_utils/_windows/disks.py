@@ -21,7 +21,8 @@ def free_bytes(host: WindowsHost, path: str) -> int:
 
     ``dir /-c`` prints it as the last number, without separators, on any Windows. It looks at the root, which always exists.
 
-    :raises HostError: no such drive or share, or no access.
+    Raises:
+        HostError: No such drive or share, or no access.
     """
     root = root_of(path)
     result = host.run_builtin("dir", "/-c", "/ad", root, idempotent=True)
@@ -42,7 +43,8 @@ def free_in(listing: str) -> int | None:
 def root_of(path: str) -> str:
     r"""``C:\`` or ``\\server\share\`` of a path.
 
-    :raises ValueError: the path is relative.
+    Raises:
+        ValueError: The path is relative.
     """
     text = path.replace("/", "\\")
     if re.match(r"[A-Za-z]:\\", text) or re.fullmatch(r"[A-Za-z]:", text):

@@ -12,9 +12,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 class HostError(UpgradeError):
     """A Windows host could not do what was wanted.
 
-    :param message: what was wanted, what was found, where, and what to do.
-    :param host: the inventory name of the host.
-    :param code: the exit code or Windows error number, where there is one.
+    Args:
+        message: What was wanted, what was found, where, and what to do.
+        host: The inventory name of the host.
+        code: The exit code or Windows error number, where there is one.
     """
 
     def __init__(self, message: str, host: str = "", code: int | None = None) -> None:

@@ -50,7 +50,8 @@ def names(host: WindowsHost, folder: str) -> list[str] | None:
 def read_bytes(host: WindowsHost, path: str, timeout: float = 60.0) -> bytes:
     """A file's content as cmd.exe types it: UTF-16 with a byte order mark arrives as UTF-8, everything else as it is.
 
-    :raises HostError: it cannot be read.
+    Raises:
+        HostError: It cannot be read.
     """
     result = host.run_builtin("type", path, idempotent=True, timeout=timeout)
     if result.exit_code:
@@ -69,8 +70,9 @@ def write_text(host: WindowsHost, path: str, text: str, secret: bool = False) ->
     findstr copies what it reads, and hangs on a last line without an end, so that there always is one. Lines over 8,191 characters and
     NUL do not survive: :func:`write_bytes` takes anything.
 
-    :raises ValueError: the text does not survive.
-    :raises HostError: it cannot be written.
+    Raises:
+        ValueError: The text does not survive.
+        HostError: It cannot be written.
     """
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if any(len(line.encode()) > 8000 for line in lines) or "\0" in text:
@@ -86,7 +88,8 @@ def write_text(host: WindowsHost, path: str, text: str, secret: bool = False) ->
 def write_bytes(host: WindowsHost, path: str, data: bytes) -> None:
     """Write a small file of any content: as Base64 through standard input, decoded there.
 
-    :raises HostError: it cannot be written.
+    Raises:
+        HostError: It cannot be written.
     """
     coded = path + ".b64"
     write_text(host, coded, base64.encodebytes(data).decode("ascii"))
@@ -97,7 +100,8 @@ def write_bytes(host: WindowsHost, path: str, data: bytes) -> None:
 def sha256(host: WindowsHost, path: str, timeout: float = 900.0) -> str:
     """The SHA-256 of a file, in lower case.
 
-    :raises HostError: it cannot be read.
+    Raises:
+        HostError: It cannot be read.
     """
     result = host.run(["certutil", "-hashfile", path, "SHA256"], timeout=timeout, idempotent=True)
     found = None if result.exit_code else hash_in(result.stdout)
@@ -118,7 +122,8 @@ def hash_in(text: str) -> str | None:
 def make_folder(host: WindowsHost, path: str) -> bool:
     """Make a folder and those above it. False where it was there.
 
-    :raises HostError: it cannot be made.
+    Raises:
+        HostError: It cannot be made.
     """
     folder = path.rstrip("\\")
     # A trailing backslash asks for a folder, not any file.
@@ -132,7 +137,8 @@ def make_folder(host: WindowsHost, path: str) -> bool:
 def move(host: WindowsHost, source: str, target: str) -> None:
     """Rename or move a file over whatever is there.
 
-    :raises HostError: it cannot be moved.
+    Raises:
+        HostError: It cannot be moved.
     """
     result = host.run_builtin("move", "/y", source, target)
     if result.exit_code:
@@ -144,7 +150,8 @@ def move(host: WindowsHost, source: str, target: str) -> None:
 def remove(host: WindowsHost, path: str) -> None:
     """Delete a file; none is fine.
 
-    :raises HostError: it is still there.
+    Raises:
+        HostError: It is still there.
     """
     # del has no exit code of its own for a file in use: only looking tells.
     line = f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {word(path)} (exit /b 1) else exit /b 0"
@@ -156,7 +163,8 @@ def remove(host: WindowsHost, path: str) -> None:
 def remove_folder(host: WindowsHost, path: str) -> None:
     """Delete a folder and all in it; none is fine.
 
-    :raises HostError: it is still there.
+    Raises:
+        HostError: It is still there.
     """
     folder = path.rstrip("\\")
     line = f"{builtin('rd', '/s', '/q', folder)} 2>nul & if exist {word(folder + chr(92))} (exit /b 1) else exit /b 0"

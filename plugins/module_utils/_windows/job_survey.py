@@ -53,7 +53,8 @@ def survey(host: WindowsHost, root: str) -> list[FoundJob]:
 
     What is there under a name that no job can have is nobody's job, and left out.
 
-    :raises HostError: the host does not tell.
+    Raises:
+        HostError: The host does not tell.
     """
     folder = root.rstrip("\\") + "\\jobs"
     # The tasks first: a job that ends meanwhile has its exit code by the time that its folder is looked at.

@@ -42,7 +42,8 @@ class SweepRequest:
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> SweepRequest:
         """Read a module's parameters.
 
-        :raises ValueError: something may not be ended.
+        Raises:
+            ValueError: Something may not be ended.
         """
         for purpose in params["cancel"]:
             if not IDENTITY.fullmatch(purpose):
@@ -149,8 +150,9 @@ def sweep(
 ) -> Swept:
     """Do what was asked for, on all nodes at once.
 
-    :raises JobsUnsettled: some nodes did not get there; the message tells each job's reason.
-    :raises HostError: there is no node.
+    Raises:
+        JobsUnsettled: Some nodes did not get there; the message tells each job's reason.
+        HostError: There is no node.
     """
     if not connections:
         raise HostError("There is no node to act on: give nodes, or run the task for a Windows host.")
@@ -212,7 +214,8 @@ class NodeSweep:
     def settle(self) -> None:
         """Until nothing is there, or what is there is not to be had.
 
-        :raises HostError: that; the message tells of each job.
+        Raises:
+            HostError: That; the message tells of each job.
         """
         pause, answered = FIRST_PAUSE, self._clock()
         while True:

@@ -61,8 +61,9 @@ def job_id(purpose: str, *what: str) -> str:
 class Job:
     """One job of a host.
 
-    :param work_root: folder on the host; jobs lie in its subfolder ``jobs``.
-    :param identity: letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
+    Args:
+        work_root: Folder on the host; jobs lie in its subfolder ``jobs``.
+        identity: Letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
     """
 
     def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -99,13 +100,16 @@ class Job:
     ) -> JobState:
         """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
 
-        :param commands: run one after the other, whatever each ends with.
-        :param restart_lost: start anew where the last run ended without an exit code.
-        :param inputs: text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
-            an account that is no administrator may read. They go with the job.
-        :param copies: files of the host that are copied there too, by name.
-        :raises ValueError: a command cannot be said safely.
-        :raises HostError: the host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
+        Args:
+            commands: Run one after the other, whatever each ends with.
+            restart_lost: Start anew where the last run ended without an exit code.
+            inputs: Text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
+                an account that is no administrator may read. They go with the job.
+            copies: Files of the host that are copied there too, by name.
+
+        Raises:
+            ValueError: A command cannot be said safely.
+            HostError: The host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
         """
         text = command_file(self.folder, commands)
         if run_as.needs_password and run_as.password is None:
@@ -176,7 +180,8 @@ class Job:
 
         Ending a task ends its own cmd.exe alone; what that has started runs on (https://github.com/syncthing/docs/pull/582).
 
-        :raises HostError: something of it still runs.
+        Raises:
+            HostError: Something of it still runs.
         """
         family = processes.Family(self.host, f"\\jobs\\{self.identity}\\command.cmd")
         family.look()  # while cmd.exe lives, by which its children are told
@@ -197,7 +202,8 @@ class Job:
     def remove(self) -> None:
         """Delete the task and the folder; none is fine. What still runs is not ended.
 
-        :raises HostError: the folder is still in use.
+        Raises:
+            HostError: The folder is still in use.
         """
         delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
         folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} (exit /b 1) else exit /b 0"
@@ -221,7 +227,8 @@ class Job:
 
         It may just be running, the answer to its start being lost, so it is given a moment. What runs longer stays, for who asks the same.
 
-        :raises HostError: as it comes from within.
+        Raises:
+            HostError: As it comes from within.
         """
         try:
             yield
@@ -291,9 +298,10 @@ class Job:
     def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
         """Wait until the job has finished; ``tick`` is called after every look at it that finds it running.
 
-        :raises HostTimeout: the time is up; the job runs on.
-        :raises HostError: the job was lost.
-        :raises HostUnreachable: the host has not answered for too long.
+        Raises:
+            HostTimeout: The time is up; the job runs on.
+            HostError: The job was lost.
+            HostUnreachable: The host has not answered for too long.
         """
         tell = (lambda _name, lines: on_output(lines)) if on_output else (lambda _name, _lines: None)
         return wait_all({self.identity: self}, deadline_seconds, tell, tick, self._sleep)[self.identity]
@@ -316,8 +324,9 @@ def wait_all(
 ) -> dict[str, JobState]:
     """Wait until all of these jobs have finished; a host that is away for a while is waited for.
 
-    :raises HostTimeout: the time is up; what runs goes on, and the same task run again finds it.
-    :raises HostError: one was lost, or does not exist.
+    Raises:
+        HostTimeout: The time is up; what runs goes on, and the same task run again finds it.
+        HostError: One was lost, or does not exist.
     """
     done: dict[str, JobState] = {}
     deadline = time.monotonic() + deadline_seconds

@@ -30,7 +30,8 @@ def ticket(options: ConnectionOptions, timeout: float = 60.0) -> Iterator[None]:
 
     The ticket cache is an environment variable, so it is one per process: nodes that share a module run share the account's ticket.
 
-    :raises HostRefused: kinit is missing or refuses.
+    Raises:
+        HostRefused: kinit is missing or refuses.
     """
     if not is_managed(options):
         yield

@@ -74,7 +74,8 @@ def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
 
     msiexec is a GUI program: without ``start /wait`` nobody would wait for it in every version of cmd.
 
-    :raises ValueError: a path or property cannot be said safely.
+    Raises:
+        ValueError: A path or property cannot be said safely.
     """
     # Restart Manager must neither close nor wait for other people's programs.
     return _line("/i", package, log, {"MSIRESTARTMANAGERCONTROL": "Disable", **properties})
@@ -83,7 +84,8 @@ def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
 def uninstall_line(product_code: str, log: str) -> str:
     """The line of a command file that removes a product silently.
 
-    :raises ValueError: no product code, or the log's path cannot be said safely.
+    Raises:
+        ValueError: No product code, or the log's path cannot be said safely.
     """
     if not re.fullmatch(r"\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", product_code):
         raise InvalidValue(f"{product_code!r} is no product code")

@@ -94,7 +94,8 @@ class ConnectionOptions:
     def from_params(cls, params: dict[str, Any] | None) -> ConnectionOptions:
         """From a module's ``connection``, or one of its ``connections``.
 
-        :raises HostRefused: there is none, or it says no host.
+        Raises:
+            HostRefused: There is none, or it says no host.
         """
         if not params or not params.get("host"):
             raise HostRefused(
@@ -128,8 +129,11 @@ class ConnectionOptions:
     def chosen_transport(self, supported: set[str]) -> str:
         """The one transport to use: the first wanted one that this control node supports. One attempt with a password is enough.
 
-        :param supported: names of transports that pywinrm and its optional libraries can do here.
-        :raises HostRefused: none of them, or it would send the password readable over HTTP.
+        Args:
+            supported: Names of transports that pywinrm and its optional libraries can do here.
+
+        Raises:
+            HostRefused: None of them, or it would send the password readable over HTTP.
         """
         wanted = self.transport or self._default_transport()
         tried = [name for one in wanted for name in self._expand(one)]

@@ -25,7 +25,8 @@ def on_each(
 ) -> dict[str, Result | Exception]:
     """Call ``function`` with each host, all at once, and wait for all.
 
-    :return: by inventory name, in the order given, what it returned or the exception that ended it: one host's failure does not keep
+    Returns:
+        By inventory name, in the order given, what it returned or the exception that ended it: one host's failure does not keep
         the others from being finished.
     """
 

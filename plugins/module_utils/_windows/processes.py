@@ -55,7 +55,8 @@ def is_running(host: WindowsHost, pid: int) -> bool:
 def kill(host: WindowsHost, pid: int) -> bool:
     """End a process by force. False where there was none.
 
-    :raises HostError: it cannot be ended.
+    Raises:
+        HostError: It cannot be ended.
     """
     result = host.run(["taskkill", "/f", "/pid", str(pid)])
     if result.exit_code == GONE:
@@ -85,7 +86,8 @@ class Family:
     A process is told by its parent's number and its own start, since numbers are used again. So one whose parent has ended is told as well,
     if the family was looked at while that one lived.
 
-    :param text: letters, digits and what file names have, but no quote and nothing that ``-like`` takes for more than itself.
+    Args:
+        text: Letters, digits and what file names have, but no quote and nothing that ``-like`` takes for more than itself.
     """
 
     def __init__(self, host: WindowsHost, text: str) -> None:
@@ -98,7 +100,8 @@ class Family:
     def look(self) -> list[int]:
         """The numbers of those that run now, parents first.
 
-        :raises HostError: they cannot be told.
+        Raises:
+            HostError: They cannot be told.
         """
         argv = [POWERSHELL, "-NoProfile", "-NonInteractive", "-Command", self._script]
         result = self._host.run(argv, check=True, idempotent=True, timeout=120)

@@ -57,9 +57,12 @@ def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | No
 
     Data, attributes and times are copied, no rights: those of the target's own folder hold.
 
-    :param threads: files copied at once, 1 to 128.
-    :param newer_than_days: leave out the files that were last written more days ago.
-    :raises ValueError: bad number of threads.
+    Args:
+        threads: Files copied at once, 1 to 128.
+        newer_than_days: Leave out the files that were last written more days ago.
+
+    Raises:
+        ValueError: Bad number of threads.
     """
     if not 1 <= threads <= 128:
         raise InvalidValue(f"robocopy copies 1 to 128 files at once, not {threads}")

@@ -56,7 +56,8 @@ def get(host: WindowsHost, name: str) -> ScheduledTask | None:
 def parse(name: str, xml: str, host: WindowsHost) -> ScheduledTask:
     """A task from what ``/query /xml`` prints.
 
-    :raises HostError: it is no task XML.
+    Raises:
+        HostError: It is no task XML.
     """
     # It says UTF-16 of itself, and came as UTF-8.
     text = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", xml.lstrip("\ufeff"))

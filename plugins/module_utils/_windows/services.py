@@ -115,9 +115,12 @@ def wait_for(
 ) -> ServiceState:
     """Wait until the service is in a state.
 
-    :param timeout: seconds.
-    :raises HostTimeout: it did not get there; the message names the state it was in.
-    :raises HostError: the service does not exist, or stopped where it should start.
+    Args:
+        timeout: Seconds.
+
+    Raises:
+        HostTimeout: It did not get there; the message names the state it was in.
+        HostError: The service does not exist, or stopped where it should start.
     """
     deadline = time.monotonic() + timeout
     pause, seen_pending = 0.2, False

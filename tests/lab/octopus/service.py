@@ -65,7 +65,10 @@ def _failed(process: Process, version: str, node: Node | None, error: Exception)
 
 
 def _check_schema(process: Process, installation: Installation, store: Store, version: str) -> None:
-    """:raises StartError: the schema is older or newer than the binary. Before 3.13.9 an older one was upgraded here (OctopusDSC)."""
+    """
+    Raises:
+        StartError: The schema is older or newer than the binary. Before 3.13.9 an older one was upgraded here (OctopusDSC).
+    """
     newer, todo = store.pool.run(lambda connection: (scripts.unknown(connection, version), scripts.pending(connection, version)))
     if newer:
         raise StartError(f"The database schema is newer than this version of Octopus Server ({version}). Downgrading is not supported.")
@@ -136,7 +139,8 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
 def _open_web(process: Process, installation: Installation, node: Node, servers: list[WebServer]) -> None:
     """Listen on every prefix's port; one on localhost listens on the host's address, as the lab's hosts have no loopback of their own.
 
-    :raises StartError: https without a certificate for the port, or the port is taken.
+    Raises:
+        StartError: https without a certificate for the port, or the port is taken.
     """
     host = process.host
     if host.faults.hit("api.never", host.name) is not None:

@@ -175,10 +175,11 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class WebServer:
     """A WSGI app at an address and port.
 
-    :param app: the WSGI application.
-    :param address: IP address to listen on.
-    :param port: TCP port; 0 takes a free one, see :attr:`port`.
-    :param ssl_context: serve https with it; None serves http.
+    Args:
+        app: The WSGI application.
+        address: IP address to listen on.
+        port: TCP port; 0 takes a free one, see :attr:`port`.
+        ssl_context: Serve https with it; None serves http.
     """
 
     def __init__(self, app: Any, address: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -202,8 +203,9 @@ class WebServer:
     def start(self) -> WebServer:
         """Listen; connections are accepted when this returns.
 
-        :raises OSError: something listens there already.
-        :raises RuntimeError: this server runs already.
+        Raises:
+            OSError: Something listens there already.
+            RuntimeError: This server runs already.
         """
         if self._server is not None:
             raise RuntimeError(f"the web server at {self.url} runs already")

@@ -37,7 +37,8 @@ class _Leave(Exception):
 def run(session: Session, sql: str, out: Output, level: int = 0) -> object:
     """Run a batch; gives the value of RETURN.
 
-    :raises SqlError: it ended with that error.
+    Raises:
+        SqlError: It ended with that error.
     """
     if level > MAX_NESTING:
         raise SqlError(217, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).", 16)
@@ -167,7 +168,8 @@ class _Runner:
 def evaluate(session: Session, text: str) -> tuple[object, Sql]:
     """The value of an expression, and the expression with its type.
 
-    :raises SqlError: it is none, or fails.
+    Raises:
+        SqlError: It is none, or fails.
     """
     translator = Translator(session)
     try:

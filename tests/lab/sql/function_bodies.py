@@ -50,7 +50,8 @@ def convert(value: Any, target: str, source: str | None, style: Any, safe: int) 
 def store(value: Any, target: str, source: str | None, column: str) -> Any:
     """A value on its way into a column.
 
-    :raises SqlError: 8152, a text is too long; or what a conversion raises.
+    Raises:
+        SqlError: 8152, a text is too long; or what a conversion raises.
     """
     kind = _type(target)
     if (

@@ -80,7 +80,8 @@ def declare(session: Session, cursor: Cursor, out: Output) -> None:
 def data_type(cursor: Cursor) -> SqlType:
     """A type's declaration at the cursor.
 
-    :raises SqlError: 2715, there is none of that name.
+    Raises:
+        SqlError: 2715, there is none of that name.
     """
     parts = cursor.dotted()
     text = parts[-1]

@@ -40,7 +40,8 @@ class _Reader(TSQL):
 def read(text: str) -> exp.Expr:
     """One statement as sqlglot's tree. Globals (``@@SPID``) become calls of LAB_GLOBAL.
 
-    :raises SqlError: 102.
+    Raises:
+        SqlError: 102.
     """
     parts, at = [], 0
     for token in tokens(text):
@@ -61,7 +62,8 @@ def read(text: str) -> exp.Expr:
 def used(node: Any, *allowed: str) -> None:
     """Refuse a part of a statement that the lab does not know.
 
-    :raises SqlError: it has one.
+    Raises:
+        SqlError: It has one.
     """
     for name, value in node.args.items():
         if value not in (None, False, []) and name not in allowed:
@@ -82,7 +84,8 @@ class Translator:
     def query(self, node: Any, outer: Scope | None = None) -> Query:
         """A SELECT, or a UNION or its like.
 
-        :raises SqlError: an unknown name, or something that the lab lacks.
+        Raises:
+            SqlError: An unknown name, or something that the lab lacks.
         """
         scope = Scope(outer=outer)
         prefix = self._with(node.args.get("with_"), scope)

@@ -49,10 +49,13 @@ _EXACT = Context(prec=60)
 class SqlType:
     """One data type. Use :meth:`parse` where it is known as text; the constructor completes what is missing as T-SQL does.
 
-    :param length: characters or bytes; :data:`MAX` for (max); for the types that have one.
-    :param precision: digits of decimal and numeric (18); bits of float (53), which only choose between real and float.
-    :param scale: digits after the point: decimal (0), time, datetime2, datetimeoffset (7).
-    :raises ValueError: no such type, or not with that length, precision or scale.
+    Attributes:
+        length: Characters or bytes; :data:`MAX` for (max); for the types that have one.
+        precision: Digits of decimal and numeric (18); bits of float (53), which only choose between real and float.
+        scale: Digits after the point: decimal (0), time, datetime2, datetimeoffset (7).
+
+    Raises:
+        ValueError: No such type, or not with that length, precision or scale.
     """
 
     name: str
@@ -96,7 +99,8 @@ class SqlType:
     def parse(cls, text: str) -> SqlType:
         """``nvarchar(128)``, ``[decimal](10, 2)``, ``sysname``, ``varbinary(max)`` ...
 
-        :raises ValueError: that is no type.
+        Raises:
+            ValueError: That is no type.
         """
         match = _DECLARATION.fullmatch(text)
         if not match:
@@ -186,7 +190,8 @@ class SqlType:
 
         Text is accepted for every type but the binary ones (ISO 8601 for dates), numbers for every number.
 
-        :raises ValueError: the value is not one of this type, or does not fit.
+        Raises:
+            ValueError: The value is not one of this type, or does not fit.
         """
         try:
             return self._encode(value)

@@ -84,7 +84,8 @@ def seed(host: WindowsHost, data: bytes) -> None:
 def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str]) -> int:
     """Install or upgrade; gives 0, 3010, 1638.
 
-    :raises Failed: 1603, rolled back.
+    Raises:
+        Failed: 1603, rolled back.
     """
     host, package = run.host, read(data)
     here = installed(host, package.product_code)
@@ -120,7 +121,8 @@ def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str
 def uninstall(run: Run, code: str) -> int:
     """Gives 0, 1605, 3010.
 
-    :raises Failed: 1603, rolled back.
+    Raises:
+        Failed: 1603, rolled back.
     """
     here = installed(run.host, code)
     if here is None:

@@ -42,7 +42,8 @@ class Strike:
     def end(self) -> None:
         """Take it back: whatever was away is there again.
 
-        :raises TimeoutError: a service that was to hang for a while hangs on.
+        Raises:
+            TimeoutError: A service that was to hang for a while hangs on.
         """
         if self._since is not None and self.met_at is None:
             self._look()

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import time
-import typing as t
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message, SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import (
@@ -47,7 +48,8 @@ class Prepared:
 def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
     """Check everything that can be checked without writing.
 
-    :raises MssqlError: the options, the database, the permission, or a device will not do.
+    Raises:
+        MssqlError: The options, the database, the permission, or a device will not do.
     """
     problems = options.problems()
     if problems:
@@ -85,10 +87,10 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
     return prepared
 
 
-def outlook(prepared: Prepared) -> dict[str, t.Any]:
+def outlook(prepared: Prepared) -> dict[str, Any]:
     """What is known before the backup has run, as the module returns it."""
     options = prepared.options
-    facts: dict[str, t.Any] = {
+    facts: dict[str, Any] = {
         "server": prepared.server.name,
         "server_version": prepared.server.version,
         "database": prepared.database.name,
@@ -115,14 +117,17 @@ def _look_at(connection: SqlConnection, path: str, prepared: Prepared) -> None:
 def run(
     connection: SqlConnection,
     prepared: Prepared,
-    reconnect: t.Callable[[], SqlConnection],
-    on_progress: t.Callable[[str, float | None], None],
-) -> dict[str, t.Any]:
+    reconnect: Callable[[], SqlConnection],
+    on_progress: Callable[[str, float | None], None],
+) -> dict[str, Any]:
     """Take the backup and prove it. Gives what the module returns.
 
-    :param reconnect: opens another connection, to see what a cancelled backup or a killed session has left.
-    :param on_progress: called with what is done and the percentage, as the server reports it.
-    :raises MssqlError: it failed, or could not be proven; MssqlTimeout where the deadline cancelled it.
+    Args:
+        reconnect: Opens another connection, to see what a cancelled backup or a killed session has left.
+        on_progress: Called with what is done and the percentage, as the server reports it.
+
+    Raises:
+        MssqlError: It failed, or could not be proven; MssqlTimeout where the deadline cancelled it.
     """
     options = prepared.options
     started = time.monotonic()
@@ -192,11 +197,11 @@ def _session_gone(prepared: Prepared, connection: SqlConnection, why: str, left:
     )
 
 
-def _said(messages: t.Sequence[Message], number: int) -> bool:
+def _said(messages: Sequence[Message], number: int) -> bool:
     return any(message.number == number for message in messages)
 
 
-def _facts(row: dict[str, t.Any]) -> dict[str, t.Any]:
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "size": int(row["backup_size"]),
         "compressed_size": int(row["compressed_backup_size"] or row["backup_size"]),
@@ -228,7 +233,7 @@ def _last_id(connection: SqlConnection) -> int:
         ) from error
 
 
-def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) -> list[dict[str, t.Any]]:
+def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) -> list[dict[str, Any]]:
     """Backups newer than ``before`` on the first of our devices. VM and VSS snapshots leave rows too (is_snapshot)."""
     return connection.query(
         "SELECT s.backup_set_uuid, s.media_set_id, s.position, s.backup_size, s.compressed_backup_size, s.first_lsn, s.last_lsn, "
@@ -242,7 +247,7 @@ def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) ->
     )
 
 
-def _recorded(connection: SqlConnection, options: BackupOptions, before: int) -> dict[str, t.Any]:
+def _recorded(connection: SqlConnection, options: BackupOptions, before: int) -> dict[str, Any]:
     """The row of msdb that proves the backup: only successful backups get one."""
     where = f"SQL Server {connection.options.where}"
     rows = _new_rows(connection, options, before)
@@ -264,7 +269,7 @@ def _recorded(connection: SqlConnection, options: BackupOptions, before: int) ->
     return row
 
 
-def _left(reconnect: t.Callable[[], SqlConnection], prepared: Prepared, before: int) -> str:
+def _left(reconnect: Callable[[], SqlConnection], prepared: Prepared, before: int) -> str:
     """What a backup that did not end has left, seen over a connection of its own: the old one may be gone."""
     options = prepared.options
     try:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
@@ -47,7 +47,7 @@ class Place:
     in_folder: bool
 
 
-def clause(paths: t.Sequence[str], urls: t.Sequence[str] = ()) -> str:
+def clause(paths: Sequence[str], urls: Sequence[str] = ()) -> str:
     """``DISK = N'...', DISK = N'...'``."""
     return ", ".join([*(f"DISK = {quote_string(path)}" for path in paths), *(f"URL = {quote_string(url)}" for url in urls)])
 
@@ -55,7 +55,8 @@ def clause(paths: t.Sequence[str], urls: t.Sequence[str] = ()) -> str:
 def probe(connection: SqlConnection, path: str) -> str:
     """Whether the file exists, as the service account sees it. RESTORE LABELONLY opens it and changes nothing.
 
-    :raises MssqlError: 3201 with an operating system error other than "no such file": no folder, no access, no network.
+    Raises:
+        MssqlError: 3201 with an operating system error other than "no such file": no folder, no access, no network.
     """
     try:
         connection.query(f"RESTORE LABELONLY FROM {clause([path])}")
@@ -78,7 +79,8 @@ def folder_of(path: str) -> str:
 def create_folder(connection: SqlConnection, folder: str) -> None:
     """Create a folder, and those above it, through the server; nothing happens where it exists.
 
-    :raises MssqlError: the login may not, or the service account may not.
+    Raises:
+        MssqlError: The login may not, or the service account may not.
     """
     try:
         connection.execute_drained(f"EXEC master.dbo.xp_create_subdir {quote_string(folder)}")
@@ -98,10 +100,11 @@ def state(connection: SqlConnection, path: str) -> str:
         return ABSENT if error.os_error == PATH_NOT_FOUND else UNKNOWN
 
 
-def explained(error: MssqlError, places: t.Sequence[str], connection: SqlConnection, to: str = "write") -> MssqlError:
+def explained(error: MssqlError, places: Sequence[str], connection: SqlConnection, to: str = "write") -> MssqlError:
     """An error of a backup, with what it means, where, and what to do; the same error where it is not one of a device.
 
-    :param to: what SQL Server was to do there: write or read.
+    Args:
+        to: What SQL Server was to do there: write or read.
     """
     if error.number not in DEVICE_ERRORS:
         return error
@@ -127,7 +130,7 @@ def _advice(code: int | None, account: str, to: str) -> str:
     return f"The place is opened on the SQL Server host by its service account {account}"
 
 
-def free_bytes(connection: SqlConnection, paths: t.Sequence[str]) -> int | None:
+def free_bytes(connection: SqlConnection, paths: Sequence[str]) -> int | None:
     """Free bytes of the drive that all paths are on; None where that is not known: shares, Linux, several drives, or no permission."""
     drives = {path[0].upper() for path in paths if re.match(r"[A-Za-z]:", path)}
     if len(drives) != 1 or not all(re.match(r"[A-Za-z]:", path) for path in paths):

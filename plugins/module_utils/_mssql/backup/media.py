@@ -9,9 +9,10 @@ https://learn.microsoft.com/sql/t-sql/statements/restore-statements-headeronly-t
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message, SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
@@ -40,9 +41,10 @@ _WORDS = {
 class BackupSet:
     """One backup set of a media set, by its header.
 
-    :param type: as in msdb: D full, I differential, L log.
-    :param finished: by the clock and in the time zone of the server that took it; None: the set is cut off, and so are most of its facts.
-    :param family_count: how many stripes the media set has.
+    Attributes:
+        type: As in msdb: D full, I differential, L log.
+        finished: By the clock and in the time zone of the server that took it; None: the set is cut off, and so are most of its facts.
+        family_count: How many stripes the media set has.
     """
 
     position: int
@@ -85,7 +87,7 @@ class BackupSet:
         when = f", finished {self.finished.isoformat(' ', 'seconds')}" if self.finished else ", cut off"
         return f"position {self.position}: {self.kind} of {self.database or '?'}{when}, {self.backup_set_uuid or 'without identity'}"
 
-    def facts(self) -> dict[str, t.Any]:
+    def facts(self) -> dict[str, Any]:
         """For a module's result."""
         found = asdict(self)
         for name in ("started", "finished"):
@@ -101,15 +103,16 @@ class _Label:
     families: int
 
 
-def said(messages: t.Sequence[Message], number: int) -> bool:
+def said(messages: Sequence[Message], number: int) -> bool:
     """Whether a message of that number is among them."""
     return any(message.number == number for message in messages)
 
 
-def sets(connection: SqlConnection, paths: t.Sequence[str], urls: t.Sequence[str] = (), credential: str | None = None) -> list[BackupSet]:
+def sets(connection: SqlConnection, paths: Sequence[str], urls: Sequence[str] = (), credential: str | None = None) -> list[BackupSet]:
     """The backup sets of a media set, in their order. ``paths`` or ``urls`` are all of its stripes.
 
-    :raises MssqlError: one cannot be read or is no backup; they do not belong together, or one is missing.
+    Raises:
+        MssqlError: One cannot be read or is no backup; they do not belong together, or one is missing.
     """
     labels = [_label(connection, [path], [], credential) for path in paths] + [_label(connection, [], [url], credential) for url in urls]
     _belong_together(labels)
@@ -118,15 +121,18 @@ def sets(connection: SqlConnection, paths: t.Sequence[str], urls: t.Sequence[str
     return [_set(row, labels[0]) for row in sorted(rows, key=lambda row: row["Position"])]
 
 
-def choose(found: t.Sequence[BackupSet], wanted: str | int | None = None, database: str | None = None) -> BackupSet:
+def choose(found: Sequence[BackupSet], wanted: str | int | None = None, database: str | None = None) -> BackupSet:
     """The full backup to restore.
 
     The newest is the one that was appended last: clocks go back, positions do not. A newest one that cannot be used is refused; an older one
     is taken only where it is named.
 
-    :param wanted: the identity (backup_set_uuid) or the position of the set; None for the newest.
-    :param database: where the media hold backups of several databases, the one of that name is meant.
-    :raises MssqlError: there is none, or it cannot be restored.
+    Args:
+        wanted: The identity (backup_set_uuid) or the position of the set; None for the newest.
+        database: Where the media hold backups of several databases, the one of that name is meant.
+
+    Raises:
+        MssqlError: There is none, or it cannot be restored.
     """
     listed = "; ".join(str(one) for one in found) or "none"
     if wanted is not None:
@@ -160,28 +166,30 @@ def choose(found: t.Sequence[BackupSet], wanted: str | int | None = None, databa
 
 
 def files(
-    connection: SqlConnection, paths: t.Sequence[str], position: int, urls: t.Sequence[str] = (), *, credential: str | None = None
-) -> list[dict[str, t.Any]]:
+    connection: SqlConnection, paths: Sequence[str], position: int, urls: Sequence[str] = (), *, credential: str | None = None
+) -> list[dict[str, Any]]:
     """The rows of RESTORE FILELISTONLY: the database files in a backup set.
 
-    :raises MssqlError: it cannot be read; 33111 where its certificate is missing.
+    Raises:
+        MssqlError: It cannot be read; 33111 where its certificate is missing.
     """
     words = [*_file(position, paths), *_credential(credential)]
     return _read(connection, "FILELISTONLY", paths[:1], [] if paths else urls[:1], words)
 
 
 def verify_statement(
-    paths: t.Sequence[str],
+    paths: Sequence[str],
     position: int,
     *,
-    urls: t.Sequence[str] = (),
+    urls: Sequence[str] = (),
     credential: str | None = None,
     checksum: bool = True,
-    moves: t.Sequence[str] = (),
+    moves: Sequence[str] = (),
 ) -> str:
     """RESTORE VERIFYONLY of the set at that position; its default would be the first.
 
-    :param moves: MOVE clauses: it looks for room where the files would go, which otherwise is where they came from.
+    Args:
+        moves: MOVE clauses: it looks for room where the files would go, which otherwise is where they came from.
     """
     words = [*_file(position, paths), *moves, *(["CHECKSUM"] if checksum else []), *_credential(credential), f"STATS = {STATS}"]
     return f"RESTORE VERIFYONLY FROM {devices.clause(paths, urls)} WITH {', '.join(words)}"
@@ -189,21 +197,24 @@ def verify_statement(
 
 def verify(
     connection: SqlConnection,
-    paths: t.Sequence[str],
+    paths: Sequence[str],
     position: int,
     deadline: float | None = None,
     *,
-    urls: t.Sequence[str] = (),
+    urls: Sequence[str] = (),
     credential: str | None = None,
     checksum: bool = True,
-    moves: t.Sequence[str] = (),
-    on_message: t.Callable[[Message], None] | None = None,
+    moves: Sequence[str] = (),
+    on_message: Callable[[Message], None] | None = None,
 ) -> str:
     """Read all of a backup set and compare its checksums; gives the statement.
 
-    :param deadline: seconds.
-    :param checksum: without it, only that the set can be read is known.
-    :raises MssqlError: it is not valid, or message 3262 did not say that it is; MssqlTimeout after the deadline.
+    Args:
+        deadline: Seconds.
+        checksum: Without it, only that the set can be read is known.
+
+    Raises:
+        MssqlError: It is not valid, or message 3262 did not say that it is; MssqlTimeout after the deadline.
     """
     sql = verify_statement(paths, position, urls=urls, credential=credential, checksum=checksum, moves=moves)
     places = ", ".join([*paths, *urls])
@@ -232,12 +243,12 @@ def verify(
     return sql
 
 
-def readable(error: MssqlError, places: t.Sequence[str], connection: SqlConnection) -> MssqlError:
+def readable(error: MssqlError, places: Sequence[str], connection: SqlConnection) -> MssqlError:
     """An error of reading devices, with what it means and what to do; the same error where it is none of that kind."""
     return devices.explained(error, places, connection, "read")
 
 
-def _file(position: int, paths: t.Sequence[str]) -> list[str]:
+def _file(position: int, paths: Sequence[str]) -> list[str]:
     """Blobs and objects hold one backup set, and take no FILE."""
     return [f"FILE = {position:d}"] if paths else []
 
@@ -246,9 +257,7 @@ def _credential(name: str | None) -> list[str]:
     return [f"CREDENTIAL = {quote_string(name)}"] if name else []
 
 
-def _read(
-    connection: SqlConnection, what: str, paths: t.Sequence[str], urls: t.Sequence[str], words: t.Sequence[str]
-) -> list[dict[str, t.Any]]:
+def _read(connection: SqlConnection, what: str, paths: Sequence[str], urls: Sequence[str], words: Sequence[str]) -> list[dict[str, Any]]:
     sql = f"RESTORE {what} FROM {devices.clause(paths, urls)}"
     try:
         return connection.query(f"{sql} WITH {', '.join(words)}" if words else sql)
@@ -268,13 +277,16 @@ def _read(
         ) from error
 
 
-def _label(connection: SqlConnection, paths: t.Sequence[str], urls: t.Sequence[str], credential: str | None) -> _Label:
+def _label(connection: SqlConnection, paths: Sequence[str], urls: Sequence[str], credential: str | None) -> _Label:
     row = _read(connection, "LABELONLY", paths, urls, _credential(credential))[0]
     return _Label([*paths, *urls][0], str(row["MediaSetId"]).upper(), int(row["FamilySequenceNumber"]), int(row["FamilyCount"]))
 
 
-def _belong_together(labels: t.Sequence[_Label]) -> None:
-    """:raises MssqlError: the devices are of several media sets, or a stripe is missing or named twice."""
+def _belong_together(labels: Sequence[_Label]) -> None:
+    """
+    Raises:
+        MssqlError: The devices are of several media sets, or a stripe is missing or named twice.
+    """
     if len({label.media_set_id for label in labels}) > 1:
         listed = "; ".join(f"{label.device} of media set {label.media_set_id}" for label in labels)
         raise MssqlError(f"Wanted: the stripes of one backup. Found: {listed}", OTHER_MEDIA)
@@ -290,7 +302,7 @@ def _belong_together(labels: t.Sequence[_Label]) -> None:
         raise MssqlError(f"Wanted: each of the {wanted} stripes of the backup once. Found: {len(labels)} devices. Leave the copies out")
 
 
-def _set(row: dict[str, t.Any], label: _Label) -> BackupSet:
+def _set(row: dict[str, Any], label: _Label) -> BackupSet:
     version = [row["SoftwareVersionMajor"], row["SoftwareVersionMinor"], row["SoftwareVersionBuild"]]
     thumbprint = row.get("EncryptorThumbprint")  # since SQL Server 2014
     identity = row["BackupSetGUID"]

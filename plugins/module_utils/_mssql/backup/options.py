@@ -10,8 +10,9 @@ https://learn.microsoft.com/sql/t-sql/statements/backup-transact-sql
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier, quote_string
@@ -32,7 +33,8 @@ _ABSOLUTE = re.compile(r"(?:[A-Za-z]:[\\/]|[\\/]).*[^\\/]", re.DOTALL)
 class BackupOptions:
     """What to back up, where to, and how.
 
-    :param timeout: seconds for the backup and its verification together; None for no limit.
+    Attributes:
+        timeout: Seconds for the backup and its verification together; None for no limit.
     """
 
     database: str
@@ -54,7 +56,7 @@ class BackupOptions:
     create_folder: bool = False
 
     @classmethod
-    def from_params(cls, params: dict[str, t.Any]) -> BackupOptions:
+    def from_params(cls, params: dict[str, Any]) -> BackupOptions:
         """From the parameters of the module mssql_backup."""
         return cls(
             paths=list(params["path"] or []),
@@ -95,7 +97,7 @@ class BackupOptions:
         return found
 
 
-def device_problems(paths: t.Sequence[str], urls: t.Sequence[str]) -> list[str]:
+def device_problems(paths: Sequence[str], urls: Sequence[str]) -> list[str]:
     """What is wrong with the devices of a backup, whether it is written or read."""
     found = []
     devices_ = [*paths, *urls]
@@ -126,7 +128,8 @@ def statement(options: BackupOptions, compresses: bool) -> str:
     ``overwrite: never`` has NOINIT like ``append``: should a file appear after we have looked, it is added to and not destroyed. URLs take
     neither word; without FORMAT the server itself refuses a URL that exists.
 
-    :param compresses: whether this edition can create compressed backups.
+    Args:
+        compresses: Whether this edition can create compressed backups.
     """
     words = []
     if options.copy_only:

@@ -16,8 +16,9 @@ import re
 import socket
 import threading
 import traceback
-import typing as t
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout, from_pyodbc, strip_prefix
 
@@ -46,7 +47,7 @@ class Message:
 class SqlConnection:
     """One open connection. Not for several threads, but for :meth:`cancel`."""
 
-    def __init__(self, raw: t.Any, options: SqlOptions, driver: drivers.Driver) -> None:
+    def __init__(self, raw: Any, options: SqlOptions, driver: drivers.Driver) -> None:
         self._raw = raw
         self.options = options
         self.driver = driver
@@ -61,16 +62,17 @@ class SqlConnection:
         with contextlib.suppress(pyodbc.Error):  # a connection that the server has closed already cannot be closed again
             self._raw.close()
 
-    def query(self, sql: str, *params: t.Any) -> list[dict[str, t.Any]]:
+    def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """The rows of the first result set that has columns; every set is drained.
 
-        :raises MssqlError: the server refused.
+        Raises:
+            MssqlError: The server refused.
         """
         try:
             cursor = self._raw.cursor()
             try:
                 cursor.execute(sql, *params)
-                rows: list[dict[str, t.Any]] | None = None
+                rows: list[dict[str, Any]] | None = None
                 while True:
                     if rows is None and cursor.description:
                         names = [column[0] for column in cursor.description]
@@ -83,23 +85,26 @@ class SqlConnection:
         except pyodbc.Error as error:
             raise from_pyodbc(error) from error
 
-    def scalar(self, sql: str, *params: t.Any) -> t.Any:
+    def scalar(self, sql: str, *params: Any) -> Any:
         """The first column of the first row, or None where there is no row."""
         rows = self.query(sql, *params)
         return next(iter(rows[0].values())) if rows else None
 
     def execute_drained(
-        self, sql: str, on_message: t.Callable[[Message], None] | None = None, deadline: float | None = None
+        self, sql: str, on_message: Callable[[Message], None] | None = None, deadline: float | None = None
     ) -> list[Message]:
         """Run a statement to its very end and give all its messages.
 
-        :param deadline: seconds after which it is cancelled. The driver's query timeout is no deadline: FreeTDS counts it per network wait.
-            It is for what a cancel does not end: a server that no longer answers one, or FreeTDS 1.3.17 losing one that meets it between
-            two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest;
-            the server may still be at it, which only looking on another connection tells.
-        :raises MssqlTimeout: the deadline has passed and the statement was cancelled. Its ``messages`` are what had come until then:
-            a cancel that crosses the statement's own end finds it done.
-        :raises MssqlError: the server refused, at the start or with a later set.
+        Args:
+            deadline: Seconds after which it is cancelled. The driver's query timeout is no deadline: FreeTDS counts it per network wait. It
+                is for what a cancel does not end: a server that no longer answers one, or FreeTDS 1.3.17 losing one that meets it between
+                two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest; the
+                server may still be at it, which only looking on another connection tells.
+
+        Raises:
+            MssqlTimeout: The deadline has passed and the statement was cancelled. Its ``messages`` are what had come until then:
+                a cancel that crosses the statement's own end finds it done.
+            MssqlError: The server refused, at the start or with a later set.
         """
         messages: list[Message] = []
         try:
@@ -123,7 +128,7 @@ class SqlConnection:
                 cursor.close()
         return messages
 
-    def _cursor(self, deadline: float | None) -> t.Any:
+    def _cursor(self, deadline: float | None) -> Any:
         """A cursor that gives up by itself where nothing else ends it. pyodbc hands a connection's timeout to the cursors made under it."""
         if deadline is None:
             return self._raw.cursor()
@@ -134,7 +139,7 @@ class SqlConnection:
             self._raw.timeout = 0
 
     @staticmethod
-    def _collect(cursor: t.Any, messages: list[Message], on_message: t.Callable[[Message], None] | None) -> None:
+    def _collect(cursor: Any, messages: list[Message], on_message: Callable[[Message], None] | None) -> None:
         for state, text in cursor.messages or []:
             found = MESSAGE_NUMBER.search(state)
             message = Message(int(found[1]) if found else 0, strip_prefix(text))
@@ -144,7 +149,7 @@ class SqlConnection:
 
 
 @contextlib.contextmanager
-def _cancel_after(cursor: t.Any, seconds: float | None) -> t.Iterator[threading.Event]:
+def _cancel_after(cursor: Any, seconds: float | None) -> Iterator[threading.Event]:
     """Cancel the cursor's statement after some seconds. The thread is joined before anything is closed: a driver that is
     closed under a cancel has been seen to crash."""
     expired, over = threading.Event(), threading.Event()
@@ -169,7 +174,8 @@ def _cancel_after(cursor: t.Any, seconds: float | None) -> t.Iterator[threading.
 def connect(options: SqlOptions, database: str = "master") -> SqlConnection:
     """Log in, once: a refused login is never tried again.
 
-    :raises MssqlError: no driver, nothing listening, a certificate that is not trusted, or the login refused.
+    Raises:
+        MssqlError: No driver, nothing listening, a certificate that is not trusted, or the login refused.
     """
     driver = drivers.find(options.driver, pyodbc.drivers())
     session_setup.check(options, driver)

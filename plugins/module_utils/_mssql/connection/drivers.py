@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import importlib.util
 import os
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -43,12 +43,15 @@ def family(name: str) -> str:
     return "freetds" if "tds" in lower and "msodbcsql" not in lower else "msodbcsql"
 
 
-def find(wanted: str, registered: t.Sequence[str]) -> Driver:
+def find(wanted: str, registered: Sequence[str]) -> Driver:
     """The driver to use.
 
-    :param wanted: "auto", a registered name, or the path of a library.
-    :param registered: what ``pyodbc.drivers()`` lists.
-    :raises MssqlError: it is not there; the message lists what is.
+    Args:
+        wanted: "auto", a registered name, or the path of a library.
+        registered: What ``pyodbc.drivers()`` lists.
+
+    Raises:
+        MssqlError: It is not there; the message lists what is.
     """
     if wanted != "auto":
         if os.path.isabs(wanted):

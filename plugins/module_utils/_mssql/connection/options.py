@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-MSSQL_SPEC: dict[str, t.Any] = {
+MSSQL_SPEC: dict[str, Any] = {
     "login_host": {"type": "str", "required": True},
     "login_port": {"type": "int", "default": 1433},
     "login_user": {"type": "str"},
@@ -32,7 +32,8 @@ _PROTOCOL = "tcp:"
 class SqlOptions:
     """Where SQL Server is, and who logs in. Without a user, the control node's Kerberos ticket is used.
 
-    :param login_timeout: seconds.
+    Attributes:
+        login_timeout: Seconds.
     """
 
     host: str
@@ -47,10 +48,11 @@ class SqlOptions:
     certificate_host: str | None = None
 
     @classmethod
-    def from_params(cls, params: dict[str, t.Any]) -> SqlOptions:
+    def from_params(cls, params: dict[str, Any]) -> SqlOptions:
         """From a module's parameters. ``login_host`` may be written as connection strings do: ``tcp:host,port``, ``host\\instance``.
 
-        :raises MssqlError: there is no host in it, or its port is none.
+        Raises:
+            MssqlError: There is no host in it, or its port is none.
         """
         text = params["login_host"].strip()
         host = text[len(_PROTOCOL) :] if text.lower().startswith(_PROTOCOL) else text

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
@@ -70,7 +70,10 @@ def server_info(connection: SqlConnection) -> ServerInfo:
 
 
 def database_info(connection: SqlConnection, name: str) -> DatabaseInfo:
-    """:raises MssqlError: there is no such database, or the login may not see it."""
+    """
+    Raises:
+        MssqlError: There is no such database, or the login may not see it.
+    """
     rows = connection.query(
         "SELECT name, state_desc, recovery_model_desc, CAST(replica_id AS nvarchar(36)) AS replica_id FROM sys.databases WHERE name = ?",
         name,
@@ -123,7 +126,7 @@ def may_see_sessions(connection: SqlConnection) -> bool:
     return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE') AS may"))
 
 
-def sessions(connection: SqlConnection, database: str) -> list[dict[str, t.Any]]:
+def sessions(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
     """Who else is on the database."""
     rows = connection.query(
         "SELECT session_id, login_name, host_name, program_name FROM sys.dm_exec_sessions "
@@ -146,7 +149,7 @@ def operations(connection: SqlConnection, database: str) -> list[str]:
     return [f"{row['command'].strip()} in session {row['session_id']}, {row['percent_complete']:.0f} percent" for row in rows]
 
 
-def volumes(connection: SqlConnection, database: str) -> list[dict[str, t.Any]]:
+def volumes(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
     """The disks that the database's files are on, with their free bytes; empty where the login may not ask."""
     try:
         rows = connection.query(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import typing as t
+from collections.abc import Iterator
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import freetds_value, odbc_value
@@ -32,7 +32,8 @@ _SECTION = "octopus_upgrade"
 def check(options: SqlOptions, driver: Driver) -> None:
     """Refuse what the driver would ignore or do in another way.
 
-    :raises MssqlError: says what to set instead.
+    Raises:
+        MssqlError: Says what to set instead.
     """
     freetds = driver.family == "freetds"
     if options.encrypt == "strict" and not options.validate_certs:
@@ -55,7 +56,8 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
 
     It ends with a semicolon: FreeTDS takes the closing brace of a last value for a part of it (1.3.17).
 
-    :raises ValueError: FreeTDS cannot be told a value.
+    Raises:
+        ValueError: FreeTDS cannot be told a value.
     """
     quote = freetds_value if driver.family == "freetds" else odbc_value
     parts = {"DRIVER": odbc_value(driver.name), "DATABASE": quote(database), "APP": APPLICATION}
@@ -77,7 +79,7 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
 
 
 @contextlib.contextmanager
-def surroundings(options: SqlOptions, driver: Driver) -> t.Iterator[None]:
+def surroundings(options: SqlOptions, driver: Driver) -> Iterator[None]:
     """The environment in which the driver connects; as it was afterwards."""
     with contextlib.ExitStack() as stack:
         if driver.family == "freetds":
@@ -101,7 +103,7 @@ def freetds_conf(options: SqlOptions) -> str:
 
 
 @contextlib.contextmanager
-def _environment(name: str, value: str) -> t.Iterator[None]:
+def _environment(name: str, value: str) -> Iterator[None]:
     before = os.environ.get(name)
     os.environ[name] = value
     try:

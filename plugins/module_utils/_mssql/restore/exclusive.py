@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-import typing as t
+from collections.abc import Callable
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
@@ -21,13 +21,14 @@ from .target import OFFLINE, ONLINE, look
 IN_USE = (924, 3702, 5030, 5061, 5064, 5069, 5070)
 PATIENCE, PAUSE = 30.0, 0.5  # seconds
 
-Ran = t.Callable[[str], None]
+Ran = Callable[[str], None]
 
 
 def insist(connection: SqlConnection, sql: str, database: str) -> None:
     """Run a statement that needs the database for itself. Clients come back at once: who has it meanwhile is thrown out, again and again.
 
-    :raises MssqlError: for half a minute somebody was always faster.
+    Raises:
+        MssqlError: For half a minute somebody was always faster.
     """
     ends = time.monotonic() + PATIENCE
     while True:
@@ -54,8 +55,9 @@ def insist(connection: SqlConnection, sql: str, database: str) -> None:
 def take(connection: SqlConnection, database: str, ran: Ran, by_offline: bool) -> None:
     """Throw everybody out.
 
-    :param by_offline: nobody can come in then; but to bring it online again takes ALTER ANY DATABASE. Else SINGLE_USER, whose one
-        connection somebody else may get before us.
+    Args:
+        by_offline: Nobody can come in then; but to bring it online again takes ALTER ANY DATABASE. Else SINGLE_USER, whose one
+            connection somebody else may get before us.
     """
     sql = word.offline(database) if by_offline else word.single_user(database)
     ran(sql)
@@ -65,8 +67,11 @@ def take(connection: SqlConnection, database: str, ran: Ran, by_offline: bool) -
 def give_back(connection: SqlConnection, database: str, ran: Ran, *, online: bool = True) -> None:
     """Let everybody in again, whatever was taken; nothing happens where nothing was, or where it is RESTORING.
 
-    :param online: also bring it online.
-    :raises MssqlError: it cannot be done.
+    Args:
+        online: Also bring it online.
+
+    Raises:
+        MssqlError: It cannot be done.
     """
     now = look(connection, database)
     steps = []

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
@@ -48,17 +49,20 @@ def plan(
     connection: SqlConnection,
     options: RestoreOptions,
     chosen: BackupSet,
-    rows: t.Sequence[dict[str, t.Any]],
+    rows: Sequence[dict[str, Any]],
     *,
-    beside: t.Sequence[ExistingFile],
-    over: t.Sequence[ExistingFile] | None,
+    beside: Sequence[ExistingFile],
+    over: Sequence[ExistingFile] | None,
 ) -> list[RestoredFile]:
     """Where each file goes.
 
-    :param rows: of RESTORE FILELISTONLY.
-    :param beside: the files of the database whose folders are used where no others are named.
-    :param over: the files of the database that is overwritten, which are used again; None: a new database.
-    :raises MssqlError: a folder is not there, or it cannot be told whether a file would be overwritten.
+    Args:
+        rows: Of RESTORE FILELISTONLY.
+        beside: The files of the database whose folders are used where no others are named.
+        over: The files of the database that is overwritten, which are used again; None: a new database.
+
+    Raises:
+        MssqlError: A folder is not there, or it cannot be told whether a file would be overwritten.
     """
     folders = {
         False: options.data_directory or _folder(beside, False) or _default(connection, "Data"),
@@ -82,7 +86,8 @@ def plan(
 def file_name(path: str, source: str, target: str) -> str:
     """The file's own name, with the new database's name in the place of the old one's.
 
-    :param path: as the server that was backed up wrote it, of Windows or of Linux.
+    Args:
+        path: As the server that was backed up wrote it, of Windows or of Linux.
     """
     name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
     if source and source.lower() != target.lower():
@@ -96,10 +101,11 @@ def join(folder: str, name: str) -> str:
     return folder.rstrip("\\/") + separator + name
 
 
-def check_room(connection: SqlConnection, files: t.Sequence[RestoredFile], over: t.Sequence[ExistingFile] | None) -> dict[str, int]:
+def check_room(connection: SqlConnection, files: Sequence[RestoredFile], over: Sequence[ExistingFile] | None) -> dict[str, int]:
     """The bytes that each volume must have free beyond what it has in files that are overwritten; volumes that cannot be told are left out.
 
-    :raises MssqlError: one has too little.
+    Raises:
+        MssqlError: One has too little.
     """
     sizes = {one.path.lower(): one.size for one in over or []}
     volumes = _volumes(connection)
@@ -160,7 +166,7 @@ class _Places:
         return found.exists
 
 
-def _folder(files: t.Sequence[ExistingFile], is_log: bool) -> str | None:
+def _folder(files: Sequence[ExistingFile], is_log: bool) -> str | None:
     return next((devices.folder_of(one.path) for one in files if one.is_log is is_log), None)
 
 

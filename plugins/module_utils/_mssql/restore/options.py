@@ -9,8 +9,9 @@ https://learn.microsoft.com/sql/t-sql/statements/restore-statements-transact-sql
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import STATS, device_problems, is_absolute
@@ -25,10 +26,11 @@ OLDEST_LEVEL = 80
 class RestoreOptions:
     """What to restore, from what, and over what.
 
-    :param keep_as: what is under the name of the database is renamed to this, and kept.
-    :param verify: whether all of the backup is read before anything is changed.
-    :param timeout: seconds for the verification, the restore and the check together; None for no limit.
-    :param restricted: only members of db_owner, dbcreator and sysadmin may use the database then (RESTRICTED_USER).
+    Attributes:
+        keep_as: What is under the name of the database is renamed to this, and kept.
+        verify: Whether all of the backup is read before anything is changed.
+        timeout: Seconds for the verification, the restore and the check together; None for no limit.
+        restricted: Only members of db_owner, dbcreator and sysadmin may use the database then (RESTRICTED_USER).
     """
 
     database: str
@@ -51,7 +53,7 @@ class RestoreOptions:
     restricted: bool = False
 
     @classmethod
-    def from_params(cls, params: dict[str, t.Any]) -> RestoreOptions:
+    def from_params(cls, params: dict[str, Any]) -> RestoreOptions:
         """From the parameters of the module mssql_restore."""
         return cls(
             paths=list(params["path"] or []),
@@ -115,11 +117,12 @@ class RestoredFile:
         return {"logical_name": self.logical_name, "type": self.type, "path": self.path}
 
 
-def statement(options: RestoreOptions, position: int, files: t.Sequence[RestoredFile], *, over: bool, checksum: bool) -> str:
+def statement(options: RestoreOptions, position: int, files: Sequence[RestoredFile], *, over: bool, checksum: bool) -> str:
     """The RESTORE statement. Every file is named: where it came from may be another server's, or another database's now.
 
-    :param over: whether a database is there that it overwrites; without the word it refuses that, and files that exist.
-    :param checksum: whether the set has checksums, which then must be right.
+    Args:
+        over: Whether a database is there that it overwrites; without the word it refuses that, and files that exist.
+        checksum: Whether the set has checksums, which then must be right.
     """
     words = [f"FILE = {position:d}"] if options.paths else []
     words += [file.move for file in files]

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
@@ -32,9 +32,10 @@ from .target import ONLINE, Target
 class Prepared:
     """A restore that is checked and worded, and has changed nothing.
 
-    :param needed: bytes that each volume must have free.
-    :param owner: the login to own the database; None: left as it is.
-    :param by_offline: how everybody else is thrown out.
+    Attributes:
+        needed: Bytes that each volume must have free.
+        owner: The login to own the database; None: left as it is.
+        by_offline: How everybody else is thrown out.
     """
 
     options: RestoreOptions
@@ -63,7 +64,8 @@ class Prepared:
 def select(connection: SqlConnection, options: RestoreOptions) -> tuple[ServerInfo, BackupSet]:
     """The backup set that is meant, and whether this server can restore it.
 
-    :raises MssqlError: the options, the files, or the set will not do.
+    Raises:
+        MssqlError: The options, the files, or the set will not do.
     """
     problems = options.problems()
     if problems:
@@ -87,8 +89,11 @@ def select(connection: SqlConnection, options: RestoreOptions) -> tuple[ServerIn
 def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | None = None) -> Prepared:
     """Check everything that can be checked without writing.
 
-    :param beside: the database in whose folders the files are put where none are named; the one of that name by default.
-    :raises MssqlError: something will not do; the message says what.
+    Args:
+        beside: The database in whose folders the files are put where none are named; the one of that name by default.
+
+    Raises:
+        MssqlError: Something will not do; the message says what.
     """
     server, chosen = select(connection, options)
     rows = backup_media.files(connection, options.paths, chosen.position, options.urls, credential=options.credential)
@@ -121,7 +126,7 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
     )
 
 
-def outlook(prepared: Prepared) -> dict[str, t.Any]:
+def outlook(prepared: Prepared) -> dict[str, Any]:
     """What is known before the restore has run, as the module returns it."""
     options, target = prepared.options, prepared.target
     statements = [prepared.verify_statement] if options.verify else []
@@ -146,7 +151,7 @@ def outlook(prepared: Prepared) -> dict[str, t.Any]:
     }
 
 
-def facts(server: ServerInfo, options: RestoreOptions, chosen: BackupSet) -> dict[str, t.Any]:
+def facts(server: ServerInfo, options: RestoreOptions, chosen: BackupSet) -> dict[str, Any]:
     """What is known of the server and the backup set."""
     return {
         "server": server.name,
@@ -162,7 +167,8 @@ def facts(server: ServerInfo, options: RestoreOptions, chosen: BackupSet) -> dic
 def _owner(connection: SqlConnection, options: RestoreOptions, target: Target) -> str | None:
     """The login to own the database: the wanted one, or that of the database that was there, where the login may give it away.
 
-    :raises MssqlError: there is no such login, or the login may not.
+    Raises:
+        MssqlError: There is no such login, or the login may not.
     """
     before = target.before.owner if target.before and options.state == RESTORED else None
     owner = options.owner or before

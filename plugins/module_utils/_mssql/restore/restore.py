@@ -11,7 +11,8 @@ are there, and of which backup set. So a restore that was broken off is done aga
 from __future__ import annotations
 
 import time
-import typing as t
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.backup import SESSION_GONE
@@ -35,14 +36,15 @@ IN_USE = 3101
 ATTEMPTS = 5
 WAIT_FOR_ROLLBACK, PAUSE = 60.0, 0.2  # seconds
 
-Reconnect = t.Callable[[], SqlConnection]
-OnProgress = t.Callable[..., None]  # what is done, and the percentage or None
+Reconnect = Callable[[], SqlConnection]
+OnProgress = Callable[..., None]  # what is done, and the percentage or None
 
 
-def verified(connection: SqlConnection, options: RestoreOptions, on_progress: OnProgress) -> dict[str, t.Any]:
+def verified(connection: SqlConnection, options: RestoreOptions, on_progress: OnProgress) -> dict[str, Any]:
     """Prove that the backup set is whole and its checksums are right; gives what the module returns.
 
-    :raises MssqlError: it is not, or has no checksums.
+    Raises:
+        MssqlError: It is not, or has no checksums.
     """
     started = time.monotonic()
     server, chosen = select(connection, options)
@@ -63,12 +65,15 @@ def verified(connection: SqlConnection, options: RestoreOptions, on_progress: On
     return {**facts(server, options, chosen), "verified": True, "sql": [sql], "seconds": _since(started)}
 
 
-def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, t.Any]:
+def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, Any]:
     """Restore, and prove it. Gives what the module returns.
 
-    :param reconnect: opens another connection, to see and to give back what a cancelled restore or a killed session has left.
-    :param on_progress: called with what is done and the percentage, as the server reports it.
-    :raises MssqlError: it failed, or could not be proven; MssqlTimeout where the deadline cancelled it. The message says what is where.
+    Args:
+        reconnect: Opens another connection, to see and to give back what a cancelled restore or a killed session has left.
+        on_progress: Called with what is done and the percentage, as the server reports it.
+
+    Raises:
+        MssqlError: It failed, or could not be proven; MssqlTimeout where the deadline cancelled it. The message says what is where.
     """
     return _Run(connection, prepared, reconnect, on_progress).run()
 
@@ -87,7 +92,7 @@ class _Run:
         self._sql: list[str] = []
         self._session = 0
 
-    def run(self) -> dict[str, t.Any]:
+    def run(self) -> dict[str, Any]:
         options, prepared = self._options, self._prepared
         self._session = int(self._connection.scalar("SELECT @@SPID AS session_id"))
         if options.verify:
@@ -184,7 +189,10 @@ class _Run:
                     raise
 
     def _run_restore(self) -> None:
-        """:raises MssqlError: it was refused, was cancelled, or its session was lost."""
+        """
+        Raises:
+            MssqlError: It was refused, was cancelled, or its session was lost.
+        """
         self._sql.append(self._prepared.statement)
         where = f"SQL Server {self._connection.options.where}"
         try:
@@ -217,7 +225,10 @@ class _Run:
             )
 
     def _prove(self, before: int) -> None:
-        """:raises MssqlError: msdb has no restore of this backup set, or the database is not online."""
+        """
+        Raises:
+            MssqlError: msdb has no restore of this backup set, or the database is not online.
+        """
         recorded = restore_target.restored_sets(self._connection, self._name, before)
         if self._prepared.chosen.backup_set_uuid not in recorded:
             raise MssqlError(
@@ -267,7 +278,7 @@ class _Run:
             self._connection.execute_drained("USE [master]")
         return repaired, orphaned
 
-    def _check(self) -> dict[str, t.Any]:
+    def _check(self) -> dict[str, Any]:
         try:
             return check(self._connection, self._name, self._left(), self._on_progress, self._sql.append)
         except MssqlError as error:
@@ -327,18 +338,19 @@ class _Run:
 
 
 def check(
-    connection: SqlConnection, database: str, deadline: float | None, on_progress: OnProgress, ran: t.Callable[[str], None]
-) -> dict[str, t.Any]:
+    connection: SqlConnection, database: str, deadline: float | None, on_progress: OnProgress, ran: Callable[[str], None]
+) -> dict[str, Any]:
     """DBCC CHECKDB; gives what the module returns.
 
-    :raises MssqlError: what it has found, or that it did not say it has found nothing.
+    Raises:
+        MssqlError: What it has found, or that it did not say it has found nothing.
     """
     sql = word.check_statement(database)
     ran(sql)
     on_progress(f"Checking {database}", None)
     started = time.monotonic()
     try:
-        messages: t.Sequence[Message] = connection.execute_drained(sql, None, deadline)
+        messages: Sequence[Message] = connection.execute_drained(sql, None, deadline)
     except MssqlTimeout as error:
         messages = error.messages
         if not said(messages, CHECK_DONE):

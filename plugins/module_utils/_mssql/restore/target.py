@@ -24,7 +24,8 @@ ONLINE, RESTORING, OFFLINE = "ONLINE", "RESTORING", "OFFLINE"
 class DatabaseState:
     """A database as sys.databases and sys.database_mirroring have it.
 
-    :param owner: None: the login that owns it is gone.
+    Attributes:
+        owner: None: the login that owns it is gone.
     """
 
     name: str
@@ -41,10 +42,11 @@ class DatabaseState:
 class Target:
     """What a restore does with what is there.
 
-    :param there: the database of that name.
-    :param kept: what an earlier attempt has renamed already.
-    :param rename: whether what is there is renamed first.
-    :param over: whether what is there is overwritten.
+    Attributes:
+        there: The database of that name.
+        kept: What an earlier attempt has renamed already.
+        rename: Whether what is there is renamed first.
+        over: Whether what is there is overwritten.
     """
 
     there: DatabaseState | None
@@ -96,7 +98,8 @@ def restored_sets(connection: SqlConnection, database: str, after: int = 0) -> l
 def last_restore(connection: SqlConnection) -> int:
     """The number of the newest restore that msdb knows. Numbers only grow, whatever clocks do.
 
-    :raises MssqlError: the login may not read it, and could not prove a restore.
+    Raises:
+        MssqlError: The login may not read it, and could not prove a restore.
     """
     try:
         return int(connection.scalar("SELECT MAX(restore_history_id) AS newest FROM msdb.dbo.restorehistory") or 0)
@@ -113,7 +116,8 @@ def last_restore(connection: SqlConnection) -> int:
 def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet) -> Target:
     """What the restore does with what is there.
 
-    :raises MssqlError: it would destroy something that nobody allowed it to, or cannot be done.
+    Raises:
+        MssqlError: It would destroy something that nobody allowed it to, or cannot be done.
     """
     there = look(connection, options.database)
     kept = look(connection, options.keep_as) if options.keep_as else None
@@ -135,7 +139,10 @@ def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet
 
 
 def check_permissions(connection: SqlConnection, target: Target, name: str) -> None:
-    """:raises MssqlError: the login may not do what the restore will do."""
+    """
+    Raises:
+        MssqlError: The login may not do what the restore will do.
+    """
     who, where = connection.options.who, f"SQL Server {connection.options.where}"
     lacking = f"Found: the login {who} may not. Give it the server role dbcreator"
     if not may(connection, "master", "CREATE DATABASE"):

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -26,10 +26,11 @@ def scratch_name(backup_set_uuid: str) -> str:
     return PREFIX + backup_set_uuid.replace("-", "").lower()
 
 
-def trial_restore(connection: SqlConnection, options: RestoreOptions, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, t.Any]:
+def trial_restore(connection: SqlConnection, options: RestoreOptions, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, Any]:
     """Restore the backup that ``options`` mean under another name, run DBCC CHECKDB, and drop it, also where something failed.
 
-    :raises MssqlError: it cannot be restored, is damaged (with what was found), or could not be dropped.
+    Raises:
+        MssqlError: It cannot be restored, is damaged (with what was found), or could not be dropped.
     """
     return run(connection, prepare(connection, options), reconnect, on_progress)
 
@@ -55,10 +56,11 @@ def prepare(connection: SqlConnection, options: RestoreOptions) -> Prepared:
     return restore.prepare(connection, scratch, beside.name if beside else None)
 
 
-def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, t.Any]:
+def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, Any]:
     """Restore, check, and drop. Gives what the module returns.
 
-    :raises MssqlError: as :func:`trial_restore`.
+    Raises:
+        MssqlError: As :func:`trial_restore`.
     """
     name = prepared.options.database
     try:

@@ -16,7 +16,8 @@ from .source import source_of
 def compare(connection: SqlConnection, database: str, snapshot: str) -> int:
     """Compare tables, their columns and rows with the snapshot's. Gives how many tables there are.
 
-    :raises MssqlError: they differ, or the database is not online.
+    Raises:
+        MssqlError: They differ, or the database is not online.
     """
     found = source_of(connection, database)
     if found is None or found.state != "ONLINE":

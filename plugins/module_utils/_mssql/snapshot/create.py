@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Callable
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
@@ -26,7 +26,8 @@ SYSTEM = ("master", "model", "msdb", "tempdb")
 def prepare(connection: SqlConnection, prepared: Prepared, source: Source) -> None:
     """Word the statement that takes the snapshot, and foresee its room; nothing where it is there already.
 
-    :raises MssqlError: it cannot be taken, or what has its name is something else or of no use any more.
+    Raises:
+        MssqlError: It cannot be taken, or what has its name is something else or of no use any more.
     """
     options, server, where = prepared.options, prepared.server, connection.options.where
     row = named(connection, options.snapshot)
@@ -69,7 +70,10 @@ def prepare(connection: SqlConnection, prepared: Prepared, source: Source) -> No
 
 
 def _supported(server: ServerInfo) -> None:
-    """:raises MssqlError: this edition has no database snapshots."""
+    """
+    Raises:
+        MssqlError: This edition has no database snapshots.
+    """
     if not server.has_database_snapshots:
         raise MssqlError(
             f"Wanted: a database snapshot. Found: SQL Server {server.name} is {server.version}, {server.edition}, which has none. Every edition has "
@@ -90,7 +94,10 @@ def _may_create(connection: SqlConnection) -> None:
 
 
 def _directory_exists(connection: SqlConnection, options: SnapshotOptions) -> None:
-    """:raises MssqlError: the service account sees no such folder."""
+    """
+    Raises:
+        MssqlError: The service account sees no such folder.
+    """
     if options.directory is None:
         return
     try:
@@ -108,11 +115,14 @@ def _directory_exists(connection: SqlConnection, options: SnapshotOptions) -> No
         )
 
 
-def create(connection: SqlConnection, prepared: Prepared, reconnect: t.Callable[[], SqlConnection]) -> None:
+def create(connection: SqlConnection, prepared: Prepared, reconnect: Callable[[], SqlConnection]) -> None:
     """Take the snapshot.
 
-    :param reconnect: opens another connection, to see whether a statement that was cancelled had done it all the same.
-    :raises MssqlError: it is not there, or not online; MssqlTimeout where the deadline has passed.
+    Args:
+        reconnect: Opens another connection, to see whether a statement that was cancelled had done it all the same.
+
+    Raises:
+        MssqlError: It is not there, or not online; MssqlTimeout where the deadline has passed.
     """
     options = prepared.options
     try:

@@ -10,8 +10,9 @@ https://learn.microsoft.com/sql/t-sql/statements/create-database-transact-sql (d
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -41,8 +42,9 @@ class DataFile:
 class SnapshotOptions:
     """Which snapshot, of which database, and what of it.
 
-    :param directory: where its files go; None: beside each data file.
-    :param timeout: seconds; None for no limit.
+    Attributes:
+        directory: Where its files go; None: beside each data file.
+        timeout: Seconds; None for no limit.
     """
 
     database: str
@@ -52,7 +54,7 @@ class SnapshotOptions:
     timeout: float | None = None
 
     @classmethod
-    def from_params(cls, params: dict[str, t.Any]) -> SnapshotOptions:
+    def from_params(cls, params: dict[str, Any]) -> SnapshotOptions:
         """From the parameters of the module mssql_snapshot."""
         return cls(**{name: params[name] for name in cls.__dataclass_fields__})
 
@@ -76,10 +78,11 @@ class SnapshotOptions:
         return found
 
 
-def sparse_paths(files: t.Sequence[DataFile], snapshot: str, directory: str | None) -> list[str]:
+def sparse_paths(files: Sequence[DataFile], snapshot: str, directory: str | None) -> list[str]:
     """A path for the snapshot's part of each data file: in the folder, or beside it; no two alike.
 
-    :raises MssqlError: a path is longer than SQL Server takes.
+    Raises:
+        MssqlError: A path is longer than SQL Server takes.
     """
     paths: list[str] = []
     for file in files:
@@ -100,7 +103,7 @@ def _safe(name: str) -> str:
     return _NO_FILE_NAME.sub("_", name)
 
 
-def create_statement(snapshot: str, database: str, files: t.Sequence[tuple[DataFile, str]]) -> str:
+def create_statement(snapshot: str, database: str, files: Sequence[tuple[DataFile, str]]) -> str:
     """CREATE DATABASE ... AS SNAPSHOT OF, with the path of each file."""
     listed = ", ".join(f"(NAME = {quote_identifier(file.name)}, FILENAME = {quote_string(path)})" for file, path in files)
     return f"CREATE DATABASE {quote_identifier(snapshot)} ON {listed} AS SNAPSHOT OF {quote_identifier(database)}"

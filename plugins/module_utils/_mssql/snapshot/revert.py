@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import time
-import typing as t
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
@@ -27,7 +28,8 @@ AT_ONCE = 5  # tries before a pause
 def prepare(connection: SqlConnection, prepared: Prepared, source: Source) -> None:
     """Word the statements that go back.
 
-    :raises MssqlError: there is no such snapshot, something stands in the way, or the login may not.
+    Raises:
+        MssqlError: There is no such snapshot, something stands in the way, or the login may not.
     """
     options, where = prepared.options, connection.options.where
     row = named(connection, options.snapshot)
@@ -78,11 +80,14 @@ def prepare(connection: SqlConnection, prepared: Prepared, source: Source) -> No
     prepared.facts["recovery_model"] = source.recovery_model
 
 
-def revert(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: t.Callable[[], SqlConnection]) -> dict[str, t.Any]:
+def revert(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> dict[str, Any]:
     """Go back, compare, and give the database back to everybody, whatever happens. Gives the number of tables compared.
 
-    :param reconnect: opens another connection, to give the database back when this one was lost.
-    :raises MssqlError: the server refused, the database is not as in the snapshot, or could not be given back.
+    Args:
+        reconnect: Opens another connection, to give the database back when this one was lost.
+
+    Raises:
+        MssqlError: The server refused, the database is not as in the snapshot, or could not be given back.
     """
     options = prepared.options
     failed: MssqlError | None = None
@@ -110,7 +115,8 @@ def _restore(connection: SqlConnection, prepared: Prepared, source: Source) -> N
 
     The restore has no deadline: a database that is reverted in part is of no use, and the server would go on with it anyway.
 
-    :raises MssqlError: the server refused, or somebody was faster each time.
+    Raises:
+        MssqlError: The server refused, or somebody was faster each time.
     """
     single, restore = prepared.statements[:2]
     timeout = prepared.options.timeout
@@ -120,11 +126,14 @@ def _restore(connection: SqlConnection, prepared: Prepared, source: Source) -> N
         raise MssqlTimeout(f"the database could not be had for this alone within {timeout:g} s; nothing was reverted") from error
 
 
-def _insist(connection: SqlConnection, name: str, statements: t.Sequence[tuple[str, float | None]]) -> None:
+def _insist(connection: SqlConnection, name: str, statements: Sequence[tuple[str, float | None]]) -> None:
     """Run statements that need the database for this alone, and end who is in the way.
 
-    :param statements: each with its deadline; all of them again after one of them was in somebody's way.
-    :raises MssqlError: the server refused for another reason, or somebody was faster each time.
+    Args:
+        statements: Each with its deadline; all of them again after one of them was in somebody's way.
+
+    Raises:
+        MssqlError: The server refused for another reason, or somebody was faster each time.
     """
     ends = time.monotonic() + PATIENCE
     for attempt in itertools.count(1):
@@ -143,7 +152,8 @@ def _insist(connection: SqlConnection, name: str, statements: t.Sequence[tuple[s
 def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
     """End who is on the database. Where that is nobody, or takes long, wait a moment on the server.
 
-    :raises MssqlError: the login may not (6102), and who it is.
+    Raises:
+        MssqlError: The login may not (6102), and who it is.
     """
     found = sessions(connection, name)
     for one in found:
@@ -157,7 +167,7 @@ def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
         connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
 
 
-def _give_back(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: t.Callable[[], SqlConnection]) -> str:
+def _give_back(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> str:
     """Open the database to everybody again. Gives what is wrong with it; empty: nothing."""
     by_hand = f"run by hand: {prepared.statements[2]}"
     try:
@@ -171,7 +181,10 @@ def _give_back(connection: SqlConnection, prepared: Prepared, source: Source, re
 
 
 def _opened(connection: SqlConnection, prepared: Prepared, source: Source) -> str:
-    """:raises MssqlError: the server did not let us."""
+    """
+    Raises:
+        MssqlError: The server did not let us.
+    """
     found = source_of(connection, source.name)
     if found is None or found.state != "ONLINE":
         return (

@@ -10,7 +10,8 @@ https://learn.microsoft.com/sql/relational-databases/databases/revert-a-database
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import server_info, sessions
@@ -26,7 +27,8 @@ from .source import Prepared, named, obstacles, only_a_snapshot, people, snapsho
 def prepare(connection: SqlConnection, options: SnapshotOptions) -> Prepared:
     """Look at everything that can be looked at without a change, and word the statements.
 
-    :raises MssqlError: it cannot be done; the message says why and what to do.
+    Raises:
+        MssqlError: It cannot be done; the message says why and what to do.
     """
     problems = options.problems()
     if problems:
@@ -49,7 +51,7 @@ def prepare(connection: SqlConnection, options: SnapshotOptions) -> Prepared:
     return prepared
 
 
-def outlook(prepared: Prepared) -> dict[str, t.Any]:
+def outlook(prepared: Prepared) -> dict[str, Any]:
     """What is known before anything is done, as the module returns it."""
     source = prepared.source
     return {
@@ -63,16 +65,19 @@ def outlook(prepared: Prepared) -> dict[str, t.Any]:
     }
 
 
-def run(connection: SqlConnection, prepared: Prepared, reconnect: t.Callable[[], SqlConnection]) -> dict[str, t.Any]:
+def run(connection: SqlConnection, prepared: Prepared, reconnect: Callable[[], SqlConnection]) -> dict[str, Any]:
     """Do what was prepared, and prove it. Gives what is other than :func:`outlook` told.
 
-    :param reconnect: opens another connection, to see and mend what a lost session has left.
-    :raises MssqlError: it failed or could not be proven.
+    Args:
+        reconnect: Opens another connection, to see and mend what a lost session has left.
+
+    Raises:
+        MssqlError: It failed or could not be proven.
     """
     source = prepared.source
     if source is None or not prepared.changes:
         return {}
-    facts: dict[str, t.Any] = {}
+    facts: dict[str, Any] = {}
     if prepared.options.state == "present":
         snapshot_create.create(connection, prepared, reconnect)
     elif prepared.options.state == "absent":

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE, ServerInfo
@@ -37,10 +37,10 @@ class Prepared:
     options: SnapshotOptions
     server: ServerInfo
     source: Source | None
-    snapshots: list[dict[str, t.Any]]
+    snapshots: list[dict[str, Any]]
     obstacles: list[str]
     statements: list[str] = field(default_factory=list)
-    facts: dict[str, t.Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -74,7 +74,7 @@ def source_of(connection: SqlConnection, name: str) -> Source | None:
     )
 
 
-def snapshots_of(connection: SqlConnection, source: Source) -> list[dict[str, t.Any]]:
+def snapshots_of(connection: SqlConnection, source: Source) -> list[dict[str, Any]]:
     """The snapshots of a database, oldest first. The paths of their files are in sys.master_files alone."""
     rows = connection.query(
         "SELECT database_id, name, state_desc, create_date FROM sys.databases WHERE source_database_id = ? ORDER BY create_date, database_id",
@@ -117,7 +117,7 @@ def files_of(connection: SqlConnection, source: Source) -> list[DataFile]:
     ]
 
 
-def obstacles(connection: SqlConnection, source: Source, found: list[dict[str, t.Any]], name: str | None) -> list[str]:
+def obstacles(connection: SqlConnection, source: Source, found: list[dict[str, Any]], name: str | None) -> list[str]:
     """What stands in the way of going back: the documentation's conditions, as far as SQL can tell."""
     others = [one["name"] for one in found if name is None or one["name"].lower() != name.lower()]
     out = []
@@ -147,7 +147,7 @@ def obstacles(connection: SqlConnection, source: Source, found: list[dict[str, t
     return out
 
 
-def named(connection: SqlConnection, name: str) -> dict[str, t.Any] | None:
+def named(connection: SqlConnection, name: str) -> dict[str, Any] | None:
     """Whatever has that name, and the name of the database that it is a snapshot of."""
     rows = connection.query(
         "SELECT d.name, d.state_desc, d.source_database_id, DB_NAME(d.source_database_id) AS source_name FROM sys.databases AS d WHERE d.name = ?",
@@ -156,8 +156,11 @@ def named(connection: SqlConnection, name: str) -> dict[str, t.Any] | None:
     return rows[0] if rows else None
 
 
-def only_a_snapshot(row: dict[str, t.Any], options: SnapshotOptions, where: str) -> None:
-    """:raises MssqlError: the name is that of a database, or of another database's snapshot."""
+def only_a_snapshot(row: dict[str, Any], options: SnapshotOptions, where: str) -> None:
+    """
+    Raises:
+        MssqlError: The name is that of a database, or of another database's snapshot.
+    """
     wanted = f"Wanted: {options.name} as a snapshot of {options.database}"
     if row["source_database_id"] is None:
         raise MssqlError(
@@ -169,7 +172,7 @@ def only_a_snapshot(row: dict[str, t.Any], options: SnapshotOptions, where: str)
         )
 
 
-def people(found: list[dict[str, t.Any]]) -> str:
+def people(found: list[dict[str, Any]]) -> str:
     """Sessions, as a message names them."""
     return ", ".join(
         f"{one['login']} from {one['host'] or 'unknown'} ({one['program'] or 'unknown'}, session {one['session_id']})" for one in found

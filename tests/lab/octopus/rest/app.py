@@ -46,12 +46,13 @@ def create_app(
 ) -> Flask:
     """The API of one running node.
 
-    :param store: the instance's database and folders, as this node sees them.
-    :param node_name: its name in the cluster; told in the header ``Octopus-Node``.
-    :param version: of the running binary; decides which endpoints and links there are.
-    :param machine: the host's name in the ledger and for faults; the node's name where empty.
-    :param newest: the newest version that the update check found; None: it found nothing.
-    :param rate_limit: requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
+    Args:
+        store: The instance's database and folders, as this node sees them.
+        node_name: Its name in the cluster; told in the header ``Octopus-Node``.
+        version: Of the running binary; decides which endpoints and links there are.
+        machine: The host's name in the ledger and for faults; the node's name where empty.
+        newest: The newest version that the update check found; None: it found nothing.
+        rate_limit: Requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
     """
     app = Flask("lab.octopus.rest")
     app.json = _Json(app)

@@ -114,7 +114,12 @@ class Parser:
         self.depth = 0
 
     def parse(self) -> Node | None:
-        """:raises BadSyntax: cmd would refuse it. :raises Incomplete: a ``(`` lacks its ``)``. :raises UnsupportedExpansion: not in the lab."""
+        """
+        Raises:
+            BadSyntax: cmd would refuse it.
+            Incomplete: A ``(`` lacks its ``)``.
+            UnsupportedExpansion: Not in the lab.
+        """
         self._blank()
         if self._end():
             return None
