@@ -383,7 +383,7 @@ def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Hold
         lock = RunLock(client, FOLDER, "prod", me)
         lock.look()
         unfinished, last = Journals(client, FOLDER, lock.names).newest()
-        return unfinished and unfinished.run_id, last and last.run_id
+        return unfinished.run_id if unfinished else None, last.run_id if last else None
 
     def add(run_id: str, *kinds: str) -> None:
         for kind in kinds:
