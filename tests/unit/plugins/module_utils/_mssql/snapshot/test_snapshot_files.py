@@ -66,10 +66,10 @@ def test_the_statement() -> None:
     ],
 )
 def test_problems(options: dict[str, object], wanted: str) -> None:
-    (problem,) = SnapshotOptions(**({"database": "Octopus", "state": "present", "name": "s"} | options)).problems()
+    (problem,) = SnapshotOptions(**({"database": "Octopus", "name": "s"} | options)).problems()
     assert wanted in problem
 
 
 def test_no_problems() -> None:
-    assert not SnapshotOptions("Octopus", "listed").problems()
-    assert not SnapshotOptions("Octopus", "present", "s", "/data", 1.5).problems()
+    assert not SnapshotOptions("Octopus").problems()
+    assert not SnapshotOptions("Octopus", "s", "/data", 1.5).problems()
