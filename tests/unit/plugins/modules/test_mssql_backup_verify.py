@@ -58,4 +58,4 @@ def test_damage_fails_it(server: RestoreServer) -> None:
 def test_what_excludes_each_other(server: RestoreServer) -> None:
     assert "mutually exclusive" in verify(url=["https://x/y"])["msg"]
     assert "mutually exclusive" in verify(position=1, backup_set_uuid="x")["msg"]
-    assert "one of the following" in verify(path=None)["msg"]
+    assert "one of path and url" in verify(path=[])["msg"]

@@ -110,7 +110,11 @@ GONE = Message(10054, "TCP Provider: Error code 0x2746")
         ({}, {"RESTORE DATABASE": MssqlError("Read on 'x' failed: 38(end)", 3203)}, "the file ends early"),
         ({}, {"RESTORE VERIFYONLY": []}, "message 3262.*Do not use it as a backup"),
         ({}, {"RESTORE VERIFYONLY": MssqlError("damaged", 3189)}, "Do not use it as a backup"),
-        ({}, {"RESTORE VERIFYONLY": MssqlTimeout("cancelled")}, "verified within 9 s.*Nothing was changed"),
+        (
+            {},
+            {"RESTORE VERIFYONLY": MssqlTimeout("cancelled")},
+            "verify the backup set at position 1 of .* within 9 s.*Nothing was changed",
+        ),
         (
             {},
             {"DBCC": MssqlError("Table error: page (1:3)", 8939)},
@@ -238,7 +242,7 @@ def test_somebody_who_cannot_be_disconnected_is_named(server: RestoreServer, mon
     server.answers["dm_exec_sessions"] = [{"session_id": 60, "login_name": "app", "host_name": "web", "program_name": "Octopus"}]
     server.messages = {OFFLINE: MssqlError("a user is currently connected to it", 5064)} | server.messages
     result = restore(replace=True)
-    assert "session 60, app from web (Octopus). Stop the clients of Octopus first" in result["msg"]
+    assert "session 60, app from web (Octopus) (a user is currently connected to it). Stop the clients of Octopus first" in result["msg"]
     assert not [sql for sql in server.ran if sql.startswith("RESTORE DATABASE")]
 
 

@@ -45,9 +45,9 @@ class Host(SqlServer):
 
 
 def plan(host: Host, rows: list[dict[str, Any]] | None = None, **changes: Any) -> list[str]:
-    options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "over")})
+    options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "overwritten")})
     found = restore_files.plan(
-        host, options, backup(host), rows or FILES, beside=changes.get("beside", []), overwritten=changes.get("over")
+        host, options, backup(host), rows or FILES, beside=changes.get("beside", []), overwritten=changes.get("overwritten")
     )
     return [file.path for file in found]
 
