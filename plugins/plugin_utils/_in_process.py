@@ -84,7 +84,7 @@ def call(
         with progress.listening(lambda message: shown and display.display(f"[{host}] {arguments.masked(message)}")):
             result = {"changed": False, **module.run(arguments.params, check_mode, diff)}
     except UpgradeError as error:
-        result = {"failed": True, "changed": False, "msg": str(error), **error.result}
+        result = failure(error)
     except Exception as error:  # a bug; as a module's crash it fails the task, with all that is known of it
         result = {"failed": True, "changed": False, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
     except BaseException:
@@ -94,6 +94,11 @@ def call(
     if display.verbosity > 2:
         result["invocation"] = {"module_args": arguments.params}
     return wrap_var(arguments.masked(plain(result)))
+
+
+def failure(error: UpgradeError) -> dict[str, Any]:
+    """Return the result of a task that has failed on purpose."""
+    return {"failed": True, "changed": False, "msg": str(error), **error.result}
 
 
 def plain(value: Any) -> Any:
