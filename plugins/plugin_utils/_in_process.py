@@ -62,7 +62,7 @@ class Arguments:
 
 
 def call(
-    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, str], host: str, shown: bool
+    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, Any], host: str, shown: bool
 ) -> dict[str, Any]:
     """Call a module's function and give the task's result.
 
@@ -75,7 +75,7 @@ def call(
         host: The inventory name that progress is shown with.
         shown: Whether progress is shown at all.
     """
-    os.environ.update(environment)
+    os.environ.update({name: str(value) for name, value in environment.items()})
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid:
         stopping.belong_to(parent.pid)

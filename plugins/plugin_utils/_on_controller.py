@@ -95,7 +95,7 @@ class OnController(ActionBase):
         if not params["journal"]:
             raise AnsibleActionFail(f"{self._task.action}: step {name} needs journal, the journal of the run that it belongs to.")
         if self._task.no_log:
-            raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is kept in the journal.")
+            raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is written to the journal.")
         try:
             with self._open_journal(params["journal"], task_vars) as journal:
                 found = steps.replayed(journal.events(), name, params["repeat_until"])

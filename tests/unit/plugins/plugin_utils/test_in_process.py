@@ -60,7 +60,7 @@ def module(run: Any = lambda *_arguments: {}) -> Any:
 
 def called(run: Any, *, check_mode: bool = False, diff: bool = False, shown: bool = True, **args: Any) -> dict[str, Any]:
     arguments = Arguments("octopus_x", module(run), {"name": "x", **args})
-    return call(module(run), arguments, check_mode=check_mode, diff=diff, environment={"OCTOPUS_X": "1"}, host="octo-a", shown=shown)
+    return call(module(run), arguments, check_mode=check_mode, diff=diff, environment={"OCTOPUS_X": 1}, host="octo-a", shown=shown)
 
 
 # -- arguments
