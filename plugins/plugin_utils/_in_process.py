@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress, stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import Run, full_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import full_spec
 
 _LAST_REQUEST = (
     90.0  # seconds that a request may take which a thread has sent just before its task was ended: WinRM's read timeout and more
@@ -32,8 +32,10 @@ display = Display()
 class Module(Protocol):
     """A module file of this collection."""
 
-    SPEC: Mapping[str, Any]
-    run: Run
+    @property
+    def SPEC(self) -> Mapping[str, Any]: ...
+
+    def run(self, params: dict[str, Any], check_mode: bool, diff: bool, /) -> dict[str, Any]: ...
 
 
 class Arguments:

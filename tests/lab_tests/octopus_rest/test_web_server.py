@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+from typing import Any
 
 import pytest
 import requests
@@ -101,10 +102,10 @@ def test_tls_is_verifiable_and_a_client_that_stalls_in_the_handshake_holds_up_no
         web.stop()
 
 
-def test_requests_run_side_by_side():
+def test_requests_run_side_by_side() -> None:
     together = threading.Barrier(4, timeout=10)
 
-    def meet(environ, start_response):
+    def meet(environ: Any, start_response: Any) -> Any:
         together.wait()  # breaks unless all four are here at once
         return echo(environ, start_response)
 

@@ -298,7 +298,7 @@ def test_words_of_device_errors(world: World, boss: Client) -> None:
     assert found["\\\\nas\\nothing\\a"].startswith("67(")
     assert found["\\\\gone\\x\\a"].startswith("53(")
     boss.run("BACKUP DATABASE Shop TO DISK = '\\\\nas\\backups\\a.bak'")  # the machine's account may
-    mdf = world.server.database("Shop").data_files[0].path
+    mdf = world.server.databases["shop"].data_files[0].path
     assert "32(" in boss.fails(f"BACKUP DATABASE Shop TO DISK = '{mdf}'").message
 
 

@@ -98,7 +98,13 @@ def test_nobody_comes_in_while_others_are_thrown_out(world: World, boss: Client)
         seen.append(world.connect().fails("USE Shop").number)
         seen.append(world.connect().fails("ALTER DATABASE Shop SET READ_ONLY").number)
 
-    end, victim.client.abort = victim.client.abort, lambda: (meet(), end())[1]
+    end = victim.client.abort
+
+    def meet_and_end() -> None:
+        meet()
+        end()
+
+    victim.client.abort = meet_and_end
     boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
     assert seen == [4060, 952, 5061]
     assert shop.state == "OFFLINE" and not world.server.sessions_in(shop)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.core.clock import Clock
@@ -69,7 +70,7 @@ class World:
     def port(self) -> int:
         return self.server.port
 
-    def tds(self, action: str, **match: object):
+    def tds(self, action: str, **match: Any):
         """The ledger's session events of that action."""
         return self.ledger.events("sql.session", action=action, **match)
 
@@ -81,7 +82,7 @@ NAMES = ("localhost", "127.0.0.1", "sql.lab")
 
 
 def serve(
-    authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, *, names: Sequence[str] = NAMES, **options: object
+    authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, *, names: Sequence[str] = NAMES, **options: Any
 ) -> World:
     """A running server on a free port of 127.0.0.1."""
     ledger = Ledger(Clock())
@@ -97,7 +98,7 @@ def serve(
 def make_world(authority: Authority, tmp_path: Path) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
 
-    def make(encrypt: str = "on", version: int = 16, **options: object) -> World:
+    def make(encrypt: str = "on", version: int = 16, **options: Any) -> World:
         worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))
         return worlds[-1]
 

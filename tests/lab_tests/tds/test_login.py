@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from lab.core.pki import Authority
+from lab.tds.engine_api import LoginRequest
 from lab_tests.tds.conftest import WAIT, World, dsn, run_python
-from lab_tests.tds.echo_engine import PASSWORD
+from lab_tests.tds.echo_engine import PASSWORD, EchoSession
 
 CONNECT = """
 import sys, pyodbc
@@ -35,11 +36,18 @@ def test_a_wrong_password_is_18456(world: World, connect, driver: str, pyodbc, p
     assert not world.tds("login")
 
 
-def test_passwords_reach_the_engine_as_typed_and_nobody_else(world: World, connect, driver: str, pyodbc) -> None:
+def test_passwords_reach_the_engine_as_typed_and_nobody_else(
+    world: World, connect, driver: str, pyodbc, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = "p}w;d é😀" if driver == "microsoft" else "p{w;d é😀"  # FreeTDS takes "}}" in braces for two, as measured with 1.3.17
     seen = []
     accept = world.engine.login
-    world.engine.login = lambda request: seen.append(request) or accept(request)
+
+    def login(request: LoginRequest) -> EchoSession:
+        seen.append(request)
+        return accept(request)
+
+    monkeypatch.setattr(world.engine, "login", login)
     with pytest.raises(pyodbc.Error, match="18456"):
         connect(world, PWD="{" + secret.replace("}", "}}") + "}")
     assert seen[0].password == secret

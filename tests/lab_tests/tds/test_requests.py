@@ -172,7 +172,13 @@ def test_a_parameter_that_is_missing(world: World) -> None:
 
 def test_an_output_parameter_of_a_statement(world: World) -> None:
     pytds = pytest.importorskip("pytds")
-    world.engine.statements["set @o = @o + 1"] = lambda _session, params, out: (params.update(o=params["o"] + 1), out.done())
+
+    def add(_session: EchoSession, params: Parameters, out: Output) -> None:
+        assert isinstance(params["o"], int)
+        params["o"] += 1
+        out.done()
+
+    world.engine.statements["set @o = @o + 1"] = add
     with pytds.connect("127.0.0.1", port=world.port, user="sa", password=PASSWORD, autocommit=True) as connection:
         cursor = connection.cursor()
         parameters = ("set @o = @o + 1", "@o int OUTPUT", pytds.output(value=1, param_type="int"))

@@ -62,9 +62,9 @@ VALUES: list[tuple[str, object]] = [
 
 def offset_time(raw: bytes) -> dt.datetime:
     """SQL_SS_TIMESTAMPOFFSET_STRUCT, which pyodbc leaves to its caller."""
-    *moment, nanoseconds, hours, minutes = struct.unpack("<6hI2h", raw)
+    year, month, day, hour, minute, second, nanoseconds, hours, minutes = struct.unpack("<6hI2h", raw)
     zone = dt.timezone(dt.timedelta(hours=hours, minutes=minutes))
-    return dt.datetime(*moment, nanoseconds // 1000, tzinfo=zone)
+    return dt.datetime(year, month, day, hour, minute, second, nanoseconds // 1000, tzinfo=zone)
 
 
 @pytest.mark.parametrize(("declaration", "value"), VALUES, ids=[name for name, _value in VALUES])

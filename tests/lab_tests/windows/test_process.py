@@ -12,12 +12,14 @@ import pytest
 from lab.core.filesystem import Logon, WinError
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
-from lab.windows.process import Job, Process
+from lab.windows.process import Handler, Job, Process
+
+from .conftest import waits
 
 TOOL = "C:\\Program Files\\tool.exe"
 
 
-def _tool(host: WindowsHost, handler: object) -> str:
+def _tool(host: WindowsHost, handler: Handler) -> str:
     host.programs["tool"] = handler
     host.add_program(TOOL, "tool", version="1.2")
     return f'"{TOOL}"'
@@ -71,7 +73,7 @@ def test_a_batch_file_runs_through_cmd(host: WindowsHost, admin: Logon) -> None:
 
 
 def test_killing_ends_a_sleep_a_read_and_a_wait(host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     sleeper = host.spawn(None, "C:\\child.exe", admin)
     waiter = host.spawn(None, 'cmd.exe /d /s /c "C:\\child.exe"', admin)
@@ -84,7 +86,7 @@ def test_killing_ends_a_sleep_a_read_and_a_wait(host: WindowsHost, admin: Logon)
 
 
 def test_a_job_ends_with_all_its_processes(host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     job = Job()
     top = host.spawn(None, 'cmd.exe /d /s /c "C:\\child.exe"', admin, job=job)
@@ -97,7 +99,7 @@ def test_a_job_ends_with_all_its_processes(host: WindowsHost, admin: Logon) -> N
 
 
 def test_a_running_programs_file_is_in_use(host: WindowsHost, admin: Logon) -> None:
-    process = host.spawn(None, _tool(host, lambda proc: proc.sleep(1e6) or 0), admin)
+    process = host.spawn(None, _tool(host, waits), admin)
     with pytest.raises(WinError) as caught:
         host.fs.remove(TOOL, admin)
     assert caught.value.code == 32

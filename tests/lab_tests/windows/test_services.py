@@ -57,7 +57,8 @@ def test_a_life_through_all_states(run, host: WindowsHost, gates: Gates) -> None
     gates.start.set()
     assert host.services.wait("OctopusDeploy", RUNNING, 5)
     listed = run('tasklist /fo csv /nh /fi "imagename eq svc.exe"')
-    assert re.search(r"^        PID                : (\d+)", run("sc queryex OctopusDeploy").out, re.M)[1] in listed.out
+    queried = re.search(r"^        PID                : (\d+)", run("sc queryex OctopusDeploy").out, re.M)
+    assert queried is not None and queried[1] in listed.out
     stopping = run("sc stop OctopusDeploy")
     assert (stopping.code, _state(stopping)) == (0, STOP_PENDING)
     assert _state(run("sc query OctopusDeploy")) == STOP_PENDING

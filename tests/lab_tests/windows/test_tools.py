@@ -14,6 +14,8 @@ from lab.core.filesystem import Logon
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
 
+from .conftest import waits
+
 KEY = "HKLM\\SOFTWARE\\Octopus"
 
 
@@ -98,7 +100,7 @@ def test_more_starts_at_a_line(cmd, host: WindowsHost, admin: Logon) -> None:
 
 
 def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     one, two = (host.spawn(None, "C:\\child.exe", admin) for _number in range(2))
     rows = run('tasklist /fo csv /nh /fi "imagename eq CHILD.exe"').lines
@@ -113,7 +115,7 @@ def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
 
 
 def test_powershell_tells_who_started_whom(run, host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     one = host.spawn(None, "C:\\child.exe a\\B", admin)
     two = host.spawn(None, "C:\\child.exe", admin, parent=one)

@@ -32,6 +32,16 @@ WAIT = 30.0
 """Real seconds after which a wait has failed."""
 
 
+def prints(text: Callable[[Process], str]) -> Callable[[Process], int]:
+    """A program that prints that."""
+
+    def program(process: Process) -> int:
+        process.print(text(process))
+        return 0
+
+    return program
+
+
 @dataclass
 class Lab:
     """What the tests need. :attr:`handler` is what C:\\Tools\\tool.exe does."""

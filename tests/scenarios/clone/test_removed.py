@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.estate import SINGLE, CloneSpec
@@ -28,7 +29,7 @@ def scene(make_scene: MakeCloneScene) -> CloneScene:
     return scene
 
 
-def remove(scene: CloneScene, *arguments: str, **variables: object) -> Run:
+def remove(scene: CloneScene, *arguments: str, **variables: Any) -> Run:
     return scene.operator.play("remove_clone", *arguments, callbacks="octopus.upgrade.exit_status", **variables)
 
 

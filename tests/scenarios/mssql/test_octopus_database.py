@@ -199,7 +199,7 @@ def test_what_a_stopped_instance_shows(up: Estate) -> None:
 
 def test_a_login_that_may_not_see_others(up: Estate) -> None:
     up.sql.add_login("reader", "Reader!1")
-    up.sql.database("OctopusDeploy").add_user("reader", {"db_datareader"})
+    up.sql.databases["octopusdeploy"].add_user("reader", {"db_datareader"})
     result = up.database(login_user="reader", login_password="Reader!1")
     assert not result.get("failed"), result
     assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
@@ -212,7 +212,7 @@ def test_what_was_done_since_a_moment(make_estate: Callable[..., Estate], versio
     since = estate.database()["now"]
     before = estate.database(since=since)
     assert not before.get("failed"), before
-    nothing = {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
+    nothing: dict[str, Any] = {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
     assert before["newer"] == dict.fromkeys(("tasks", "releases", "deployments", "events"), nothing)
 
     mark = estate.ledger.mark()

@@ -419,7 +419,8 @@ def test_a_database_with_snapshots(world: World, taken: dict[str, Any]) -> None:
 def test_not_enough_room(world: World, taken: dict[str, Any]) -> None:
     before = rows(world)
     world.machine.fs.drives["C"].capacity = 300 * 1024**2
-    for params in ({"keep_as": "kept"}, {"database": "Copy"}, {"state": "tested"}):
+    targets: tuple[dict[str, Any], ...] = ({"keep_as": "kept"}, {"database": "Copy"}, {"state": "tested"})
+    for params in targets:
         refused = restore(world, **params)
         assert "bytes free on C:\\" in refused["msg"] and "data_directory" in refused["msg"], refused
     assert world.sql.database("kept") is None and rows(world) == before
@@ -430,10 +431,10 @@ def test_not_enough_room(world: World, taken: dict[str, Any]) -> None:
 def test_a_login_that_may_not(world: World, taken: dict[str, Any]) -> None:
     world.sql.add_login("plain", "Plain!1")
     database(world).add_user("plain", {"db_owner"})
-    as_plain = {"login_user": "plain", "login_password": "Plain!1"}
+    as_plain: dict[str, Any] = {"login_user": "plain", "login_password": "Plain!1"}
     assert "dbcreator" in restore(world, replace=True, **as_plain)["msg"]
     world.sql.add_login("maker", "Maker!1", roles={"dbcreator"})
-    as_maker = {"login_user": "maker", "login_password": "Maker!1"}
+    as_maker: dict[str, Any] = {"login_user": "maker", "login_password": "Maker!1"}
     unproven = restore(world, database="Copy", **as_maker)
     assert "db_datareader" in unproven["msg"]
     database(world, "msdb").add_user("maker", {"db_datareader"})

@@ -143,8 +143,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         # Another host stands for the source's, of which the clone's host knows nothing; it is not started.
         for database, number in ((SOURCE, 1), (CLONE, 2)):
             stranger = WindowsHost(f"octo0{number}", network)
-            users = {"sql_login": login, "sql_password": SQL_PASSWORD} if login else {}
-            roots = {"folders_root": "C:\\Octopus"}
+            users: dict[str, Any] = {"sql_login": login, "sql_password": SQL_PASSWORD} if login else {}
+            roots: dict[str, Any] = {"folders_root": "C:\\Octopus"}
             made = install_instance([stranger], sql, version=version, database=database, master_key=KEY, seed=1, size=0.1, **users, **roots)
             handles.append(made)
         with handles[1].store() as store:

@@ -10,6 +10,7 @@ The tests are one story, in this order.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import yaml
@@ -92,7 +93,7 @@ def _find_again(scene: Scene) -> None:
 
 
 def _without_the_lost(world: World) -> World:
-    parts = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
+    parts: dict[str, Any] = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
     return replace(world, **parts)
 
 

@@ -192,7 +192,7 @@ def test_too_little_room_on_the_node(scene: Scene) -> None:
 def test_check_mode_shows_the_steps_and_changes_nothing(more: bool, scene: Scene) -> None:
     """``more``: with what an upgrade can be asked to do besides."""
     before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    variables = {"octopus_test_restore": True, "octopus_database_snapshot": True} if more else {}
+    variables: dict[str, Any] = {"octopus_test_restore": True, "octopus_database_snapshot": True} if more else {}
     run = scene.operator("check").play("upgrade_inplace", "--check", **variables)
     assert run.code == 0, run.output[-4000:]
     steps = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import winrm
@@ -42,9 +43,9 @@ class Upgraded:
     first: int = 0
     last: int = 0
 
-    def events(self, *args: object, **match: object) -> list[Event]:
+    def events(self, kind: str | None = None, machine: str | None = None, **match: Any) -> list[Event]:
         """The ledger's events of the run."""
-        return [event for event in self.lab.ledger.events(*args, since=self.first, **match) if event.seq < self.last]
+        return [event for event in self.lab.ledger.events(kind, machine, self.first, **match) if event.seq < self.last]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ import yaml
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import host_journal as journals
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps as run_steps
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, Journals, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
@@ -339,7 +340,7 @@ def test_another_control_node_takes_the_run_up(client: WindowsHost, me: Holder, 
     remember(first, journal, "step", step="stage")
     remember(first, journal, "step", step="quiesce")
     events = remember(second, journal, "resumed")
-    assert (run_record.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
+    assert (run_steps.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
     remember(second, journal, "step", step="quiesce")
     events = remember(first, journal, "resumed")
     assert [event["event"] for event in events] == ["begun", "step", "step", "resumed", "step", "resumed"]
@@ -383,7 +384,7 @@ def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Hold
         lock = RunLock(client, FOLDER, "prod", me)
         lock.look()
         unfinished, last = Journals(client, FOLDER, lock.names).newest()
-        return unfinished and unfinished.run_id, last and last.run_id
+        return unfinished.run_id if unfinished else None, last.run_id if last else None
 
     def add(run_id: str, *kinds: str) -> None:
         for kind in kinds:
