@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_run_report
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = octopus_run_report
     windows = "host"
 
-    def _run_on_controller(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        return super()._run_on_controller({"holder": holder().to_dict(), **args}, task_vars)
+    def _more(self) -> dict[str, Any]:
+        return {"holder": holder().to_dict()}

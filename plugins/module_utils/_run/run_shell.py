@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One WinRM shell for all events of a run, though each event is a task, and so a process, of its own. Private to this collection.
+"""One WinRM shell for all events of a run, although each event is a task, and so a connection, of its own.
 
-Opening a shell and closing it would be half of the requests that an event costs. A shell belongs to its account, not to a connection
-([MS-WSMV] 3.1.4.1.2), so the next task goes on in it. One that is gone meanwhile is opened anew, and one that nobody comes back to, as of
-a killed run, the host closes itself (IdleTimeout, 2 hours).
+Opening and closing a shell would be half of the requests of an event. A shell belongs to its account, not to a connection
+([MS-WSMV] 3.1.4.1.2), so the next task can use it too. A shell that has disappeared meanwhile is replaced by a new one. A shell that nobody
+uses any more, such as that of a killed run, is closed by the host (IdleTimeout, 2 hours).
 """
 
 from __future__ import annotations
@@ -21,31 +21,33 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 
 
 @contextlib.contextmanager
-def kept_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
-    """Within this, the host's commands run in the shell that is noted in the file.
+def run_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
+    """Run the host's commands in the shell that the file names, and leave that shell open.
 
     Args:
-        last: Nobody comes after: the shell is closed, as it is after an error.
+        host: The open host.
+        file: Where the id of the shell is noted, on the control node.
+        last: Whether no event follows. The shell is then closed, as it is after an error.
     """
     whose = f"{host.options.username} {host.options.endpoint}"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(file.read_text(encoding="utf-8"))
         if known["whose"] == whose:
             host.take_up(str(known["shell"]), int(known["commands"]))
-    kept = False
+    noted = False
     try:
         yield
         left = None if last else host.leave()
         if left:
-            kept = True
+            noted = True
             _write(file, {"whose": whose, "shell": left[0], "commands": left[1]})
     finally:
-        if not kept:
+        if not noted:
             with contextlib.suppress(OSError):
                 file.unlink()
 
 
 def _write(file: Path, known: dict[str, object]) -> None:
-    # A shell that cannot be noted is only opened anew.
+    # Where the shell cannot be noted, the next event opens another one.
     with contextlib.suppress(OSError), open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         json.dump(known, stream)
