@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # 2 is what ansible-playbook itself ends with where anything fails.
-EXIT_STATUS = {"refreshed": 0, "unchanged": 0, "removed": 0, "planned": 0, "not_started": 20, "failed_old_clone_up": 21, "failed_clone_down": 22}
+EXIT_STATUS = {
+    "refreshed": 0,
+    "unchanged": 0,
+    "removed": 0,
+    "planned": 0,
+    "not_started": 20,
+    "failed_old_clone_up": 21,
+    "failed_clone_down": 22,
+}
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,7 @@ def failure(ending: Ending, path: str) -> str:
 def _state(ending: Ending) -> str:
     name = ending.instance
     if ending.lock_lost:
-        return (
-            f"Another control node has broken the lock of the clone {name}, and resumes this run or has ended it; this one has stopped where it was."
-        )
+        return f"Another control node has broken the lock of the clone {name}, and resumes this run or has ended it; this one has stopped where it was."
     if ending.ended == "not_started":
         return f"Nothing of the clone {name} was begun; it is as it was."
     if ending.ended == "failed_old_clone_up":

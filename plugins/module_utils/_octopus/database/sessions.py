@@ -23,7 +23,11 @@ def describe(session: dict[str, Any]) -> str:
 
 def look(connection: SqlConnection, database: str) -> dict[str, Any]:
     """Look once, as :func:`wait_until_none` does, without minding what is found."""
-    return {"sessions": server_info.sessions(connection, database), "sessions_visible": server_info.may_see_sessions(connection), "seconds": 0.0}
+    return {
+        "sessions": server_info.sessions(connection, database),
+        "sessions_visible": server_info.may_see_sessions(connection),
+        "seconds": 0.0,
+    }
 
 
 def wait_until_none(connection: SqlConnection, database: str, deadline: Deadline) -> dict[str, Any]:
