@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_clone_source_plan
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
-    windows = "host"
-    shows_progress = True
-    # state: queried reads SQL Server alone, also where no Windows host can be reached.
-    windows_required = False
+    module = octopus_clone_source_plan
