@@ -28,8 +28,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused
 
 
@@ -83,7 +83,7 @@ class ActionModule(OnController):
             if checked.error_messages:
                 raise AnsibleActionFail(f"{self._task.action}: {checked.error_messages[0]}")
             options = ConnectionOptions.from_params(checked.validated_parameters["connection"])
-            with WindowsHost(options) as host, kept_shell(host, path.with_suffix(".shell"), last=event in run_record.ENDS):
+            with WindowsHost(options) as host, shared_shell(host, path.with_suffix(".shell"), last=event in run_record.ENDS):
                 return remember(path, HostJournal(host, journal, holder()), event, **fields)
         except ConnectionRefused as error:
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error

@@ -23,7 +23,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal 
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LockLost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
 
 # What a result has for the screen or for debugging alone.
 _NOT_RECORDED = ("diff", "invocation", "warnings", "deprecations", "exception", "sql")
@@ -82,7 +82,7 @@ def open_journal(params: dict[str, Any], connection: dict[str, Any], last: bool 
         raise AnsibleActionFail(f"The journal cannot be reached: {checked.error_messages[0]}")
     copy = Path(params["copy"])
     options = ConnectionOptions.from_params(checked.validated_parameters["connection"])
-    with WindowsHost(options) as host, kept_shell(host, copy.with_suffix(".shell"), last=last):
+    with WindowsHost(options) as host, shared_shell(host, copy.with_suffix(".shell"), last=last):
         yield Journal(params["path"], copy, host)
 
 

@@ -274,12 +274,23 @@ class WindowsHost:
             # The original may hold the request, and that a password sent to stdin.
             raise ours from None
 
-    def take_up(self, shell: str, commands: int) -> None:
-        """Go on in a shell that an earlier connection of the same account has left. One that is gone is as a lost connection."""
+    def resume_shell(self, shell: str, commands: int) -> None:
+        """Continue in a shell that an earlier connection of the same account left open.
+
+        A shell that no longer exists is treated like a lost connection.
+
+        Args:
+            shell: Its id.
+            commands: How many commands have run in it.
+        """
         self._shell, self._commands = shell, commands
 
-    def leave(self) -> tuple[str, int] | None:
-        """Leave the shell open for a later connection: its id, and how many commands it has had. The host closes it when it is idle."""
+    def leave_shell(self) -> tuple[str, int] | None:
+        """Leave the shell open for a later connection; the host closes it when it has been idle for long.
+
+        Returns:
+            Its id and how many commands have run in it; None where no shell is open.
+        """
         left = None if self._shell is None else (self._shell, self._commands)
         self._shell = None
         return left
