@@ -376,7 +376,7 @@ def wait_all(
                 raise job._lost(state)
             elif state.status != "running":
                 raise HostError(
-                    f"{job.host.where}: expected the job {job.identity} to run or to have finished, but it is {state.status}: nobody started it.",
+                    f"{job.host.where}: expected the job {job.identity} to be running or finished, but it is {state.status}.",
                     job.host.name,
                 )
         if len(done) == len(jobs):

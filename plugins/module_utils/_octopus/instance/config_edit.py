@@ -88,11 +88,10 @@ def _find(data: bytes, key: str) -> _Found:
 
 def _decoded(content: bytes) -> tuple[str, Callable[[str], bytes]]:
     """Return the text, and the function that encodes a text like the file."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding), partial(_encoded, mark, encoding)
+    marks = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+    mark, encoding = next(((mark, encoding) for mark, encoding in marks if content.startswith(mark)), (b"", "utf-8"))
     try:
-        return content.decode("utf-8"), partial(_encoded, b"", "utf-8")
+        return content[len(mark) :].decode(encoding), partial(_encoded, mark, encoding)
     except UnicodeDecodeError as error:
         raise OctopusError("Expected the configuration file to be UTF-8 or UTF-16, but it is neither.") from error
 
