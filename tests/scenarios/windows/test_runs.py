@@ -28,7 +28,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal 
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -238,7 +238,7 @@ def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None
     here, shell, steps = tmp_path / "run.jsonl", tmp_path / "run.shell", 30
 
     def add(kind: str, **fields: str) -> list[run_record.Event]:
-        with world.client() as host, kept_shell(host, shell, last=kind == "finished"):
+        with world.client() as host, shared_shell(host, shell, last=kind == "finished"):
             return remember(here, HostJournal(host, JOURNAL), kind, **fields)
 
     add("begun")
@@ -261,7 +261,7 @@ def test_an_error_closes_the_shell(world: World, tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="space on the disk"),
         world.client() as host,
-        kept_shell(host, tmp_path / "run.shell", last=False),
+        shared_shell(host, tmp_path / "run.shell", last=False),
     ):
         remember(tmp_path / "run.jsonl", HostJournal(host, JOURNAL), "begun")
     assert world.servers[0].shells.all() == [] and not (tmp_path / "run.shell").exists()

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_folders_backup
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = octopus_folders_backup
     windows = "host"
     shows_progress = True
