@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone test check lint chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -15,6 +15,11 @@ demo-rollback:
 demo-clone:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo_clone.py
+
+# A lab that stays until Ctrl-C, and the commands to run on it
+lab:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/play_lab.py
 
 test:
 	@tools/setup.sh test
