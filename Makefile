@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -29,6 +29,11 @@ test:
 check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
+
+# What the fragments in changelogs/ make of the next release, in build/changelog
+changelog:
+	@tools/setup.sh test
+	@tools/lint.sh antsibull-changelog
 
 # An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
 chaos:
