@@ -11,22 +11,22 @@ runs it, so that it is imported once and not in every worker anew.
 from __future__ import annotations
 
 import json
-import typing as t
 from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import run_record
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, remember
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LockLost
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LockLost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
@@ -39,7 +39,7 @@ class ActionModule(OnController):
     windows = "host"
     _supports_async = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task; see the documentation of the module."""
         dummy, params = self.validate_argument_spec(
             argument_spec={
@@ -72,7 +72,7 @@ class ActionModule(OnController):
         return result
 
     def _remember_there(
-        self, path: Path, journal: str, event: str, fields: dict[str, t.Any], task_vars: dict[str, t.Any]
+        self, path: Path, journal: str, event: str, fields: dict[str, Any], task_vars: dict[str, Any]
     ) -> list[run_record.Event]:
         """Add an event to the journal on the host of the task, too."""
         if WINRM_IMPORT_ERROR:
@@ -91,7 +91,7 @@ class ActionModule(OnController):
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error}", result={"lock_lost": True}
             ) from error
-        except (WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+        except (HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
             raise AnsibleActionFail(
                 f"The event {fields.get('step') or event} was wanted in the journal {journal}: {error} "
                 f"What is not there yet waits in {path}, and goes along with the next event.",
@@ -99,7 +99,7 @@ class ActionModule(OnController):
             ) from error
 
     @staticmethod
-    def _document(path: Path, record: dict[str, t.Any]) -> str:
+    def _document(path: Path, record: dict[str, Any]) -> str:
         document = path.with_suffix(".json")
         document.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         document.chmod(0o600)

@@ -38,7 +38,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """:raises SystemExit: something has failed, and a role has said how that is to be told."""
+        """
+        Raises:
+            SystemExit: Something has failed, and a role has said how that is to be told.
+        """
         worst = max((int(own[NAME]) for own in stats.custom.values() if NAME in own), default=0)
         if worst:
             # Nothing catches it on its way out but what cleans up.

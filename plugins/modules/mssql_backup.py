@@ -267,11 +267,11 @@ duration:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import backup
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup_options import ALGORITHMS, BackupOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import backup
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import ALGORITHMS, BackupOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import PROGRESS_SPEC
 

@@ -313,12 +313,12 @@ seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore, trial
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_options import RESTORED, TESTED, VERIFIED, RestoreOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import restore, trial
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RESTORED, TESTED, VERIFIED, RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import PROGRESS_SPEC
 
 RESTORE_SPEC = {

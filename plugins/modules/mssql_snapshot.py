@@ -179,11 +179,11 @@ tables:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import snapshot
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot_files import STATES, SnapshotOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot import snapshot
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.files import STATES, SnapshotOptions
 
 
 def main() -> None:

@@ -331,15 +331,15 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database_info import query
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.loss import parse_since
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -348,7 +348,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def upgrade(module: AnsibleModule, options: SqlOptions) -> dict[str, Any]:
@@ -409,7 +409,7 @@ def main() -> None:
         else:
             with connect(options, module.params["database"]) as connection:
                 result = {"changed": False, **query(connection, module.params["database"], since)}
-    except (MssqlError, OctopusError, WindowsError) as error:
+    except (MssqlError, OctopusError, HostError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -259,10 +259,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_backup import BackupRequest, back_up
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_removal import RemovalRequest, remove_kept
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_restore import restore
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_restore_request import RestoreRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.backup import BackupRequest, back_up
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.removal import RemovalRequest, remove_kept
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.restore import restore
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.restore_request import RestoreRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -271,7 +271,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -307,7 +307,7 @@ def main() -> None:
         do = _prepared(module)
         with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
             result = do(host)
-    except (OctopusError, WindowsError) as error:
+    except (OctopusError, HostError) as error:
         module.fail_json(msg=error.message)
     except ValueError as error:  # a path that cannot be passed to a Windows command safely
         module.fail_json(msg=str(error))

@@ -144,14 +144,14 @@ hosts:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host_info import hosts_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.server_info import resolve_folders, server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, WINRM_IMPORT_ERROR, ConnectionOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -180,7 +180,7 @@ def main() -> None:
             result["hosts"] = hosts_info(connections, params["instance_name"])
             if "server" in result:
                 resolve_folders(result["server"], result["hosts"])
-    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     if not result:
         module.fail_json(msg="There is nothing to gather: give url and api_key, or run the task for a Windows host.")

@@ -204,8 +204,13 @@ reboot_required:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.install import InstallFailed, InstallRequest, as_result, bring_about
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package_source import DEFAULT_SOURCE, REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.install import (
+    InstallFailed,
+    InstallRequest,
+    as_result,
+    bring_about,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.source import DEFAULT_SOURCE, REQUESTS_IMPORT_ERROR
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
@@ -213,7 +218,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -247,7 +252,7 @@ def main() -> None:
         result = as_result(bring_about(request, connections), module._diff)
     except InstallFailed as error:
         module.fail_json(msg=error.message, **error.result)
-    except (OctopusError, WindowsError) as error:
+    except (OctopusError, HostError) as error:
         module.fail_json(msg=error.message)
     module.exit_json(**result)
 

@@ -302,9 +302,9 @@ nodes:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance_request import InstanceRequest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance_results import as_result
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance_setup import bring_about
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.request import InstanceRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.results import as_result
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.setup import bring_about
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
@@ -312,7 +312,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 DATABASE_SPEC = {
     "server": {"type": "str", "required": True},
@@ -367,7 +367,7 @@ def main() -> None:
             InstanceRequest.from_params(module.params, check_mode=module.check_mode),
             [ConnectionOptions.from_params(connection) for connection in module.params["connections"] or []],
         )
-    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error), **getattr(error, "result", {}))
     module.exit_json(**as_result(results, diff=module._diff))
 

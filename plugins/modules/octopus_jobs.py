@@ -162,7 +162,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_sweep import JobsUnsettled, SweepRequest, sweep
 
 
@@ -186,7 +186,7 @@ def main() -> None:
         swept = sweep(request, [ConnectionOptions.from_params(params) for params in module.params["connections"] or []])
     except JobsUnsettled as error:
         module.fail_json(msg=error.message, **error.swept.as_result(module._diff))
-    except (WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely, or may not be ended
+    except (HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely, or may not be ended
         module.fail_json(msg=str(error))
     module.exit_json(**swept.as_result(module._diff))
 

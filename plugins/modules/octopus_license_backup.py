@@ -86,13 +86,13 @@ expires:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.licenses import license_status, read_license
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.licenses import license_status, read_license
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, seal_spec
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import LocalFile, fingerprint, store
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile, fingerprint, store
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, seal_spec
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
     params = module.params
     try:
         sealer = Sealer.from_params(params)
-        with OctopusApi(ApiOptions.from_params(params)) as api:
+        with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
             text = read_license(api).text.encode()
             status = license_status(api)
         stored = store(LocalFile(params["dest"]), text, sealer, what="licence", force=params["force"], check_mode=module.check_mode)

@@ -73,11 +73,11 @@ was_enabled:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import maintenance
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import maintenance
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     wanted = module.params["state"] == "enabled"
     try:
-        with OctopusApi(ApiOptions.from_params(module.params)) as api:
+        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
             was = maintenance.is_enabled(api)
             if was is not wanted and not module.check_mode:
                 maintenance.set_enabled(api, wanted)

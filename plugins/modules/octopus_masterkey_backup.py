@@ -100,8 +100,8 @@ fingerprint:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.master_key import MasterKeyRequest, keep
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import seal_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.master_key import MasterKeyRequest, keep
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import seal_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -109,7 +109,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ def main() -> None:
         request = MasterKeyRequest.from_params(module.params, check_mode=module.check_mode)
         with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
             result = keep(request, host)
-    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

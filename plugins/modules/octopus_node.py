@@ -161,17 +161,17 @@ left_running:
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node_states import NodeRequest, bring_about
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.states import NodeRequest, bring_about
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     NODES_SPEC,
     PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -202,7 +202,7 @@ def main() -> None:
             partial(ApiOptions.for_url, module.params),
             ApiOptions.from_params(module.params),
         )
-    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error), **getattr(error, "result", {}))
     module.exit_json(**done.as_result(diff=module._diff))
 

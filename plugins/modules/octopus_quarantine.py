@@ -312,13 +312,17 @@ changes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, SqlConnection, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import (
+    PYODBC_IMPORT_ERROR,
+    SqlConnection,
+    connect,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import schema
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine import apply, checks, record
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.request import OPTIONS, Request
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, checks, record
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import OPTIONS, Request
 
 
 def applied(module: AnsibleModule, connection: SqlConnection, request: Request) -> dict[str, Any]:

@@ -143,7 +143,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 
 
@@ -178,7 +178,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
     try:
         result = run(module.params, module.check_mode)
-    except (OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

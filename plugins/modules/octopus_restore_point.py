@@ -450,20 +450,20 @@ kept:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database_info import query
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, seal_spec
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.checks import VerifyRequest, verify
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.configuring import ConfigureRequest, configure
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.fetching import FetchRequest, fetch
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.configure import ConfigureRequest, configure
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.create import seal
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.fetch import FetchRequest, fetch
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import read_all
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.pruning import PruneRequest, prune
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_request import SealRequest
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.sealing import seal
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.prune import PruneRequest, prune
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.request import SealRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Share, place_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.verify import VerifyRequest, verify
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, seal_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
@@ -472,7 +472,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 
@@ -530,11 +530,29 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
         if params["state"] == "fetched":
             return fetch(FetchRequest(root, restore_point, params["dest"], sealer, check_mode), share)
         if params["state"] == "absent":
-            rules = (params["keep"], params["keep_days"], params["protect"])
-            request = PruneRequest(root, restore_point, *rules, sealer, params["timeout"], params["given_up"], check_mode, tell)
-            return prune(request, share)
-        how = (params["sql_root"], params["test_restore"], sealer, params["timeout"], check_mode, tell)
-        wanted = VerifyRequest(root, restore_point, *how)
+            going = PruneRequest(
+                root=root,
+                restore_point=restore_point,
+                keep=params["keep"],
+                keep_days=params["keep_days"],
+                protect=params["protect"],
+                sealer=sealer,
+                timeout=params["timeout"],
+                given_up=params["given_up"],
+                check_mode=check_mode,
+                tell=tell,
+            )
+            return prune(going, share)
+        wanted = VerifyRequest(
+            root=root,
+            restore_point=restore_point,
+            sql_root=params["sql_root"],
+            test_restore=params["test_restore"],
+            sealer=sealer,
+            timeout=params["timeout"],
+            check_mode=check_mode,
+            tell=tell,
+        )
         found = verify(wanted, share, (lambda: connect(sql)) if sql else None)
         if found.failed:
             module.fail_json(msg=found.message(host.where), **found.as_result())
@@ -569,7 +587,7 @@ def main() -> None:
         sql = SqlOptions.from_params(module.params) if module.params["login_host"] else None
         connections = [ConnectionOptions.from_params(params) for params in module.params["connections"] or [None]]
         result = run(module, sql, connections)
-    except (MssqlError, OctopusError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (MssqlError, OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

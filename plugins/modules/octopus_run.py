@@ -212,9 +212,9 @@ dest:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import HOLDER_SPEC
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_record import RunRecordError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.runs import STATES, RunRequest, reach
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.record import RunRecordError
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.runs import STATES, RunRequest, reach
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -222,7 +222,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 
 def main() -> None:
@@ -248,7 +248,7 @@ def main() -> None:
         request = RunRequest.from_params(module.params, check_mode=module.check_mode)
         with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
             result = reach(request, host)
-    except (OctopusError, RunRecordError, WindowsError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
+    except (OctopusError, RunRecordError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -110,11 +110,11 @@ proof:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import verify
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import verify
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.http import REQUESTS_IMPORT_ERROR
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ def main() -> None:
     if REQUESTS_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     try:
-        with OctopusApi(ApiOptions.from_params(module.params)) as api:
+        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
             if module.params["state"] == "baseline":
                 found = verify.baseline(api, module.params["samples"])
                 module.exit_json(changed=False, baseline=found, proof=verify.proof(found["samples"]))

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 
 
 def playbook_pid() -> int:
@@ -25,7 +25,10 @@ def playbook_pid() -> int:
 
 
 def holder() -> Holder:
-    """:raises AnsibleActionFail: ansible-playbook is gone: nobody would hear what this worker does."""
+    """
+    Raises:
+        AnsibleActionFail: ansible-playbook is gone: nobody would hear what this worker does.
+    """
     found = Holder.of(playbook_pid())
     if found is None:
         raise AnsibleActionFail("ansible-playbook has ended; what is left of it takes no lock and writes no journal.")

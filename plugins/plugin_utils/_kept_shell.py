@@ -24,7 +24,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 def kept_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
     """Within this, the host's commands run in the shell that is noted in the file.
 
-    :param last: nobody comes after: the shell is closed, as it is after an error.
+    Args:
+        last: Nobody comes after: the shell is closed, as it is after an error.
     """
     whose = f"{host.options.username} {host.options.endpoint}"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

@@ -40,7 +40,10 @@ class OnController(ActionBase):
     shows_progress = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """:raises AnsibleActionFail: the task asks for something that cannot work; the message says what to set instead."""
+        """
+        Raises:
+            AnsibleActionFail: The task asks for something that cannot work; the message says what to set instead.
+        """
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         if self._task.async_val and self._task.poll:

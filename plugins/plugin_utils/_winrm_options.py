@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 
 # Option of the modules -> option of the connection plugin.
 WINRM_OPTIONS = {
@@ -67,17 +68,20 @@ PSRP_OPTIONS = {
 }
 
 
-class ConnectionRefused(Exception):
+class ConnectionRefused(UpgradeError):
     """A host that the modules cannot reach by WinRM; the message says what to set."""
 
 
 def options_of(connection: Any, name: str, url: str | None = None) -> dict[str, Any]:
     """The options of one host, from its connection plugin.
 
-    :param connection: a connection plugin object whose options are set.
-    :param name: the host's inventory name.
-    :param url: where the Octopus node on it answers, if the inventory says so.
-    :raises ConnectionRefused: it is neither winrm nor psrp.
+    Args:
+        connection: A connection plugin object whose options are set.
+        name: The host's inventory name.
+        url: Where the Octopus node on it answers, if the inventory says so.
+
+    Raises:
+        ConnectionRefused: It is neither winrm nor psrp.
     """
     kind = connection.transport
     if kind == "winrm":
@@ -126,9 +130,12 @@ def _psrp(connection: Any) -> dict[str, Any]:
 def options_of_node(node: str, hostvars: Any, task: Any, play_context: Any, connection_loader: Any) -> dict[str, Any]:
     """The options of an inventory host other than the task's own.
 
-    :param hostvars: the variables of all hosts, templated for each.
-    :param task: the task, for keywords such as remote_user that hold for every host.
-    :raises ConnectionRefused: no such host, its variables cannot be read, or it is not reached by WinRM.
+    Args:
+        hostvars: The variables of all hosts, templated for each.
+        task: The task, for keywords such as remote_user that hold for every host.
+
+    Raises:
+        ConnectionRefused: No such host, its variables cannot be read, or it is not reached by WinRM.
     """
     if node not in hostvars:
         raise ConnectionRefused(f"nodes names {node}, but the inventory has no such host. Known: {', '.join(sorted(hostvars))}.")

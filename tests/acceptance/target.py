@@ -60,7 +60,8 @@ class Target:
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Ask again and again; every question is a command on the host, so there is no hurry in it.
 
-    :raises TimeoutError: it did not become true in time.
+    Raises:
+        TimeoutError: It did not become true in time.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -81,8 +82,11 @@ def encode_argv(argv: Sequence[str]) -> str:
 def real_target(environ: Mapping[str, str] | None = None) -> Target | None:
     """The host that the environment names, or None.
 
-    :param environ: the environment (default: this process's).
-    :raises ValueError: it is named incompletely.
+    Args:
+        environ: The environment (default: this process's).
+
+    Raises:
+        ValueError: It is named incompletely.
     """
     variables = os.environ if environ is None else environ
     given = {name.removeprefix(PREFIX): value for name, value in variables.items() if name.startswith(PREFIX) and value}

@@ -12,10 +12,10 @@ import pytest
 from acceptance.target import SYSTEM32, Target, wait_until
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import COMMANDS_PER_SHELL, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import (
-    WindowsError,
-    WindowsRefused,
-    WindowsTimeout,
-    WindowsUnreachable,
+    HostError,
+    HostRefused,
+    HostTimeout,
+    HostUnreachable,
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import cmd_line
 from winrm.exceptions import WSManFaultError
@@ -54,7 +54,7 @@ def test_without_a_shell_a_path_with_a_space_is_not_found(protocol: Protocol, sp
 
 
 def test_a_missing_program_is_an_error_that_says_so(host: WindowsHost) -> None:
-    with pytest.raises(WindowsError, match="does not exist") as error:
+    with pytest.raises(HostError, match="does not exist") as error:
         host.run(["C:\\Windows\\System32\\octopus-acceptance-missing.exe"])
     assert error.value.code == 2
 
@@ -136,7 +136,7 @@ def test_a_command_that_takes_too_long_is_ended(target: Target, host: WindowsHos
     """Its process is gone, and the connection still serves."""
     command = target.pause(600)
     image = command[0].rpartition("\\")[2]
-    with pytest.raises(WindowsTimeout):
+    with pytest.raises(HostTimeout):
         host.run(command, timeout=2)
 
     def gone() -> bool:
@@ -156,7 +156,7 @@ def test_a_command_may_be_silent_for_longer_than_the_operation_timeout(target: T
 
 def test_a_wrong_password_is_refused_at_once(target: Target) -> None:
     wrong = dataclasses.replace(target.options, password=f"not {target.options.password}")
-    with WindowsHost(wrong) as host, pytest.raises(WindowsRefused):
+    with WindowsHost(wrong) as host, pytest.raises(HostRefused):
         host.run(["hostname"])
 
 
@@ -167,10 +167,10 @@ def test_an_unknown_certificate_is_refused(target: Target, monkeypatch: pytest.M
         pytest.skip("the host's certificate is trusted anyway: OCTOPUS_ACCEPTANCE_CA is not set")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)  # pywinrm heeds them
-    with WindowsHost(dataclasses.replace(target.options, ca_trust_path=None)) as host, pytest.raises(WindowsRefused, match="certificate"):
+    with WindowsHost(dataclasses.replace(target.options, ca_trust_path=None)) as host, pytest.raises(HostRefused, match="certificate"):
         host.run(["hostname"])
 
 
 def test_a_port_where_nobody_listens_is_unreachable(target: Target) -> None:
-    with WindowsHost(dataclasses.replace(target.options, port=1)) as host, pytest.raises(WindowsUnreachable):
+    with WindowsHost(dataclasses.replace(target.options, port=1)) as host, pytest.raises(HostUnreachable):
         host.run(["hostname"])

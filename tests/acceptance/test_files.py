@@ -12,7 +12,7 @@ import re
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 TEXT = 'Grüße, 100 %, %PATH%, "quoted", a & b | c > d ^ e !f!\n\n  indented\ttab\n漢字 Ωμέγα\n'
 
@@ -56,9 +56,9 @@ def test_what_is_missing_is_missing(host: WindowsHost, folder: str) -> None:
     files.remove(host, missing)
     files.remove_folder(host, f"{folder}\\missing")
     for function in (files.read_bytes, files.sha256):
-        with pytest.raises(WindowsError, match=r"file\.txt"):
+        with pytest.raises(HostError, match=r"file\.txt"):
             function(host, missing)
-    with pytest.raises(WindowsError, match="cannot be written"):
+    with pytest.raises(HostError, match="cannot be written"):
         files.write_text(host, missing, "x")
 
 
@@ -95,5 +95,5 @@ def test_free_space_is_what_fsutil_says(host: WindowsHost) -> None:
 
 
 def test_a_missing_drive_has_no_free_space(host: WindowsHost) -> None:
-    with pytest.raises(WindowsError):
+    with pytest.raises(HostError):
         disks.free_bytes(host, "B:\\")

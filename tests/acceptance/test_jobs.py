@@ -15,7 +15,7 @@ from acceptance.target import Target, decode_argv, wait_until
 from acceptance.test_arguments import NASTY
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, processes, scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import FoundJob, survey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin
@@ -74,7 +74,7 @@ def test_a_second_start_attaches(target: Target, job: Job) -> None:
 
 def test_a_deadline_ends_the_waiting_not_the_job(target: Target, job: Job) -> None:
     job.start([target.pause(900)])
-    with pytest.raises(WindowsTimeout):
+    with pytest.raises(HostTimeout):
         job.wait(1)
     assert job.poll().status == "running"
 
@@ -89,7 +89,7 @@ def test_a_cancelled_job_is_lost_and_its_program_gone(target: Target, host: Wind
     job.cancel()
     wait_until(lambda: job.poll().status == "lost", "the job is lost")
     wait_until(lambda: not {one.pid for one in processes.find(host, image=image)} - before, f"{image} is gone")
-    with pytest.raises(WindowsError, match="without an exit code"):
+    with pytest.raises(HostError, match="without an exit code"):
         job.start([command])
     job.start(["echo anew"], restart_lost=True)
     assert job.wait(DEADLINE).exit_code == 0
@@ -163,7 +163,7 @@ def test_a_job_runs_as_an_account_whose_password_came_by_standard_input(job: Job
 
 def test_a_wrong_password_of_the_job_account_is_refused(job: Job, needs: Callable[[str], tuple[str, str]]) -> None:
     account, password = needs("job_account")
-    with pytest.raises(WindowsError) as error:
+    with pytest.raises(HostError) as error:
         job.start([WHOAMI], RunAs(account, f"not {password}"))
     assert password not in str(error.value)
 
@@ -199,6 +199,6 @@ def test_a_job_reaches_a_share(host: WindowsHost, folder: str, job: Job, needs: 
 
 
 def test_no_password_of_the_connection_is_in_a_message(target: Target) -> None:
-    with WindowsHost(replace(target.options, password="wrong-but-secret")) as host, pytest.raises(WindowsError) as error:
+    with WindowsHost(replace(target.options, password="wrong-but-secret")) as host, pytest.raises(HostError) as error:
         Job(host, "C:\\ProgramData\\octopus.upgrade.acceptance", "never").start(["echo x"])
     assert "wrong-but-secret" not in str(error.value)

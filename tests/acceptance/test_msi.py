@@ -16,7 +16,7 @@ from acceptance.packages import ONE, ONE_AGAIN, REBOOT, SLOW, TWO, SmallPackage
 from acceptance.target import wait_until
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, registry
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
 
 DEADLINE = 300.0
@@ -133,7 +133,7 @@ def test_a_second_installer_is_1618(installer: Installer) -> None:
     def began() -> bool:
         try:
             return re.search(r"Action start.*\bINSTALL\.", files.read_text(installer.host, log)) is not None
-        except WindowsError:
+        except HostError:
             return False  # there is no log yet
 
     wait_until(began, "the slow installation has begun")

@@ -10,9 +10,10 @@ import hashlib
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import pruning, share
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.checks import count_line
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import prune as pruning
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import share
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import read_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.verify import count_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs

@@ -13,7 +13,7 @@ import pytest
 from acceptance.target import Target, wait_until
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 RUNNING, NEVER_RUN, ENDED = 267009, 267011, 267014
 SERVER = "C:\\Program Files\\Octopus Deploy\\Octopus\\Octopus.Server.exe"
@@ -83,5 +83,5 @@ def test_a_task_like_the_watchdog(host: WindowsHost, create: Create) -> None:
 def test_a_missing_task(host: WindowsHost) -> None:
     assert scheduled_tasks.get(host, "\\octopus.acceptance-missing") is None
     for function in (scheduled_tasks.run, scheduled_tasks.end, scheduled_tasks.delete):
-        with pytest.raises(WindowsError):
+        with pytest.raises(HostError):
             function(host, "\\octopus.acceptance-missing")

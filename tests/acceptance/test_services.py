@@ -14,7 +14,7 @@ import pytest
 from acceptance.target import Target, wait_until
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import processes, services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CommandResult, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 TIMEOUT = 120.0
 NO_SUCH_SERVICE, ALREADY_RUNNING, NOT_STARTED, IS_DISABLED, NEVER_STARTED = 1060, 1056, 1062, 1058, 1077
@@ -88,7 +88,7 @@ def test_a_disabled_service_is_refused_with_1058(host: WindowsHost, service: str
     services.stop(host, service)
     services.wait_for(host, service, "stopped", TIMEOUT)
     services.set_start_type(host, service, "disabled")
-    with pytest.raises(WindowsError) as error:
+    with pytest.raises(HostError) as error:
         services.start(host, service)
     assert error.value.code == IS_DISABLED
 

@@ -59,10 +59,11 @@ class InstanceSpec:
 class CloneSpec:
     """Where a clone of an instance can be made: hosts that have Windows and WinRM, and nothing of Octopus.
 
-    :param source: name of the instance that it will be a clone of; it is given to the same :class:`Lab`.
-    :param sql: its SQL Server: None: the source's; the name of one that another instance or clone has; else a new one of that name.
-    :param on_source_folders: whether its service accounts may write to the share that the source's folders are on. It is so where
-        source and clone run under one account, and that is when a clone can do harm there.
+    Attributes:
+        source: Name of the instance that it will be a clone of; it is given to the same :class:`Lab`.
+        sql: Its SQL Server: None: the source's; the name of one that another instance or clone has; else a new one of that name.
+        on_source_folders: Whether its service accounts may write to the share that the source's folders are on. It is so where
+            source and clone run under one account, and that is when a clone can do harm there.
     """
 
     name: str
@@ -169,9 +170,10 @@ class LabClone:
 class Lab:
     """A lab: ``with Lab(folder, DEMO) as lab: ...`` starts it and stops it.
 
-    :param specs: instances, which are in :attr:`instances` by their names, and places for clones of them, which are in :attr:`clones`.
-    :param root: an empty folder; all drives, shares and databases lie in it.
-    :param scale: lab seconds per real second.
+    Args:
+        specs: Instances, which are in :attr:`instances` by their names, and places for clones of them, which are in :attr:`clones`.
+        root: An empty folder; all drives, shares and databases lie in it.
+        scale: Lab seconds per real second.
     """
 
     def __init__(self, root: Path, *specs: InstanceSpec | CloneSpec, scale: float = 20.0) -> None:
@@ -208,13 +210,13 @@ class Lab:
         self.releases.start()
         for server in self._servers.values():
             server.tds.start()
-        for place in (*self.instances.values(), *self.clones.values()):
+        for place in self._places():
             for host, winrm in zip(place.hosts, place.winrm, strict=True):
                 host.boot()
                 winrm.start()
         for instance in self.instances.values():
             instance.handle.wait_until_healthy()
-        for place in (*self.instances.values(), *self.clones.values()):
+        for place in self._places():
             if place.balancer:
                 place.balancer.start()
         return self
@@ -227,12 +229,15 @@ class Lab:
             stack.callback(self.releases.stop)
             for server in self._servers.values():
                 stack.callback(server.tds.stop)
-            for place in (*self.instances.values(), *self.clones.values()):
+            for place in self._places():
                 for host, winrm in zip(place.hosts, place.winrm, strict=True):
                     stack.callback(host.shutdown)
                     stack.callback(winrm.stop)
                 if place.balancer:
                     stack.callback(place.balancer.stop)
+
+    def _places(self) -> list[LabInstance | LabClone]:
+        return [*self.instances.values(), *self.clones.values()]
 
     def write_inventory(self, folder: Path) -> Path:
         """The inventory that an operator of this estate would have; its secrets are sealed with Ansible Vault."""

@@ -85,7 +85,11 @@ def _group(lab: Lab, place: LabInstance | LabClone, password: Path, own: dict[st
 def _connection(lab: Lab, place: LabInstance | LabClone) -> dict[str, Any]:
     spec = place.spec
     kind = spec.connection
-    connection = {"ansible_connection": kind, "ansible_user": f"LAB\\{spec.name}-admin", "ansible_password": "{{ vault_password }}"}
+    connection: dict[str, Any] = {
+        "ansible_connection": kind,
+        "ansible_user": f"LAB\\{spec.name}-admin",
+        "ansible_password": "{{ vault_password }}",
+    }
     if spec.transport == "basic":
         connection |= {"ansible_port": 5986, f"ansible_{kind}_{'transport' if kind == 'winrm' else 'auth'}": "basic"}
         connection |= {"ansible_winrm_ca_trust_path" if kind == "winrm" else "ansible_psrp_ca_cert": str(lab.ca_path)}

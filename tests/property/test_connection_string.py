@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.connection_string import MASK, mask, parse, secrets_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import MASK, mask, parse, secrets_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,16 +11,16 @@ import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output, connection_string
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.config_edit import with_setting
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.connection_string_edit import (
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.config_edit import with_setting
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.connection_string_edit import (
     build,
     changed,
     quoted,
     same_place,
     satisfies,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from hypothesis import given
 from hypothesis import strategies as st
 

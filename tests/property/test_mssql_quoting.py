@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore_options
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup_options import BackupOptions, statement
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import BackupOptions, statement
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, odbc_value, quote_identifier, quote_string
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_options import RestoredFile, RestoreOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot_files import DataFile, create_statement, sparse_paths
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import options as restore_options
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoredFile, RestoreOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.files import DataFile, create_statement, sparse_paths
 from hypothesis import example, given
 from hypothesis import strategies as st
 

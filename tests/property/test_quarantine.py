@@ -12,8 +12,8 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine import documents, paths
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.quarantine.documents import Setting
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents, paths
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.documents import Setting
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 

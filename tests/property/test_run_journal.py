@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import run_record
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import remember
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -88,7 +88,7 @@ class Unreliable:
         if fate != "lost":
             self.text += lines
         if fate != "through":
-            raise WindowsUnreachable("gone")
+            raise HostUnreachable("gone")
 
 
 @settings(deadline=None)  # it writes files
@@ -113,7 +113,7 @@ def test_host_and_control_node_agree_again_as_soon_as_one_event_goes_through(fat
             sent.append(mark)
             try:
                 remember(here, journal, "resumed" if resumes else "begun" if number == 0 else "step", mark=mark, step=mark)
-            except WindowsUnreachable:
+            except HostUnreachable:
                 known = run_record.read(here)
                 assert known[-1]["pending"] and [event["mark"] for event in known] == sent
                 continue

@@ -25,9 +25,10 @@ TASK_LOG = re.compile(r"tasklogs\\servertasks-\d+\.txt$")
 class Own:
     """What a running server writes into a table by itself.
 
-    :param columns: those of an existing row that may have another value.
-    :param may_change: whether that holds for this row, as it was and as it is.
-    :param may_add: whether a row that is new can be the server's own.
+    Attributes:
+        columns: Those of an existing row that may have another value.
+        may_change: Whether that holds for this row, as it was and as it is.
+        may_add: Whether a row that is new can be the server's own.
     """
 
     why: str

@@ -28,9 +28,10 @@ PATIENCE = 20.0  # real seconds that a process or a session that is about to end
 def leftovers(lab: Lab, instance: LabInstance, told: str = "", old_shells: Collection[str] = ()) -> list[str]:
     """Everything that is left over, each with its place.
 
-    :param told: the text of the run records and journals: a database that is named there was kept on purpose.
-    :param old_shells: WinRM shells of controllers that are dead, or whose connection broke. Nobody can close those; Windows does, when
-        they have been idle for long enough. The processes in them are looked for all the same.
+    Args:
+        told: The text of the run records and journals: a database that is named there was kept on purpose.
+        old_shells: WinRM shells of controllers that are dead, or whose connection broke. Nobody can close those; Windows does, when
+            they have been idle for long enough. The processes in them are looked for all the same.
     """
     out = [line for host in instance.hosts for line in (*_of_host(host, instance), *_files(host.root, host.name))]
     out += _of_sql(instance.sql, instance.spec.database, told)

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 
 # pyodbc ends each diagnostic with the native number and the ODBC function: "... (18456) (SQLDriverConnect)".
 # The driver's own errors have 0 or a negative number there.
@@ -57,11 +60,12 @@ ADVICE = {
 }
 
 
-class MssqlError(Exception):
+class MssqlError(UpgradeError):
     """An error of SQL Server or of the way to it.
 
-    :param number: SQL Server's native error number, where it gave one.
-    :param sqlstate: ODBC's state. Only for display: drivers disagree about it.
+    Args:
+        number: SQL Server's native error number, where it gave one.
+        sqlstate: ODBC's state. Only for display: drivers disagree about it.
     """
 
     def __init__(self, message: str, number: int | None = None, sqlstate: str | None = None) -> None:
@@ -88,17 +92,18 @@ class MssqlError(Exception):
 class MssqlTimeout(MssqlError):
     """A deadline of ours has passed, and the statement was cancelled.
 
-    :param messages: what the server had said by then (:class:`.connection.Message`).
+    Args:
+        messages: What the server had said by then (:class:`.connection.Message`).
     """
 
-    def __init__(self, message: str, messages: t.Sequence[t.Any] = ()) -> None:
+    def __init__(self, message: str, messages: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.messages = list(messages)
 
 
 def from_pyodbc(error: BaseException) -> MssqlError:
     """What a pyodbc error says, without the driver's prefixes."""
-    args: tuple[t.Any, ...] = error.args
+    args: tuple[Any, ...] = error.args
     sqlstate = str(args[0]) if args else None
     text = str(args[1]) if len(args) > 1 else str(error)
     found = _NUMBER.search(text)

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import json
-import typing as t
+from collections.abc import Callable
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 
 PERCENT = 3211  # "N percent processed."
 
@@ -17,7 +17,8 @@ PERCENT = 3211  # "N percent processed."
 class Progress:
     """Appends JSON lines to a file.
 
-    :param path: the module's option ``progress_file``; None: nobody listens.
+    Args:
+        path: The module's option ``progress_file``; None: nobody listens.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -31,7 +32,7 @@ class Progress:
             stream.write(json.dumps(event) + "\n")
 
 
-def percents(on_progress: t.Callable[[str, float | None], None], title: str) -> t.Callable[[Message], None]:
+def percents(on_progress: Callable[[str, float | None], None], title: str) -> Callable[[Message], None]:
     """What to call with each message of a statement WITH STATS, so that its percentage is shown under a title."""
 
     def report(message: Message) -> None:

@@ -6,26 +6,30 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 MAX_NAME = 128  # sysname
 
 
 def quote_identifier(name: str) -> str:
     """``[name]``, with each ``]`` doubled (https://learn.microsoft.com/sql/t-sql/functions/quotename-transact-sql).
 
-    :raises ValueError: empty, longer than 128 characters, or with a NUL.
+    Raises:
+        ValueError: Empty, longer than 128 characters, or with a NUL.
     """
     if not name or len(name) > MAX_NAME or "\0" in name:
-        raise ValueError(f"an identifier has 1 to {MAX_NAME} characters and no NUL, unlike {name!r}")
+        raise InvalidValue(f"an identifier has 1 to {MAX_NAME} characters and no NUL, unlike {name!r}")
     return "[" + name.replace("]", "]]") + "]"
 
 
 def quote_string(text: str) -> str:
     """``N'text'``, with each quote doubled.
 
-    :raises ValueError: it has a NUL.
+    Raises:
+        ValueError: It has a NUL.
     """
     if "\0" in text:
-        raise ValueError("a text has no NUL")
+        raise InvalidValue("a text has no NUL")
     return "N'" + text.replace("'", "''") + "'"
 
 
@@ -39,10 +43,11 @@ def freetds_value(value: str) -> str:
 
     1.3 takes all up to ``};`` as it stands (measured with 1.3.17), later ones undouble it as ODBC says. Without braces they agree.
 
-    :raises ValueError: no form means the same to all of them.
+    Raises:
+        ValueError: No form means the same to all of them.
     """
     if "}" not in value:
         return odbc_value(value)
     if ";" in value or value.startswith("{") or value != value.strip():
-        raise ValueError("FreeTDS cannot be told a value that has both } and ;, or } and blanks around it")
+        raise InvalidValue("FreeTDS cannot be told a value that has both } and ;, or } and blanks around it")
     return value

@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Sequence
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore_options as word
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import server_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_target import (
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.target import (
     OFFLINE,
     ONLINE,
     DatabaseState,
@@ -20,14 +17,21 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore_tar
     may_on_server,
 )
 
+from .connection import server_info
+from .errors import MssqlError
+from .restore import options as word
+
 USED = 3702  # currently in use
 
 
 def prepare(connection: SqlConnection, name: str, replaced_by: str | None) -> list[str]:
     """The statements that drop the database; none where it is gone already.
 
-    :param replaced_by: the database that has taken its place, and has to be online.
-    :raises MssqlError: it must not be dropped; the message says why.
+    Args:
+        replaced_by: The database that has taken its place, and has to be online.
+
+    Raises:
+        MssqlError: It must not be dropped; the message says why.
     """
     where = f"SQL Server {connection.options.where}"
     if name.lower() in word.SYSTEM:
@@ -62,10 +66,11 @@ def prepare(connection: SqlConnection, name: str, replaced_by: str | None) -> li
     return [word.drop(there.name)]
 
 
-def run(connection: SqlConnection, name: str, statements: t.Sequence[str]) -> None:
+def run(connection: SqlConnection, name: str, statements: Sequence[str]) -> None:
     """Drop it, and prove that it is gone. Nobody is thrown out for it: who is in it has come since it was looked at, and means it.
 
-    :raises MssqlError: it is still there.
+    Raises:
+        MssqlError: It is still there.
     """
     for sql in statements:
         try:

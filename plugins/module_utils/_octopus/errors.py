@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 
-class OctopusError(Exception):
+
+class OctopusError(UpgradeError):
     """Octopus Server, over REST or its command line, did not do what was wanted.
 
     Args:

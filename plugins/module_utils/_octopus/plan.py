@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from .errors import OctopusError
+from .version import Version
 
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4
@@ -45,14 +46,14 @@ class Facts:
 
     instance: str
     nodes: list[str]
-    server: dict[str, t.Any]
-    hosts: dict[str, dict[str, t.Any]]
-    database: dict[str, t.Any]
+    server: dict[str, Any]
+    hosts: dict[str, dict[str, Any]]
+    database: dict[str, Any]
     instance_name: str = ""
-    packages: dict[str, dict[str, t.Any]] = field(default_factory=dict)
-    backup: dict[str, t.Any] = field(default_factory=dict)
+    packages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    backup: dict[str, Any] = field(default_factory=dict)
 
-    def on(self, node: str) -> dict[str, t.Any]:
+    def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is not there or cannot be told."""
         found = self.hosts.get(node, {}).get("instances") or []
         if self.instance_name:
@@ -63,7 +64,8 @@ class Facts:
 def rungs(installed: str, wanted: str, ladder: list[str]) -> list[str]:
     """The versions still to climb through, in order; empty where ``installed`` is ``wanted``.
 
-    :raises OctopusError: the ladder does not rise, or does not end at ``wanted``; or one of them is no version.
+    Raises:
+        OctopusError: The ladder does not rise, or does not end at ``wanted``; or one of them is no version.
     """
     steps = list(ladder) or [wanted]
     versions = [Version.parse(step) for step in steps]
@@ -76,7 +78,7 @@ def rungs(installed: str, wanted: str, ladder: list[str]) -> list[str]:
     return [step for step, version in zip(steps, versions, strict=True) if version > have]
 
 
-def checks(facts: Facts, wanted: str, climb: list[str], waivers: t.Collection[str] = ()) -> list[Check]:
+def checks(facts: Facts, wanted: str, climb: list[str], waivers: Collection[str] = ()) -> list[Check]:
     """Every named check over the facts, in the order in which they are worth reading."""
     found = [
         *_instance(facts),
@@ -91,7 +93,7 @@ def checks(facts: Facts, wanted: str, climb: list[str], waivers: t.Collection[st
     return found
 
 
-def before(facts: Facts) -> dict[str, t.Any]:
+def before(facts: Facts) -> dict[str, Any]:
     """How the instance was found, for giving it back like that: maintenance mode, drained nodes, nodes with a watchdog that is on."""
     drained = {str(row["name"]).lower() for row in facts.server.get("nodes") or [] if row.get("draining")}
     return {
@@ -101,16 +103,16 @@ def before(facts: Facts) -> dict[str, t.Any]:
     }
 
 
-def unknown_waivers(found: list[Check], waivers: t.Collection[str]) -> list[str]:
+def unknown_waivers(found: list[Check], waivers: Collection[str]) -> list[str]:
     """Waivers that name no check: a typing error there would be noticed too late."""
     return sorted(set(waivers) - {check.name for check in found})
 
 
-def as_dicts(found: list[Check]) -> list[dict[str, t.Any]]:
+def as_dicts(found: list[Check]) -> list[dict[str, Any]]:
     return [asdict(check) for check in found]
 
 
-def _instance(facts: Facts) -> t.Iterator[Check]:
+def _instance(facts: Facts) -> Iterator[Check]:
     for node in facts.nodes:
         there = [one["name"] for one in facts.hosts.get(node, {}).get("instances") or []]
         yield Check(
@@ -132,7 +134,7 @@ def _instance(facts: Facts) -> t.Iterator[Check]:
         )
 
 
-def _versions(facts: Facts, wanted: str) -> t.Iterator[Check]:
+def _versions(facts: Facts, wanted: str) -> Iterator[Check]:
     api = facts.server["version"]
     programs = {node: (facts.hosts.get(node, {}).get("program") or {}).get("version") or "unknown" for node in facts.nodes}
     schema = facts.database.get("version") or "unknown"
@@ -162,7 +164,7 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _cluster(facts: Facts) -> t.Iterator[Check]:
+def _cluster(facts: Facts) -> Iterator[Check]:
     names = {str(facts.on(node).get("node_name") or node).lower(): node for node in facts.nodes}
     for row in facts.server.get("nodes") or []:
         known = str(row["name"]).lower() in names
@@ -186,7 +188,7 @@ def _cluster(facts: Facts) -> t.Iterator[Check]:
         )
 
 
-def _license(facts: Facts) -> t.Iterator[Check]:
+def _license(facts: Facts) -> Iterator[Check]:
     status = facts.server.get("license") or {}
     if status.get("is_compliant") is None:
         return
@@ -200,7 +202,7 @@ def _license(facts: Facts) -> t.Iterator[Check]:
     )
 
 
-def _running(facts: Facts) -> t.Iterator[Check]:
+def _running(facts: Facts) -> Iterator[Check]:
     for node in facts.nodes:
         busy = facts.hosts.get(node, {}).get("running_jobs") or []
         yield Check(
@@ -230,7 +232,7 @@ def _running(facts: Facts) -> t.Iterator[Check]:
     )
 
 
-def _space(facts: Facts, climb: list[str]) -> t.Iterator[Check]:
+def _space(facts: Facts, climb: list[str]) -> Iterator[Check]:
     sizes = {version: int(package.get("size") or 0) for version, package in facts.packages.items()}
     if not climb:
         return

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import MARKER, SEAL
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import MARKER, SEAL
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
@@ -50,7 +50,7 @@ def read_all(share: Share, root: str, sealer: Sealer | None, purpose: str = "lis
 
     Raises:
         OctopusError: The folder cannot be reached.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     mark = f"--{secrets.token_hex(12)}--"
     # What the variable of "for" holds is text whatever it is: the line has been parsed by then.
@@ -78,7 +78,7 @@ def read_one(share: Share, place: Place, sealer: Sealer | None) -> Point:
 
     Raises:
         OctopusError: It is not there, or cannot be reached.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     answers = share.run("read", place.path, [reach(place.path), *(show(place.file(part)) for part in _PARTS)])
     if answers[0].code:

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folder_places import SEAL
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import SEAL
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
 
 FORMAT = 1
 MANIFEST = "restore-point.json"
@@ -60,7 +61,10 @@ def time_in_id(restore_point: str) -> datetime | None:
     """Return the moment that an id such as ``20261125T132400Z-2025.3.14357`` begins with."""
     found = _TIME_IN_ID.match(restore_point)
     try:
-        return datetime(*(int(part) for part in found.groups()), tzinfo=timezone.utc) if found else None
+        if found is None:
+            return None
+        year, month, day, hour, minute, second = (int(part) for part in found.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     except ValueError:
         return None
 
@@ -127,7 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _value in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise InvalidValue(f"the key {twice!r} is there twice")
     return dict(pairs)
 
 
@@ -185,12 +189,12 @@ def _node_problems(look: _Look, name: str, node: Any) -> None:
         return
     look(f"{where}.instance_name", _is_text(node.get("instance_name")), "is missing")
     look(f"{where}.config_path", _is_text(node.get("config_path")), "is missing")
-    _kept_problems(look, f"{where}.config", node.get("config") if isinstance(node.get("config"), dict) else {})
+    _kept_problems(look, f"{where}.config", _object(node.get("config")))
 
 
 def _database_problems(look: _Look, database: dict[str, Any]) -> None:
     look("database.name", _is_text(database.get("name")), "is missing")
-    backup = database.get("backup") if isinstance(database.get("backup"), dict) else {}
+    backup = _object(database.get("backup"))
     paths, files = backup.get("paths"), backup.get("files")
     look("database.backup.paths", isinstance(paths, list) and bool(paths) and all(_is_text(path) for path in paths), "names no file")
     good = (
@@ -199,7 +203,7 @@ def _database_problems(look: _Look, database: dict[str, Any]) -> None:
         and all(isinstance(one, dict) and _is_file(one.get("name")) and _is_count(one.get("bytes")) for one in files)
     )
     look("database.backup.files", good, "names no file with its size")
-    if good and isinstance(paths, list):
+    if good and isinstance(files, list) and isinstance(paths, list):
         look("database.backup.files", [one["name"] for one in files] == [file_name(path) for path in paths], "are not those of paths")
 
 
@@ -238,6 +242,11 @@ class _Look:
 def file_name(path: str) -> str:
     """Return the last part of a path of Windows or Linux."""
     return re.split(r"[\\/]", path)[-1]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _is_text(value: Any) -> bool:

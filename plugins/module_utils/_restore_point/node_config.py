@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import cli_output, config_file
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import Configuration, OctopusHost, computer_name
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.registration import create
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import fingerprint
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, config_file
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, OctopusHost, computer_name
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.registration import create
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost, text_of
 
 
@@ -35,7 +35,7 @@ def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None)
 
     Raises:
         OctopusError: There is no such instance, or its file cannot be read as it is.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     facts = dict(known)
     if not (facts.get("instance_name") and facts.get("config_path")):
@@ -81,7 +81,7 @@ def put_back(host: WindowsHost, work_root: str, restore_point: str, *, node: dic
 
     Raises:
         OctopusError: It cannot be done, or was done and does not hold.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     name, path = node["instance_name"], node["config_path"]
     registered = _register(host, name, path, check_mode)

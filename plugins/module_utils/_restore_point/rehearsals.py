@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from .share import ABSENT, Share, reach
@@ -69,7 +69,7 @@ def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool =
 
     Raises:
         OctopusError: It cannot be written, or another one of that run is there.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     record = checked(record)
     folder = f"{root}\\{FOLDER}"
@@ -94,7 +94,7 @@ def read(share: Share, root: str) -> list[dict[str, Any]]:
 
     Raises:
         OctopusError: The folder cannot be reached.
-        WindowsError: The host cannot do it.
+        HostError: The host cannot do it.
     """
     folder = f"{root}\\{FOLDER}"
     mark = f"--{secrets.token_hex(12)}--"

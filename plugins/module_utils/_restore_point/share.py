@@ -136,7 +136,7 @@ class Share:
         for, and removed: what it saw or did is of no use any more. Whoever may not need a job each time shares its purpose with one that does.
 
         Raises:
-            WindowsError: The job cannot be started, was lost, or takes too long.
+            HostError: The job cannot be started, was lost, or takes too long.
         """
         job = self._job(purpose, path)
         # In brackets, because the job redirects each of its lines as a whole.

@@ -18,16 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import faults, kerberos
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import (
-    CONNECTION_SPEC,
-    JOB_SPEC,
-    NODES_SPEC,
-    PROGRESS_SPEC,
-    ConnectionOptions,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import argv_line, builtin, cmd_line
+from . import faults, kerberos
+from .errors import HostError, HostTimeout, HostUnreachable
+from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, PROGRESS_SPEC, ConnectionOptions
+from .quoting import argv_line, builtin, cmd_line
 
 try:
     from winrm import transport as winrm_transport
@@ -104,8 +98,9 @@ class _Command:
 class WindowsHost:
     """One Windows host. Open it with ``with``; the connection is made at the first command. Not for use by several threads.
 
-    :param options: where and as whom.
-    :param connect: gives a pywinrm ``Protocol`` for its arguments (tests give another).
+    Args:
+        options: Where and as whom.
+        connect: Gives a pywinrm ``Protocol`` for its arguments (tests give another).
     """
 
     def __init__(self, options: ConnectionOptions, connect: Callable[..., Any] | None = None) -> None:
@@ -154,17 +149,20 @@ class WindowsHost:
         A bare name (``sc``) is a program of ``C:\Windows\System32``. A path with a space goes through the constant cmd prefix, since
         nothing says how ``WINRS_SKIP_CMD_SHELL`` takes one; its arguments then may hold neither ``%`` nor a double quote.
 
-        :param stdin: what the program reads, text as UTF-8. The program then reads a pipe that ends.
-        :param env: environment variables for this command alone, a better place for secrets than ``argv``; costs a shell of its own.
-        :param timeout: seconds; after that the command is ended.
-        :param check: an exit code other than 0 raises.
-        :param idempotent: may run twice: when the connection is lost, it is run once more over a new one.
-        :param secret: the command's output never appears in a message.
-        :raises ValueError: an argument cannot be passed safely.
-        :raises WindowsUnreachable: the host does not answer, or no longer.
-        :raises WindowsRefused: account, certificate or transport are refused; never tried twice.
-        :raises WindowsTimeout: the time was up.
-        :raises WindowsError: the program is missing, or ``check`` and a bad exit code.
+        Args:
+            stdin: What the program reads, text as UTF-8. The program then reads a pipe that ends.
+            env: Environment variables for this command alone, a better place for secrets than ``argv``; costs a shell of its own.
+            timeout: Seconds; after that the command is ended.
+            check: An exit code other than 0 raises.
+            idempotent: May run twice: when the connection is lost, it is run once more over a new one.
+            secret: The command's output never appears in a message.
+
+        Raises:
+            ValueError: An argument cannot be passed safely.
+            HostUnreachable: The host does not answer, or no longer.
+            HostRefused: Account, certificate or transport are refused; never tried twice.
+            HostTimeout: The time was up.
+            HostError: The program is missing, or ``check`` and a bad exit code.
         """
         program = _full_path(argv[0])
         if " " in program:
@@ -200,14 +198,14 @@ class WindowsHost:
 
         try:
             code, stdout, stderr = self._asking(once)
-        except WindowsUnreachable:
+        except HostUnreachable:
             if not command.idempotent:
                 raise
             code, stdout, stderr = self._asking(once)
         result = CommandResult(_signed(code), command.argv, text_of(stdout), text_of(stderr), stdout)
         if command.check and result.exit_code:
             said = "." if command.secret else _last_lines(result.stderr or result.stdout)
-            raise WindowsError(f"{self.where}: {command.name} ended with {result.exit_code}{said}", self.name, result.exit_code)
+            raise HostError(f"{self.where}: {command.name} ended with {result.exit_code}{said}", self.name, result.exit_code)
         return result
 
     def _execute(self, shell: str, command: _Command) -> tuple[int, bytes, bytes]:
@@ -230,9 +228,7 @@ class WindowsHost:
                 if left <= 0:
                     protocol.operation_timeout_sec = usual
                     protocol.cleanup_command(shell, command_id)
-                    raise WindowsTimeout(
-                        f"{self.where}: {command.name} was not done after {command.timeout:.0f} s and was ended.", self.name
-                    )
+                    raise HostTimeout(f"{self.where}: {command.name} was not done after {command.timeout:.0f} s and was ended.", self.name)
                 # pywinrm asks again for ever when a Receive finds nothing within the operation timeout: the deadline is ours to keep.
                 protocol.operation_timeout_sec = max(1, min(usual, int(left) + 1))
                 try:
@@ -263,13 +259,13 @@ class WindowsHost:
         """Do something over the wire; what goes wrong becomes an exception of ours, and a lost connection is forgotten."""
         try:
             return function()
-        except WindowsError:
+        except HostError:
             raise
         except Exception as error:
             ours = faults.translate(error, self.options)
             if ours is None:
                 raise
-            if isinstance(ours, WindowsUnreachable):
+            if isinstance(ours, HostUnreachable):
                 self._lost_shell = self._shell or self._lost_shell
                 self._forget()
             # The original may hold the request, and that a password sent to stdin.
@@ -286,8 +282,7 @@ class WindowsHost:
         return left
 
     def _open_shell(self) -> str:
-        self._open_connection()
-        self._close_lost_shell()
+        self._reconnect()
         if self._shell is not None and self._commands >= COMMANDS_PER_SHELL:
             shell, self._shell = self._shell, None
             self._protocol.close_shell(shell, close_session=False)
@@ -295,6 +290,10 @@ class WindowsHost:
             self._shell = self._protocol.open_shell(codepage=UTF8)
             self._commands = 0
         return self._shell
+
+    def _reconnect(self) -> None:
+        self._open_connection()
+        self._close_lost_shell()
 
     def _close_lost_shell(self) -> None:
         """End what a command does whose connection broke: it may wait for input for hours, and hold the files that it is to write."""
@@ -330,11 +329,11 @@ class WindowsHost:
     def close(self) -> None:
         """Close shell and connection. A host that is gone by now closes its shell itself (idle timeout)."""
         if self._lost_shell is not None:
-            with contextlib.suppress(WindowsError):
-                self._asking(lambda: (self._open_connection(), self._close_lost_shell()))
+            with contextlib.suppress(HostError):
+                self._asking(self._reconnect)
         if self._shell is not None:
             shell = self._shell
-            with contextlib.suppress(WindowsError):
+            with contextlib.suppress(HostError):
                 self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
         self._lost_shell = None
         self._forget()

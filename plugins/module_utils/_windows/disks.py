@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from .connection import WindowsHost
+from .errors import HostError
 
 _NUMBER = re.compile(r"\d+")
 
@@ -19,7 +21,8 @@ def free_bytes(host: WindowsHost, path: str) -> int:
 
     ``dir /-c`` prints it as the last number, without separators, on any Windows. It looks at the root, which always exists.
 
-    :raises WindowsError: no such drive or share, or no access.
+    Raises:
+        HostError: No such drive or share, or no access.
     """
     root = root_of(path)
     result = host.run_builtin("dir", "/-c", "/ad", root, idempotent=True)
@@ -27,7 +30,7 @@ def free_bytes(host: WindowsHost, path: str) -> int:
     # Exit code 1: not even a folder is there, but the last line is.
     if free is None or result.exit_code > 1:
         said = " ".join((result.stderr or result.stdout).split())
-        raise WindowsError(f"{host.where}: the free space of {root} cannot be found out: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: the free space of {root} cannot be found out: {said}", host.name, result.exit_code)
     return free
 
 
@@ -40,7 +43,8 @@ def free_in(listing: str) -> int | None:
 def root_of(path: str) -> str:
     r"""``C:\`` or ``\\server\share\`` of a path.
 
-    :raises ValueError: the path is relative.
+    Raises:
+        ValueError: The path is relative.
     """
     text = path.replace("/", "\\")
     if re.match(r"[A-Za-z]:\\", text) or re.fullmatch(r"[A-Za-z]:", text):
@@ -48,7 +52,7 @@ def root_of(path: str) -> str:
     match = re.match(r"\\\\[^\\]+\\[^\\]+", text)
     if match:
         return match[0] + "\\"
-    raise ValueError(f"{path!r} is neither an absolute path with a drive letter nor a UNC path")
+    raise InvalidValue(f"{path!r} is neither an absolute path with a drive letter nor a UNC path")
 
 
 def is_unc(path: str) -> bool:

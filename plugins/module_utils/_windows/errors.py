@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 
-class WindowsError(Exception):
+
+class HostError(UpgradeError):
     """A Windows host could not do what was wanted.
 
-    :param message: what was wanted, what was found, where, and what to do.
-    :param host: the inventory name of the host.
-    :param code: the exit code or Windows error number, where there is one.
+    Args:
+        message: What was wanted, what was found, where, and what to do.
+        host: The inventory name of the host.
+        code: The exit code or Windows error number, where there is one.
     """
 
     def __init__(self, message: str, host: str = "", code: int | None = None) -> None:
@@ -22,13 +25,13 @@ class WindowsError(Exception):
         self.code = code
 
 
-class WindowsUnreachable(WindowsError):
+class HostUnreachable(HostError):
     """No answer, or the connection was lost. What was running goes on or not: nobody knows."""
 
 
-class WindowsRefused(WindowsError):
+class HostRefused(HostError):
     """The host answers, but the account, the certificate or the options of the connection are refused. Never worth a retry."""
 
 
-class WindowsTimeout(WindowsError):
+class HostTimeout(HostError):
     """A command ran longer than it was allowed to; it was ended."""

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused, WindowsUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
+from .errors import HostError, HostRefused, HostUnreachable
+from .options import ConnectionOptions
 
 try:
     import requests.exceptions
@@ -32,13 +32,13 @@ SHELL_GONE = (2150858843, 2150859002, 995)
 QUOTA_SHELLS = (2150859173, 2150859174, 2150859078)
 
 
-def translate(error: Exception, options: ConnectionOptions) -> WindowsError | None:
+def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
     """The exception of ours for one of theirs, without the request's content; None where it is not about the connection."""
     if not HAS_FAULTS:
         return None
     where, name = options.where, options.name
     if isinstance(error, AuthenticationError):
-        return WindowsRefused(
+        return HostRefused(
             f"{where}: the WinRM service refused {options.username!r}: wrong name or password, or an account that may not log on there. "
             "It was tried once only, so that it is not locked out. Check ansible_user, ansible_password and ansible_winrm_transport.",
             name,
@@ -49,55 +49,55 @@ def translate(error: Exception, options: ConnectionOptions) -> WindowsError | No
     if isinstance(error, WinRMTransportError):
         return _http(error, options)
     if isinstance(error, requests.exceptions.SSLError):
-        return WindowsRefused(
+        return HostRefused(
             f"{where}: the certificate of the WinRM service is not trusted: {_reason(error)} Give the authority that issued it with "
             "ansible_winrm_ca_trust_path, or accept any certificate with ansible_winrm_server_cert_validation: ignore.",
             name,
         )
     if isinstance(error, requests.exceptions.RequestException):
-        return WindowsUnreachable(
+        return HostUnreachable(
             f"{where}: no WinRM answer from {options.endpoint}: {_reason(error)} Is the host up, its WinRM service running and the port "
             "open (ansible_port, ansible_winrm_scheme)?",
             name,
         )
     if isinstance(error, WinRMOperationTimeoutError):
-        return WindowsUnreachable(f"{where}: the WinRM service did not answer within {options.operation_timeout} s.", name)
+        return HostUnreachable(f"{where}: the WinRM service did not answer within {options.operation_timeout} s.", name)
     if isinstance(error, WinRMError):
-        return WindowsRefused(f"{where}: {error}", name)
+        return HostRefused(f"{where}: {error}", name)
     return None
 
 
-def _fault(error: WSManFaultError, options: ConnectionOptions) -> WindowsError:
+def _fault(error: WSManFaultError, options: ConnectionOptions) -> HostError:
     code = error.wsman_fault_code
     if code in (FILE_NOT_FOUND, PATH_NOT_FOUND):
-        return WindowsError(f"{options.where}: the program does not exist there (WinRM fault {code}).", options.name, 2)
+        return HostError(f"{options.where}: the program does not exist there (WinRM fault {code}).", options.name, 2)
     if code in SHELL_GONE:
-        return WindowsUnreachable(f"{options.where}: the WinRM shell is gone (fault {code}): {_sentence(error.reason)}", options.name, code)
+        return HostUnreachable(f"{options.where}: the WinRM shell is gone (fault {code}): {_sentence(error.reason)}", options.name, code)
     if code in QUOTA_SHELLS:
-        return WindowsError(
+        return HostError(
             f"{options.where}: the host allows no further WinRM shell for {options.username!r} (fault {code}): {_sentence(error.reason)} "
             "Wait until others are closed, or raise MaxShellsPerUser.",
             options.name,
             code,
         )
     if code == ACCESS_DENIED:
-        return WindowsRefused(
+        return HostRefused(
             f"{options.where}: access denied (WinRM fault 5): {options.username!r} may not use WinRM. "
             "It has to be an administrator of the host.",
             options.name,
             code,
         )
-    return WindowsError(f"{options.where}: WinRM fault {code}: {_sentence(error.reason)}", options.name, code)
+    return HostError(f"{options.where}: WinRM fault {code}: {_sentence(error.reason)}", options.name, code)
 
 
-def _http(error: WinRMTransportError, options: ConnectionOptions) -> WindowsError:
+def _http(error: WinRMTransportError, options: ConnectionOptions) -> HostError:
     status = error.code
     advice = {
         403: "The account may not use WinRM, or a proxy stands between.",
         404: f"Nothing is there under {options.path}: see ansible_winrm_path.",
         411: "A proxy stands between.",
     }.get(status, "Is it a WinRM service that listens there?")
-    return WindowsUnreachable(
+    return HostUnreachable(
         f"{options.where}: HTTP {status} instead of a WinRM answer from {options.endpoint}. {advice}", options.name, status
     )
 

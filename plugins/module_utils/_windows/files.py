@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import re
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost, text_of
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from .connection import SYSTEM32, WindowsHost, text_of
+from .errors import HostError
+from .quoting import builtin, cmd_line, word
 
 FINDSTR = f"{SYSTEM32}findstr.exe"
 _HASH = re.compile(r"^(?:[0-9a-f]{2} ?){32}$", re.I)
@@ -48,11 +50,12 @@ def names(host: WindowsHost, folder: str) -> list[str] | None:
 def read_bytes(host: WindowsHost, path: str, timeout: float = 60.0) -> bytes:
     """A file's content as cmd.exe types it: UTF-16 with a byte order mark arrives as UTF-8, everything else as it is.
 
-    :raises WindowsError: it cannot be read.
+    Raises:
+        HostError: It cannot be read.
     """
     result = host.run_builtin("type", path, idempotent=True, timeout=timeout)
     if result.exit_code:
-        raise WindowsError(f"{host.where}: {path} cannot be read: {' '.join(result.stderr.split())}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: {path} cannot be read: {' '.join(result.stderr.split())}", host.name, result.exit_code)
     return result.stdout_bytes
 
 
@@ -67,24 +70,26 @@ def write_text(host: WindowsHost, path: str, text: str, secret: bool = False) ->
     findstr copies what it reads, and hangs on a last line without an end, so that there always is one. Lines over 8,191 characters and
     NUL do not survive: :func:`write_bytes` takes anything.
 
-    :raises ValueError: the text does not survive.
-    :raises WindowsError: it cannot be written.
+    Raises:
+        ValueError: The text does not survive.
+        HostError: It cannot be written.
     """
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if any(len(line.encode()) > 8000 for line in lines) or "\0" in text:
-        raise ValueError(f"a text with NUL or lines over 8,000 bytes cannot be written to {path} this way")
+        raise InvalidValue(f"a text with NUL or lines over 8,000 bytes cannot be written to {path} this way")
     data = "".join(f"{line}\r\n" for line in lines)
     line = f'{cmd_line([FINDSTR])} "^" >{word(path)}'
     result = host.run_cmd(line, stdin=data, secret=secret, idempotent=True)
     if result.exit_code:
         said = "" if secret else " ".join(result.stderr.split())
-        raise WindowsError(f"{host.where}: {path} cannot be written: {said or result.exit_code}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: {path} cannot be written: {said or result.exit_code}", host.name, result.exit_code)
 
 
 def write_bytes(host: WindowsHost, path: str, data: bytes) -> None:
     """Write a small file of any content: as Base64 through standard input, decoded there.
 
-    :raises WindowsError: it cannot be written.
+    Raises:
+        HostError: It cannot be written.
     """
     coded = path + ".b64"
     write_text(host, coded, base64.encodebytes(data).decode("ascii"))
@@ -95,13 +100,14 @@ def write_bytes(host: WindowsHost, path: str, data: bytes) -> None:
 def sha256(host: WindowsHost, path: str, timeout: float = 900.0) -> str:
     """The SHA-256 of a file, in lower case.
 
-    :raises WindowsError: it cannot be read.
+    Raises:
+        HostError: It cannot be read.
     """
     result = host.run(["certutil", "-hashfile", path, "SHA256"], timeout=timeout, idempotent=True)
     found = None if result.exit_code else hash_in(result.stdout)
     if found is None:
         said = " ".join((result.stderr or result.stdout).split())
-        raise WindowsError(f"{host.where}: the hash of {path} cannot be had: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: the hash of {path} cannot be had: {said}", host.name, result.exit_code)
     return found
 
 
@@ -116,27 +122,27 @@ def hash_in(text: str) -> str | None:
 def make_folder(host: WindowsHost, path: str) -> bool:
     """Make a folder and those above it. False where it was there.
 
-    :raises WindowsError: it cannot be made.
+    Raises:
+        HostError: It cannot be made.
     """
     folder = path.rstrip("\\")
     # A trailing backslash asks for a folder, not any file.
     line = f"if exist {word(folder + chr(92))} (exit /b 100) else {builtin('mkdir', folder)}"
     result = host.run_cmd(line, idempotent=True)
     if result.exit_code not in (0, 100):
-        raise WindowsError(
-            f"{host.where}: the folder {path} cannot be made: {' '.join(result.stderr.split())}", host.name, result.exit_code
-        )
+        raise HostError(f"{host.where}: the folder {path} cannot be made: {' '.join(result.stderr.split())}", host.name, result.exit_code)
     return result.exit_code == 0
 
 
 def move(host: WindowsHost, source: str, target: str) -> None:
     """Rename or move a file over whatever is there.
 
-    :raises WindowsError: it cannot be moved.
+    Raises:
+        HostError: It cannot be moved.
     """
     result = host.run_builtin("move", "/y", source, target)
     if result.exit_code:
-        raise WindowsError(
+        raise HostError(
             f"{host.where}: {source} cannot be moved to {target}: {' '.join(result.stderr.split())}", host.name, result.exit_code
         )
 
@@ -144,22 +150,24 @@ def move(host: WindowsHost, source: str, target: str) -> None:
 def remove(host: WindowsHost, path: str) -> None:
     """Delete a file; none is fine.
 
-    :raises WindowsError: it is still there.
+    Raises:
+        HostError: It is still there.
     """
     # del has no exit code of its own for a file in use: only looking tells.
     line = f"{builtin('del', '/f', '/q', path)} 2>nul & if exist {word(path)} (exit /b 1) else exit /b 0"
     result = host.run_cmd(line, idempotent=True)
     if result.exit_code:
-        raise WindowsError(f"{host.where}: {path} cannot be deleted; is it in use?", host.name, result.exit_code)
+        raise HostError(f"{host.where}: {path} cannot be deleted; is it in use?", host.name, result.exit_code)
 
 
 def remove_folder(host: WindowsHost, path: str) -> None:
     """Delete a folder and all in it; none is fine.
 
-    :raises WindowsError: it is still there.
+    Raises:
+        HostError: It is still there.
     """
     folder = path.rstrip("\\")
     line = f"{builtin('rd', '/s', '/q', folder)} 2>nul & if exist {word(folder + chr(92))} (exit /b 1) else exit /b 0"
     result = host.run_cmd(line, idempotent=True, timeout=300)
     if result.exit_code:
-        raise WindowsError(f"{host.where}: the folder {path} cannot be deleted; is something in it in use?", host.name, result.exit_code)
+        raise HostError(f"{host.where}: the folder {path} cannot be deleted; is something in it in use?", host.name, result.exit_code)

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import Union
 from xml.sax.saxutils import escape
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word, word
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from .connection import CMD, SYSTEM32
+from .quoting import batch_line, batch_word, word
+from .scheduled_tasks import NEVER_RUN, QUEUED, RUNNING, last_result
 
 SYSTEM_SID = "S-1-5-18"
 ICACLS = f"{SYSTEM32}icacls.exe"
@@ -75,10 +77,11 @@ class JobState:
 def command_file(folder: str, commands: Sequence[Command]) -> str:
     """The command file: runs all commands one after the other, whatever they end with, and writes their exit codes.
 
-    :raises ValueError: a command cannot be said safely, or there is none.
+    Raises:
+        ValueError: A command cannot be said safely, or there is none.
     """
     if not commands:
-        raise ValueError("a job without a command")
+        raise InvalidValue("a job without a command")
 
     def path(name: str) -> str:
         return batch_word(f"{folder}\\{name}")
@@ -172,7 +175,8 @@ def write_line(path: str) -> str:
 def poll_line(task: str, folder: str, read: str) -> str:
     """The cmd line that says everything about a job at once: exit codes, whether it started, output, the task's last result.
 
-    :param read: the line that prints output.
+    Args:
+        read: The line that prints output.
     """
     query = f"{SYSTEM32}schtasks.exe /query /tn {word(task)} /fo csv /nh /v"
     parts = (f"type {word(folder + chr(92) + 'exit.code')} 2>nul", f"type {word(folder + chr(92) + 'started')} 2>nul", f"{read} 2>nul")
@@ -206,8 +210,9 @@ def read_poll(text: str) -> Polled | None:
 def status_of(result: int | None, started: bool) -> str:
     """How a job without an exit code stands.
 
-    :param result: the last result of its task; None where there is no task.
-    :param started: whether its commands have begun.
+    Args:
+        result: The last result of its task; None where there is no task.
+        started: Whether its commands have begun.
     """
     if result in (RUNNING, QUEUED):
         return "running"

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, JobState, status_of
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import IDENTITY, TASK_FOLDER
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, word
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import LAST_RESULT, last_result
+from .connection import SYSTEM32, WindowsHost
+from .errors import HostError
+from .job_files import MARK, JobState, status_of
+from .jobs import IDENTITY, TASK_FOLDER
+from .quoting import builtin, word
+from .scheduled_tasks import LAST_RESULT, last_result
 
 # The place of "Last Run Time" among the columns of /query /fo csv /v.
 LAST_RUN = 5
@@ -53,7 +53,8 @@ def survey(host: WindowsHost, root: str) -> list[FoundJob]:
 
     What is there under a name that no job can have is nobody's job, and left out.
 
-    :raises WindowsError: the host does not tell.
+    Raises:
+        HostError: The host does not tell.
     """
     folder = root.rstrip("\\") + "\\jobs"
     # The tasks first: a job that ends meanwhile has its exit code by the time that its folder is looked at.
@@ -64,7 +65,7 @@ def survey(host: WindowsHost, root: str) -> list[FoundJob]:
     parts = result.stdout.split(MARK)
     if len(parts) != 3:
         said = " ".join(result.stderr.split())
-        raise WindowsError(f"{host.where}: the jobs there cannot be listed: {said or 'schtasks.exe failed and said nothing'}", host.name)
+        raise HostError(f"{host.where}: the jobs there cannot be listed: {said or 'schtasks.exe failed and said nothing'}", host.name)
     found: dict[str, FoundJob] = {}
     _read_tasks(host, parts[0], found)
     _read_folders(folder, parts[1], parts[2], found)
@@ -86,7 +87,7 @@ def _read_tasks(host: WindowsHost, text: str, found: dict[str, FoundJob]) -> Non
             continue
         result = last_result(line)
         if result is None:
-            raise WindowsError(f"{host.where}: how the task {row[1]} stands cannot be read: {row[LAST_RESULT]!r}", host.name)
+            raise HostError(f"{host.where}: how the task {row[1]} stands cannot be read: {row[LAST_RESULT]!r}", host.name)
         job = found.setdefault(identity.lower(), FoundJob(identity))
         job.task_result, job.since = result, row[LAST_RUN].strip() or None
 
@@ -117,7 +118,7 @@ def _ask_of_ended(host: WindowsHost, folder: str, jobs: list[FoundJob]) -> None:
         result = host.run_cmd(f" & echo {MARK}& ".join(line for _job, line in part), idempotent=True)
         answers = result.stdout.split(MARK)
         if len(answers) != len(part):
-            raise WindowsError(f"{host.where}: how the jobs there ended cannot be read: {' '.join(result.stderr.split())}", host.name)
+            raise HostError(f"{host.where}: how the jobs there ended cannot be read: {' '.join(result.stderr.split())}", host.name)
         for (job, _line), answer in zip(part, answers, strict=True):
             if job.status == "finished":
                 job.exit_code = JobState("finished", tuple(int(code) for code in re.findall(r"-?\d+", answer))).exit_code

@@ -12,23 +12,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import FoundJob, survey
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import (
-    ENDING,
-    FIRST_PAUSE,
-    GROWTH,
-    IDENTITY,
-    LONGEST_PAUSE,
-    PATIENCE,
-    START_GRACE,
-    TASK_FOLDER,
-    Job,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from . import files
+from .connection import ConnectionOptions, WindowsHost
+from .errors import HostError, HostUnreachable
+from .job_survey import FoundJob, survey
+from .jobs import ENDING, FIRST_PAUSE, GROWTH, IDENTITY, LONGEST_PAUSE, PATIENCE, START_GRACE, TASK_FOLDER, Job
+from .parallel import on_each
+from .progress import Progress
 
 # What msiexec does is never ended half-way: Windows would be left with a program that is neither there nor gone.
 NEVER_ENDED = ("install", "uninstall")
@@ -50,13 +42,14 @@ class SweepRequest:
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> SweepRequest:
         """Read a module's parameters.
 
-        :raises ValueError: something may not be ended.
+        Raises:
+            ValueError: Something may not be ended.
         """
         for purpose in params["cancel"]:
             if not IDENTITY.fullmatch(purpose):
-                raise ValueError(f"cancel: {purpose!r} is the purpose of no job: those are the beginnings of their ids, such as schema.")
+                raise InvalidValue(f"cancel: {purpose!r} is the purpose of no job: those are the beginnings of their ids, such as schema.")
             if _first(purpose) in NEVER_ENDED:
-                raise ValueError(
+                raise InvalidValue(
                     f"cancel: a job that does {purpose} is never ended: Windows would be left with a program that is neither there nor gone. "
                     "It is waited for."
                 )
@@ -144,7 +137,7 @@ def _lines(nodes: dict[str, dict[str, str]]) -> str:
     return "".join(f"{name}: {identity}: {status}\n" for name, jobs in nodes.items() for identity, status in jobs.items())
 
 
-class JobsUnsettled(WindowsError):
+class JobsUnsettled(HostError):
     """Some nodes did not get there. ``swept`` is what was found and done on all of them."""
 
     def __init__(self, message: str, swept: Swept) -> None:
@@ -157,15 +150,16 @@ def sweep(
 ) -> Swept:
     """Do what was asked for, on all nodes at once.
 
-    :raises JobsUnsettled: some nodes did not get there; the message tells each job's reason.
-    :raises WindowsError: there is no node.
+    Raises:
+        JobsUnsettled: Some nodes did not get there; the message tells each job's reason.
+        HostError: There is no node.
     """
     if not connections:
-        raise WindowsError("There is no node to act on: give nodes, or run the task for a Windows host.")
+        raise HostError("There is no node to act on: give nodes, or run the task for a Windows host.")
     swept = Swept(request, {options.name: NodeJobs() for options in connections})
     failures = []
     for name, outcome in on_each(connections, lambda host: _on_node(host, request, swept.nodes[host.name]), open_host).items():
-        if isinstance(outcome, WindowsError):
+        if isinstance(outcome, HostError):
             failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
         elif isinstance(outcome, Exception):
             raise outcome
@@ -220,7 +214,8 @@ class NodeSweep:
     def settle(self) -> None:
         """Until nothing is there, or what is there is not to be had.
 
-        :raises WindowsError: that; the message tells of each job.
+        Raises:
+            HostError: That; the message tells of each job.
         """
         pause, answered = FIRST_PAUSE, self._clock()
         while True:
@@ -232,7 +227,7 @@ class NodeSweep:
                     break
                 done = [self._step(job) for job in found]
                 waits = not all(done)
-            except WindowsUnreachable:
+            except HostUnreachable:
                 if self.node.first is None or self._clock() - answered > PATIENCE:
                     raise
                 waits = True
@@ -241,7 +236,7 @@ class NodeSweep:
                 self._sleep(min(pause, left) if left > 0 else pause)
                 pause = min(pause * GROWTH, LONGEST_PAUSE)
         if self._failed:
-            raise WindowsError(" ".join(self._failed.values()), self.host.name)
+            raise HostError(" ".join(self._failed.values()), self.host.name)
 
     def _look_again(self) -> list[FoundJob]:
         """Look, and note what is gone though nobody heard that it was removed: the answer was lost, or it was somebody else."""
@@ -259,15 +254,15 @@ class NodeSweep:
         try:
             if left.action != "none":
                 left.action = "none"
-                raise WindowsError(f"{self.host.where}: the job {job.identity} is there again after it was removed. Who starts it?")
+                raise HostError(f"{self.host.where}: the job {job.identity} is there again after it was removed. Who starts it?")
             if job.status == "running":
                 return self._running(job)
             if job.status == "created" and self._clock() - self._never_ran.setdefault(name, self._clock()) < self.request.grace:
                 return False  # it may be just about to begin
             self._put_away(job, left)
-        except WindowsUnreachable:
+        except HostUnreachable:
             raise
-        except WindowsError as error:
+        except HostError as error:
             self._failed[name] = error.message
         return True
 
@@ -283,7 +278,7 @@ class NodeSweep:
             self._awaited.add(name)
         over = now >= self._ended[name] + ENDING if name in self._ended else now >= self._start + self.request.timeout
         if over:
-            raise WindowsError(self._too_long(job))
+            raise HostError(self._too_long(job))
         return False
 
     def _too_long(self, job: FoundJob) -> str:

@@ -16,22 +16,15 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, processes, scheduled_tasks
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, CommandResult, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import (
-    Command,
-    JobState,
-    RunAs,
-    command_file,
-    poll_line,
-    prepare_line,
-    read_poll,
-    task_xml,
-    write_line,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, cmd_line, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from . import files, processes, scheduled_tasks
+from .connection import SYSTEM32, CommandResult, WindowsHost
+from .errors import HostError, HostTimeout, HostUnreachable
+from .job_files import Command, JobState, RunAs, command_file, poll_line, prepare_line, read_poll, task_xml, write_line
+from .quoting import builtin, cmd_line, word
 
 __all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "wait_all")
 
@@ -68,13 +61,14 @@ def job_id(purpose: str, *what: str) -> str:
 class Job:
     """One job of a host.
 
-    :param work_root: folder on the host; jobs lie in its subfolder ``jobs``.
-    :param identity: letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
+    Args:
+        work_root: Folder on the host; jobs lie in its subfolder ``jobs``.
+        identity: Letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
     """
 
     def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
         if not IDENTITY.fullmatch(identity):
-            raise ValueError(f"{identity!r} cannot be the id of a job")
+            raise InvalidValue(f"{identity!r} cannot be the id of a job")
         self.host = host
         self.identity = identity
         self.root = work_root.rstrip("\\")
@@ -106,17 +100,20 @@ class Job:
     ) -> JobState:
         """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
 
-        :param commands: run one after the other, whatever each ends with.
-        :param restart_lost: start anew where the last run ended without an exit code.
-        :param inputs: text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
-            an account that is no administrator may read. They go with the job.
-        :param copies: files of the host that are copied there too, by name.
-        :raises ValueError: a command cannot be said safely.
-        :raises WindowsError: the host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
+        Args:
+            commands: Run one after the other, whatever each ends with.
+            restart_lost: Start anew where the last run ended without an exit code.
+            inputs: Text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
+                an account that is no administrator may read. They go with the job.
+            copies: Files of the host that are copied there too, by name.
+
+        Raises:
+            ValueError: A command cannot be said safely.
+            HostError: The host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
         """
         text = command_file(self.folder, commands)
         if run_as.needs_password and run_as.password is None:
-            raise WindowsError(
+            raise HostError(
                 f"{self.host.where}: a job as {run_as.account} needs the account's password: give job_password, or use SYSTEM or a gMSA.",
                 self.host.name,
             )
@@ -131,7 +128,7 @@ class Job:
             # What an interrupted start, or a lost run, left.
             self.remove()
             if not self._prepare(text, run_as):
-                raise WindowsError(f"{self.host.where}: somebody else starts the job {self.identity} at the same time.", self.host.name)
+                raise HostError(f"{self.host.where}: somebody else starts the job {self.identity} at the same time.", self.host.name)
         self.attached = False
         for name, content in (inputs or {}).items():
             files.write_text(self.host, f"{self.folder}\\{name}", content)
@@ -146,7 +143,7 @@ class Job:
         result = self.host.run_cmd(prepare_line(self.root, self.folder, run_as), stdin=text)
         if result.exit_code not in (0, FOLDER_EXISTS):
             said = " ".join((result.stderr or result.stdout).split())
-            raise WindowsError(
+            raise HostError(
                 f"{self.host.where}: the folder {self.folder} for a job cannot be made: {said}",
                 self.host.name,
                 result.exit_code,
@@ -171,7 +168,7 @@ class Job:
             said = " ".join(result.stderr.split())
             if run_as.password:
                 said = said.replace(run_as.password, "********")
-            raise WindowsError(
+            raise HostError(
                 f"{self.host.where}: the job {self.identity} cannot be started as {run_as.account}: {said or result.exit_code}. "
                 "The account needs the right to log on as a batch job, and its password has to be the right one.",
                 self.host.name,
@@ -183,7 +180,8 @@ class Job:
 
         Ending a task ends its own cmd.exe alone; what that has started runs on (https://github.com/syncthing/docs/pull/582).
 
-        :raises WindowsError: something of it still runs.
+        Raises:
+            HostError: Something of it still runs.
         """
         family = processes.Family(self.host, f"\\jobs\\{self.identity}\\command.cmd")
         family.look()  # while cmd.exe lives, by which its children are told
@@ -192,7 +190,7 @@ class Job:
         give_up, pause = time.monotonic() + ENDING, FIRST_PAUSE
         while left := family.look():
             if time.monotonic() >= give_up:
-                raise WindowsError(
+                raise HostError(
                     f"{self.host.where}: what the job {self.identity} runs cannot be ended: the processes {', '.join(map(str, left))} are "
                     f"still there after {ENDING:.0f} s. End them there before anything else is done.",
                     self.host.name,
@@ -204,7 +202,8 @@ class Job:
     def remove(self) -> None:
         """Delete the task and the folder; none is fine. What still runs is not ended.
 
-        :raises WindowsError: the folder is still in use.
+        Raises:
+            HostError: The folder is still in use.
         """
         delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
         folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} (exit /b 1) else exit /b 0"
@@ -215,7 +214,7 @@ class Job:
                 return
             if pause is not None:
                 self._sleep(pause)
-        raise WindowsError(
+        raise HostError(
             f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted. Something in it is in use: by a "
             "program that the job has started, or by a WinRM shell that was cut off while it wrote there, which Windows closes by itself "
             "after a while.",
@@ -228,14 +227,15 @@ class Job:
 
         It may just be running, the answer to its start being lost, so it is given a moment. What runs longer stays, for who asks the same.
 
-        :raises WindowsError: as it comes from within.
+        Raises:
+            HostError: As it comes from within.
         """
         try:
             yield
-        except WindowsTimeout:
+        except HostTimeout:
             raise
-        except WindowsError:
-            with suppress(WindowsError):
+        except HostError:
+            with suppress(HostError):
                 self._remove_soon()
             raise
 
@@ -268,7 +268,7 @@ class Job:
         result = self.host.run_cmd(poll_line(self.task, self.folder, read), idempotent=True)
         polled = read_poll(result.stdout)
         if polled is None:
-            raise WindowsError(
+            raise HostError(
                 f"{self.host.where}: the job {self.identity} cannot be looked at: {' '.join(result.stderr.split())}", self.host.name
             )
         lines = polled.output.split("\n")
@@ -298,16 +298,17 @@ class Job:
     def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
         """Wait until the job has finished; ``tick`` is called after every look at it that finds it running.
 
-        :raises WindowsTimeout: the time is up; the job runs on.
-        :raises WindowsError: the job was lost.
-        :raises WindowsUnreachable: the host has not answered for too long.
+        Raises:
+            HostTimeout: The time is up; the job runs on.
+            HostError: The job was lost.
+            HostUnreachable: The host has not answered for too long.
         """
         tell = (lambda _name, lines: on_output(lines)) if on_output else (lambda _name, _lines: None)
         return wait_all({self.identity: self}, deadline_seconds, tell, tick, self._sleep)[self.identity]
 
-    def _lost(self, state: JobState) -> WindowsError:
+    def _lost(self, state: JobState) -> HostError:
         last = f" Its output ends with: {' | '.join(state.output_tail[-3:])}" if state.output_tail else ""
-        return WindowsError(
+        return HostError(
             f"{self.host.where}: the job {self.identity} ended without an exit code: the host was restarted, or somebody ended the task "
             f"{self.task}.{last}",
             self.host.name,
@@ -323,8 +324,9 @@ def wait_all(
 ) -> dict[str, JobState]:
     """Wait until all of these jobs have finished; a host that is away for a while is waited for.
 
-    :raises WindowsTimeout: the time is up; what runs goes on, and the same task run again finds it.
-    :raises WindowsError: one was lost, or does not exist.
+    Raises:
+        HostTimeout: The time is up; what runs goes on, and the same task run again finds it.
+        HostError: One was lost, or does not exist.
     """
     done: dict[str, JobState] = {}
     deadline = time.monotonic() + deadline_seconds
@@ -334,8 +336,8 @@ def wait_all(
         for name in [name for name in jobs if name not in done]:
             job = jobs[name]
             try:
-                state = job.poll(lambda lines, name=name: on_output(name, lines))
-            except WindowsUnreachable:
+                state = job.poll(partial(on_output, name))
+            except HostUnreachable:
                 if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
                     raise
                 continue
@@ -345,14 +347,14 @@ def wait_all(
             elif state.status == "lost":
                 raise job._lost(state)
             elif state.status != "running":
-                raise WindowsError(f"{job.host.where}: the job {job.identity} is {state.status}: nobody started it.", job.host.name)
+                raise HostError(f"{job.host.where}: the job {job.identity} is {state.status}: nobody started it.", job.host.name)
         if len(done) == len(jobs):
             return {name: done[name] for name in jobs}
         tick()
         if time.monotonic() >= deadline:
             left = ", ".join(jobs[name].identity for name in jobs if name not in done)
             where = next(iter(jobs.values())).host
-            raise WindowsTimeout(
+            raise HostTimeout(
                 f"{where.where}: not done after {deadline_seconds:.0f} s: {left}. It goes on there; run the task again to wait on.",
                 where.name,
             )

@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsRefused
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
+from .errors import HostRefused
+from .options import ConnectionOptions
 
 
 def is_managed(options: ConnectionOptions) -> bool:
@@ -30,7 +30,8 @@ def ticket(options: ConnectionOptions, timeout: float = 60.0) -> Iterator[None]:
 
     The ticket cache is an environment variable, so it is one per process: nodes that share a module run share the account's ticket.
 
-    :raises WindowsRefused: kinit is missing or refuses.
+    Raises:
+        HostRefused: kinit is missing or refuses.
     """
     if not is_managed(options):
         yield
@@ -60,13 +61,13 @@ def _kinit(options: ConnectionOptions, timeout: float) -> None:
             command, input=f"{options.password or ''}\n".encode(), capture_output=True, timeout=timeout, check=False, start_new_session=True
         )
     except FileNotFoundError as error:
-        raise WindowsRefused(
+        raise HostRefused(
             f"{options.where}: Kerberos needs {options.kinit_command} on the control node, and it is not there. "
             "Install krb5-user (krb5-workstation), or set ansible_winrm_transport: ntlm.",
             options.name,
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise WindowsRefused(
+        raise HostRefused(
             f"{options.where}: {options.kinit_command} got no ticket for {options.username} within {timeout:.0f} s: "
             "can the control node reach the domain's KDC?",
             options.name,
@@ -75,4 +76,4 @@ def _kinit(options: ConnectionOptions, timeout: float) -> None:
         reason = done.stderr.decode(errors="replace").strip()
         if options.password:
             reason = reason.replace(options.password, "********")
-        raise WindowsRefused(f"{options.where}: no Kerberos ticket for {options.username}: {reason}", options.name)
+        raise HostRefused(f"{options.where}: no Kerberos ticket for {options.username}: {reason}", options.name)

@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, registry
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, batch_word, builtin, msi_property, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from . import files, registry
+from .connection import SYSTEM32, WindowsHost
+from .errors import HostError
+from .quoting import batch_text, batch_word, builtin, msi_property, word
 
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION = 0, 3010, 1641, 1618, 1605, 1638
@@ -72,7 +74,8 @@ def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
 
     msiexec is a GUI program: without ``start /wait`` nobody would wait for it in every version of cmd.
 
-    :raises ValueError: a path or property cannot be said safely.
+    Raises:
+        ValueError: A path or property cannot be said safely.
     """
     # Restart Manager must neither close nor wait for other people's programs.
     return _line("/i", package, log, {"MSIRESTARTMANAGERCONTROL": "Disable", **properties})
@@ -81,10 +84,11 @@ def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
 def uninstall_line(product_code: str, log: str) -> str:
     """The line of a command file that removes a product silently.
 
-    :raises ValueError: no product code, or the log's path cannot be said safely.
+    Raises:
+        ValueError: No product code, or the log's path cannot be said safely.
     """
     if not re.fullmatch(r"\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", product_code):
-        raise ValueError(f"{product_code!r} is no product code")
+        raise InvalidValue(f"{product_code!r} is no product code")
     return _line("/x", product_code, log, {})
 
 
@@ -125,7 +129,7 @@ def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
         # An older cmd may pass UTF-16 on as it is, in which findstr finds nothing.
         try:
             lines = [line for line in files.read_text(host, log, timeout=120).splitlines() if any(text in line for text in _TELLING)]
-        except WindowsError:
+        except HostError:
             return []
     return telling(lines, count)
 

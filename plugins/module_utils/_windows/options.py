@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsRefused
+from .errors import HostRefused
 
 HTTP_PORT = 5985
 HTTPS_PORT = 5986
@@ -94,10 +94,11 @@ class ConnectionOptions:
     def from_params(cls, params: dict[str, Any] | None) -> ConnectionOptions:
         """From a module's ``connection``, or one of its ``connections``.
 
-        :raises WindowsRefused: there is none, or it says no host.
+        Raises:
+            HostRefused: There is none, or it says no host.
         """
         if not params or not params.get("host"):
-            raise WindowsRefused(
+            raise HostRefused(
                 "There is no WinRM connection: the action plugin of this collection hands it over for a task on a Windows host. "
                 "Run the task for a host with ansible_connection: winrm or psrp, or give the option connection."
             )
@@ -128,21 +129,24 @@ class ConnectionOptions:
     def chosen_transport(self, supported: set[str]) -> str:
         """The one transport to use: the first wanted one that this control node supports. One attempt with a password is enough.
 
-        :param supported: names of transports that pywinrm and its optional libraries can do here.
-        :raises WindowsRefused: none of them, or it would send the password readable over HTTP.
+        Args:
+            supported: Names of transports that pywinrm and its optional libraries can do here.
+
+        Raises:
+            HostRefused: None of them, or it would send the password readable over HTTP.
         """
         wanted = self.transport or self._default_transport()
         tried = [name for one in wanted for name in self._expand(one)]
         usable = [name for name in tried if name in supported]
         if not usable:
-            raise WindowsRefused(
+            raise HostRefused(
                 f"{self.where}: the WinRM transport {', '.join(tried)} cannot be used on this control node; it supports "
                 f"{', '.join(sorted(supported))}. Install pywinrm[kerberos] or pywinrm[credssp], or set ansible_winrm_transport.",
                 self.name,
             )
         chosen = usable[0]
         if chosen in _CLEAR_TEXT and self.scheme == "http" and self.message_encryption != "never":
-            raise WindowsRefused(
+            raise HostRefused(
                 f"{self.where}: {chosen} over HTTP would send the password readable. Set ansible_winrm_transport: ntlm or kerberos "
                 "(encrypted over HTTP too), or use HTTPS on port 5986. If it has to be, ansible_winrm_message_encryption: never allows it.",
                 self.name,

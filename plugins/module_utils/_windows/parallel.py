@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
+from .connection import ConnectionOptions, WindowsHost
 
 Result = TypeVar("Result")
 
@@ -25,7 +25,8 @@ def on_each(
 ) -> dict[str, Result | Exception]:
     """Call ``function`` with each host, all at once, and wait for all.
 
-    :return: by inventory name, in the order given, what it returned or the exception that ended it: one host's failure does not keep
+    Returns:
+        By inventory name, in the order given, what it returned or the exception that ended it: one host's failure does not keep
         the others from being finished.
     """
 

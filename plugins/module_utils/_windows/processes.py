@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
+from .connection import SYSTEM32, WindowsHost
+from .errors import HostError
 
 GONE = 128
 POWERSHELL = f"{SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe"
@@ -53,14 +55,15 @@ def is_running(host: WindowsHost, pid: int) -> bool:
 def kill(host: WindowsHost, pid: int) -> bool:
     """End a process by force. False where there was none.
 
-    :raises WindowsError: it cannot be ended.
+    Raises:
+        HostError: It cannot be ended.
     """
     result = host.run(["taskkill", "/f", "/pid", str(pid)])
     if result.exit_code == GONE:
         return False
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise WindowsError(f"{host.where}: the process {pid} cannot be ended: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: the process {pid} cannot be ended: {said}", host.name, result.exit_code)
     return True
 
 
@@ -83,12 +86,13 @@ class Family:
     A process is told by its parent's number and its own start, since numbers are used again. So one whose parent has ended is told as well,
     if the family was looked at while that one lived.
 
-    :param text: letters, digits and what file names have, but no quote and nothing that ``-like`` takes for more than itself.
+    Args:
+        text: Letters, digits and what file names have, but no quote and nothing that ``-like`` takes for more than itself.
     """
 
     def __init__(self, host: WindowsHost, text: str) -> None:
         if not re.fullmatch(r"[\w .\\:-]+", text):
-            raise ValueError(f"{text!r} cannot be looked for in command lines")
+            raise InvalidValue(f"{text!r} cannot be looked for in command lines")
         self._host = host
         self._script = _TABLE.format(text=text)
         self._known: dict[int, int] = {}  # number: start
@@ -96,13 +100,14 @@ class Family:
     def look(self) -> list[int]:
         """The numbers of those that run now, parents first.
 
-        :raises WindowsError: they cannot be told.
+        Raises:
+            HostError: They cannot be told.
         """
         argv = [POWERSHELL, "-NoProfile", "-NonInteractive", "-Command", self._script]
         result = self._host.run(argv, check=True, idempotent=True, timeout=120)
         rows = [match for match in map(_ROW.fullmatch, result.stdout.splitlines()) if match]
         if not rows:
-            raise WindowsError(f"{self._host.where}: PowerShell lists no processes.", self._host.name)
+            raise HostError(f"{self._host.where}: PowerShell lists no processes.", self._host.name)
         table = {int(row[1]): _Process(int(row[1]), int(row[2]), int(row[3] or 0), row[4] == "True") for row in rows}
         found: dict[int, None] = {}
         grows = True

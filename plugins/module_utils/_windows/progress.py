@@ -13,7 +13,8 @@ import threading
 class Progress:
     """Appends messages to the file; without one, nothing happens. Several threads may tell at once.
 
-    :param path: the module's option ``progress_file``.
+    Args:
+        path: The module's option ``progress_file``.
     """
 
     def __init__(self, path: str | None) -> None:

@@ -22,6 +22,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 # https://learn.microsoft.com/troubleshoot/windows-client/shell-experience/command-line-string-limitation
 CMD_LIMIT = 8191
 # CreateProcess: https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
@@ -41,7 +43,8 @@ _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 def argv_line(argv: Sequence[str]) -> str:
     """The arguments as the C runtime of a program splits them again, for CreateProcess without a shell.
 
-    :raises ValueError: an argument holds a control character (WS-Management's XML would change or refuse it), or the line is too long.
+    Raises:
+        ValueError: An argument holds a control character (WS-Management's XML would change or refuse it), or the line is too long.
     """
     for argument in argv:
         _refuse(argument, _CONTROL, "a control character")
@@ -58,8 +61,9 @@ def _quoted(argument: str) -> str:
 def cmd_line(argv: Sequence[str]) -> str:
     r"""A program and its arguments for ``cmd.exe /d /s /c "LINE"``: every word in quotes, where ``& | < > ^ ( )`` mean nothing.
 
-    :raises ValueError: a word holds ``"`` (it would end the quotes, and what follows could run), ``%`` (expanded even within quotes)
-        or a line break, or the line is longer than cmd takes.
+    Raises:
+        ValueError: A word holds ``"`` (it would end the quotes, and what follows could run), ``%`` (expanded even within quotes)
+            or a line break, or the line is longer than cmd takes.
     """
     for argument in argv:
         _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
@@ -70,17 +74,19 @@ def cmd_line(argv: Sequence[str]) -> str:
 def builtin(name: str, *arguments: str) -> str:
     r"""A command that cmd.exe has built in: its name and its switches (``/y``) as they are, every other argument in quotes.
 
-    :raises ValueError: as :func:`cmd_line`, or the word is no plain word.
+    Raises:
+        ValueError: As :func:`cmd_line`, or the word is no plain word.
     """
     if not re.fullmatch(r"[a-z]+", name):
-        raise ValueError(f"{name!r} is not the name of a command built into cmd.exe")
+        raise InvalidValue(f"{name!r} is not the name of a command built into cmd.exe")
     return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else word(argument) for argument in arguments)]), CMD_LIMIT)
 
 
 def word(argument: str) -> str:
     r"""One word for cmd.exe itself, a file name of a redirection or of ``if exist``: in quotes, in which a backslash escapes nothing.
 
-    :raises ValueError: as :func:`cmd_line`.
+    Raises:
+        ValueError: As :func:`cmd_line`.
     """
     _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
     _refuse(argument, _CONTROL, "a control character")
@@ -93,7 +99,8 @@ def json_line(value: Any) -> str:
     What is left for cmd.exe are the quotes around the texts, an even number of them. This way data needs no standard input: a program
     that waits for one holds its output file open, and goes on doing so when the connection is lost before the data came.
 
-    :raises ValueError: JSON cannot say it.
+    Raises:
+        ValueError: JSON cannot say it.
     """
     return _JSON_TEXT.sub(lambda match: _plain_text(json.loads(match[0])), json.dumps(value, allow_nan=False))
 
@@ -111,7 +118,8 @@ def _plain_text(text: str) -> str:
 def batch_line(argv: Sequence[str]) -> str:
     """A program and its arguments for a line of a command file: as :func:`cmd_line`, with ``%`` doubled, which a file reads as one.
 
-    :raises ValueError: a word holds a double quote or a control character, or the line is too long.
+    Raises:
+        ValueError: A word holds a double quote or a control character, or the line is too long.
     """
     for argument in argv:
         _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
@@ -122,7 +130,8 @@ def batch_line(argv: Sequence[str]) -> str:
 def batch_word(argument: str) -> str:
     """One word for cmd.exe itself in a command file: as :func:`word`, with ``%`` doubled.
 
-    :raises ValueError: it holds a double quote or a control character.
+    Raises:
+        ValueError: It holds a double quote or a control character.
     """
     _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
     _refuse(argument, _CONTROL, "a control character")
@@ -132,7 +141,8 @@ def batch_word(argument: str) -> str:
 def batch_builtin(name: str, *arguments: str) -> str:
     """A command built into cmd.exe, for a line of a command file: as :func:`builtin`, with ``%`` doubled.
 
-    :raises ValueError: as :func:`batch_word`.
+    Raises:
+        ValueError: As :func:`batch_word`.
     """
     return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else batch_word(argument) for argument in arguments)]), CMD_LIMIT)
 
@@ -148,10 +158,11 @@ def msi_property(name: str, value: str) -> str:
 
     A value ending in ``\`` is written without it: msiexec would take ``\"`` for a quote (as measured on Wine 8.0).
 
-    :raises ValueError: the name is no property name, or the value holds a double quote or a control character.
+    Raises:
+        ValueError: The name is no property name, or the value holds a double quote or a control character.
     """
     if not _PROPERTY.match(name):
-        raise ValueError(f"{name!r} is not the name of an MSI property")
+        raise InvalidValue(f"{name!r} is not the name of an MSI property")
     _refuse(value, _QUOTE, "a double quote, which msiexec cannot be given,", f"the value of {name}")
     _refuse(value, _CONTROL, "a control character", f"the value of {name}")
     return f'{name}="{value.rstrip(chr(92))}"'
@@ -160,10 +171,10 @@ def msi_property(name: str, value: str) -> str:
 def _refuse(argument: str, pattern: re.Pattern[str], what: str, name: str = "an argument") -> None:
     if pattern.search(argument):
         # The argument itself is not shown: it may be a secret.
-        raise ValueError(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
+        raise InvalidValue(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
 
 
 def _fits(line: str, limit: int) -> str:
     if len(line) > limit:
-        raise ValueError(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
+        raise InvalidValue(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
     return line

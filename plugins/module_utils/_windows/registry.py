@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from .connection import WindowsHost
+from .errors import HostError
 
 MISSING = 1
 _VALUE = re.compile(r"^ {4}(?P<name>.*?) {4}(?P<type>REG_[A-Z_]+)(?: {4}(?P<data>.*))?$")
@@ -25,7 +25,8 @@ def get(host: WindowsHost, key: str, value: str) -> str | None:
     """A value's data as text; None where key or value is missing."""
     result = host.run(["reg", "query", key, "/v", value, "/reg:64"], idempotent=True)
     if result.exit_code:
-        return _none_if_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        return None
     for values in parse(result.stdout).values():
         for name, data in values.items():
             if name.lower() == value.lower():
@@ -43,7 +44,7 @@ def values(host: WindowsHost, key: str) -> dict[str, str]:
     """All values of a key; none where the key is missing. The default value has the translated name that reg.exe gives it."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
-        _none_if_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr)
         return {}
     for found, content in parse(result.stdout).items():
         if short(found).lower() == short(key).lower():
@@ -55,7 +56,7 @@ def subkeys(host: WindowsHost, key: str) -> list[str]:
     """The names directly below a key; none where the key is missing."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
-        _none_if_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr)
         return []
     prefix = short(key).lower() + "\\"
     keys = [short(line.strip()) for line in result.stdout.splitlines() if line.startswith("HKEY_")]
@@ -67,7 +68,7 @@ def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
     # 1 also where nothing matches. The Uninstall key of a server holds a few hundred entries.
     result = host.run(["reg", "query", key, "/s", "/v", value, "/reg:64"], idempotent=True, timeout=120)
     if result.exit_code:
-        _none_if_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr)
         return {}
     return {
         found: data for found, content in parse(result.stdout).items() for name, data in content.items() if name.lower() == value.lower()
@@ -83,7 +84,7 @@ def delete(host: WindowsHost, key: str) -> bool:
     """Delete a key and all below. False where there was none."""
     result = host.run(["reg", "delete", key, "/f", "/reg:64"])
     if result.exit_code:
-        _none_if_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr)
     return result.exit_code == 0
 
 
@@ -107,6 +108,6 @@ def short(key: str) -> str:
     return _ROOTS.get(root.upper(), root) + separator + rest
 
 
-def _none_if_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
+def _raise_unless_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
     if code != MISSING:
-        raise WindowsError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)
+        raise HostError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)

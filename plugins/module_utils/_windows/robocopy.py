@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+
 COPIED, EXTRA, MISMATCHED, FAILED, FATAL = 1, 2, 4, 8, 16
 
 # A row of the summary: a translated word, then total, copied, skipped, mismatched, failed, extra. /BYTES makes all of them plain numbers.
@@ -55,12 +57,15 @@ def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | No
 
     Data, attributes and times are copied, no rights: those of the target's own folder hold.
 
-    :param threads: files copied at once, 1 to 128.
-    :param newer_than_days: leave out the files that were last written more days ago.
-    :raises ValueError: bad number of threads.
+    Args:
+        threads: Files copied at once, 1 to 128.
+        newer_than_days: Leave out the files that were last written more days ago.
+
+    Raises:
+        ValueError: Bad number of threads.
     """
     if not 1 <= threads <= 128:
-        raise ValueError(f"robocopy copies 1 to 128 files at once, not {threads}")
+        raise InvalidValue(f"robocopy copies 1 to 128 files at once, not {threads}")
     return [*_both(source, target, newer_than_days), f"/mt:{threads}", "/r:3", "/w:2"]
 
 

@@ -16,8 +16,8 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CommandResult, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from .connection import CommandResult, WindowsHost
+from .errors import HostError
 
 RUNNING, NEVER_RUN, QUEUED = 0x41301, 0x41303, 0x41325
 # The place of "Last Result" among the columns of /query /fo csv /v.
@@ -56,14 +56,15 @@ def get(host: WindowsHost, name: str) -> ScheduledTask | None:
 def parse(name: str, xml: str, host: WindowsHost) -> ScheduledTask:
     """A task from what ``/query /xml`` prints.
 
-    :raises WindowsError: it is no task XML.
+    Raises:
+        HostError: It is no task XML.
     """
     # It says UTF-16 of itself, and came as UTF-8.
     text = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", xml.lstrip("\ufeff"))
     try:
         root = ET.fromstring(text)  # noqa: S314 - from the host's own task scheduler, without a DTD
     except ET.ParseError as error:
-        raise WindowsError(f"{host.where}: the definition of the task {name} cannot be read: {error}", host.name) from error
+        raise HostError(f"{host.where}: the definition of the task {name} cannot be read: {error}", host.name) from error
     interval = root.findtext(f".//{_NAMESPACE}Triggers//{_NAMESPACE}Repetition/{_NAMESPACE}Interval")
     enabled = root.findtext(f"./{_NAMESPACE}Settings/{_NAMESPACE}Enabled")
     return ScheduledTask(
@@ -123,4 +124,4 @@ def delete(host: WindowsHost, name: str) -> None:
 def _good(host: WindowsHost, result: CommandResult, wanted: str) -> None:
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise WindowsError(f"{host.where}: could not {wanted}: {said or result.exit_code}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: could not {wanted}: {said or result.exit_code}", host.name, result.exit_code)

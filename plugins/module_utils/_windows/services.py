@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CommandResult, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from .connection import CommandResult, WindowsHost
+from .errors import HostError, HostTimeout
 
 STATES = {1: "stopped", 2: "start_pending", 3: "stop_pending", 4: "running", 5: "continue_pending", 6: "pause_pending", 7: "paused"}
 START_TYPES = {0: "boot", 1: "system", 2: "auto", 3: "manual", 4: "disabled"}
@@ -55,7 +55,7 @@ def query(host: WindowsHost, name: str) -> ServiceState | None:
     _good(host, result, f"query the service {name}")
     numbers = [found[1] for found in (_NUMBER.match(value) for value in _values(result.stdout)) if found]
     if len(numbers) < 7:
-        raise WindowsError(f"{host.where}: what sc queryex {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
+        raise HostError(f"{host.where}: what sc queryex {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
     # TYPE, STATE, WIN32_EXIT_CODE, SERVICE_EXIT_CODE, CHECKPOINT, WAIT_HINT, PID, FLAGS
     return ServiceState(name, STATES.get(int(numbers[1]), numbers[1]), int(numbers[6]), int(numbers[2], 0))
 
@@ -70,7 +70,7 @@ def config(host: WindowsHost, name: str) -> ServiceConfig | None:
     _good(host, result, f"read the configuration of the service {name}")
     values = _values(result.stdout)
     if len(values) < 8:
-        raise WindowsError(f"{host.where}: what sc qc {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
+        raise HostError(f"{host.where}: what sc qc {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
     # TYPE, START_TYPE, ERROR_CONTROL, BINARY_PATH_NAME, LOAD_ORDER_GROUP, TAG, DISPLAY_NAME, DEPENDENCIES..., SERVICE_START_NAME
     start = _NUMBER.match(values[1])
     return ServiceConfig(
@@ -115,26 +115,29 @@ def wait_for(
 ) -> ServiceState:
     """Wait until the service is in a state.
 
-    :param timeout: seconds.
-    :raises WindowsTimeout: it did not get there; the message names the state it was in.
-    :raises WindowsError: the service does not exist, or stopped where it should start.
+    Args:
+        timeout: Seconds.
+
+    Raises:
+        HostTimeout: It did not get there; the message names the state it was in.
+        HostError: The service does not exist, or stopped where it should start.
     """
     deadline = time.monotonic() + timeout
     pause, seen_pending = 0.2, False
     while True:
         now = query(host, name)
         if now is None:
-            raise WindowsError(f"{host.where}: there is no service {name}.", host.name, NO_SUCH_SERVICE)
+            raise HostError(f"{host.where}: there is no service {name}.", host.name, NO_SUCH_SERVICE)
         if now.state == state:
             return now
         tell(now)
         if state == "running" and now.state == "stopped" and seen_pending:
-            raise WindowsError(
+            raise HostError(
                 f"{host.where}: the service {name} stopped again while it started (exit code {now.exit_code}).", host.name, now.exit_code
             )
         seen_pending = seen_pending or now.state == "start_pending"
         if time.monotonic() >= deadline:
-            raise WindowsTimeout(
+            raise HostTimeout(
                 f"{host.where}: the service {name} is {now.state} (process {now.pid}) instead of {state} after {timeout:.0f} s.", host.name
             )
         sleep(pause)
@@ -149,4 +152,4 @@ def _values(text: str) -> list[str]:
 def _good(host: WindowsHost, result: CommandResult, wanted: str) -> None:
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise WindowsError(f"{host.where}: could not {wanted}: Windows error {result.exit_code}: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: could not {wanted}: Windows error {result.exit_code}: {said}", host.name, result.exit_code)

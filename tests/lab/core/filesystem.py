@@ -146,7 +146,8 @@ class FileSystem:
     def locate(self, path: str, logon: Logon) -> tuple[Volume, list[str]]:
         """The volume that an absolute path is on, and the parts below its root.
 
-        :raises WinError: 123 bad name or relative path, 15 no such drive, 53/67 no such share, 5 or 1326 no access.
+        Raises:
+            WinError: 123 bad name or relative path, 15 no such drive, 53/67 no such share, 5 or 1326 no access.
         """
         text = path.replace("/", "\\")
         if text.startswith("\\\\?\\"):
@@ -254,7 +255,10 @@ class FileSystem:
             stream.write(data)
 
     def room(self, path: str, size: int, logon: Logon) -> None:
-        """:raises WinError: 112, ``size`` bytes more do not fit, or the disk is full by a fault."""
+        """
+        Raises:
+            WinError: 112, ``size`` bytes more do not fit, or the disk is full by a fault.
+        """
         volume, _parts = self.locate(path, logon)
         full = self.network.disk_full(self.machine, path)
         if full or (size > 0 and volume.capacity < 64 * 1024**3 and volume.free() < size):
@@ -281,7 +285,10 @@ class FileSystem:
             real.unlink()
 
     def rmtree(self, path: str, logon: Logon) -> None:
-        """:raises WinError: 2 missing, 32 a file in it is in use (then nothing is removed)."""
+        """
+        Raises:
+            WinError: 2 missing, 32 a file in it is in use (then nothing is removed).
+        """
         real = self.real(path, logon)
         if not real.exists():
             raise WinError(2, path)

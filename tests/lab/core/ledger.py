@@ -105,7 +105,8 @@ class Ledger:
     def wait_for(self, predicate: Callable[[Event], bool], timeout: float, since: int = 0) -> Event:
         """Wait at most ``timeout`` real seconds for the first event from ``since`` on that fits.
 
-        :raises TimeoutError: none came.
+        Raises:
+            TimeoutError: None came.
         """
         deadline = time.monotonic() + timeout
         seen = since

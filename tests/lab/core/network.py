@@ -67,7 +67,10 @@ class Network:
         return share
 
     def share(self, server: str, name: str, path: str) -> Share:
-        """:raises WinError: 53 no such server or it is down, 67 no such share."""
+        """
+        Raises:
+            WinError: 53 no such server or it is down, 67 no such share.
+        """
         if not any(server.lower() == machine for machine, _name in self.shares):
             raise WinError(53, path)
         share = self.shares.get((server.lower(), name.lower()))

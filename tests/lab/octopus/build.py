@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.filesystem import Logon
@@ -90,18 +91,21 @@ class InstanceHandle:
     def wait_until_healthy(self, timeout: float = 60.0, since: int = 0) -> None:
         """Wait until every node has started.
 
-        :param timeout: real seconds.
-        :param since: number of the ledger's first event that counts.
-        :raises TimeoutError: a node did not start in time.
-        :raises RuntimeError: a node refused to start.
+        Args:
+            timeout: Real seconds.
+            since: Number of the ledger's first event that counts.
+
+        Raises:
+            TimeoutError: A node did not start in time.
+            RuntimeError: A node refused to start.
         """
         for host in self.hosts:
-            event = host.ledger.wait_for(lambda one, name=host.name: _ended_start(one, name), timeout, since)
+            event = host.ledger.wait_for(partial(_ended_start, host.name), timeout, since)
             if event["what"] != "started":
                 raise RuntimeError(f"{host.name}: {event.get('error')}")
 
 
-def _ended_start(event: Event, machine: str) -> bool:
+def _ended_start(machine: str, event: Event) -> bool:
     return event.kind == "octopus" and event.machine == machine and event.get("what") in ("started", "start failed")
 
 
@@ -133,14 +137,15 @@ def install_instance(
 ) -> InstanceHandle:
     """Install, configure, fill; nothing is started.
 
-    :param sql_login: SQL login of the instance (it must exist, with ``sql_password``); None: integrated security.
-    :param sql_address: how the connection string names the SQL Server; None: its machine's name.
-    :param folders_root: what the server folders are below: local, or a share that every node's service account may write to.
-    :param license_xml: its licence; empty: one that covers all versions of the lab; None: none at all.
-    :param size: how many packages and deployments there are; 1.0: some 200 and 60.
-    :param weight: bytes that the database has beyond its rows, for backups that take their time.
-    :param scheme: http, or https with a certificate of the lab for the node's name and address and for ``tls_names``.
-    :param seeding: passed on to :func:`lab.octopus.seed.seed`.
+    Args:
+        sql_login: SQL login of the instance (it must exist, with ``sql_password``); None: integrated security.
+        sql_address: How the connection string names the SQL Server; None: its machine's name.
+        folders_root: What the server folders are below: local, or a share that every node's service account may write to.
+        license_xml: Its licence; empty: one that covers all versions of the lab; None: none at all.
+        size: How many packages and deployments there are; 1.0: some 200 and 60.
+        weight: Bytes that the database has beyond its rows, for backups that take their time.
+        scheme: http, or https with a certificate of the lab for the node's name and address and for ``tls_names``.
+        seeding: Passed on to :func:`lab.octopus.seed.seed`.
     """
     home = "C:\\Octopus" if instance_name == register.DEFAULT else f"C:\\Octopus\\{instance_name}"
     key = master_key or crypto.new_master_key(f"{instance_name}{seed}".encode())

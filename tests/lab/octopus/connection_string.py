@@ -59,7 +59,10 @@ class ConnectionString:
 
 
 def parse(text: str) -> ConnectionString:
-    """:raises ValueError: a part is missing, or has no value. The message does not repeat the text, which may hold a password."""
+    """
+    Raises:
+        ValueError: A part is missing, or has no value. The message does not repeat the text, which may hold a password.
+    """
     values: dict[str, str] = {}
     for name, value in _parts(text):
         if known := NAMES.get(name.strip().lower()):
@@ -107,7 +110,8 @@ def quote(value: str) -> str:
 def find(network: Network, server: str) -> Any:
     """The SQL Server at ``name``, ``address``, ``name,port`` or ``tcp:…``.
 
-    :raises SqlError: 53, there is none, in SqlClient's words.
+    Raises:
+        SqlError: 53, there is none, in SqlClient's words.
     """
     name = server.lower().removeprefix("tcp:").partition(",")[0].partition("\\")[0]
     for one in _SERVERS.get(network, []):
@@ -124,7 +128,8 @@ def find(network: Network, server: str) -> Any:
 def connect(network: Network, target: ConnectionString, machine: str, logon: Logon, program: str = PROGRAM) -> Connection:
     """A session as that process opens it.
 
-    :raises SqlError: 53 no server, 18456 the login fails, 4060 no such database or it is not open to this login.
+    Raises:
+        SqlError: 53 no server, 18456 the login fails, 4060 no such database or it is not open to this login.
     """
     server = find(network, target.server)
     login = login_of(network, target, machine, logon)
@@ -135,7 +140,11 @@ def connect(network: Network, target: ConnectionString, machine: str, logon: Log
 
 
 def login_of(network: Network, target: ConnectionString, machine: str, logon: Logon) -> str:
-    """The login that a process arrives as. :raises SqlError: 18456, it has none to show."""
+    """The login that a process arrives as.
+
+    Raises:
+        SqlError: 18456, it has none to show.
+    """
     return _windows_login(network, machine, logon) if target.integrated else target.user
 
 

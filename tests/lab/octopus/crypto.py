@@ -34,7 +34,10 @@ def new_master_key(seed: bytes | None = None) -> str:
 
 
 def key_bytes(master_key: str) -> bytes:
-    """:raises CryptoError: not 16 bytes in Base64."""
+    """
+    Raises:
+        CryptoError: Not 16 bytes in Base64.
+    """
     try:
         key = base64.b64decode(master_key, validate=True)
     except ValueError as error:
@@ -55,7 +58,10 @@ def encrypt(master_key: str, text: str, iv: bytes | None = None) -> str:
 
 
 def decrypt(master_key: str, sealed: str) -> str:
-    """:raises CryptoError: another master key, or a damaged value."""
+    """
+    Raises:
+        CryptoError: Another master key, or a damaged value.
+    """
     text, dummy, iv = sealed.partition("|")
     try:
         decryptor = Cipher(algorithms.AES(key_bytes(master_key)), modes.CBC(base64.b64decode(iv))).decryptor()
@@ -73,7 +79,10 @@ def protect(machine_key: bytes, text: str) -> str:
 
 
 def unprotect(machine_key: bytes, blob: str) -> str:
-    """:raises CryptoError: sealed on another machine, or damaged."""
+    """
+    Raises:
+        CryptoError: Sealed on another machine, or damaged.
+    """
     try:
         data = base64.b64decode(blob, validate=True)
         if not data.startswith(DPAPI):

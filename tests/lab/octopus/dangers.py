@@ -96,7 +96,8 @@ class Outside:
     def look(self) -> None:
         """Do what is due.
 
-        :raises SqlError: the database is gone; the rest is tried all the same.
+        Raises:
+            SqlError: The database is gone; the rest is tried all the same.
         """
         now, broken = self.node.host.clock.seconds(), None
         for at, (every, job) in enumerate(self._jobs):

@@ -50,7 +50,8 @@ def column_names(connection: Connection, table: str) -> list[str]:
 class Pool:
     """Sessions of one process to one database. Every method may be called from any thread.
 
-    :param connect: opens a session; raises SqlError.
+    Args:
+        connect: Opens a session; raises SqlError.
     """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
@@ -62,7 +63,8 @@ class Pool:
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Do some work in a session. A session that broke while it was idle is replaced once.
 
-        :raises SqlError: what the database says.
+        Raises:
+            SqlError: What the database says.
         """
         with self._lock:
             if self._closed:

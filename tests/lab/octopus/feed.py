@@ -134,7 +134,8 @@ def _pieces(data: bytes, start: int, end: int, broken: bool) -> Iterator[bytes]:
 class ReleaseSite(Machine):
     """The machine ``releases``: feed and downloads on https port 8443.
 
-    :param names: DNS names that its certificate carries besides its address.
+    Args:
+        names: DNS names that its certificate carries besides its address.
     """
 
     def __init__(self, name: str, network: Network, *, port: int = 8443, names: tuple[str, ...] = (), secure: bool = True) -> None:

@@ -76,7 +76,8 @@ class Files:
     def read(self, path: str) -> bytes | None:
         """The file's bytes; None: it is not there.
 
-        :raises WinError: it is there and cannot be read, or its share is unreachable.
+        Raises:
+            WinError: It is there and cannot be read, or its share is unreachable.
         """
         try:
             return self.fs.read(path, self.logon)

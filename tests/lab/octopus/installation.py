@@ -60,7 +60,10 @@ class Installation:
 
     @classmethod
     def load(cls, host: WindowsHost, name: str, config_path: str, logon: Logon) -> Installation:
-        """:raises ConfigurationError: the file is missing or is not what it should be."""
+        """
+        Raises:
+            ConfigurationError: The file is missing or is not what it should be.
+        """
         try:
             root = ET.fromstring(host.fs.read(config_path, logon))
         except WinError as error:
@@ -103,7 +106,10 @@ class Installation:
 
     @property
     def target(self) -> ConnectionString:
-        """:raises ConfigurationError: there is no connection string, or it is unusable."""
+        """
+        Raises:
+            ConfigurationError: There is no connection string, or it is unusable.
+        """
         text = self.settings.get(CONNECTION, "")
         if not text:
             raise ConfigurationError(f"Instance {self.name} has no database: run the database command with a connection string first.")
@@ -116,7 +122,8 @@ class Installation:
     def master_key(self) -> str:
         """The key in the clear.
 
-        :raises ConfigurationError: there is none, or it was sealed on another machine.
+        Raises:
+            ConfigurationError: There is none, or it was sealed on another machine.
         """
         sealed = self.settings.get(MASTER_KEY, "")
         if not sealed:
@@ -132,12 +139,21 @@ class Installation:
     # -- the database
 
     def connect(self) -> Connection:
-        """A session of its own. :raises SqlError: :raises ConfigurationError:"""
+        """A session of its own.
+
+        Raises:
+            SqlError
+            ConfigurationError
+        """
         return connection_string.connect(self.host.network, self.target, self.host.name, self.logon)
 
     @property
     def server(self) -> object:
-        """The SQL Server that the connection string names. :raises SqlError: there is none."""
+        """The SQL Server that the connection string names.
+
+        Raises:
+            SqlError: There is none.
+        """
         return connection_string.find(self.host.network, self.target.server)
 
     def store(self, version: str) -> Store:

@@ -66,7 +66,10 @@ def text(
 
 
 def parse(xml: str) -> Licence:
-    """:raises LicenceError: not XML, or an element is missing."""
+    """
+    Raises:
+        LicenceError: Not XML, or an element is missing.
+    """
     try:
         root = ET.fromstring(xml)
         if root.tag != "License":

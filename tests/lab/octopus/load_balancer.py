@@ -41,10 +41,11 @@ class Backend:
 class LoadBalancer(Machine):
     """A machine whose one port leads to the nodes in turn.
 
-    :param nodes: (name, address, port) of each node; https where ``secure``, checked against the lab's CA.
-    :param port: where users connect.
-    :param interval: lab seconds between two rounds of pings.
-    :param patience: real seconds that a ping or a connection to a node may take.
+    Args:
+        nodes: (name, address, port) of each node; https where ``secure``, checked against the lab's CA.
+        port: Where users connect.
+        interval: Lab seconds between two rounds of pings.
+        patience: Real seconds that a ping or a connection to a node may take.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class LoadBalancer(Machine):
     def start(self) -> LoadBalancer:
         """Ping every node once, then listen.
 
-        :raises OSError: the port is taken.
+        Raises:
+            OSError: The port is taken.
         """
         self._stop.clear()
         listener = socket.socket()

@@ -36,9 +36,10 @@ class UpgradeFailed(Exception):
 class Upgrade:
     """One upgrade of one database by one binary.
 
-    :param others: nodes that really run against this database now, this one not counted.
-    :param say: takes a line for the log.
-    :param sleep: lets lab time pass; raises when the process is killed, which rolls back.
+    Attributes:
+        others: Nodes that really run against this database now, this one not counted.
+        say: Takes a line for the log.
+        sleep: Lets lab time pass; raises when the process is killed, which rolls back.
     """
 
     connection: Connection
@@ -57,9 +58,10 @@ class Upgrade:
     def run(self) -> int:
         """Bring the schema to the binary's version; how many scripts ran.
 
-        :raises UpgradeRefused: nothing was begun.
-        :raises UpgradeFailed: a script failed.
-        :raises SqlError: the database went away.
+        Raises:
+            UpgradeRefused: Nothing was begun.
+            UpgradeFailed: A script failed.
+            SqlError: The database went away.
         """
         newer = scripts.unknown(self.connection, self.binary)
         if newer:

@@ -22,9 +22,14 @@ class MoveError(Exception):
 def move_packages(files: Files, configured: str, root: str, space: str) -> int:
     """Move everything in the package folder to ``<root>\\<space>\\feeds-builtin``, through a sibling folder of the root.
 
-    :param configured: the path as it was set; forward slashes in it are what #5700 and #5716 stumbled over.
-    :returns: how many entries moved.
-    :raises MoveError: no parent (a share's or drive's root) or unreachable (#5262), a hidden DFSR folder (#5678), no right.
+    Args:
+        configured: The path as it was set; forward slashes in it are what #5700 and #5716 stumbled over.
+
+    Returns:
+        How many entries moved.
+
+    Raises:
+        MoveError: No parent (a share's or drive's root) or unreachable (#5262), a hidden DFSR folder (#5678), no right.
     """
     if "/" in configured:
         raise MoveError(f"The package folder '{configured}' could not be moved: the path's format is not supported.")

@@ -57,7 +57,8 @@ def service_name(instance: str) -> str:
 def entries(host: WindowsHost, version: str) -> tuple[list[Entry], list[str]]:
     """The instances, and what a command says while it looks them up: newer versions move the register from registry to files.
 
-    :raises RegisterError: a file there is none of an instance (#9755).
+    Raises:
+        RegisterError: A file there is none of an instance (#9755).
     """
     old = [
         Entry(name, str(found[1]))

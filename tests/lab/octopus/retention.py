@@ -27,7 +27,8 @@ CRON = re.compile(r"0 (?:\*/(\d+)|0) (?:\*/(\d+)|\*) \* \* \*")  # every so many
 def interval(store: Store) -> float:
     """Lab seconds between two runs. The lab heeds the setting in every version.
 
-    :raises ValueError: another schedule than the lab understands.
+    Raises:
+        ValueError: Another schedule than the lab understands.
     """
     cron = (store.configuration("retention") or {}).get("CronExpression")
     if not cron:

@@ -32,7 +32,8 @@ TENANTS = ("Northwind", "Contoso", "Fabrikam")
 class Seeding:
     """What the parts of the seeding share.
 
-    :param size: 1.0 gives 4 projects with some 200 packages and 60 deployments; less makes less of the latter two.
+    Attributes:
+        size: 1.0 gives 4 projects with some 200 packages and 60 deployments; less makes less of the latter two.
     """
 
     connection: Connection
@@ -304,11 +305,12 @@ def seed(
 ) -> Seeded:
     """Create the schema of that version in an empty database and fill it, and the folders.
 
-    :param roots: full path of each server folder, by its name in the API; ``folder_values`` is what the database says of them.
-    :param trigger_minutes: how often the one enabled trigger deploys to production, in lab minutes.
-    :param bad_logo: one project has a logo whose content type stops early builds of 2020.5 and 2020.6 (#6779, #6780).
-    :param null_extension_row: the row that stops 2024.4 and later (#9251).
-    :param dangers: whether all that reaches outside is due within minutes, again and again (seed_dangers.py).
+    Args:
+        roots: Full path of each server folder, by its name in the API; ``folder_values`` is what the database says of them.
+        trigger_minutes: How often the one enabled trigger deploys to production, in lab minutes.
+        bad_logo: One project has a logo whose content type stops early builds of 2020.5 and 2020.6 (#6779, #6780).
+        null_extension_row: The row that stops 2024.4 and later (#9251).
+        dangers: Whether all that reaches outside is due within minutes, again and again (seed_dangers.py).
     """
     rng = random.Random(number)
     api_key = api_key or crypto.new_api_key(f"admin{number}")

@@ -124,7 +124,7 @@ def deployments(seeding: Seeding) -> None:
                     seeding.add("EventRelatedDocument", EventId=row["Id"], RelatedDocumentId=deployment["Id"])
     system = {"SpaceId": None} if seeding.spaces else {}
     for days in (20, 10, 1):
-        task = _task(seeding, "SystemIntegrityCheck", "Check System Integrity", days, **system)
+        task = _task(seeding, "SystemIntegrityCheck", "Check System Integrity", days, "Success", **system)
         _log(seeding, task, ["Checking the database schema", "The system integrity check found no problems"])
     tomorrow = seeding.now + timedelta(days=1)
     seeding.add(

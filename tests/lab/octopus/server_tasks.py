@@ -54,7 +54,12 @@ class Execution:
         store.files.append(folders.task_log_path(store.folder("LogsDirectory"), self.task), line.encode())
 
     def work(self, lab_seconds: float) -> None:
-        """Take that long. :raises Cancelled: :raises Stopped:"""
+        """Take that long.
+
+        Raises:
+            Cancelled
+            Stopped
+        """
         clock = self.node.host.clock
         end = clock.seconds() + lab_seconds
         while self._stuck or clock.seconds() < end:

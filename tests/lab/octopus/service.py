@@ -65,7 +65,10 @@ def _failed(process: Process, version: str, node: Node | None, error: Exception)
 
 
 def _check_schema(process: Process, installation: Installation, store: Store, version: str) -> None:
-    """:raises StartError: the schema is older or newer than the binary. Before 3.13.9 an older one was upgraded here (OctopusDSC)."""
+    """
+    Raises:
+        StartError: The schema is older or newer than the binary. Before 3.13.9 an older one was upgraded here (OctopusDSC).
+    """
     newer, todo = store.pool.run(lambda connection: (scripts.unknown(connection, version), scripts.pending(connection, version)))
     if newer:
         raise StartError(f"The database schema is newer than this version of Octopus Server ({version}). Downgrading is not supported.")
@@ -102,6 +105,11 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
     host, version = process.host, node.version
     record = {"node": node.name, "instance": installation.name, "version": version}
     servers: list[WebServer] = []
+
+    def stop_web() -> None:
+        for server in servers:
+            server.stop()
+
     try:
         process.service_running()
         process.sleep(SECONDS_TO_LOAD)
@@ -109,7 +117,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
         node.register()
         node.queue("SystemIntegrityCheck", "Check System Integrity")  # at every start (octopus.com/docs)
         with contextlib.ExitStack() as stack:
-            stack.callback(lambda: [server.stop() for server in servers])
+            stack.callback(stop_web)
             _open_web(process, installation, node, servers)
             node.log(f"Octopus Server {version} is running")
             host.ledger.record("octopus", host.name, what="started", **record)
@@ -123,8 +131,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
     except (StartError, SqlError) as error:
         return _failed(process, version, node, error)
     finally:
-        for server in servers:
-            server.stop()
+        stop_web()
         if process.killed.is_set():
             node.end()
 
@@ -132,7 +139,8 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
 def _open_web(process: Process, installation: Installation, node: Node, servers: list[WebServer]) -> None:
     """Listen on every prefix's port; one on localhost listens on the host's address, as the lab's hosts have no loopback of their own.
 
-    :raises StartError: https without a certificate for the port, or the port is taken.
+    Raises:
+        StartError: https without a certificate for the port, or the port is taken.
     """
     host = process.host
     if host.faults.hit("api.never", host.name) is not None:

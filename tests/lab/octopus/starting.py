@@ -19,8 +19,9 @@ class StartError(Exception):
 def check(store: Store, version: str) -> None:
     """Load what start-up loads.
 
-    :raises StartError: it meets something that it cannot get over.
-    :raises SqlError: the database went away.
+    Raises:
+        StartError: It meets something that it cannot get over.
+        SqlError: The database went away.
     """
     _licence(store, version)
     _history(store, version)

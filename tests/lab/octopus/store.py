@@ -14,6 +14,7 @@ from ..core.filesystem import FileSystem, Logon
 from . import crypto, folders, licence, moments, schema, versions
 from .database import Connection, Pool, column_names, has_table, rows
 from .documents import Document, insert, next_id, select, update, upsert
+from .folders import Files
 
 Result = TypeVar("Result")
 LICENCE = "licenses-current"
@@ -22,11 +23,12 @@ LICENCE = "licenses-current"
 class Store:
     """Typed access to the tables. Every method may be called from any thread and raises SqlError when the database is not there.
 
-    :param connect: opens a session to the database.
-    :param version: of the binary that uses it.
-    :param fs: files as the machine sees them, for task logs, artifacts, packages and logos; read as ``logon``.
-    :param home: the instance's home folder, which relative and missing folders are below.
-    :param master_key: in Base64, for the sensitive values.
+    Args:
+        connect: Opens a session to the database.
+        version: Of the binary that uses it.
+        fs: Files as the machine sees them, for task logs, artifacts, packages and logos; read as ``logon``.
+        home: The instance's home folder, which relative and missing folders are below.
+        master_key: In Base64, for the sensitive values.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Store:
         self.clock = clock
         self.home = home
         self._master_key = master_key
-        self._files = folders.Files(fs, logon, home) if fs is not None and logon is not None else None
+        self._files = Files(fs, logon, home) if fs is not None and logon is not None else None
 
     def __repr__(self) -> str:
         return f"Store({self.version})"
@@ -242,7 +244,10 @@ class Store:
         }
 
     def save_licence(self, text: str) -> None:
-        """:raises LicenceError: it is none."""
+        """
+        Raises:
+            LicenceError: It is none.
+        """
         found = licence.parse(text)
         self.run(lambda connection: upsert(connection, "License", {"Id": LICENCE, "SerialNumber": found.serial, "LicenseText": text}))
 
@@ -288,8 +293,11 @@ class Store:
     # -- files
 
     @property
-    def files(self) -> folders.Files:
-        """:raises RuntimeError: this store was opened without a file system."""
+    def files(self) -> Files:
+        """
+        Raises:
+            RuntimeError: This store was opened without a file system.
+        """
         if self._files is None:
             raise RuntimeError("this store has no file system")
         return self._files
@@ -317,7 +325,8 @@ class Store:
     def secret(self, sealed: str) -> str:
         """A sensitive value in the clear.
 
-        :raises CryptoError: the master key is another one.
+        Raises:
+            CryptoError: The master key is another one.
         """
         return crypto.decrypt(self._master_key, sealed)
 

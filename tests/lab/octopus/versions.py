@@ -15,7 +15,8 @@ Numbers = tuple[int, int, int, int]
 def parse(version: str) -> Numbers:
     """Its numbers, filled up to four: 3.x < 4.x < 2018.x. What follows a hyphen is not compared.
 
-    :raises ValueError: not two to four numbers.
+    Raises:
+        ValueError: Not two to four numbers.
     """
     parts = version.strip().partition("-")[0].split(".")
     if not 2 <= len(parts) <= 4 or not all(part.isdecimal() for part in parts):

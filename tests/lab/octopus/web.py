@@ -48,7 +48,8 @@ class _Handler(WSGIRequestHandler):
         environ = self.make_environ()
         head: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        # PEP 3333's write(), which it would return, is for frameworks older than WSGI.
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             head[:] = [status, headers]
 
         body = self.server.app(environ, start_response)
@@ -114,7 +115,8 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def server_bind(self) -> None:
         """Without the reverse look-up of HTTPServer: the lab's addresses have no names there."""
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        name, self.server_port = self.server_address[:2]
+        self.server_name = str(name)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:
@@ -173,10 +175,11 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class WebServer:
     """A WSGI app at an address and port.
 
-    :param app: the WSGI application.
-    :param address: IP address to listen on.
-    :param port: TCP port; 0 takes a free one, see :attr:`port`.
-    :param ssl_context: serve https with it; None serves http.
+    Args:
+        app: The WSGI application.
+        address: IP address to listen on.
+        port: TCP port; 0 takes a free one, see :attr:`port`.
+        ssl_context: Serve https with it; None serves http.
     """
 
     def __init__(self, app: Any, address: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -200,8 +203,9 @@ class WebServer:
     def start(self) -> WebServer:
         """Listen; connections are accepted when this returns.
 
-        :raises OSError: something listens there already.
-        :raises RuntimeError: this server runs already.
+        Raises:
+            OSError: Something listens there already.
+            RuntimeError: This server runs already.
         """
         if self._server is not None:
             raise RuntimeError(f"the web server at {self.url} runs already")

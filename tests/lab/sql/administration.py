@@ -30,7 +30,8 @@ def takes(statement: Statement) -> bool:
 def run(session: Session, cursor: Cursor, out: Output) -> None:
     """CREATE, ALTER and DROP of what is in _KINDS.
 
-    :raises SqlError: it failed, or the lab lacks it.
+    Raises:
+        SqlError: It failed, or the lab lacks it.
     """
     head, kind = cursor.word(), cursor.word()
     handlers = {

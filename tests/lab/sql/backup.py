@@ -64,8 +64,9 @@ class Order:
 def backup(session: Session, cursor: Cursor, out: Output) -> None:
     """Run a BACKUP statement.
 
-    :raises SqlError: it is refused, or fails; nothing is recorded then.
-    :raises Attention, ConnectionError: the client gave up; nothing is left.
+    Raises:
+        SqlError: It is refused, or fails; nothing is recorded then.
+        Attention, ConnectionError: The client gave up; nothing is left.
     """
     from .backup_run import take  # it needs Order
 
@@ -113,7 +114,10 @@ def backup(session: Session, cursor: Cursor, out: Output) -> None:
 
 
 def _may(session: Session, order: Order) -> None:
-    """:raises SqlError: 916 or 262."""
+    """
+    Raises:
+        SqlError: 916 or 262.
+    """
     login, database = session.client.login, order.database
     if login.user_name(database) is None:
         raise _followed(errors.no_access(login.name, database.name), order.what)
@@ -253,7 +257,11 @@ def _incompatible(order: Order, option: str, number: int) -> None:
 
 
 def _expired(session: Session, order: Order, family: Family) -> None:
-    """INIT respects expiry dates, unless SKIP. :raises SqlError: 4030."""
+    """INIT respects expiry dates, unless SKIP.
+
+    Raises:
+        SqlError: 4030.
+    """
     if "SKIP" in order.options:
         return
     now = session.server.local_now()

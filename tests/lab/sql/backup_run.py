@@ -31,7 +31,11 @@ RATIO = 4  # how well pretended data compresses: *assumed*
 
 
 def take(session: Session, order: Order, out: Output) -> None:
-    """:raises SqlError: it failed. :raises Attention, ConnectionError: the client gave up. In each case no file and no record remain."""
+    """
+    Raises:
+        SqlError: It failed.
+        Attention, ConnectionError: The client gave up. In each case no file and no record remain.
+    """
     server, database = session.server, order.database
     record = _Ledger(session, order)
     record("start")
@@ -123,7 +127,10 @@ def _spend(session: Session, order: Order, out: Output) -> None:
 
 
 def _room(session: Session, order: Order) -> None:
-    """:raises SqlError: 3202, the disk is full."""
+    """
+    Raises:
+        SqlError: 3202, the disk is full.
+    """
     server = session.server
     share = _on_disk(order) // len(order.every_device)
     for device in order.every_device:

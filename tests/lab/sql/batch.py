@@ -107,7 +107,10 @@ Node = Statement | Block | If | While | Try
 
 
 def parse(sql: str) -> Block:
-    """:raises SqlError: 102 or its like; nothing has run then."""
+    """
+    Raises:
+        SqlError: 102 or its like; nothing has run then.
+    """
     return _Parser(sql, tokens(sql)).batch()
 
 

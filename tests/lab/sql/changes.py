@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def run(session: Session, statement: Statement, out: Output) -> None:
-    """:raises SqlError: it failed, or the lab does not take it."""
+    """
+    Raises:
+        SqlError: It failed, or the lab does not take it.
+    """
     tree = read(statement.text)
     translator = Translator(session)
     handlers: dict[type, Callable[..., None]] = {

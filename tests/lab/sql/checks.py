@@ -27,7 +27,10 @@ _QUIET = {"TRACEON", "TRACEOFF", "FREEPROCCACHE", "DROPCLEANBUFFERS"}
 
 
 def dbcc(session: Session, cursor: Cursor, out: Output) -> None:
-    """:raises SqlError: what CHECKDB has found; or the lab lacks the command."""
+    """
+    Raises:
+        SqlError: What CHECKDB has found; or the lab lacks the command.
+    """
     cursor.expect("DBCC")
     command = cursor.word()
     if command in _QUIET:

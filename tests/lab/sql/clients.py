@@ -34,7 +34,8 @@ class Request:
 class Client:
     """One session.
 
-    :param disconnect: closes its connection, from any thread.
+    Attributes:
+        disconnect: Closes its connection, from any thread.
     """
 
     spid: int
@@ -55,6 +56,9 @@ class Client:
     transactions: int = 0
 
     def check(self) -> None:
-        """:raises SqlError: 596, it was killed."""
+        """
+        Raises:
+            SqlError: 596, it was killed.
+        """
         if self.killed.is_set():
             raise SqlError(596, KILLED, 21)

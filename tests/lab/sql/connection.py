@@ -64,7 +64,8 @@ class Connection:
     def execute(self, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> Result:
         """Run one statement of SQLite's SQL.
 
-        :raises SqlError: 596 the session was killed; what SQL Server would say of the failure otherwise.
+        Raises:
+            SqlError: 596 the session was killed; what SQL Server would say of the failure otherwise.
         """
         with self._lock:
             self._check()
@@ -78,7 +79,8 @@ class Connection:
     def executemany(self, sql: str, params: Iterable[Sequence[Any]]) -> Result:
         """Run one statement for each tuple, in a transaction of its own unless one is open.
 
-        :raises SqlError: as :meth:`execute`.
+        Raises:
+            SqlError: As :meth:`execute`.
         """
         with self._lock:
             self._check()

@@ -16,7 +16,8 @@ from .lexer import BINARY, NAME, NUMBER, STRING, VARIABLE, WORD, Token
 class Cursor:
     """The tokens of a statement.
 
-    :param variable: gives a variable's value by its name, without the ``@`` and in lower case.
+    Args:
+        variable: Gives a variable's value by its name, without the ``@`` and in lower case.
     """
 
     def __init__(self, statement: Statement, variable: Callable[[str], object]) -> None:
@@ -58,7 +59,10 @@ class Cursor:
         return False
 
     def expect(self, *words: str) -> None:
-        """:raises SqlError: 102, something else comes."""
+        """
+        Raises:
+            SqlError: 102, something else comes.
+        """
         for word in words:
             if not self.accept(word):
                 raise self.wrong()
@@ -100,7 +104,8 @@ class Cursor:
     def string(self) -> str:
         """A text: a literal, or a variable's value.
 
-        :raises SqlError: 102 it is something else.
+        Raises:
+            SqlError: 102 it is something else.
         """
         token = self.token
         if token is not None and token.kind == STRING:
@@ -165,7 +170,10 @@ class Cursor:
         return self.text[self._tokens[first].start - base : self._tokens[self.at - 1].end - base]
 
     def end(self) -> None:
-        """:raises SqlError: 102, something is left."""
+        """
+        Raises:
+            SqlError: 102, something is left.
+        """
         if not self.ended:
             raise self.wrong()
 

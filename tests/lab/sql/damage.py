@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 def corrupt_backup(server: SqlServer, path: str, position: int = 1) -> None:
     """Change one byte in the data of a backup set.
 
-    :param path: the file, as the server sees it; one of the stripes where there are several.
+    Args:
+        path: The file, as the server sees it; one of the stripes where there are several.
     """
     real = _real(server, path)
     blocks = read_family(real).parts[position - 1].blocks

@@ -56,9 +56,10 @@ class DatabaseUser:
 class Database:
     """One database of a server.
 
-    :param store: the SQLite file with the rows. It is not one of the files that the machine sees: those are of the sizes that the
-        server claims, and hold nothing.
-    :param weight: bytes of data that the lab pretends to be there beside the rows: they take time and space in every backup.
+    Attributes:
+        store: The SQLite file with the rows. It is not one of the files that the machine sees: those are of the sizes that the
+            server claims, and hold nothing.
+        weight: Bytes of data that the lab pretends to be there beside the rows: they take time and space in every backup.
     """
 
     name: str

@@ -55,7 +55,10 @@ def takes(statement: Statement) -> bool:
 
 
 def run(session: Session, cursor: Cursor, out: Output) -> None:
-    """:raises SqlError: it failed."""
+    """
+    Raises:
+        SqlError: It failed.
+    """
     head = cursor.word()
     cursor.expect("DATABASE")
     if session.client.transactions:

@@ -17,7 +17,8 @@ _TEXT = {"char", "varchar", "nchar", "nvarchar", "xml", "uniqueidentifier"}
 def columns_of(text: str) -> list[tuple[str, SqlType]]:
     """``name nvarchar(128), size int`` as names and types.
 
-    :raises ValueError: it is malformed.
+    Raises:
+        ValueError: It is malformed.
     """
     out, at = [], 0
     while at < len(text):

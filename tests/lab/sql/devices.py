@@ -39,7 +39,8 @@ class Device:
 def read_devices(cursor: Cursor, server: SqlServer) -> list[Device]:
     """``DISK = '...', DISK = @p`` at the cursor.
 
-    :raises SqlError: 102; or 3206 for a logical device, of which the lab has none.
+    Raises:
+        SqlError: 102; or 3206 for a logical device, of which the lab has none.
     """
     out = []
     while True:
@@ -71,7 +72,8 @@ def full_path(server: SqlServer, path: str) -> str:
 def locate(server: SqlServer, device: Device, what: str) -> Path:
     """Where a device's file is for the lab; it need not exist.
 
-    :raises SqlError: 3201 it cannot be reached: no folder, no share, no access, no credential.
+    Raises:
+        SqlError: 3201 it cannot be reached: no folder, no share, no access, no credential.
     """
     if device.kind == "URL":
         return _blob(server, device, what)
@@ -104,7 +106,8 @@ def _blob(server: SqlServer, device: Device, what: str) -> Path:
 def existing(server: SqlServer, device: Device, what: str) -> Path:
     """The file of a device that must be there.
 
-    :raises SqlError: 3201.
+    Raises:
+        SqlError: 3201.
     """
     path = locate(server, device, what)
     if not path.exists():
@@ -117,7 +120,8 @@ def existing(server: SqlServer, device: Device, what: str) -> Path:
 def read_media(server: SqlServer, device: Device, what: str) -> Family:
     """What is in a device's file.
 
-    :raises SqlError: 3201; 3241 it is no backup.
+    Raises:
+        SqlError: 3201; 3241 it is no backup.
     """
     path = existing(server, device, what)
     try:
@@ -130,7 +134,8 @@ def read_media(server: SqlServer, device: Device, what: str) -> Family:
 def whole_set(server: SqlServer, devices: list[Device], what: str) -> list[Family]:
     """Every family of a media set, in their order, however they were listed.
 
-    :raises SqlError: 3132 one is missing; 3227 they do not belong together; as :func:`read_media`.
+    Raises:
+        SqlError: 3132 one is missing; 3227 they do not belong together; as :func:`read_media`.
     """
     families = [read_media(server, device, what) for device in devices]
     first = families[0].header

@@ -47,7 +47,8 @@ _HANDLERS: dict[str, Handler] = {
 def dispatch(session: Session, statement: Statement, out: Output, level: int) -> None:
     """Run one statement.
 
-    :raises SqlError: it failed, or the lab cannot run it.
+    Raises:
+        SqlError: It failed, or the lab cannot run it.
     """
     head = statement.head
     if head in ("EXEC", "EXECUTE") or statement.tokens[0].kind in (NAME,) or (head not in _HANDLERS and _is_call(statement)):

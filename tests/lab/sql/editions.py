@@ -20,7 +20,10 @@ Version = tuple[int, int, int, int]
 
 
 def parse_version(text: str) -> Version:
-    """:raises ValueError: not three or four numbers, or a major version the lab does not know."""
+    """
+    Raises:
+        ValueError: Not three or four numbers, or a major version the lab does not know.
+    """
     numbers = [int(part) for part in text.split(".")]
     if not 3 <= len(numbers) <= 4 or numbers[0] not in INTERNAL:
         raise ValueError(f"{text!r} is no SQL Server version the lab knows")
@@ -32,7 +35,8 @@ def parse_version(text: str) -> Version:
 class Product:
     """Version and edition of one instance.
 
-    :param engine_edition: SERVERPROPERTY('EngineEdition'): 2 Standard and Web, 3 Enterprise and Developer, 4 Express.
+    Attributes:
+        engine_edition: SERVERPROPERTY('EngineEdition'): 2 Standard and Web, 3 Enterprise and Developer, 4 Express.
     """
 
     version: Version

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..tds.engine_api import Output, SqlError
@@ -36,7 +37,8 @@ class _Leave(Exception):
 def run(session: Session, sql: str, out: Output, level: int = 0) -> object:
     """Run a batch; gives the value of RETURN.
 
-    :raises SqlError: it ended with that error.
+    Raises:
+        SqlError: It ended with that error.
     """
     if level > MAX_NESTING:
         raise SqlError(217, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).", 16)
@@ -85,20 +87,14 @@ class _Runner:
             self.settle()
             self._guarded(lambda: self._statement(node))
 
-    def _guarded(self, action: object) -> None:
+    def _guarded(self, action: Callable[[], None]) -> None:
         """Run, and sort out what an error means for the rest of the batch."""
         try:
             action()
         except SqlError as error:
             session = self.session
             session.last_error = error.number
-            ends = (
-                self._trying
-                or session.abort_on_error
-                or error.number in _END_BATCH
-                or error.severity >= 20
-                or getattr(error, "thrown", False)
-            )
+            ends = self._trying or session.abort_on_error or error.number in _END_BATCH or error.severity >= 20 or error.thrown
             if error.message.startswith("lab:") or ends:
                 if session.abort_on_error and session.client.transactions and not self._trying:
                     session.rollback(self.out)
@@ -172,7 +168,8 @@ class _Runner:
 def evaluate(session: Session, text: str) -> tuple[object, Sql]:
     """The value of an expression, and the expression with its type.
 
-    :raises SqlError: it is none, or fails.
+    Raises:
+        SqlError: It is none, or fails.
     """
     translator = Translator(session)
     try:

@@ -49,7 +49,10 @@ _AGGREGATES: dict[str, SqlType | None] = {
 
 
 def type_of(node: exp.DataType) -> SqlType:
-    """:raises SqlError: 243, no such type."""
+    """
+    Raises:
+        SqlError: 243, no such type.
+    """
     text = node.sql("tsql")
     try:
         return SqlType.parse(text)
@@ -81,7 +84,10 @@ class Expressions:
         self.session = translator.session
 
     def sql(self, node: Any, scope: Scope) -> Sql:
-        """:raises SqlError: an unknown name, or a construct that the lab lacks."""
+        """
+        Raises:
+            SqlError: An unknown name, or a construct that the lab lacks.
+        """
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         if method is not None:
             found: Sql = method(node, scope)

@@ -34,8 +34,11 @@ def owner_of(server: SqlServer, path: str) -> Database | None:
 def allocate(server: SqlServer, database: Database, sparse: bool = False) -> None:
     """Make the files, or bring them to their present size.
 
-    :param sparse: the files of a snapshot, which take no room at first.
-    :raises SqlError: 5123 and 1802, a file cannot be made.
+    Args:
+        sparse: The files of a snapshot, which take no room at first.
+
+    Raises:
+        SqlError: 5123 and 1802, a file cannot be made.
     """
     for file in database.files:
         size = 0 if sparse else database.allocated_bytes(file)
@@ -84,7 +87,8 @@ def release(server: SqlServer, database: Database) -> None:
 def hold(server: SqlServer, database: Database) -> None:
     """Open the files again.
 
-    :raises WinError: one is missing.
+    Raises:
+        WinError: One is missing.
     """
     for file in database.files:
         real = server.machine.fs.real(file.path, server.logon)

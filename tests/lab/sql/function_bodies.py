@@ -50,7 +50,8 @@ def convert(value: Any, target: str, source: str | None, style: Any, safe: int) 
 def store(value: Any, target: str, source: str | None, column: str) -> Any:
     """A value on its way into a column.
 
-    :raises SqlError: 8152, a text is too long; or what a conversion raises.
+    Raises:
+        SqlError: 8152, a text is too long; or what a conversion raises.
     """
     kind = _type(target)
     if (
@@ -145,7 +146,8 @@ def stuff(value: Any, start: Any, length: Any, new: Any) -> Any:
 def quotename(name: Any, quote: Any = "[") -> Any:
     if name is None or len(str(name)) > 128:
         return None
-    first, last = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(str(quote), "[]")
+    pair = {"[": "[]", "]": "[]", "'": "''", '"': '""', "(": "()", "<": "<>"}.get(str(quote), "[]")
+    first, last = pair[0], pair[1]
     return first + str(name).replace(last, last * 2) + last
 
 

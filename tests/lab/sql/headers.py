@@ -68,7 +68,8 @@ def _columns(text: str) -> list[Column]:
 def look(session: Session, cursor: Cursor, out: Output, kind: str) -> None:
     """Run one of the four statements; the cursor stands behind its name.
 
-    :raises SqlError: 262 no permission, 3201, 3241, 4038 no such set, and what is wrong with it.
+    Raises:
+        SqlError: 262 no permission, 3201, 3241, 4038 no such set, and what is wrong with it.
     """
     what = WHATS[kind]
     cursor.expect("FROM")
@@ -91,7 +92,8 @@ def look(session: Session, cursor: Cursor, out: Output, kind: str) -> None:
 def chosen(family: Family, options: Options, device: Device, what: str) -> int:
     """The position of the set that FILE names; the first by default.
 
-    :raises SqlError: 4038.
+    Raises:
+        SqlError: 4038.
     """
     position = options.number("FILE") or 1
     if not 1 <= position <= len(family.parts):
@@ -100,7 +102,10 @@ def chosen(family: Family, options: Options, device: Device, what: str) -> int:
 
 
 def compatible(session: Session, header: dict[str, Any], what: str) -> None:
-    """:raises SqlError: 3169 a newer server's backup; 33111 its certificate is missing."""
+    """
+    Raises:
+        SqlError: 3169 a newer server's backup; 33111 its certificate is missing.
+    """
     server = session.server
     if header["database_version"] > server.product.database_version:
         theirs, ours = header["version"], server.product.version

@@ -36,9 +36,10 @@ def remember(
 ) -> int:
     """Write msdb's rows of a backup set; gives its number.
 
-    :param header: the set's.
-    :param media: the header of one of its families.
-    :param written: the bytes that it takes.
+    Args:
+        header: The set's.
+        media: The header of one of its families.
+        written: The bytes that it takes.
     """
     version = header["version"]
     return msdb.add(

@@ -21,7 +21,8 @@ _STEP = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*))|\[(\d+)\]')
 def _parse(path: str) -> tuple[bool, bool, list[str | int]]:
     """Append, strict, steps.
 
-    :raises SqlError: 13607, it is no path.
+    Raises:
+        SqlError: 13607, it is no path.
     """
     found = re.fullmatch(r"\s*(append\s+)?(?:(lax|strict)\s+)?\$(.*)", path, re.S)
     if not found:

@@ -80,7 +80,8 @@ def declare(session: Session, cursor: Cursor, out: Output) -> None:
 def data_type(cursor: Cursor) -> SqlType:
     """A type's declaration at the cursor.
 
-    :raises SqlError: 2715, there is none of that name.
+    Raises:
+        SqlError: 2715, there is none of that name.
     """
     parts = cursor.dotted()
     text = parts[-1]
@@ -189,7 +190,7 @@ def throw(session: Session, cursor: Cursor, _out: Output) -> None:
         text = str(evaluate(session, cursor.expression())[0])
         cursor.expect(",")
         error = SqlError(number, text, 16, int(str(evaluate(session, cursor.expression())[0])))
-    error.thrown = True  # THROW always ends the batch
+    error.thrown = True
     raise error
 
 

@@ -71,7 +71,8 @@ class Token:
 def tokens(sql: str) -> list[Token]:
     """Comments and white space are left out.
 
-    :raises SqlError: 105 an open quote, 113 an open comment, 102 a character that is no token.
+    Raises:
+        SqlError: 105 an open quote, 113 an open comment, 102 a character that is no token.
     """
     out: list[Token] = []
     at, line = 0, 1

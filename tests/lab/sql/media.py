@@ -115,8 +115,9 @@ def write_set(
 ) -> int:
     """Append a set to the families at ``paths`` (``new``: begin the media anew); gives the bytes that it takes in all.
 
-    :param key: encrypts the data.
-    :param weight: bytes that are only pretended: a hole in the file.
+    Args:
+        key: Encrypts the data.
+        weight: Bytes that are only pretended: a hole in the file.
     """
     before = 0 if new else sum(path.stat().st_size for path in paths)
     streams = [path.open("wb" if new else "r+b") for path in paths]
@@ -152,7 +153,8 @@ def write_set(
 def read_family(path: Path) -> Family:
     """The headers in one file.
 
-    :raises MediaError: format, it is no backup file.
+    Raises:
+        MediaError: Format, it is no backup file.
     """
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -200,7 +202,10 @@ def _object(stream: BinaryIO, record: tuple[bytes, int, int], path: Path) -> dic
 
 
 def check_whole(families: list[Family], position: int) -> None:
-    """:raises MediaError: cut, a family ends before the set does."""
+    """
+    Raises:
+        MediaError: Cut, a family ends before the set does.
+    """
     for family in families:
         if family.parts[position - 1].end is None:
             raise MediaError("cut", "the backup set ends early", family.path)
@@ -209,10 +214,13 @@ def check_whole(families: list[Family], position: int) -> None:
 def set_pages(families: list[Family], position: int, *, key: bytes | None = None, verify: bool = False) -> Iterator[Page]:
     """The pages of a set, in order.
 
-    :param families: every family of the media set, in their order.
-    :param position: the set's, from 1.
-    :param verify: compare the checksums of blocks.
-    :raises MediaError: cut; damage, a block's checksum is wrong or it cannot be opened.
+    Args:
+        families: Every family of the media set, in their order.
+        position: The set's, from 1.
+        verify: Compare the checksums of blocks.
+
+    Raises:
+        MediaError: Cut; damage, a block's checksum is wrong or it cannot be opened.
     """
     check_whole(families, position)
     parts = [family.parts[position - 1] for family in families]

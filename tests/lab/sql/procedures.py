@@ -32,7 +32,8 @@ Arguments = list[tuple[str, object, str]]  # name without @ or empty, value, the
 def execute(session: Session, cursor: Cursor, out: Output, level: int) -> None:
     """EXEC ('text'), EXEC procedure arguments.
 
-    :raises SqlError: 2812 no such procedure; what it raises.
+    Raises:
+        SqlError: 2812 no such procedure; what it raises.
     """
     if not cursor.accept("EXEC"):
         cursor.accept("EXECUTE")

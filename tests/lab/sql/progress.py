@@ -21,8 +21,9 @@ PROGRESS = 3211
 class Progress:
     """The progress of one BACKUP, RESTORE or DBCC.
 
-    :param seconds: lab seconds that it takes.
-    :param step: percent between two messages (STATS); None: no messages.
+    Args:
+        seconds: Lab seconds that it takes.
+        step: Percent between two messages (STATS); None: no messages.
     """
 
     def __init__(self, session: Session, out: Output, seconds: float, step: int | None = None) -> None:
@@ -36,7 +37,8 @@ class Progress:
     def run(self, until: float, check: Callable[[], None] | None = None) -> None:
         """Let the time pass up to ``until`` percent; ``check`` is called at each look.
 
-        :raises Attention, ConnectionError: the client cancelled, went, or was killed.
+        Raises:
+            Attention, ConnectionError: The client cancelled, went, or was killed.
         """
         clock = self._session.server.clock
         end = clock.seconds() + (until - self._done) / 100 * self._seconds

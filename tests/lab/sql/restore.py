@@ -43,8 +43,9 @@ class RestoreOrder:
 def restore(session: Session, cursor: Cursor, out: Output) -> None:
     """Run a RESTORE statement.
 
-    :raises SqlError: it is refused, or fails.
-    :raises Attention, ConnectionError: the client gave up; the database stays RESTORING.
+    Raises:
+        SqlError: It is refused, or fails.
+        Attention, ConnectionError: The client gave up; the database stays RESTORING.
     """
     cursor.expect("RESTORE")
     kind = cursor.word()
@@ -75,7 +76,10 @@ def restore(session: Session, cursor: Cursor, out: Output) -> None:
 
 
 def _start(session: Session, target: tuple[str, str], devices: list[Device], options: Options, out: Output) -> None:
-    """:param target: the database's name, and which statement it is."""
+    """
+    Args:
+        target: The database's name, and which statement it is.
+    """
     from .restore_run import apply, replace  # it needs RestoreOrder
 
     name, what = target
@@ -119,7 +123,10 @@ def _start(session: Session, target: tuple[str, str], devices: list[Device], opt
 
 
 def may(session: Session, name: str, database: Database | None, what: str) -> None:
-    """:raises SqlError: 262 for a new database, 3110 for an existing one: membership of db_owner does not count."""
+    """
+    Raises:
+        SqlError: 262 for a new database, 3110 for an existing one: membership of db_owner does not count.
+    """
     login = session.client.login
     if login.may("CREATE ANY DATABASE"):
         return
@@ -130,7 +137,10 @@ def may(session: Session, name: str, database: Database | None, what: str) -> No
 
 
 def exclusive(session: Session, database: Database, what: str) -> None:
-    """:raises SqlError: 3102 this session uses it, 3101 another does, 3104 it is in an availability group."""
+    """
+    Raises:
+        SqlError: 3102 this session uses it, 3101 another does, 3104 it is in an availability group.
+    """
     if session.client.database is database:
         text = (
             f"RESTORE cannot process database '{database.name}' because it is in use by this session. It is recommended that the master database be "

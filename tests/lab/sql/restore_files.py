@@ -24,7 +24,8 @@ _PLANNING = "Problems were identified while planning for the RESTORE statement. 
 def plan_files(session: Session, order: RestoreOrder) -> list[DatabaseFile]:
     """The files: where MOVE says, or else where they were.
 
-    :raises SqlError: 3234 no such logical file; 1834, 5133, 5170, 3257 with 3156, 3119 and 3013: a file cannot go there.
+    Raises:
+        SqlError: 3234 no such logical file; 1834, 5133, 5170, 3257 with 3156, 3119 and 3013: a file cannot go there.
     """
     moves = {logical.lower(): path for logical, path in order.options.moves}
     known = {str(row[0]).lower() for row in order.header["files"]}

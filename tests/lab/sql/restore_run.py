@@ -121,7 +121,8 @@ def _spend(session: Session, order: RestoreOrder, out: Output) -> None:
 def _fill(session: Session, order: RestoreOrder, store: Path) -> set[int]:
     """Write the pages; gives the numbers of those that are damaged.
 
-    :raises SqlError: 3183 a block's checksum is wrong; 3203 the file ends early.
+    Raises:
+        SqlError: 3183 a block's checksum is wrong; 3203 the file ends early.
     """
     header, what = order.header, order.what
     damaged = set()

@@ -68,7 +68,8 @@ class Scope:
     def column(self, name: str, qualifier: str = "") -> Sql:
         """A column.
 
-        :raises SqlError: 207 unknown, 209 ambiguous, 4104 an unknown qualifier.
+        Raises:
+            SqlError: 207 unknown, 209 ambiguous, 4104 an unknown qualifier.
         """
         found = [
             (source, column)

@@ -38,9 +38,10 @@ MEGABYTES_A_SECOND = 100.0
 class SqlServer:
     """An instance on a machine.
 
-    :param version: ProductVersion, which also decides what the T-SQL of the lab knows.
-    :param account: the service's account: what the server can reach is what that account can.
-    :param backup_rate: bytes a lab second that BACKUP, RESTORE and VERIFYONLY work through.
+    Args:
+        version: ProductVersion, which also decides what the T-SQL of the lab knows.
+        account: The service's account: what the server can reach is what that account can.
+        backup_rate: Bytes a lab second that BACKUP, RESTORE and VERIFYONLY work through.
     """
 
     def __init__(
@@ -172,10 +173,13 @@ class SqlServer:
     ) -> Database:
         """CREATE DATABASE.
 
-        :param users: login: database roles, such as ``{"octopus": ["db_owner"]}``.
-        :param recovery: SIMPLE, FULL or BULK_LOGGED; default: as model has it.
-        :param weight: bytes of data that the lab pretends to be there (see Database).
-        :raises SqlError: 1801 it exists, 5123/1802 a file cannot be made.
+        Args:
+            users: Login: database roles, such as ``{"octopus": ["db_owner"]}``.
+            recovery: SIMPLE, FULL or BULK_LOGGED; default: as model has it.
+            weight: Bytes of data that the lab pretends to be there (see Database).
+
+        Raises:
+            SqlError: 1801 it exists, 5123/1802 a file cannot be made.
         """
         with self.lock:
             if self.database(name) is not None:
@@ -273,7 +277,8 @@ class SqlServer:
     def open(self, database: str, *, login: str, host: str = "", program: str = "", address: str = "") -> Connection:
         """A session of the in-lab product, whose password was checked already.
 
-        :raises SqlError: 18456 no such login; 4060 no such database, or it is not open to this login now.
+        Raises:
+            SqlError: 18456 no such login; 4060 no such database, or it is not open to this login now.
         """
         with self.lock:
             known = self.find_login(login)
@@ -335,7 +340,8 @@ class SqlServer:
     def kill(self, client: Client) -> None:
         """KILL: the session ends and is rolled back; returns when that is done.
 
-        :raises TimeoutError: it does not end: a fault of the lab.
+        Raises:
+            TimeoutError: It does not end: a fault of the lab.
         """
         client.killed.set()
         client.abort()
@@ -346,7 +352,8 @@ class SqlServer:
     def kill_all(self, clients: list[Client]) -> None:
         """End several sessions at once: one may wait for a lock that another holds.
 
-        :raises TimeoutError: as :meth:`kill`.
+        Raises:
+            TimeoutError: As :meth:`kill`.
         """
         for client in clients:
             client.killed.set()

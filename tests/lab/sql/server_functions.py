@@ -34,7 +34,8 @@ def register(connection: sqlite3.Connection, session: Session) -> None:
     bodies: dict[str, Callable[..., Any]] = {**function_bodies.PURE, **SessionFunctions(session).bodies()}
     for name, body in bodies.items():
         connection.create_function(f"lab_{name}", -1, _guarded(session, body))
-    connection.create_aggregate("lab_string_agg", -1, function_bodies.StringAgg)
+    string_agg: Callable[[], Any] = function_bodies.StringAgg  # sqlite3's types know aggregates of one argument only
+    connection.create_aggregate("lab_string_agg", -1, string_agg)
 
 
 def _guarded(session: Session, body: Callable[..., Any]) -> Callable[..., Any]:

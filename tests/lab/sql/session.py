@@ -78,8 +78,9 @@ class Session:
     def batch(self, sql: str, params: Parameters, out: Output) -> None:
         """Run a batch.
 
-        :raises SqlError: the error that ended it; earlier ones that did not are in ``out``.
-        :raises Attention, ConnectionError: as Output.poll.
+        Raises:
+            SqlError: The error that ended it; earlier ones that did not are in ``out``.
+            Attention, ConnectionError: As Output.poll.
         """
         from .execution import run  # it needs this module's type
 
@@ -106,7 +107,10 @@ class Session:
         self.client.transactions += 1
 
     def commit(self, out: Output) -> None:
-        """:raises SqlError: 3902."""
+        """
+        Raises:
+            SqlError: 3902.
+        """
         if not self.client.transactions:
             raise SqlError(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.", 16)
         self.client.transactions -= 1
@@ -115,7 +119,11 @@ class Session:
             out.transaction_ended(True)
 
     def rollback(self, out: Output) -> None:
-        """Every level of it. :raises SqlError: 3903."""
+        """Every level of it.
+
+        Raises:
+            SqlError: 3903.
+        """
         if not self.client.transactions:
             raise SqlError(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.", 16)
         self._end_transaction()
@@ -159,7 +167,8 @@ class Session:
     def bind(self, name: str) -> str:
         """SQLite's name of a variable.
 
-        :raises SqlError: 137 there is none.
+        Raises:
+            SqlError: 137 there is none.
         """
         self.variable(name)
         return bound_name(name)
@@ -191,7 +200,8 @@ class Session:
     def other_database(self, name: str) -> Database:
         """A database by its name.
 
-        :raises SqlError: 911 there is none; or why this session cannot use it now.
+        Raises:
+            SqlError: 911 there is none; or why this session cannot use it now.
         """
         database = self.server.database(name)
         if database is None:
@@ -229,7 +239,10 @@ class Session:
         del self._attached[prefix]
 
     def must(self, database: Database, permission: str, name: str) -> None:
-        """:raises SqlError: 229, the login lacks the permission on that table; 3906, the database cannot be changed."""
+        """
+        Raises:
+            SqlError: 229, the login lacks the permission on that table; 3906, the database cannot be changed.
+        """
         if permission != "SELECT" and database.read_only:
             raise SqlError(3906, f'Failed to update database "{database.name}" because the database is read-only.', 16, 2)
         if database.name.lower() in ("tempdb", "master") or self.client.login.may_in(database, permission):
@@ -243,7 +256,8 @@ class Session:
     def execute(self, sql: str) -> sqlite3.Cursor:
         """Run SQLite's SQL with the variables bound.
 
-        :raises SqlError: what SQL Server would say.
+        Raises:
+            SqlError: What SQL Server would say.
         """
         from .sqlite_errors import translate
 

@@ -32,9 +32,12 @@ def snapshots_of(session: Session, database: Database) -> list[Database]:
 
 
 def create(session: Session, name: str, source: Database, files: list[tuple[str, str]], out: Output) -> None:
-    """:param files: logical names of the source's data files, and the snapshot's sparse files.
+    """
+    Args:
+        files: Logical names of the source's data files, and the snapshot's sparse files.
 
-    :raises SqlError: 1844 by edition; 1801; 5127 a file is missing; 5170 and 5123, a sparse file cannot be made.
+    Raises:
+        SqlError: 1844 by edition; 1801; 5127 a file is missing; 5170 and 5123, a sparse file cannot be made.
     """
     server = session.server
     if not server.product.has_snapshots:
@@ -102,7 +105,8 @@ def revert(session: Session, name: str, snapshot_name: str, out: Output) -> None
 
     It announces no 3014 (*assumed*: the documentation shows none).
 
-    :raises SqlError: 3137 not a snapshot of it, or another one exists; 3101, 3102 it is in use.
+    Raises:
+        SqlError: 3137 not a snapshot of it, or another one exists; 3101, 3102 it is in use.
     """
     from .restore import exclusive, may  # restore knows this module
 

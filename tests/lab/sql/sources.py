@@ -138,7 +138,8 @@ class Sources:
     def table(self, node: exp.Table) -> tuple[str, tuple[OutputColumn, ...]]:
         """A table or system view: how SQLite is to name it, and its columns.
 
-        :raises SqlError: 208 there is none; 911 and others, its database cannot be used; 229 no permission.
+        Raises:
+            SqlError: 208 there is none; 911 and others, its database cannot be used; 229 no permission.
         """
         session = self.session
         name, schema, catalog = node.name, node.db.lower(), node.catalog

@@ -40,7 +40,8 @@ def stored_name(table: exp.Table) -> str:
 def target(session: Session, table: exp.Table, permission: str) -> str:
     """How SQLite is to name a table that need not exist.
 
-    :raises SqlError: 262, the login may not.
+    Raises:
+        SqlError: 262, the login may not.
     """
     database = _database(session, table)
     if database is None:
@@ -51,7 +52,10 @@ def target(session: Session, table: exp.Table, permission: str) -> str:
 
 
 def must(session: Session, table: exp.Table, permission: str) -> None:
-    """:raises SqlError: 229, the login may not do that to this table."""
+    """
+    Raises:
+        SqlError: 229, the login may not do that to this table.
+    """
     database = _database(session, table)
     if database is not None:
         session.must(database, permission, table.name)
@@ -92,7 +96,10 @@ def create(session: Session, translator: Translator, tree: exp.Create, out: Outp
 
 
 def _need_schema(session: Session, table: exp.Table) -> None:
-    """:raises SqlError: 2760, there is no such schema."""
+    """
+    Raises:
+        SqlError: 2760, there is no such schema.
+    """
     database = _database(session, table)
     if database is not None and table.db and not objects.has_schema(session, database, table.db):
         text = f'The specified schema name "{table.db}" either does not exist or you do not have permission to use it.'

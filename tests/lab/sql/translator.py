@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.tsql import TSQL
+from sqlglot.parsers.tsql import TSQLParser
 
 from . import errors
 from .expressions import Expressions
@@ -28,18 +29,19 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what it woul
 class _Reader(TSQL):
     """T-SQL whose functions stay what they are called: their meaning is this package's business."""
 
-    class Parser(TSQL.Parser):
-        FUNCTIONS: dict[str, Any] = {}
+    class Parser(TSQLParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS = {
-            name: parser for name, parser in TSQL.Parser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "CONVERT", "TRY_CONVERT")
+            name: parser for name, parser in TSQLParser.FUNCTION_PARSERS.items() if name in ("CAST", "TRY_CAST", "CONVERT", "TRY_CONVERT")
         }
-        NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
 
 
-def read(text: str) -> exp.Expression:
+def read(text: str) -> exp.Expr:
     """One statement as sqlglot's tree. Globals (``@@SPID``) become calls of LAB_GLOBAL.
 
-    :raises SqlError: 102.
+    Raises:
+        SqlError: 102.
     """
     parts, at = [], 0
     for token in tokens(text):
@@ -54,14 +56,14 @@ def read(text: str) -> exp.Expression:
         raise errors.syntax(str(details[0].get("highlight") or source[:30]), int(details[0].get("line") or 1)) from error
     if len(found) != 1 or found[0] is None:
         raise errors.syntax(source[:30])
-    tree: exp.Expression = found[0]
-    return tree
+    return found[0]
 
 
 def used(node: Any, *allowed: str) -> None:
     """Refuse a part of a statement that the lab does not know.
 
-    :raises SqlError: it has one.
+    Raises:
+        SqlError: It has one.
     """
     for name, value in node.args.items():
         if value not in (None, False, []) and name not in allowed:
@@ -82,7 +84,8 @@ class Translator:
     def query(self, node: Any, outer: Scope | None = None) -> Query:
         """A SELECT, or a UNION or its like.
 
-        :raises SqlError: an unknown name, or something that the lab lacks.
+        Raises:
+            SqlError: An unknown name, or something that the lab lacks.
         """
         scope = Scope(outer=outer)
         prefix = self._with(node.args.get("with_"), scope)

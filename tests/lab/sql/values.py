@@ -61,7 +61,8 @@ def to_sqlite(value: object) -> object:
 def moment(value: object) -> datetime:
     """A datetime of text in one of SQL Server's or ISO 8601's forms; a number is days since 1900.
 
-    :raises SqlError: 241, it is none.
+    Raises:
+        SqlError: 241, it is none.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime(1900, 1, 1) + timedelta(days=value)
@@ -110,7 +111,8 @@ _STYLES: dict[int, Callable[[datetime], str]] = {
 def convert(value: object, target: SqlType, source: SqlType | None = None, style: int | None = None) -> object:
     """CAST or CONVERT. Gives what SQLite holds.
 
-    :raises SqlError: 245, 241, 8169 the value does not fit; 220 it is too large.
+    Raises:
+        SqlError: 245, 241, 8169 the value does not fit; 220 it is too large.
     """
     if value is None or target.name == "sql_variant":
         return value

@@ -105,8 +105,11 @@ class Options:
 def read_options(cursor: Cursor, what: str) -> Options:
     """``WITH ...`` at the cursor, if it is there, to the end of the statement.
 
-    :param what: BACKUP or RESTORE.
-    :raises SqlError: 102; 155 an unknown option; 3031 a conflict; 3217 a value that will not do.
+    Args:
+        what: BACKUP or RESTORE.
+
+    Raises:
+        SqlError: 102; 155 an unknown option; 3031 a conflict; 3217 a value that will not do.
     """
     options = Options()
     if not cursor.accept("WITH"):

@@ -25,10 +25,14 @@ UPDATE = 0xC5
 class SqlError(Exception):
     """An error as SQL Server reports it.
 
-    :param number: message number, such as 18456 (sys.messages).
-    :param severity: 11 to 16 the user's, 17 to 19 resources; from 20 on the server closes the connection after it.
-    :param state: tells apart the places in the server that raise the same number.
-    :param more: errors that follow it in the same answer, as 3013 follows 3201.
+    Attributes:
+        thrown: THROW raised it, which always ends the batch.
+
+    Args:
+        number: Message number, such as 18456 (sys.messages).
+        severity: 11 to 16 the user's, 17 to 19 resources; from 20 on the server closes the connection after it.
+        state: Tells apart the places in the server that raise the same number.
+        more: Errors that follow it in the same answer, as 3013 follows 3201.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class SqlError(Exception):
         self.severity = severity
         self.state = state
         self.line = line
+        self.thrown = False
         self.procedure = procedure
         self.more = list(more)
 
@@ -118,9 +123,12 @@ class Output(Protocol):
     def rowset(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, counted: bool = True, command: int = SELECT) -> int:
         """A result set, streamed while ``rows`` yields, polling between; ends itself with DONE. Gives the number of rows.
 
-        :param counted: whether the client is told the number (SET NOCOUNT OFF).
-        :raises ValueError: a value does not fit its column's type: the engine described its result wrongly.
-        :raises Attention, ConnectionError: as :meth:`poll`.
+        Args:
+            counted: Whether the client is told the number (SET NOCOUNT OFF).
+
+        Raises:
+            ValueError: A value does not fit its column's type: the engine described its result wrongly.
+            Attention, ConnectionError: As :meth:`poll`.
         """
 
     def done(self, count: int | None = None, command: int = 0) -> None:
@@ -141,31 +149,44 @@ class Output(Protocol):
     def poll(self) -> None:
         """To be called often by whatever takes long.
 
-        :raises Attention: the client cancelled.
-        :raises ConnectionError: the client has gone, or the session was disconnected.
+        Raises:
+            Attention: The client cancelled.
+            ConnectionError: The client has gone, or the session was disconnected.
         """
 
 
 class EngineSession(Protocol):
     """One login. ``database`` is its current one, as it is spelt in sys.databases."""
 
-    spid: int
-    database: str
+    @property
+    def spid(self) -> int: ...
+
+    @property
+    def database(self) -> str: ...
 
     def batch(self, sql: str, params: Parameters, out: Output) -> None:
         """Run a batch, or the statement of sp_executesql and sp_execute. A procedure called by RPC comes as its EXEC statement.
 
-        :raises SqlError: ends the batch.
+        Raises:
+            SqlError: Ends the batch.
         """
 
     def begin(self, out: Output) -> None:
         """The transaction manager requests of drivers with autocommit off ([MS-TDS] 2.2.6.9): BEGIN TRANSACTION,"""
 
     def commit(self, out: Output) -> None:
-        """COMMIT (:raises SqlError: 3902 without a transaction),"""
+        """COMMIT.
+
+        Raises:
+            SqlError: 3902 without a transaction.
+        """
 
     def rollback(self, out: Output) -> None:
-        """ROLLBACK (:raises SqlError: 3903 without a transaction)."""
+        """ROLLBACK.
+
+        Raises:
+            SqlError: 3903 without a transaction.
+        """
 
     def reset(self) -> None:
         """sp_reset_connection: roll back, drop temporary objects, SET options and database as after the login."""
@@ -177,8 +198,13 @@ class EngineSession(Protocol):
 class Engine(Protocol):
     """A SQL Server instance as its clients meet it."""
 
-    name: str  # @@SERVERNAME
-    version: tuple[int, int, int, int]  # 14, 0, 3456, 2
+    @property
+    def name(self) -> str:
+        """@@SERVERNAME."""
+
+    @property
+    def version(self) -> tuple[int, int, int, int]:
+        """As 14, 0, 3456, 2."""
 
     @property
     def collation(self) -> bytes:
@@ -187,6 +213,7 @@ class Engine(Protocol):
     def login(self, request: LoginRequest) -> EngineSession:
         """Check who it is, open the session.
 
-        :raises SqlError: 18456 wrong user or password, 18452 Windows authentication without a trusted domain, 4060 no such
-            database (followed by 18456), 17142 the server is paused, ...
+        Raises:
+            SqlError: 18456 wrong user or password, 18452 Windows authentication without a trusted domain, 4060 no such
+                database (followed by 18456), 17142 the server is paused, ...
         """

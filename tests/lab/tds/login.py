@@ -45,7 +45,8 @@ class Encryption(IntEnum):
 def read_prelogin(body: bytes) -> dict[int, bytes]:
     """The client's options by token.
 
-    :raises ProtocolError: it is malformed.
+    Raises:
+        ProtocolError: It is malformed.
     """
     options: dict[int, bytes] = {}
     reader = Reader(body)
@@ -60,7 +61,8 @@ def read_prelogin(body: bytes) -> dict[int, bytes]:
 def agree(server: Encrypt, options: dict[int, bytes]) -> Encryption:
     """The server's answer to what the client wants, by the table of [MS-TDS] 2.2.6.5.
 
-    :raises ProtocolError: the client names a mode that there is not.
+    Raises:
+        ProtocolError: The client names a mode that there is not.
     """
     try:
         client = Encryption(options[_ENCRYPTION][0] & ~_CLIENT_CERTIFICATE)
@@ -124,7 +126,10 @@ def _plain(scrambled: bytes) -> bytes:
 
 
 def read_login(body: bytes) -> Login7:
-    """:raises ProtocolError: it is malformed."""
+    """
+    Raises:
+        ProtocolError: It is malformed.
+    """
     if len(body) < _FIXED.size + 4 * 9:
         raise ProtocolError(f"a LOGIN7 of {len(body)} bytes")
     _length, version, packet_size, _program, _pid, _connection, _flags1, flags2, kind, _flags3, _zone, _lcid = _FIXED.unpack_from(body)

@@ -32,8 +32,11 @@ def split(value: object) -> tuple[int, int, int]:
 
     A missing date is 1900-01-01, a missing time is midnight, as SQL Server converts.
 
-    :param value: datetime, date, time, or ISO 8601 text with up to seven digits of a second.
-    :raises ValueError: none of these.
+    Args:
+        value: datetime, date, time, or ISO 8601 text with up to seven digits of a second.
+
+    Raises:
+        ValueError: None of these.
     """
     if isinstance(value, datetime):
         offset = value.utcoffset() or timedelta()
@@ -77,7 +80,8 @@ def _split_text(text: str) -> tuple[int, int, int]:
 def encode(name: str, scale: int | None, value: object) -> bytes:
     """The bytes of a date, time, datetime, smalldatetime, datetime2 or datetimeoffset.
 
-    :raises ValueError: not a moment, or outside what the type can hold.
+    Raises:
+        ValueError: Not a moment, or outside what the type can hold.
     """
     days, ticks, offset = split(value)
     if name == "date":

@@ -24,8 +24,9 @@ class Answer:
     The last DONE of an answer has no "more" bit, and whether a DONE is the last is known only when the next token comes:
     so it is held back until then.
 
-    :param server: the server's name in messages.
-    :param progress_done: each progress message ends with a DONE(more) of its own.
+    Args:
+        server: The server's name in messages.
+        progress_done: Each progress message ends with a DONE(more) of its own.
     """
 
     def __init__(self, transport: Transport, server: str, progress_done: bool = True) -> None:

@@ -108,7 +108,8 @@ class Transport:
     def read_packet(self) -> tuple[int, int, bytes]:
         """Type, status and content of the next packet.
 
-        :raises ConnectionError: the connection has ended.
+        Raises:
+            ConnectionError: The connection has ended.
         """
         kind, status, length, *_rest = _HEADER.unpack(self._read(_HEADER.size))
         if length < _HEADER.size:
@@ -118,7 +119,8 @@ class Transport:
     def read_message(self) -> Message:
         """The next message, of one or more packets.
 
-        :raises ConnectionError: the connection has ended.
+        Raises:
+            ConnectionError: The connection has ended.
         """
         parts, seen = [], 0
         while True:
@@ -163,7 +165,8 @@ class Transport:
     def start_tls(self, context: ssl.SSLContext, in_packets: bool) -> None:
         """Serve the TLS handshake, inside PRELOGIN packets for TDS 7.x ([MS-TDS] 2.2.6.5) or as it is for TDS 8.0.
 
-        :raises ConnectionError: it failed: the client does not trust the certificate, or went away.
+        Raises:
+            ConnectionError: It failed: the client does not trust the certificate, or went away.
         """
         tls = context.wrap_bio(self._received, self._to_send, server_side=True)
         while True:

@@ -47,8 +47,9 @@ class Requests:
     def run(self, message: Message) -> None:
         """Answer one message; the last DONE is the caller's to send.
 
-        :raises SqlError: the request ends with that error.
-        :raises Attention, ConnectionError: as Output.poll().
+        Raises:
+            SqlError: The request ends with that error.
+            Attention, ConnectionError: As Output.poll().
         """
         if message.type == PacketType.SQL_BATCH:
             reader = Reader(message.body)

@@ -67,7 +67,8 @@ class Call:
     def text(self, place: int) -> str:
         """A parameter that must be text, by its place from 0.
 
-        :raises SqlError: 214 it is something else or missing.
+        Raises:
+            SqlError: 214 it is something else or missing.
         """
         value = self.parameters[place].value if place < len(self.parameters) else None
         if not isinstance(value, str):
@@ -80,7 +81,10 @@ class Call:
         return "" if len(self.parameters) < 2 or self.parameters[1].value is None else self.text(1)
 
     def number(self, place: int) -> int:
-        """:raises SqlError: 214 it is no whole number or missing."""
+        """
+        Raises:
+            SqlError: 214 it is no whole number or missing.
+        """
         value = self.parameters[place].value if place < len(self.parameters) else None
         if not isinstance(value, int):
             raise SqlError(214, f"Procedure expects parameter {place + 1} of type 'int'.", 16, 2, procedure=self.short_name)
@@ -90,8 +94,9 @@ class Call:
 def read_calls(body: bytes) -> Iterator[Call]:
     """The calls of one message: more than one where a driver sends many rows at once.
 
-    :raises SqlError: 8009 a parameter's type is unsupported.
-    :raises ProtocolError: it is malformed.
+    Raises:
+        SqlError: 8009 a parameter's type is unsupported.
+        ProtocolError: It is malformed.
     """
     reader = Reader(body)
     reader.all_headers()
@@ -121,7 +126,8 @@ def _read_parameter(reader: Reader) -> Parameter:
 def declared(text: str) -> dict[str, SqlType]:
     """The parameters of ``@a int, @b nvarchar(10) OUTPUT``, in order.
 
-    :raises SqlError: 102 it cannot be read; 2715 there is no such type.
+    Raises:
+        SqlError: 102 it cannot be read; 2715 there is no such type.
     """
     found: dict[str, SqlType] = {}
     position = 0
@@ -144,7 +150,8 @@ def declared(text: str) -> dict[str, SqlType]:
 def bind(declaration: str, sql: str, sent: list[Parameter]) -> Parameters:
     """Sent values under their declared names: by name where they have one, by place otherwise.
 
-    :raises SqlError: 8178 a declared parameter was not sent; 8145 one was sent that is not declared; 8144 too many.
+    Raises:
+        SqlError: 8178 a declared parameter was not sent; 8145 one was sent that is not declared; 8144 too many.
     """
     types = declared(declaration)
     names = list(types)

@@ -25,15 +25,16 @@ _JOIN_SECONDS = 10.0
 class TdsServer:
     """Accepts TDS connections for one engine.
 
-    :param engine: who checks logins and runs statements.
-    :param address, port: where it listens; port 0: any free one, see :attr:`port` after :meth:`start`.
-    :param ssl_context: the server's certificate, for this server alone (its TLS versions and ALPN are set here);
-        None only with ``encrypt="off"``.
-    :param encrypt: off, on, required (Force Encryption) or strict (Force Strict Encryption), see :class:`~lab.tds.login.Encrypt`.
-        From SQL Server 2022 on, "on" and "required" take strict clients as well.
-    :param ledger, machine, faults: the lab's memory, whose events these are, and the fault sql.refuse.
-    :param progress_done: each progress message of a long statement ends with a DONE(more) of its own, which clients see as an empty
-        result (https://github.com/mkleehammer/pyodbc/issues/471); False: they all belong to one result.
+    Args:
+        engine: Who checks logins and runs statements.
+        address, port: Where it listens; port 0: any free one, see :attr:`port` after :meth:`start`.
+        ssl_context: The server's certificate, for this server alone (its TLS versions and ALPN are set here);
+            None only with ``encrypt="off"``.
+        encrypt: off, on, required (Force Encryption) or strict (Force Strict Encryption), see :class:`~lab.tds.login.Encrypt`.
+            From SQL Server 2022 on, "on" and "required" take strict clients as well.
+        ledger, machine, faults: The lab's memory, whose events these are, and the fault sql.refuse.
+        progress_done: Each progress message of a long statement ends with a DONE(more) of its own, which clients see as an empty
+            result (https://github.com/mkleehammer/pyodbc/issues/471); False: they all belong to one result.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class TdsServer:
     def start(self) -> TdsServer:
         """Listen.
 
-        :raises OSError: the address and port are taken.
+        Raises:
+            OSError: The address and port are taken.
         """
         listener = socket.create_server((self.address, self.port), backlog=128)
         self.port = listener.getsockname()[1]

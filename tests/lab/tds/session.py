@@ -142,7 +142,10 @@ class Session(threading.Thread):
 
     @staticmethod
     def _check(login: Login7) -> None:
-        """:raises SqlError: the client cannot be served whatever the engine says."""
+        """
+        Raises:
+            SqlError: The client cannot be served whatever the engine says.
+        """
         if login.integrated:
             # No SSPI: the lab has no Kerberos, and Microsoft's driver speaks no NTLM on Linux.
             raise SqlError(

@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 from . import moments
 
@@ -48,10 +49,13 @@ _EXACT = Context(prec=60)
 class SqlType:
     """One data type. Use :meth:`parse` where it is known as text; the constructor completes what is missing as T-SQL does.
 
-    :param length: characters or bytes; :data:`MAX` for (max); for the types that have one.
-    :param precision: digits of decimal and numeric (18); bits of float (53), which only choose between real and float.
-    :param scale: digits after the point: decimal (0), time, datetime2, datetimeoffset (7).
-    :raises ValueError: no such type, or not with that length, precision or scale.
+    Attributes:
+        length: Characters or bytes; :data:`MAX` for (max); for the types that have one.
+        precision: Digits of decimal and numeric (18); bits of float (53), which only choose between real and float.
+        scale: Digits after the point: decimal (0), time, datetime2, datetimeoffset (7).
+
+    Raises:
+        ValueError: No such type, or not with that length, precision or scale.
     """
 
     name: str
@@ -95,7 +99,8 @@ class SqlType:
     def parse(cls, text: str) -> SqlType:
         """``nvarchar(128)``, ``[decimal](10, 2)``, ``sysname``, ``varbinary(max)`` ...
 
-        :raises ValueError: that is no type.
+        Raises:
+            ValueError: That is no type.
         """
         match = _DECLARATION.fullmatch(text)
         if not match:
@@ -185,7 +190,8 @@ class SqlType:
 
         Text is accepted for every type but the binary ones (ISO 8601 for dates), numbers for every number.
 
-        :raises ValueError: the value is not one of this type, or does not fit.
+        Raises:
+            ValueError: The value is not one of this type, or does not fit.
         """
         try:
             return self._encode(value)
@@ -234,8 +240,8 @@ class SqlType:
         token = fixed.get(base.name, info[0])
         return struct.pack("<IBB", 2 + len(properties) + len(raw), token, len(properties)) + properties + raw
 
-    def _raw(self, value: object) -> bytes:
-        """The value's own bytes."""
+    def _raw(self, value: Any) -> bytes:
+        """The value's own bytes. What Python's own conversions refuse is a TypeError."""
         name = self.name
         if name in _TOKENS or name == "xml":
             return self._raw_string(value)
@@ -263,7 +269,7 @@ class SqlType:
             return (value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))).bytes_le
         return moments.encode(name, self.scale, value)
 
-    def _raw_string(self, value: object) -> bytes:
+    def _raw_string(self, value: Any) -> bytes:
         name, length = self.name, self.length
         if "binary" in name:
             if isinstance(value, str):
@@ -284,7 +290,7 @@ class SqlType:
         return padded
 
 
-def _integer(value: object) -> int:
+def _integer(value: Any) -> int:
     if isinstance(value, str):
         return int(Decimal(value))
     return int(value)

@@ -50,8 +50,9 @@ _LARGE = {0x22: "image", 0x23: "text", 0x63: "ntext"}
 def read_typed(reader: Reader) -> tuple[SqlType, object]:
     """TYPE_INFO and its value.
 
-    :raises SqlError: 8009, a type the lab does not know (table-valued parameters and CLR types among them).
-    :raises ProtocolError: the message ends early, or the value is none of its type.
+    Raises:
+        SqlError: 8009, a type the lab does not know (table-valued parameters and CLR types among them).
+        ProtocolError: The message ends early, or the value is none of its type.
     """
     try:
         return _read_typed(reader)

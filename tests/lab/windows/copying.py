@@ -76,7 +76,10 @@ class Copier:
         self.proc, self.job, self.fs, self.logon = proc, job, proc.host.fs, proc.logon
 
     def run(self) -> None:
-        """:raises WinError: the source or the target folder cannot be reached at all."""
+        """
+        Raises:
+            WinError: The source or the target folder cannot be reached at all.
+        """
         started = self.proc.host.clock.seconds()
         if not self.fs.is_dir(self.job.source, self.logon):
             raise WinError(2, self.job.source)

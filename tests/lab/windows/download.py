@@ -31,8 +31,11 @@ class LabAdapter(HTTPAdapter):
         self._network = network
         super().__init__()
 
-    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
-        """:raises UnknownHost: the URL's host is not of the lab."""
+    def send(self, request: requests.PreparedRequest, *args: Any, **settings: Any) -> requests.Response:
+        """
+        Raises:
+            UnknownHost: The URL's host is not of the lab.
+        """
         parts = urlsplit(str(request.url))
         host = parts.hostname or ""
         machine = self._network.machines.get(host.lower())
@@ -41,7 +44,7 @@ class LabAdapter(HTTPAdapter):
         if machine is not None:
             request.headers.setdefault("Host", parts.netloc)
             request.url = urlunsplit(parts._replace(netloc=machine.address + (f":{parts.port}" if parts.port else "")))
-        return super().send(request, **settings)
+        return super().send(request, *args, **settings)
 
 
 def _loopback(host: str) -> bool:
@@ -64,7 +67,9 @@ def session(network: Network, verify: bool = True) -> requests.Session:
 def save(proc: Process, response: requests.Response, path: str) -> int:
     """The body into a file, at :attr:`WindowsHost.download_rate`; gives the bytes written. What came before a failure stays.
 
-    :raises WinError: the file cannot be written. :raises requests.RequestException: the connection failed.
+    Raises:
+        WinError: The file cannot be written.
+        requests.RequestException: The connection failed.
     """
     size = 0
     proc.host.fs.write(path, b"", proc.logon)

@@ -85,7 +85,8 @@ class WindowsHost(Machine):
     def program_info(self, path: str) -> dict[str, Any]:
         """What an executable file says about itself.
 
-        :raises WinError: 2 or 3 missing, 193 not an executable.
+        Raises:
+            WinError: 2 or 3 missing, 193 not an executable.
         """
         try:
             info = json.loads(self.fs.read(path, self.system))
@@ -155,14 +156,17 @@ class WindowsHost(Machine):
     ) -> Process:
         """CreateProcess, and start it.
 
-        :param application: the file to run, taken as it is; None: the command line's first word, searched for in System32 and PATH.
-        :param env: all variables (None: the parent's, or the account's).
-        :param stdin: bytes to read, or a pipe that somebody writes to; None: empty.
-        :param stdout: where output goes (default: kept in ``process.output``, see ``process.wait_output``). Likewise ``stderr``.
-        :param job: the job object it belongs to (default: its parent's).
-        :param prepare: called before its first instruction.
-        :param handler: run this instead of what the file says (faults).
-        :raises WinError: 2 no such file, 3 no such folder, 5 no access, 193 not an executable.
+        Args:
+            application: The file to run, taken as it is; None: the command line's first word, searched for in System32 and PATH.
+            env: All variables (None: the parent's, or the account's).
+            stdin: Bytes to read, or a pipe that somebody writes to; None: empty.
+            stdout: Where output goes (default: kept in ``process.output``, see ``process.wait_output``). Likewise ``stderr``.
+            job: The job object it belongs to (default: its parent's).
+            prepare: Called before its first instruction.
+            handler: Run this instead of what the file says (faults).
+
+        Raises:
+            WinError: 2 no such file, 3 no such folder, 5 no access, 193 not an executable.
         """
         variables = Environment(env if env is not None else parent.env if parent else self.environment(logon))
         folder = cwd or (parent.cwd if parent else self.start_folder(logon))
@@ -274,7 +278,8 @@ class WindowsHost(Machine):
     def shutdown(self, timeout: float = 10.0) -> None:
         """Stop services, end every process; waits at most ``timeout`` real seconds for each.
 
-        :raises TimeoutError: a handler did not notice that its process was killed.
+        Raises:
+            TimeoutError: A handler did not notice that its process was killed.
         """
         self.running = False
         self.tasks.shutdown()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.core.filesystem import WinError
@@ -83,7 +84,8 @@ def seed(host: WindowsHost, data: bytes) -> None:
 def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str]) -> int:
     """Install or upgrade; gives 0, 3010, 1638.
 
-    :raises Failed: 1603, rolled back.
+    Raises:
+        Failed: 1603, rolled back.
     """
     host, package = run.host, read(data)
     here = installed(host, package.product_code)
@@ -119,7 +121,8 @@ def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str
 def uninstall(run: Run, code: str) -> int:
     """Gives 0, 1605, 3010.
 
-    :raises Failed: 1603, rolled back.
+    Raises:
+        Failed: 1603, rolled back.
     """
     here = installed(run.host, code)
     if here is None:
@@ -156,10 +159,10 @@ def _copy(run: Run, package: Package, folder: str) -> None:
             # *Assumed* of a silent run: the file is replaced at the next start, and the run asks for a restart.
             run.log(f"The file {path} is being held in use. Its replacement is scheduled for the next restart.")
             host.reboot_files.append((path, data))
-            run.undo.append(lambda entry=(path, data): host.reboot_files.remove(entry))
+            run.undo.append(partial(host.reboot_files.remove, (path, data)))
             run.reboot = True
             continue
-        run.undo.append(lambda path=path, before=before: _restore(host, path, before))
+        run.undo.append(partial(_restore, host, path, before))
         host.ledger.record("file", host.name, action="write", path=path)
 
 
@@ -215,16 +218,16 @@ def _remove(run: Run, package: Package, keep: set[str]) -> None:
                 raise Failed(FATAL, f"{path}: {error.text}") from error
             run.log(f"The file {path} is being held in use. Its removal is scheduled for the next restart.")
             host.reboot_files.append((path, None))
-            run.undo.append(lambda entry=(path, None): host.reboot_files.remove(entry))
+            run.undo.append(partial(host.reboot_files.remove, (path, None)))
             run.reboot = True
             continue
-        run.undo.append(lambda path=path, before=before: _restore(host, path, before))
+        run.undo.append(partial(_restore, host, path, before))
         host.ledger.record("file", host.name, action="delete", path=path)
     for key in (f"{UNINSTALL}\\{code}", f"{PRODUCTS}\\{code}", f"{PRODUCTS}\\{code}\\InstallProperties"):
         for value, kind, data in host.registry.values(key):
-            run.undo.append(lambda key=key, value=value, kind=kind, data=data: host.registry.set(key, value, kind, data))
+            run.undo.append(partial(host.registry.set, key, value, kind, data))
     host.registry.delete_key(f"{UNINSTALL}\\{code}")
     host.registry.delete_key(f"{PRODUCTS}\\{code}")
     for key, value, kind, data in package.registry:
         if host.registry.get(key, value) == (kind, data) and host.registry.delete_value(key, value):
-            run.undo.append(lambda key=key, value=value, kind=kind, data=data: host.registry.set(key, value, kind, data))
+            run.undo.append(partial(host.registry.set, key, value, kind, data))

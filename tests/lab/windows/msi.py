@@ -64,8 +64,9 @@ def build(
 ) -> bytes:
     """The package's bytes, written to ``path`` if there is one. The same arguments give the same bytes.
 
-    :param files: contents by path below ``install_folder``.
-    :param padding: bytes to add, for downloads that take their time.
+    Args:
+        files: Contents by path below ``install_folder``.
+        padding: Bytes to add, for downloads that take their time.
     """
     body = {
         "product_name": product_name,
@@ -88,7 +89,10 @@ def build(
 
 
 def read(data: bytes) -> Package:
-    """:raises NotAPackage: not a package, cut off, or changed."""
+    """
+    Raises:
+        NotAPackage: Not a package, cut off, or changed.
+    """
     start = len(MAGIC) + len(MARK)
     if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : start] != MARK:
         raise NotAPackage("it does not start like an MSI package")

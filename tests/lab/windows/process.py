@@ -122,12 +122,18 @@ class Process:
         self.stderr.write(self.console.encode(text.replace("\r\n", "\n").replace("\n", "\r\n") + end))
 
     def sleep(self, lab_seconds: float) -> None:
-        """:raises ProcessKilled: the process was killed meanwhile."""
+        """
+        Raises:
+            ProcessKilled: The process was killed meanwhile.
+        """
         if self.host.clock.sleep(lab_seconds, self.killed):
             raise ProcessKilled
 
     def check(self) -> None:
-        """:raises ProcessKilled: the process was killed."""
+        """
+        Raises:
+            ProcessKilled: The process was killed.
+        """
         if self.killed.is_set():
             raise ProcessKilled
 
@@ -154,7 +160,8 @@ class Process:
     def wait_for(self, child: Process) -> int:
         """Wait for another process, giving its exit code.
 
-        :raises ProcessKilled: this one was killed meanwhile; the other goes on.
+        Raises:
+            ProcessKilled: This one was killed meanwhile; the other goes on.
         """
         with self.blocked(child.changed):
             while not child.ended and not self.killed.is_set():

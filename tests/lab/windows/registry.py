@@ -30,7 +30,8 @@ class Registry:
     def name(key: str) -> str:
         """The key with its root's short name.
 
-        :raises ValueError: no such root.
+        Raises:
+            ValueError: No such root.
         """
         root, _slash, rest = key.strip("\\").partition("\\")
         short = ROOTS.get(root.upper(), root.upper())

@@ -64,7 +64,10 @@ class ServiceManager:
         self.changed = threading.Condition(threading.RLock())
 
     def create(self, name: str, display: str, command_line: str, account: str = "LocalSystem", start_type: int = AUTO) -> None:
-        """:raises WinError: 1073 there is one of that name, 1072 it waits to be deleted."""
+        """
+        Raises:
+            WinError: 1073 there is one of that name, 1072 it waits to be deleted.
+        """
         with self.changed:
             known = self._running.get(name.lower())
             if known:
@@ -85,7 +88,10 @@ class ServiceManager:
             return [name for name in self._host.registry.subkeys(KEY) if name.lower() in self._running]
 
     def query(self, name: str) -> Service:
-        """:raises WinError: 1060 no such service."""
+        """
+        Raises:
+            WinError: 1060 no such service.
+        """
         with self.changed:
             running = self._get(name)
             pid = running.process.pid if running.process and running.state != STOPPED else 0
@@ -103,7 +109,8 @@ class ServiceManager:
     def config(self, name: str, **values: str | int) -> None:
         """Change settings: ImagePath, ObjectName, Start, DisplayName, DependOnService.
 
-        :raises WinError: 1060, 1072.
+        Raises:
+            WinError: 1060, 1072.
         """
         with self.changed:
             if self._get(name).deleted:
@@ -115,7 +122,8 @@ class ServiceManager:
     def start(self, name: str, by: str = "") -> int:
         """Start its process; gives the process id. The service then is in START_PENDING until the process says that it runs.
 
-        :raises WinError: 1056 runs already, 1058 disabled, 1060 no such service, 2/3 its program is missing.
+        Raises:
+            WinError: 1056 runs already, 1058 disabled, 1060 no such service, 2/3 its program is missing.
         """
         with self.changed:
             running = self._get(name)
@@ -146,7 +154,8 @@ class ServiceManager:
     def stop(self, name: str, by: str = "") -> None:
         """Ask it to stop; it is in STOP_PENDING until its process has ended.
 
-        :raises WinError: 1060 no such service, 1061 it is starting or stopping, 1062 it does not run.
+        Raises:
+            WinError: 1060 no such service, 1061 it is starting or stopping, 1062 it does not run.
         """
         with self.changed:
             running = self._get(name)
@@ -165,7 +174,8 @@ class ServiceManager:
     def delete(self, name: str) -> None:
         """At once when it is stopped, else when it stops.
 
-        :raises WinError: 1060, 1072.
+        Raises:
+            WinError: 1060, 1072.
         """
         with self.changed:
             running = self._get(name)

@@ -53,7 +53,11 @@ class BadTask(Exception):
 
 
 def seconds(duration: str) -> float:
-    """An xs:duration such as ``PT5M``. :raises BadTask: it is none."""
+    """An xs:duration such as ``PT5M``.
+
+    Raises:
+        BadTask: It is none.
+    """
     match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", duration)
     if not match or not any(match.groups()):
         raise BadTask(f"(Duration) incorrectly formatted: {duration}")
@@ -62,7 +66,10 @@ def seconds(duration: str) -> float:
 
 
 def parse(name: str, text: str) -> Task:
-    """:raises BadTask: malformed, or with an element that the lab does not understand."""
+    """
+    Raises:
+        BadTask: Malformed, or with an element that the lab does not understand.
+    """
     try:
         # Windows takes the text in whatever encoding it is, and asks nothing of the declaration.
         root = ET.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))

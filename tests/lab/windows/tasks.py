@@ -67,7 +67,10 @@ class TaskScheduler:
         return "\\" + name.strip("\\")
 
     def create(self, task: Task, replace: bool = False) -> Task:
-        """:raises WinError: 183 there is one of that name."""
+        """
+        Raises:
+            WinError: 183 there is one of that name.
+        """
         task.name = self.full_name(task.name)
         with self.changed:
             old = self._tasks.get(task.name.lower())
@@ -82,7 +85,10 @@ class TaskScheduler:
         return task
 
     def get(self, name: str) -> Task:
-        """:raises WinError: 2 no such task."""
+        """
+        Raises:
+            WinError: 2 no such task.
+        """
         with self.changed:
             task = self._tasks.get(self.full_name(name).lower())
         if task is None:
@@ -94,14 +100,22 @@ class TaskScheduler:
             return sorted(self._tasks.values(), key=lambda task: task.name.lower())
 
     def delete(self, name: str) -> None:
-        """A run that is under way goes on. :raises WinError: 2."""
+        """A run that is under way goes on.
+
+        Raises:
+            WinError: 2.
+        """
         with self.changed:
             self.get(name)
             del self._tasks[self.full_name(name).lower()]
             self.changed.notify_all()
 
     def enable(self, name: str, enabled: bool) -> None:
-        """A run that is under way goes on. :raises WinError: 2."""
+        """A run that is under way goes on.
+
+        Raises:
+            WinError: 2.
+        """
         with self.changed:
             task = self.get(name)
             task.enabled = enabled
@@ -114,7 +128,8 @@ class TaskScheduler:
     def run(self, name: str, by: str = "user") -> Process | None:
         """Start the task's program; None where it runs and its policy is to ignore a new instance (the default of task XML).
 
-        :raises WinError: 2 no such task or its program is missing, 0x80041326 disabled.
+        Raises:
+            WinError: 2 no such task or its program is missing, 0x80041326 disabled.
         """
         task = self.get(name)
         if not task.enabled:
@@ -143,7 +158,11 @@ class TaskScheduler:
         return process
 
     def end(self, name: str) -> None:
-        """Kill the process it started, and not what that has started. :raises WinError: 2."""
+        """Kill the process it started, and not what that has started.
+
+        Raises:
+            WinError: 2.
+        """
         task = self.get(name)
         for process in list(task.runs):
             process.kill(TERMINATED)

@@ -10,12 +10,12 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from lab.core.filesystem import WinError
+from lab.core.filesystem import Logon, WinError
 from lab.windows.host import SYSTEM32, WindowsHost
-from lab.windows.process import Process
-from lab.windows.streams import Pipe
+from lab.windows.process import Job, Process
+from lab.windows.streams import Console, Pipe
 
 from . import faults
 from .answers import STREAM_OVERHEAD, new_id
@@ -34,7 +34,8 @@ def start_line(command: str, arguments: str, skip_cmd_shell: bool) -> tuple[str,
     its full path as a missing file. That a path with a space is refused likewise is *assumed*: no recording shows one,
     and what depends on the other answer would break where this one holds. Without it cmd.exe gets the line.
 
-    :raises WinError: 2 the command is no full path, or has a space.
+    Raises:
+        WinError: 2 the command is no full path, or has a space.
     """
     line = f"{command} {arguments}" if arguments else command
     if not skip_cmd_shell:
@@ -76,12 +77,26 @@ class Command:
         self._aborted = False
         self._receiving = False
 
-    def run(self, host: WindowsHost, application: str, line: str, **how: object) -> None:
+    def run(
+        self, host: WindowsHost, application: str, line: str, *, logon: Logon, env: Mapping[str, str], cwd: str, console: Console, job: Job
+    ) -> None:
         """Start it.
 
-        :raises WinError: as CreateProcess.
+        Raises:
+            WinError: As CreateProcess.
         """
-        self.process = host.spawn(application, line, stdin=self.stdin, stdout=self.stdout, stderr=self.stderr, **how)
+        self.process = host.spawn(
+            application,
+            line,
+            logon,
+            env=env,
+            cwd=cwd,
+            stdin=self.stdin,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            console=console,
+            job=job,
+        )
         self.process.on_end(self._on_end)
 
     def add_output(self, stream: str, data: bytes) -> None:
@@ -99,7 +114,8 @@ class Command:
     def send(self, data: bytes, end: bool) -> None:
         """Input for the program; ``end`` closes the pipe.
 
-        :raises WSManFault: the pipe was closed before, or the program has ended.
+        Raises:
+            WSManFault: The pipe was closed before, or the program has ended.
         """
         with self._changed:
             if self.stdin.closed or self._ended:
@@ -111,9 +127,12 @@ class Command:
     def receive(self, timeout: float, room: int) -> tuple[list[tuple[str, bytes]], int | None]:
         """Output, at once where there is some, and the exit code once all output was taken and the program has ended.
 
-        :param timeout: real seconds to wait.
-        :param room: bytes that the answer's streams may take.
-        :raises WSManFault: nothing came in time; somebody else receives; the command was terminated or its shell deleted.
+        Args:
+            timeout: Real seconds to wait.
+            room: Bytes that the answer's streams may take.
+
+        Raises:
+            WSManFault: Nothing came in time; somebody else receives; the command was terminated or its shell deleted.
         """
         deadline = time.monotonic() + timeout
         with self._changed:

@@ -62,7 +62,8 @@ class Request:
 def parse(data: bytes) -> Request:
     """Read an envelope.
 
-    :raises Malformed: no XML, a document type (SOAP 1.2 part 1, 5 forbids it), or no envelope with a body.
+    Raises:
+        Malformed: No XML, a document type (SOAP 1.2 part 1, 5 forbids it), or no envelope with a body.
     """
     if b"<!DOCTYPE" in data:
         raise Malformed("a SOAP message must not contain a document type declaration")
@@ -97,7 +98,8 @@ def parse(data: bytes) -> Request:
 def seconds(duration: str) -> float | None:
     """Seconds of an xs:duration of days or less, None where there is none.
 
-    :raises Malformed: it is something else.
+    Raises:
+        Malformed: It is something else.
     """
     if not duration:
         return None

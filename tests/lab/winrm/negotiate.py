@@ -59,7 +59,8 @@ class Negotiation:
     def step(self, token: bytes) -> bytes | None:
         """Take the client's token. Gives ours for it, if any; :attr:`account` is set once that is all.
 
-        :raises Refused: an unknown account, a wrong password, a lock-out, or nonsense.
+        Raises:
+            Refused: An unknown account, a wrong password, a lock-out, or nonsense.
         """
         name = _user_of(token)
         with _accounts(self._lines_for(name)):
@@ -96,7 +97,8 @@ class Negotiation:
     def decrypt(self, body: bytes) -> bytes:
         """The message in an encrypted body.
 
-        :raises Unreadable: it is none of this connection's.
+        Raises:
+            Unreadable: It is none of this connection's.
         """
         match = PART.match(body)
         if self._context is None or not match:

@@ -92,7 +92,8 @@ class Shells:
     def create(self, owner: str, environment: dict[str, str], working_directory: str, codepage: int, idle_timeout: float | None) -> Shell:
         """A new shell.
 
-        :raises WSManFault: too many of them, or a code page that Windows lacks.
+        Raises:
+            WSManFault: Too many of them, or a code page that Windows lacks.
         """
         if codepage not in CODECS:
             raise faults.code_page(codepage)
@@ -109,7 +110,8 @@ class Shells:
     def use(self, shell_id: str, owner: str) -> _Use:
         """Within this, a shell is found and not idle.
 
-        :raises WSManFault: there is none of that id, or it is somebody else's.
+        Raises:
+            WSManFault: There is none of that id, or it is somebody else's.
         """
         with self._lock:
             shell = self._shells.get(shell_id)
@@ -122,7 +124,8 @@ class Shells:
     def start(self, shell: Shell, command: str, arguments: str, skip_cmd_shell: bool, command_id: str = "") -> Command:
         """Start a command; ``command_id`` is the client's wish ([MS-WSMV] 2.2.4.7).
 
-        :raises WSManFault: it cannot be started, or too many were started in shells that still exist.
+        Raises:
+            WSManFault: It cannot be started, or too many were started in shells that still exist.
         """
         logon = Logon.network(shell.owner)
         with self._lock:
@@ -167,7 +170,10 @@ class Shells:
 
     @staticmethod
     def command(shell: Shell, command_id: str) -> Command:
-        """:raises WSManFault: the shell has no such command, or no longer."""
+        """
+        Raises:
+            WSManFault: The shell has no such command, or no longer.
+        """
         found = shell.commands.get(command_id.upper())
         if found is None:
             raise faults.command_not_found()

@@ -140,5 +140,11 @@ def test_for_each_folder(cmd, host: WindowsHost, admin: Logon) -> None:
     assert cmd("for /d %D in (C:\\nope\\*) do echo %D").lines == []
     assert cmd("for /d %D in (C:\\each\\a C:\\nope) do echo %D").lines == ["C:\\each\\a", "C:\\nope"]
     assert cmd("for %F in (C:\\each\\a\\*.txt one) do echo %F").lines == ["C:\\each\\a\\x.txt", "one"]
+    assert cmd("for %F in (one two) do for /d %D in (C:\\each\\*) do echo %F %D").lines == [
+        "one C:\\each\\a",
+        "one C:\\each\\b & c",
+        "two C:\\each\\a",
+        "two C:\\each\\b & c",
+    ]
     assert cmd("for %F in (C:\\each\\*) do echo %F").lines == ["C:\\each\\file.txt"], "files, no folders"
     assert "unsupported cmd.exe: %~ of for" in cmd("for /d %D in (C:\\each\\*) do echo %~nxD").err

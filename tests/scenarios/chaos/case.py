@@ -85,7 +85,8 @@ class CaseRun:
     def _wait_for(self, controller: Controller, step: str) -> int:
         """The ledger's end at the moment when the journal names the step.
 
-        :raises Broken: it never does.
+        Raises:
+            Broken: It never does.
         """
         journals = self._journals()
         while True:
@@ -142,7 +143,10 @@ class CaseRun:
             return controller.output
 
     def _ended(self, controller: Controller) -> None:
-        """:raises Broken: it did not, and was killed."""
+        """
+        Raises:
+            Broken: It did not, and was killed.
+        """
         self.code = controller.code
         self.outcome.runs.append(f"ended with {self.code} after {controller.seconds:.0f} s")
         if self.code is None:
@@ -184,7 +188,10 @@ class CaseRun:
             problems.append(f"the last run said:\n{self._last_words()}")
 
     def _look(self) -> World:
-        """:raises Broken: there is no world to look at, as where the database is gone."""
+        """
+        Raises:
+            Broken: There is no world to look at, as where the database is gone.
+        """
         try:
             return look(self.instance)
         except Exception as error:
@@ -209,7 +216,8 @@ class CaseRun:
 def lock_owner(output: str) -> str:
     """Whom a refusal names to be given as octopus_break_lock.
 
-    :raises Broken: nobody.
+    Raises:
+        Broken: Nobody.
     """
     named = NAMED.findall(" ".join(output.split()))
     if not named:

@@ -39,7 +39,8 @@ def elsewhere() -> tuple[str, ...]:
 class Controller:
     """``with Controller(operator, "upgrade_inplace", ...) as controller: ...``; whatever still runs at the end is killed.
 
-    :param another: whether it is another control node than the one of the processes here, as far as this computer allows.
+    Args:
+        another: Whether it is another control node than the one of the processes here, as far as this computer allows.
     """
 
     def __init__(self, operator: Operator, playbook: str, log: Path, another: bool = False, **variables: Any) -> None:
@@ -114,8 +115,11 @@ class Controller:
     def kill_when(self, condition: Callable[[], bool], what: str, deadline: float) -> None:
         """Kill it as soon as something is so.
 
-        :param what: that, for a message.
-        :raises AssertionError: it ends before that, or takes longer than so many real seconds.
+        Args:
+            what: That, for a message.
+
+        Raises:
+            AssertionError: It ends before that, or takes longer than so many real seconds.
         """
         while not condition():
             assert not self.ended and self.seconds < deadline, f"{what} never came:\n{self.output[-3000:]}"
@@ -125,7 +129,8 @@ class Controller:
     def kill(self) -> None:
         """SIGKILL to its process group and to everything that it started: newer Ansible gives each worker a session of its own.
 
-        :raises TimeoutError: something survives.
+        Raises:
+            TimeoutError: Something survives.
         """
         with contextlib.suppress(ProcessLookupError):
             if not self.ended:

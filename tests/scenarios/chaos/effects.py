@@ -28,7 +28,8 @@ HANG = 30.0  # real seconds that a service which hangs needs to stop; see matrix
 class Break:
     """A fault of the lab, as it is armed.
 
-    :param hold: real seconds after its first occasion until it is taken back; None: when its ``times`` are over.
+    Attributes:
+        hold: Real seconds after its first occasion until it is taken back; None: when its ``times`` are over.
     """
 
     fault: str

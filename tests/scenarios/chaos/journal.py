@@ -84,7 +84,8 @@ def run_ids(found: Iterable[Entry]) -> list[str]:
 def verdict(found: list[Entry]) -> str:
     """What the newest run says of its end."""
     last = found[-1] if found else {}
-    data = last.get("data") if isinstance(last.get("data"), dict) else {}
+    data = last.get("data")
+    data = data if isinstance(data, dict) else {}
     return str(last.get("verdict") or data.get("verdict") or "unfinished") if last.get("event") == "finished" else "unfinished"
 
 

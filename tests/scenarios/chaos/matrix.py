@@ -113,7 +113,8 @@ def quarter(matrix: Sequence[Case]) -> list[Case]:
 def chosen(matrix: Sequence[Case], which: str) -> list[Case]:
     """``all``; ``full``, two of each step; ``quarter`` of that; or cases by their names, or by what their names begin with.
 
-    :raises ValueError: there is no case of that name.
+    Raises:
+        ValueError: There is no case of that name.
     """
     if which in ("all", "full", "quarter"):
         return list(matrix) if which == "all" else full(matrix) if which == "full" else quarter(full(matrix))

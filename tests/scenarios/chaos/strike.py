@@ -42,7 +42,8 @@ class Strike:
     def end(self) -> None:
         """Take it back: whatever was away is there again.
 
-        :raises TimeoutError: a service that was to hang for a while hangs on.
+        Raises:
+            TimeoutError: A service that was to hang for a while hangs on.
         """
         if self._since is not None and self.met_at is None:
             self._look()
@@ -88,6 +89,7 @@ class Strike:
                 known = {task.name: task for task in host.tasks.all()}
                 runs = list(known[event["name"]].runs) if event["name"] in known else []
             for process in runs:
+                assert process.job is not None, "what a task runs is in a job object"
                 process.job.kill(ENDED_BY_SHUTDOWN)
             # Only now: what was not ended was not met, and is told.
             self.lab.ledger.record("fault", host.name, name=JOB_ENDS, action="met", params=self.what.params, where=event["name"])

@@ -43,7 +43,8 @@ def make_lab(folder: Path) -> Lab:
 def stories() -> list[Story]:
     """All of them, surveyed once for this state of the sources: the file in build/ is shared by processes that ask at the same time.
 
-    :raises RuntimeError: a run that nobody disturbed did not end well.
+    Raises:
+        RuntimeError: A run that nobody disturbed did not end well.
     """
     OUT.mkdir(parents=True, exist_ok=True)
     # Whoever starts several processes says which survey they share, so that all of them have the same cases.
@@ -73,7 +74,8 @@ def _survey_all(folder: Path) -> list[Story]:
 def survey(name: str, folder: Path, at: str = "", late: Break | None = None) -> Story:
     """Run a story, and see what each of its steps does.
 
-    :raises RuntimeError: it does not end as it should: an upgrade well, one with a failure in it badly.
+    Raises:
+        RuntimeError: It does not end as it should: an upgrade well, one with a failure in it badly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with make_lab(folder / "lab") as lab:

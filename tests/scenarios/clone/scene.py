@@ -146,7 +146,8 @@ class CloneScene(Scene):
     def kill_at(self, step: str, log: Path, playbook: str = "refresh_clone", **variables: Any) -> None:
         """Run a playbook, and kill its control node when the clone's journals name the step once more.
 
-        :raises AssertionError: the run ends before that.
+        Raises:
+            AssertionError: The run ends before that.
         """
         before = self.steps().count(step)
         with Controller(self.operator, playbook, log, **variables) as controller:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pyodbc
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers
 from lab.estate import SINGLE, CloneSpec
 from scenarios.clone.scene import CloneScene, MakeCloneScene
 from scenarios.rollback.scene import PATIENCE

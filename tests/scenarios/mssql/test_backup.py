@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers, session_setup
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers, session_setup
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from lab.sql.damage import damage_pages, damage_values
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
 

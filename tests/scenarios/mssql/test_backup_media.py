@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import backup_media
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
 from scenarios.mssql.conftest import GIGABYTE, World
 
 A = "D:\\Backup\\a.bak"

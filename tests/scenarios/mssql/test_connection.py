@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
 from lab.core.pki import Authority
 from scenarios.mssql.conftest import NAME, World
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instances import OctopusHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.schema_upgrade import SchemaUpgrade, UpgradeRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module

@@ -334,7 +334,7 @@ def test_a_restore_that_was_killed_is_done_by_running_it_again(world: World, tak
 @pytest.mark.parametrize("step", ["SET SINGLE_USER", "MODIFY NAME", "SET MULTI_USER", "RESTORE DATABASE"])
 def test_the_controller_dies_between_two_steps(world: World, taken: dict[str, Any], step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dies right before the statement is sent; then the same task is run again."""
-    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import SqlConnection
+    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 
     before = rows(world)
     fill(world, first=1000)
@@ -494,7 +494,7 @@ def test_a_restore_that_breaks_before_it_overwrites_gives_the_database_back(
     world: World, taken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file disappears after it was verified: taken offline, the database must come back as it was."""
-    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore as library
+    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import restore as library
 
     fill(world, first=1000)
     before = rows(world)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.stored_secret import fingerprint
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.core.clock import Clock
 from lab.core.faults import Faults

@@ -15,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from lab.estate import InstanceSpec, Lab
 from scenarios.restore_point.setting import Setting
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.core.filesystem import Logon
 from lab.estate import Lab, LabInstance

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.seal import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from scenarios.restore_point.setting import Setting
 
 MSI = "packages/Octopus.2025.3.14357-x64.msi"

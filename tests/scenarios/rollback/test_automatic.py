@@ -29,7 +29,8 @@ def scene(make_scene: MakeScene) -> Scene:
 class Case:
     """A fault, the first error, and what the way back has to do.
 
-    :param restored: how the database comes back: from "backup", from "snapshot", or not at all.
+    Attributes:
+        restored: How the database comes back: from "backup", from "snapshot", or not at all.
     """
 
     name: str

@@ -114,7 +114,8 @@ def _nothing_begun(scene: Scene, run: Run, mark: int) -> None:
 def _unchanged(scene: Scene, before: World, mark: int, own_runs: Collection[str] = ()) -> None:
     """The instance is exactly as it was, and nothing is left over.
 
-    :param own_runs: the journals that a run of its own has left on the coordinator; there is never a lock.
+    Args:
+        own_runs: The journals that a run of its own has left on the coordinator; there is never a lock.
     """
     instance = scene.lab.instances["single"]
     events = scene.lab.ledger.events(since=mark)

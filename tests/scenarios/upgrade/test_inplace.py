@@ -168,7 +168,7 @@ def test_the_run_record_tells_it(upgraded: Upgraded, name: str) -> None:
 @pytest.mark.parametrize("name", ["demo", "cluster"])
 def test_the_backup_restores_to_exactly_the_rows_that_were_there(upgraded: Upgraded, name: str) -> None:
     import pyodbc
-    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers
+    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers
 
     instance = upgraded.lab.instances[name]
     [path] = upgraded.run.record(name)["backup"]["paths"]

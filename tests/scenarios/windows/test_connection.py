@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import winrm
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
@@ -52,7 +52,7 @@ def test_a_job_is_waited_for_over_a_lossy_network(client: WindowsHost, world: Wo
 def test_a_command_that_may_not_run_twice_is_not(client: WindowsHost, world: World) -> None:
     client.run(["hostname"])
     world.network.faults.arm("winrm.drop")
-    with pytest.raises(WindowsUnreachable, match="no WinRM answer"):
+    with pytest.raises(HostUnreachable, match="no WinRM answer"):
         client.run(["hostname"])
     world.network.faults.arm("winrm.drop")
     assert client.run(["hostname"], idempotent=True).stdout.strip().lower() == "octo-a"
@@ -70,7 +70,7 @@ def test_what_a_lost_connection_leaves_at_work_is_ended(client: WindowsHost, wor
         assert client.run_cmd(write, stdin="text\r\n", idempotent=True).exit_code == 0
         assert host.fs.read("C:\\written.txt", SYSTEM) == b"text\r\n"
     else:
-        with pytest.raises(WindowsUnreachable):
+        with pytest.raises(HostUnreachable):
             client.run_cmd(write, stdin="text\r\n")
     client.close()
     begun = [event["pid"] for event in world.ledger.events("process.start", since=mark)]
@@ -84,21 +84,21 @@ def test_https_trusts_the_authority_it_is_given_only(world: World) -> None:
     https = {"port": 5986, "transport": ["basic"]}
     with world.client(**https, ca_trust_path=str(world.network.authority.path)) as host:
         assert host.run(["hostname"]).exit_code == 0
-    with world.client(**https) as host, pytest.raises(WindowsRefused, match=r"certificate .* is not trusted.*ansible_winrm_ca_trust_path"):
+    with world.client(**https) as host, pytest.raises(HostRefused, match=r"certificate .* is not trusted.*ansible_winrm_ca_trust_path"):
         host.run(["hostname"])
     with world.client(**https, server_cert_validation="ignore") as host:
         assert host.run(["hostname"]).exit_code == 0
 
 
 def test_a_wrong_password_is_one_log_on(world: World) -> None:
-    with world.client(password="wrong-" + PASSWORD) as host, pytest.raises(WindowsRefused, match="tried once only") as caught:
+    with world.client(password="wrong-" + PASSWORD) as host, pytest.raises(HostRefused, match="tried once only") as caught:
         host.run(["hostname"], idempotent=True)
     assert PASSWORD not in str(caught.value)
     assert world.ledger.events("winrm.command") == []
 
 
 def test_a_program_that_is_not_there(client: WindowsHost) -> None:
-    with pytest.raises(WindowsError, match="the program does not exist there"):
+    with pytest.raises(HostError, match="the program does not exist there"):
         client.run(["no-such-program"])
 
 
@@ -122,4 +122,4 @@ def test_several_hosts_at_once_each_with_its_own_failure(make_world: Callable[..
     two.servers[1].stop()
     outcomes = on_each([two.options("octo-a"), two.options("octo-b")], lambda host: host.run(["hostname"]).exit_code)
     assert outcomes["octo-a"] == 0
-    assert isinstance(outcomes["octo-b"], WindowsUnreachable)
+    assert isinstance(outcomes["octo-b"], HostUnreachable)

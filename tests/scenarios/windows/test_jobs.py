@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin
 from lab.windows.process import Process
@@ -95,12 +95,12 @@ def test_a_deadline_leaves_the_job_running(client: WindowsHost, world: World, to
     tool(lambda process: 0 if process.sleep(10000) is None else 1)
     job = Job(client, ROOT, "too-long")
     job.start([[TOOL]])
-    with pytest.raises(WindowsTimeout, match=r"too-long.*goes on there"):
+    with pytest.raises(HostTimeout, match=r"too-long.*goes on there"):
         job.wait(0.5)
     assert job.poll().status == "running"
     job.cancel()
     assert [one.name for one in world.hosts["octo-a"].processes() if one.name == "tool.exe"] == []
-    with pytest.raises(WindowsError, match="without an exit code"):
+    with pytest.raises(HostError, match="without an exit code"):
         job.wait(WAIT)
 
 
@@ -117,10 +117,10 @@ def test_a_lost_job_is_told_and_can_be_started_again(client: WindowsHost, world:
     world.network.faults.arm("job.vanish", after=5.0)
     job = Job(client, ROOT, "vanishes")
     job.start([[TOOL]])
-    with pytest.raises(WindowsError, match=r"ended without an exit code.*half-way"):
+    with pytest.raises(HostError, match=r"ended without an exit code.*half-way"):
         job.wait(WAIT)
     again = Job(client, ROOT, "vanishes")
-    with pytest.raises(WindowsError, match="ended without an exit code"):
+    with pytest.raises(HostError, match="ended without an exit code"):
         again.start([[TOOL]])
     again.start([[TOOL]], restart_lost=True)
     assert again.wait(WAIT).exit_code == 0
@@ -141,10 +141,10 @@ def test_a_job_as_an_account_reaches_a_share(client: WindowsHost, world: World) 
 
 def test_a_wrong_password_is_refused_without_being_shown(client: WindowsHost) -> None:
     job = Job(client, ROOT, "wrong-password")
-    with pytest.raises(WindowsError, match=r"as LAB\\octo-backup.*incorrect") as caught:
+    with pytest.raises(HostError, match=r"as LAB\\octo-backup.*incorrect") as caught:
         job.start([["hostname"]], RunAs(JOB_ACCOUNT, "not-the-password"))
     assert "not-the-password" not in str(caught.value)
-    with pytest.raises(WindowsError, match="job_password"):
+    with pytest.raises(HostError, match="job_password"):
         job.start([["hostname"]], RunAs(JOB_ACCOUNT))
 
 
@@ -187,7 +187,7 @@ def test_whichever_request_is_lost_nothing_is_left(world: World, executed: bool)
         world.network.faults.arm("winrm.drop", skip=nth, executed=executed)
         with world.client() as client:
             job = Job(client, ROOT, job_id("look", str(nth)))
-            with suppress(WindowsError), job.removed_on_error():
+            with suppress(HostError), job.removed_on_error():
                 job.start(["ver"])
                 job.wait(WAIT)
                 job.output()

@@ -19,13 +19,14 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import journals, run_record
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.journals import HostJournal, Journals, remember
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_holder import Holder
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock import LEFT, Broken, LockLost, RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import host_journal as journals
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, Journals, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
@@ -257,7 +258,7 @@ def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None
 def test_an_error_closes_the_shell(world: World, tmp_path: Path) -> None:
     world.network.faults.arm("disk.full", times=None, path="C:\\ProgramData")
     with (
-        pytest.raises(WindowsError, match="space on the disk"),
+        pytest.raises(HostError, match="space on the disk"),
         world.client() as host,
         kept_shell(host, tmp_path / "run.shell", last=False),
     ):
@@ -297,7 +298,7 @@ def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHos
     RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
     remember(here, journal, "begun")
     world.servers[0].stop()
-    with pytest.raises(WindowsUnreachable):
+    with pytest.raises(HostUnreachable):
         remember(here, journal, "step", step="stage")
     assert [event.get("pending") for event in run_record.read(here)] == [None, True]
     world.servers[0].start()
@@ -312,7 +313,7 @@ def test_an_end_that_cannot_arrive_waits_too(client: WindowsHost, world: World, 
     here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL)
     remember(here, journal, "begun")
     world.servers[0].stop()
-    with pytest.raises(WindowsUnreachable):
+    with pytest.raises(HostUnreachable):
         remember(here, journal, kind)
     world.servers[0].start()
     assert [(event["event"], event.get("pending")) for event in run_record.read(here)] == [("begun", None), (kind, True)]
@@ -350,11 +351,11 @@ def test_a_run_whose_lock_was_broken_writes_no_more(client: WindowsHost, me: Hol
     RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
     hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
     remember(tmp_path / "hers.jsonl", hers, "begun")
-    with pytest.raises(WindowsError, match="is not this run's"):
+    with pytest.raises(HostError, match="is not this run's"):
         remember(tmp_path / "mine.jsonl", mine, "resumed")
     assert run_record.read(tmp_path / "mine.jsonl") == run_record.read(tmp_path / "hers.jsonl"), "what was refused waits for nothing"
     RunLock(client, FOLDER, "prod", me).claim("R2", None, "R1")
-    with pytest.raises(WindowsError, match="is not this run's"):
+    with pytest.raises(HostError, match="is not this run's"):
         remember(tmp_path / "hers.jsonl", hers, "step", step="quiesce.stop")
     assert [event["event"] for event in remember(tmp_path / "mine.jsonl", mine, "resumed")] == ["begun", "resumed"]
 

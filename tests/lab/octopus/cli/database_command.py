@@ -65,7 +65,8 @@ def _set_key(call: Call, installation: Installation) -> None:
 def check_key(certificates: list[dict[str, Any]], key: str) -> None:
     """Whether the key opens the server's certificate; that the product looks at this one is *assumed*.
 
-    :raises Failure: it is the key of another database.
+    Raises:
+        Failure: It is the key of another database.
     """
     for row in certificates:
         if row.get("CertificateData"):

@@ -88,7 +88,8 @@ class Call:
     def flag(self, name: str) -> bool | None:
         """A switch whose value is true or false; None where it was not given.
 
-        :raises Failure: another value.
+        Raises:
+            Failure: Another value.
         """
         if not self.has(name):
             return None
@@ -98,7 +99,11 @@ class Call:
         return value == "true"
 
     def number(self, name: str) -> int | None:
-        """A switch whose value is a number of at least 0. :raises Failure: another value."""
+        """A switch whose value is a number of at least 0.
+
+        Raises:
+            Failure: Another value.
+        """
         if not self.has(name):
             return None
         if not self.get(name).isdecimal():
@@ -111,7 +116,11 @@ class Call:
             self.process.print(text)
 
     def entry(self) -> register.Entry:
-        """The instance that is meant. :raises Failure: there is none of that name."""
+        """The instance that is meant.
+
+        Raises:
+            Failure: There is none of that name.
+        """
         if self.has("config"):
             return register.Entry(self.get("instance", register.DEFAULT), self.get("config"))
         try:
@@ -126,7 +135,11 @@ class Call:
         return found
 
     def installation(self) -> Installation:
-        """The instance's configuration. :raises ConfigurationError:"""
+        """The instance's configuration.
+
+        Raises:
+            ConfigurationError
+        """
         entry = self.entry()
         return Installation.load(self.process.host, entry.name, entry.config_path, self.process.logon)
 
@@ -139,8 +152,9 @@ class Call:
     def store(self, installation: Installation) -> Store:
         """Its database.
 
-        :raises Failure: its schema is not this version's.
-        :raises SqlError: it is not there, or the login fails.
+        Raises:
+            Failure: Its schema is not this version's.
+            SqlError: It is not there, or the login fails.
         """
         store = self.open(installation)
         check_schema(store, self.version)
@@ -152,7 +166,10 @@ class Call:
 
 
 def check_schema(store: Store, version: str) -> None:
-    """:raises Failure: the schema is older or newer than this version (*assumed* for commands other than "database")."""
+    """
+    Raises:
+        Failure: The schema is older or newer than this version (*assumed* for commands other than "database").
+    """
     newer, todo = store.pool.run(lambda connection: (scripts.unknown(connection, version), scripts.pending(connection, version)))
     if newer:
         raise Failure(
@@ -168,7 +185,8 @@ def check_schema(store: Store, version: str) -> None:
 def parse(command: Command, words: list[str], version: str) -> dict[str, str]:
     """The options among the words: ``--name=value``, ``--name value``, ``/name``; letter case does not count.
 
-    :raises Failure: a switch that this version does not know, or one without its value. As Mono.Options programs do: exit code 1.
+    Raises:
+        Failure: A switch that this version does not know, or one without its value. As Mono.Options programs do: exit code 1.
     """
     known = {switch.name.lower(): switch for switch in (*COMMON, *command.switches) if switch.known(version)}
     out: dict[str, str] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ...core.filesystem import WinError
 from ...windows import services
+from ...windows.host import WindowsHost
 from ...windows.process import Process
 from ...windows.tasks import Task
 from .. import register, versions
@@ -131,7 +132,7 @@ def watchdog(call: Call) -> int:
     return 0
 
 
-def create_watchdog(host: object, instances: str, minutes: int) -> None:
+def create_watchdog(host: WindowsHost, instances: str, minutes: int) -> None:
     """The task itself; its arguments are *assumed* from Tentacle's."""
     host.tasks.create(
         Task(

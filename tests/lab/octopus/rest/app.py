@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 
 from ...core.clock import Clock
 from ...core.faults import Faults
@@ -45,15 +46,16 @@ def create_app(
 ) -> Flask:
     """The API of one running node.
 
-    :param store: the instance's database and folders, as this node sees them.
-    :param node_name: its name in the cluster; told in the header ``Octopus-Node``.
-    :param version: of the running binary; decides which endpoints and links there are.
-    :param machine: the host's name in the ledger and for faults; the node's name where empty.
-    :param newest: the newest version that the update check found; None: it found nothing.
-    :param rate_limit: requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
+    Args:
+        store: The instance's database and folders, as this node sees them.
+        node_name: Its name in the cluster; told in the header ``Octopus-Node``.
+        version: Of the running binary; decides which endpoints and links there are.
+        machine: The host's name in the ledger and for faults; the node's name where empty.
+        newest: The newest version that the update check found; None: it found nothing.
+        rate_limit: Requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
     """
     app = Flask("lab.octopus.rest")
-    app.json.sort_keys = False
+    app.json = _Json(app)
     app.url_map.strict_slashes = False
     machine = machine or node_name
     app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest)
@@ -63,8 +65,14 @@ def create_app(
         app.register_blueprint(part.api, url_prefix="/api")
     app.before_request(_arrive)
     app.after_request(_leave)
-    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)
+    app.wsgi_app = _Spaces(app.wsgi_app, app.extensions[KEY].has_spaces)  # type: ignore[method-assign]  # as Flask documents it
     return app
+
+
+class _Json(DefaultJSONProvider):
+    """Keeps the order of the keys."""
+
+    sort_keys = False
 
 
 class _Spaces:

@@ -18,7 +18,8 @@ from .ports import Document
 def json_body() -> Document:
     """The request's body.
 
-    :raises ApiError: 400, it is not a JSON object, or its content type is another one.
+    Raises:
+        ApiError: 400, it is not a JSON object, or its content type is another one.
     """
     if not request.is_json:
         raise invalid(f"The content type of the body is application/json, not '{request.content_type or ''}'.")
@@ -31,7 +32,8 @@ def json_body() -> Document:
 def boolean(body: Document, name: str) -> bool:
     """A property that is true or false and nothing like it.
 
-    :raises ApiError: 400. The text "true" is refused: the API's own clients send booleans.
+    Raises:
+        ApiError: 400. The text "true" is refused: the API's own clients send booleans.
     """
     value = body.get(name)
     if not isinstance(value, bool):

@@ -21,15 +21,16 @@ from .server import sensitive
 class Collection:
     """One kind of resource.
 
-    :param subject: what its permissions are called after: ``ProjectView``, ``ProjectEdit``.
-    :param owned: by a space, from 2019.1.
-    :param mixed: owned by a space or by the system; listed together at the address without a space.
-    :param secrets: properties that are shown as whether they are there.
-    :param hidden: properties that are not shown at all.
-    :param one_permission: ``Edit`` stands for creating and deleting too.
-    :param more_links: (name, what follows its own address).
-    :param references: (name, address of the other collection, property with the other's id).
-    :param seen_with: the permission to view it, where there is none of its own.
+    Attributes:
+        subject: What its permissions are called after: ``ProjectView``, ``ProjectEdit``.
+        owned: By a space, from 2019.1.
+        mixed: Owned by a space or by the system; listed together at the address without a space.
+        secrets: Properties that are shown as whether they are there.
+        hidden: Properties that are not shown at all.
+        one_permission: ``Edit`` stands for creating and deleting too.
+        more_links: (name, what follows its own address).
+        references: (name, address of the other collection, property with the other's id).
+        seen_with: The permission to view it, where there is none of its own.
     """
 
     address: str
@@ -113,7 +114,7 @@ BY_ADDRESS = {one.address: one for one in COLLECTIONS}
 
 def masked(collection: Collection, document: Document) -> Document:
     """The document without its secrets, at every depth (an account's, an endpoint's, a sensitive variable's)."""
-    shown = {
+    shown: Document = {
         name: sensitive(value) if name in collection.secrets else value for name, value in document.items() if name not in collection.hidden
     }
     if collection.address == "variables":

@@ -132,7 +132,7 @@ def push() -> ResponseReturnValue:
     data = file.read() if file else b""
     package_id, version = found["id"], found["version"]
     numbers = [int(part) for part in [*version.partition("-")[0].split("."), "0", "0"][:3]]
-    row = {
+    row: Document = {
         "Id": f"packages-{package_id}.{version}",
         "PackageId": package_id,
         "Version": version,

@@ -60,7 +60,8 @@ def store() -> Store:
 def caller() -> Document:
     """Who asks.
 
-    :raises ApiError: 401, nobody is logged in.
+    Raises:
+        ApiError: 401, nobody is logged in.
     """
     user: Document | None = g.get("user")
     if user is None:
@@ -86,7 +87,10 @@ def allowed(permission: str, space: str | None = None) -> bool:
 
 
 def need(permission: str, space: str | None = None) -> None:
-    """:raises ApiError: 401 nobody is logged in, 403 the permission is missing."""
+    """
+    Raises:
+        ApiError: 401 nobody is logged in, 403 the permission is missing.
+    """
     if not allowed(permission, space):
         raise forbidden(permission)
 
@@ -94,7 +98,8 @@ def need(permission: str, space: str | None = None) -> None:
 def space() -> str | None:
     """The space of this request's resources: of the path, else the default one; None where the schema has no spaces.
 
-    :raises ApiError: 404 no such space, 400 the default space is disabled (facts: unscoped calls then fail; status *assumed*).
+    Raises:
+        ApiError: 404 no such space, 400 the default space is disabled (facts: unscoped calls then fail; status *assumed*).
     """
     if not node().has_spaces:
         return None

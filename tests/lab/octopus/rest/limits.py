@@ -19,7 +19,8 @@ from .errors import answer
 class Limiter:
     """A bucket of tokens on lab time: 200 a minute with a burst of 200 by default for new installs of 2026.3 and later.
 
-    :param per_minute: None: no limit. It may be changed while the server runs.
+    Args:
+        per_minute: None: no limit. It may be changed while the server runs.
     """
 
     def __init__(self, clock: Clock, per_minute: int | None) -> None:

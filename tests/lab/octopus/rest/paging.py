@@ -25,7 +25,8 @@ PAGE = 30
 def number(name: str, default: int) -> int:
     """A query parameter that is a number of at least 0.
 
-    :raises ApiError: 400, it is something else.
+    Raises:
+        ApiError: 400, it is something else.
     """
     text = request.args.get(name)
     if text is None:
@@ -38,7 +39,8 @@ def number(name: str, default: int) -> int:
 def flag(name: str) -> bool | None:
     """A query parameter that is true or false; None where it is absent.
 
-    :raises ApiError: 400, it is something else.
+    Raises:
+        ApiError: 400, it is something else.
     """
     text = request.args.get(name)
     if text is None or text == "":

@@ -131,7 +131,8 @@ def every(address: str) -> ResponseReturnValue:
 def find(collection: Collection, document_id: str, method: str = "GET") -> Document:
     """One document that the caller may see and treat so.
 
-    :raises ApiError: 404 not there, or in another space than the address says; 403 not allowed.
+    Raises:
+        ApiError: 404 not there, or in another space than the address says; 403 not allowed.
     """
     document = store().document(collection.table, document_id)
     where = g.get("space") and space()

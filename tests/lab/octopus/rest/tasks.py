@@ -81,7 +81,10 @@ def _duration(task: Document) -> str:
 
 
 def find(task_id: str) -> Document:
-    """:raises ApiError: 403 may not be seen, 404 is not there."""
+    """
+    Raises:
+        ApiError: 403 may not be seen, 404 is not there.
+    """
     task = store().document("ServerTask", task_id)
     if task is None:
         caller()

@@ -79,7 +79,10 @@ def find(server: SqlServer, schema: str, name: str) -> View | None:
 
 
 def find_function(server: SqlServer, name: str) -> TableFunction:
-    """:raises SqlError: 208, this version has none of that name."""
+    """
+    Raises:
+        SqlError: 208, this version has none of that name.
+    """
     found = _FUNCTIONS.get(name.lower())
     if found is None or found.since > server.product.major:
         raise errors.invalid_object(name if name.lower() in _PLAIN else f"sys.{name}")
@@ -91,7 +94,10 @@ def is_plain(name: str) -> bool:
 
 
 def need_state(session: Session) -> None:
-    """:raises SqlError: 300, the login may not see the server's state."""
+    """
+    Raises:
+        SqlError: 300, the login may not see the server's state.
+    """
     login: Any = session.client.login
     permission = "VIEW SERVER STATE" if session.server.product.major < 16 else "VIEW SERVER PERFORMANCE STATE"
     if not login.may(permission) and not login.may("VIEW SERVER STATE"):

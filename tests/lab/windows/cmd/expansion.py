@@ -16,9 +16,10 @@ class UnsupportedExpansion(Exception):
 def expand(text: str, variables: Mapping[str, str], arguments: list[str] | None) -> str:
     """The line after expansion.
 
-    :param arguments: ``%0``, ``%1``, ... of a batch file; None for a one-liner. In a batch file ``%%`` is ``%`` and an unknown name
-        is empty; in a one-liner an unknown name stays as it is
-        (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd, https://stackoverflow.com/a/4095133).
+    Args:
+        arguments: ``%0``, ``%1``, ... of a batch file; None for a one-liner. In a batch file ``%%`` is ``%`` and an unknown name
+            is empty; in a one-liner an unknown name stays as it is
+            (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd, https://stackoverflow.com/a/4095133).
     """
     out: list[str] = []
     place = 0

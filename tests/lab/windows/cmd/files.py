@@ -28,7 +28,10 @@ class FileSink:
         host.ledger.record("file", host.name, action="append" if append else "write", path=path)
 
     def write(self, data: bytes) -> None:
-        """:raises WinError: 112, no room."""
+        """
+        Raises:
+            WinError: 112, no room.
+        """
         self._host.fs.room(self._path, len(data), self._logon)
         with self._real.open("ab") as stream:
             stream.write(data)
@@ -42,7 +45,10 @@ class FileSink:
 
 
 def open_sink(host: WindowsHost, path: str, logon: Logon, append: bool) -> Sink:
-    """:raises WinError: it cannot be opened."""
+    """
+    Raises:
+        WinError: It cannot be opened.
+    """
     if path.rpartition("\\")[2].lower() in ("nul", "nul:"):
         return Null()
     return FileSink(host, path, logon, append)

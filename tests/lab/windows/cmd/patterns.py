@@ -23,7 +23,8 @@ def pattern(name: str) -> re.Pattern[str]:
 def matches(proc: Process, path: str) -> list[str]:
     """Full paths that a path with wildcards in its last part means; a path without is looked up.
 
-    :raises WinError: 3 no such folder.
+    Raises:
+        WinError: 3 no such folder.
     """
     folder, _slash, name = path.rpartition("\\")
     base = folder + "\\" if folder.endswith(":") else folder

@@ -152,7 +152,10 @@ class Shell:
         self.run(node)
 
     def goto(self, label: str) -> None:
-        """:raises ExitBatch: ``:eof``, or no such label."""
+        """
+        Raises:
+            ExitBatch: ``:eof``, or no such label.
+        """
         if not self.batch:
             return
         wanted = label.strip().lstrip(":").split(" ")[0].lower()

@@ -98,7 +98,7 @@ def put(node: Node, letter: str, value: str) -> Node:
         otherwise = put(node.otherwise, letter, value) if node.otherwise else None
         return replace(node, words=[text(word) for word in node.words], then=put(node.then, letter, value), otherwise=otherwise)
     if isinstance(node, ForEach):
-        return ForEach(node.letter, [text(word) for word in node.words], put(node.body, letter, value))
+        return replace(node, words=[text(word) for word in node.words], body=put(node.body, letter, value))
     redirects = [replace(one, target=text(one.target)) for one in node.redirects]
     if isinstance(node, Block):
         return Block([put(one, letter, value) for one in node.body], redirects)
@@ -114,7 +114,12 @@ class Parser:
         self.depth = 0
 
     def parse(self) -> Node | None:
-        """:raises BadSyntax: cmd would refuse it. :raises Incomplete: a ``(`` lacks its ``)``. :raises UnsupportedExpansion: not in the lab."""
+        """
+        Raises:
+            BadSyntax: cmd would refuse it.
+            Incomplete: A ``(`` lacks its ``)``.
+            UnsupportedExpansion: Not in the lab.
+        """
         self._blank()
         if self._end():
             return None

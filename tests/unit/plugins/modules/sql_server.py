@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
 
 NOT_THERE = MssqlError("Cannot open backup device 'x'. Operating system error 2(The system cannot find the file specified.).", 3201)
 SERVER = {"name": "SQL01", "version": "14.0.3456.2", "edition": "Standard Edition (64-bit)", "engine_edition": 2}

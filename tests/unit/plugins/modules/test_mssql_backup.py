@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import PROVEN, SERVER, SqlServer

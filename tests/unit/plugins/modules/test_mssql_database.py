@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_database
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import exclusive
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import restore as library
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import restore as library
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_restore
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import FILES, HEADER, LABEL, SERVER, VALID, SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_snapshot
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import SERVER
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module

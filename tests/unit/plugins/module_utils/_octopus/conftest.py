@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api_options import ApiOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
 from ansible_collections.octopus.upgrade.tests.unit.octopus_server import FakeServer
 
 

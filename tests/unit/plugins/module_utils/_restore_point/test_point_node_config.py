@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.config_file import read
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.config_file import read
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.new_manifest import as_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.node_config import capture
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_manifest import as_of
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 PATH = "C:\\Octopus\\OctopusServer.config"

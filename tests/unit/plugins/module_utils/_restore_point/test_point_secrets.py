@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.inputs import There, given_secret, prepared_secret
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.manifest import Found
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_inputs import There, given_secret, prepared_secret
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.seal_request import Package, SealRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.request import Package, SealRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Place
 from ansible_collections.octopus.upgrade.tests.unit.restore_point import POINT, Reversing
 

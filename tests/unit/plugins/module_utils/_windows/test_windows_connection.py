@@ -22,10 +22,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     text_of,
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import (
-    WindowsError,
-    WindowsRefused,
-    WindowsTimeout,
-    WindowsUnreachable,
+    HostError,
+    HostRefused,
+    HostTimeout,
+    HostUnreachable,
 )
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 
@@ -177,7 +177,7 @@ def test_environment_gets_a_shell_of_its_own(world):
 
 def test_a_deadline_ends_the_command(world):
     world.fails["receive"] = [WinRMOperationTimeoutError()] * 3
-    with pytest.raises(WindowsTimeout, match=r"octo-a \(h:5986\): x was not done after 0 s"):
+    with pytest.raises(HostTimeout, match=r"octo-a \(h:5986\): x was not done after 0 s"):
         world.host().run(["x"], timeout=0)
     assert world.steps[-1] == ("signal",)
     world.fails["receive"] = [WinRMOperationTimeoutError()] * 3
@@ -188,7 +188,7 @@ def test_a_deadline_ends_the_command(world):
 
 def test_a_refused_password_is_never_tried_again(world):
     world.fails["open"] = [InvalidCredentialsError("rejected")] * 3
-    with pytest.raises(WindowsRefused, match="It was tried once only") as caught:
+    with pytest.raises(HostRefused, match="It was tried once only") as caught:
         world.host().run(["x"], idempotent=True)
     assert world.count()["open"] == 1
     assert "S3cret" not in str(caught.value)
@@ -199,23 +199,23 @@ def test_a_lost_connection_is_renewed_for_what_may_run_twice(world):
     assert world.host().run(["x"], idempotent=True).exit_code == 0
     assert len(world.connected) == 2
     world.fails["receive"] = [requests.exceptions.ConnectionError("gone")]
-    with pytest.raises(WindowsUnreachable, match="no WinRM answer from https://h:5986/wsman: gone"):
+    with pytest.raises(HostUnreachable, match="no WinRM answer from https://h:5986/wsman: gone"):
         world.host().run(["x"])
     world.fails["open"] = [requests.exceptions.ConnectTimeout("slow")] * 2
-    with pytest.raises(WindowsUnreachable):
+    with pytest.raises(HostUnreachable):
         world.host().run(["x"], idempotent=True)
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "said"),
     [
-        (fault(2147942402), WindowsError, "the program does not exist there"),
-        (fault(2150858843), WindowsUnreachable, "the WinRM shell is gone"),
-        (fault(5), WindowsRefused, "has to be an administrator"),
-        (fault(2150859173), WindowsError, "MaxShellsPerUser"),
-        (fault(1), WindowsError, "WinRM fault 1: The reason."),
-        (WinRMTransportError("http", 404, "x"), WindowsUnreachable, "HTTP 404 instead of a WinRM answer"),
-        (requests.exceptions.SSLError("self-signed"), WindowsRefused, "ansible_winrm_ca_trust_path"),
+        (fault(2147942402), HostError, "the program does not exist there"),
+        (fault(2150858843), HostUnreachable, "the WinRM shell is gone"),
+        (fault(5), HostRefused, "has to be an administrator"),
+        (fault(2150859173), HostError, "MaxShellsPerUser"),
+        (fault(1), HostError, "WinRM fault 1: The reason."),
+        (WinRMTransportError("http", 404, "x"), HostUnreachable, "HTTP 404 instead of a WinRM answer"),
+        (requests.exceptions.SSLError("self-signed"), HostRefused, "ansible_winrm_ca_trust_path"),
     ],
 )
 def test_faults_say_what_to_do(world, error, kind, said):
@@ -235,10 +235,10 @@ def test_other_mistakes_stay_what_they_are(world):
 
 def test_check_quotes_the_last_lines_unless_they_are_secret(world):
     world.answers = [(b"a\r\nb\r\n", b"", 2, True)] * 2
-    with pytest.raises(WindowsError, match=r"x ended with 2: a \| b") as caught:
+    with pytest.raises(HostError, match=r"x ended with 2: a \| b") as caught:
         world.host().run(["x", "S3cret"], check=True)
     assert "S3cret" not in str(caught.value)
-    with pytest.raises(WindowsError, match=r"ended with 2\.$"):
+    with pytest.raises(HostError, match=r"ended with 2\.$"):
         world.host().run(["x"], check=True, secret=True)
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import survey
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
@@ -108,12 +108,12 @@ def test_names_that_no_job_has_are_left_out():
 
 def test_what_cannot_be_read_is_no_empty_list():
     # Without tasks, the first mark is missing.
-    with pytest.raises(WindowsError, match=r"octo-a .*cannot be listed: schtasks\.exe failed"):
+    with pytest.raises(HostError, match=r"octo-a .*cannot be listed: schtasks\.exe failed"):
         survey(FakeHost({QUERY: f"{MARK}\n"}), ROOT)
-    with pytest.raises(WindowsError, match="cannot be listed: FEHLER: Zugriff"):
+    with pytest.raises(HostError, match="cannot be listed: FEHLER: Zugriff"):
         survey(FakeHost({QUERY: (1, "FEHLER: Zugriff")}), ROOT)
-    with pytest.raises(WindowsError, match=r"how the task \\octopus\.upgrade\\a-1 stands cannot be read: 'N/A'"):
+    with pytest.raises(HostError, match=r"how the task \\octopus\.upgrade\\a-1 stands cannot be read: 'N/A'"):
         survey(host_with(printed([row("a-1", "N/A")])), ROOT)
     files = ["a-1\\exit.code", "b-1\\exit.code"]
-    with pytest.raises(WindowsError, match="how the jobs there ended cannot be read"):
+    with pytest.raises(HostError, match="how the jobs there ended cannot be read"):
         survey(host_with(printed([], ["a-1", "b-1"], files), codes="0\n"), ROOT)

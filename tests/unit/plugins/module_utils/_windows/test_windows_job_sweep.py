@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import job_sweep
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import FoundJob
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_sweep import NodeJobs, NodeSweep, SweepRequest, Swept, sweep
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
@@ -131,7 +131,7 @@ def test_only_what_may_be_ended_is(monkeypatch):
 def test_who_does_not_end_in_time_is_left(monkeypatch):
     runs, other = job("folders-1", "running"), job("b-1", "finished")
     node = Node(monkeypatch, [runs, other], [runs])
-    with pytest.raises(WindowsError) as caught:
+    with pytest.raises(HostError) as caught:
         node.settle(timeout=100)
     assert str(caught.value) == (
         "octo-a (octo-a.example.com:5986): Wanted: the job folders-1 done within 100 s. Found: its task \\octopus.upgrade\\folders-1 runs "
@@ -145,14 +145,14 @@ def test_who_does_not_end_in_time_is_left(monkeypatch):
 
 def test_an_installation_that_does_not_end_in_time(monkeypatch):
     node = Node(monkeypatch, [job("uninstall-1", "running", since=None)])
-    with pytest.raises(WindowsError, match=r"since nobody knows when.*It must not be ended: wait for it, with a longer timeout"):
+    with pytest.raises(HostError, match=r"since nobody knows when.*It must not be ended: wait for it, with a longer timeout"):
         node.settle(timeout=0)
     assert node.did == []
 
 
 def test_an_orphan_that_cannot_be_told_is_named(monkeypatch):
     node = Node(monkeypatch, [job("schema-1", "running", orphaned=True)])
-    with pytest.raises(WindowsError, match=r"the job schema-1 ended\. Found: its task does not run any more, but a process.*output\.txt"):
+    with pytest.raises(HostError, match=r"the job schema-1 ended\. Found: its task does not run any more, but a process.*output\.txt"):
         node.settle(timeout=0, cancel=("schema",))
     assert node.did.count("end schema-1") == 1
     assert "remove schema-1" not in node.did
@@ -161,8 +161,8 @@ def test_an_orphan_that_cannot_be_told_is_named(monkeypatch):
 def test_what_cannot_be_ended_or_removed_does_not_keep_the_others(monkeypatch):
     first = [job("schema-1", "running"), job("a-1", "lost"), job("b-1", "lost")]
     node = Node(monkeypatch, first, first[:2])
-    node.fails = {"end schema-1": WindowsError("cannot be ended"), "remove a-1": WindowsError("cannot be deleted")}
-    with pytest.raises(WindowsError, match=r"^cannot be ended cannot be deleted$"):
+    node.fails = {"end schema-1": HostError("cannot be ended"), "remove a-1": HostError("cannot be deleted")}
+    with pytest.raises(HostError, match=r"^cannot be ended cannot be deleted$"):
         node.settle(cancel=("schema",))
     assert node.actions["b-1"] == ("lost", "removed")
     assert node.jobs.unsettled == 2
@@ -170,7 +170,7 @@ def test_what_cannot_be_ended_or_removed_does_not_keep_the_others(monkeypatch):
 
 def test_what_comes_back_is_told(monkeypatch):
     node = Node(monkeypatch, [job("a-1", "finished")])
-    with pytest.raises(WindowsError, match=r"the job a-1 is there again after it was removed\. Who starts it\?"):
+    with pytest.raises(HostError, match=r"the job a-1 is there again after it was removed\. Who starts it\?"):
         node.settle()
     assert node.jobs.unsettled == 1
 
@@ -180,24 +180,24 @@ def test_a_task_that_never_ran_is_watched_first(monkeypatch):
     node = Node(monkeypatch, *[[created]] * 4, [job("a-1", "running")], [job("a-1", "finished")], [])
     assert node.settle(grace=60) == {"a-1": ("finished", "waited")}
     never = Node(monkeypatch, [created])
-    with pytest.raises(WindowsError, match="there again"):
+    with pytest.raises(HostError, match="there again"):
         never.settle(grace=60, timeout=1)
     assert never.did.count("remove a-1") == 1
     assert 60 <= never.now < 70
 
 
 def test_a_node_that_is_away_for_a_while_is_waited_for(monkeypatch):
-    runs, away = job("fetch-1", "running"), WindowsUnreachable("away")
+    runs, away = job("fetch-1", "running"), HostUnreachable("away")
     node = Node(monkeypatch, [runs], away, away, [job("fetch-1", "finished")], away, [])
-    node.fails = {"remove fetch-1": WindowsUnreachable("away")}
+    node.fails = {"remove fetch-1": HostUnreachable("away")}
     assert node.settle() == {"fetch-1": ("finished", "waited")}
     assert node.jobs.unsettled == 0
     gone = Node(monkeypatch, [runs], away)
-    with pytest.raises(WindowsUnreachable):
+    with pytest.raises(HostUnreachable):
         gone.settle()
     assert gone.now > job_sweep.PATIENCE
     unknown = Node(monkeypatch, away)
-    with pytest.raises(WindowsUnreachable):
+    with pytest.raises(HostUnreachable):
         unknown.settle()
     assert (unknown.now, unknown.jobs.unsettled) == (0.0, None)
 
@@ -253,5 +253,5 @@ def test_looking_changes_nothing(monkeypatch, state, check_mode, changed, after)
 
 
 def test_there_have_to_be_nodes():
-    with pytest.raises(WindowsError, match="There is no node to act on"):
+    with pytest.raises(HostError, match="There is no node to act on"):
         sweep(SweepRequest("listed", ROOT), [])

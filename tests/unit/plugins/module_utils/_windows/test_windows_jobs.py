@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import jobs, processes
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsTimeout, WindowsUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, wait_all
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
@@ -123,7 +123,7 @@ def test_a_password_goes_through_stdin_only():
 
 def test_a_refusal_shows_no_password():
     host = FakeHost({PREPARE: "", WRITE_XML: "", '"C:\\Windows\\System32\\schtasks.exe" "/create"': (1, "S3cret is wrong")})
-    with pytest.raises(WindowsError, match=r"as LAB\\x: \*+ is wrong.*log on as a batch job"):
+    with pytest.raises(HostError, match=r"as LAB\\x: \*+ is wrong.*log on as a batch job"):
         Job(host, ROOT, "one").start([["hostname"]], RunAs("LAB\\x", "S3cret"))
 
 
@@ -149,7 +149,7 @@ def test_a_lost_job_is_not_started_again_unasked():
     lost = printed(output="last words\n", result=0x41306)
     host = FakeHost({PREPARE: lambda _line: next(prepared), POLL: lost, REMOVE: "", WRITE_XML: ""})
     job = Job(host, ROOT, "one")
-    with pytest.raises(WindowsError, match=r"ended without an exit code.*last words"):
+    with pytest.raises(HostError, match=r"ended without an exit code.*last words"):
         job.start([["hostname"]])
     assert job.start([["hostname"]], restart_lost=True).status == "running"
 
@@ -185,7 +185,7 @@ def test_output_is_paged_and_the_page_is_proven():
 
 
 def test_waiting_survives_an_absent_host_and_grows_its_pauses():
-    answers = [printed(), WindowsUnreachable("away"), printed(), printed("0 3\n")]
+    answers = [printed(), HostUnreachable("away"), printed(), printed("0 3\n")]
 
     def answer(_line):
         found = answers.pop(0)
@@ -202,11 +202,11 @@ def test_waiting_survives_an_absent_host_and_grows_its_pauses():
 
 
 def test_waiting_ends():
-    with pytest.raises(WindowsTimeout, match=r"not done after 0 s: one\. It goes on there"):
+    with pytest.raises(HostTimeout, match=r"not done after 0 s: one\. It goes on there"):
         Job(FakeHost({POLL: printed()}), ROOT, "one").wait(0)
-    with pytest.raises(WindowsError, match="ended without an exit code"):
+    with pytest.raises(HostError, match="ended without an exit code"):
         Job(FakeHost({POLL: printed(result=1)}), ROOT, "one").wait(10)
-    with pytest.raises(WindowsError, match="nobody started it"):
+    with pytest.raises(HostError, match="nobody started it"):
         Job(FakeHost({POLL: printed(started="", result=None)}), ROOT, "one").wait(10)
     assert wait_all({}, 1) == {}
 
@@ -238,7 +238,7 @@ def test_cancelling_looks_before_it_ends_and_is_no_matter_where_nothing_runs():
 def test_what_cannot_be_ended_is_named(monkeypatch):
     monkeypatch.setattr(jobs, "ENDING", 0.0)
     host = FakeHost({processes.POWERSHELL: "100,4,1,True", "schtasks /end": "", "taskkill": (1, "Access is denied.")})
-    with pytest.raises(WindowsError, match=r"octo-a .*job one runs cannot be ended: the processes 100 .*End them there"):
+    with pytest.raises(HostError, match=r"octo-a .*job one runs cannot be ended: the processes 100 .*End them there"):
         Job(host, ROOT, "one").cancel()
 
 

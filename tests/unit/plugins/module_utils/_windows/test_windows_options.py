@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsRefused
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostRefused
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
 
 ALL = {"basic", "plaintext", "ssl", "certificate", "ntlm", "kerberos", "credssp"}
@@ -55,18 +55,18 @@ def test_transport(given, supported, transport):
 
 def test_a_readable_password_is_refused():
     for given in ({"port": 5985}, {"port": 5985, "transport": ["basic"]}):
-        with pytest.raises(WindowsRefused, match="would send the password readable"):
+        with pytest.raises(HostRefused, match="would send the password readable"):
             options(**given).chosen_transport(ALL)
 
 
 def test_a_transport_that_is_not_installed_is_named():
-    with pytest.raises(WindowsRefused, match="credssp cannot be used on this control node"):
+    with pytest.raises(HostRefused, match="credssp cannot be used on this control node"):
         options(transport=["credssp"]).chosen_transport(SOME)
 
 
 def test_no_host_is_refused():
     for params in (None, {}, {"name": "octo-a"}):
-        with pytest.raises(WindowsRefused, match="There is no WinRM connection"):
+        with pytest.raises(HostRefused, match="There is no WinRM connection"):
             ConnectionOptions.from_params(params)
 
 

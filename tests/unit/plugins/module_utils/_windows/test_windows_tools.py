@@ -13,7 +13,7 @@ import threading
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import kerberos, msi, robocopy
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsRefused
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
@@ -128,13 +128,13 @@ def test_hosts_at_once():
     def work(host):
         both.wait()  # both run, or this breaks
         if host.name == "b":
-            raise WindowsError("broken", "b")
+            raise HostError("broken", "b")
         return host.name
 
     outcomes = on_each([options("a"), options("b")], work)
     assert list(outcomes) == ["a", "b"]
     assert outcomes["a"] == "a"
-    assert isinstance(outcomes["b"], WindowsError)
+    assert isinstance(outcomes["b"], HostError)
     assert on_each([], work) == {}
 
 
@@ -163,15 +163,15 @@ def test_a_ticket_of_its_own(kinit, tmp_path, monkeypatch):
 
 def test_no_ticket(kinit, tmp_path):
     with (
-        pytest.raises(WindowsRefused, match=r"no Kerberos ticket for admin@LAB: bad \*+") as caught,
+        pytest.raises(HostRefused, match=r"no Kerberos ticket for admin@LAB: bad \*+") as caught,
         kerberos.ticket(kinit("echo bad S3cret >&2; exit 1")),
     ):
         pass
     assert "S3cret" not in caught.value.message
     absent = ConnectionOptions(name="a", host="a", username="u", password="p", kinit_command=str(tmp_path / "none"))
-    with pytest.raises(WindowsRefused, match="Install krb5-user"), kerberos.ticket(absent):
+    with pytest.raises(HostRefused, match="Install krb5-user"), kerberos.ticket(absent):
         pass
-    with pytest.raises(WindowsRefused, match="within 0 s"), kerberos.ticket(kinit("exec sleep 10"), timeout=0.2):
+    with pytest.raises(HostRefused, match="within 0 s"), kerberos.ticket(kinit("exec sleep 10"), timeout=0.2):
         pass
 
 

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the files of a restored database go, and whether there is room for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import MAX_PATH
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+
+from .options import RestoredFile, RestoreOptions
+
+LOG = "L"
+MANY = 1000  # names tried for one file
+_NO_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+
+
+@dataclass(frozen=True)
+class ExistingFile:
+    """A file of a database that is there. ``is_log``: of the log; else of data of any kind."""
+
+    file_id: int
+    is_log: bool
+    path: str
+    size: int
+
+
+def existing(connection: SqlConnection, database: str) -> list[ExistingFile]:
+    """The files of a database, whatever state it is in."""
+    rows = connection.query(
+        "SELECT file_id, type, physical_name, CAST(size AS bigint) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) "
+        "ORDER BY file_id",
+        database,
+    )
+    return [ExistingFile(int(row["file_id"]), int(row["type"]) == 1, row["physical_name"], int(row["pages"] or 0) * PAGE) for row in rows]
+
+
+def plan(
+    connection: SqlConnection,
+    options: RestoreOptions,
+    chosen: BackupSet,
+    rows: Sequence[dict[str, Any]],
+    *,
+    beside: Sequence[ExistingFile],
+    over: Sequence[ExistingFile] | None,
+) -> list[RestoredFile]:
+    """Where each file goes.
+
+    Args:
+        rows: Of RESTORE FILELISTONLY.
+        beside: The files of the database whose folders are used where no others are named.
+        over: The files of the database that is overwritten, which are used again; None: a new database.
+
+    Raises:
+        MssqlError: A folder is not there, or it cannot be told whether a file would be overwritten.
+    """
+    folders = {
+        False: options.data_directory or _folder(beside, False) or _default(connection, "Data"),
+        True: options.log_directory or _folder(beside, True) or _default(connection, "Log"),
+    }
+    named = {False: options.data_directory, True: options.log_directory}
+    taken = {row["physical_name"].lower() for row in connection.query("SELECT physical_name FROM sys.master_files")}
+    places = _Places(connection, taken, over is not None)
+    found = []
+    for row in rows:
+        is_log = row["Type"] == LOG
+        again = next((one for one in over or [] if (one.file_id, one.is_log) == (int(row["FileId"]), is_log)), None)
+        if again is not None and (named[is_log] is None or _same(devices.folder_of(again.path), named[is_log] or "")):
+            path = again.path
+        else:
+            path = places.new(folders[is_log], file_name(row["PhysicalName"], chosen.database, options.database))
+        found.append(RestoredFile(row["LogicalName"], row["Type"], path, int(row["Size"])))
+    return found
+
+
+def file_name(path: str, source: str, target: str) -> str:
+    """The file's own name, with the new database's name in the place of the old one's.
+
+    Args:
+        path: As the server that was backed up wrote it, of Windows or of Linux.
+    """
+    name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    if source and source.lower() != target.lower():
+        name = re.sub(re.escape(source), lambda _found: target, name, flags=re.IGNORECASE)
+    return _NO_NAME.sub("_", name) or "data"
+
+
+def join(folder: str, name: str) -> str:
+    """A path in a folder, of Windows or of Linux as the folder is."""
+    separator = "/" if "/" in folder and "\\" not in folder else "\\"
+    return folder.rstrip("\\/") + separator + name
+
+
+def check_room(connection: SqlConnection, files: Sequence[RestoredFile], over: Sequence[ExistingFile] | None) -> dict[str, int]:
+    """The bytes that each volume must have free beyond what it has in files that are overwritten; volumes that cannot be told are left out.
+
+    Raises:
+        MssqlError: One has too little.
+    """
+    sizes = {one.path.lower(): one.size for one in over or []}
+    volumes = _volumes(connection)
+    needed: dict[str, int] = {}
+    free: dict[str, int] = {}
+    for file in files:
+        volume = next((one for one in volumes if _within(file.path, one[0])), None)
+        if volume is None:
+            known = devices.free_bytes(connection, [file.path])
+            volume = (file.path[:2].upper() + "\\", known) if known is not None else None
+        if volume is not None:
+            free[volume[0]] = volume[1]
+            needed[volume[0]] = needed.get(volume[0], 0) + max(0, file.size - sizes.get(file.path.lower(), 0))
+    for name, wanted in needed.items():
+        if wanted > free[name]:
+            raise MssqlError(
+                f"Wanted: {wanted} bytes free on {name} of the SQL Server host, for {', '.join(one.path for one in files)}. "
+                f"Found: {free[name]}. Free some room there, or name other folders with data_directory and log_directory"
+            )
+    return needed
+
+
+class _Places:
+    """Finds names for new files: of no other database, and of no file that is there."""
+
+    def __init__(self, connection: SqlConnection, taken: set[str], must_know: bool) -> None:
+        self._connection = connection
+        self._taken = taken
+        self._must_know = must_know  # with REPLACE, RESTORE overwrites any file
+
+    def new(self, folder: str, name: str) -> str:
+        stem, dot, ending = name.rpartition(".")
+        if not dot:
+            stem, ending = name, ""
+        for number in range(1, MANY):
+            tail = ("" if number == 1 else f"_{number}") + dot + ending
+            path = join(folder, stem[: max(1, MAX_PATH - len(join(folder, tail)))] + tail)
+            if path.lower() not in self._taken and not self._exists(path):
+                self._taken.add(path.lower())
+                return path
+        raise MssqlError(f"Wanted: a free name for {name} in {folder} on the SQL Server host. Found: {MANY - 1} of them are taken")
+
+    def _exists(self, path: str) -> bool:
+        where = f"SQL Server {self._connection.options.where}"
+        found = devices.look(self._connection, path)
+        if found is None:
+            if self._must_know:
+                raise MssqlError(
+                    f"Wanted: to know whether the file {path} exists, which RESTORE WITH REPLACE would overwrite. Found: {where} does not tell "
+                    f"the login {self._connection.options.who}. Give it VIEW SERVER STATE, or leave data_directory and log_directory out"
+                )
+            return False  # without REPLACE the server itself refuses
+        if not found.in_folder:
+            raise MssqlError(
+                f"Wanted: the folder {devices.folder_of(path)} on the host of {where}, for the restored database's files. Found: it is not there, "
+                "or the service account may not see it. Create it, or name another one with data_directory and log_directory"
+            )
+        return found.exists
+
+
+def _folder(files: Sequence[ExistingFile], is_log: bool) -> str | None:
+    return next((devices.folder_of(one.path) for one in files if one.is_log is is_log), None)
+
+
+def _default(connection: SqlConnection, kind: str) -> str:
+    """The instance's own folder for new files of data or log; where it does not say so (before 2012), that of master."""
+    path = connection.scalar(f"SELECT CAST(SERVERPROPERTY('InstanceDefault{kind}Path') AS nvarchar(4000)) AS path")
+    return path or _folder(existing(connection, "master"), kind == "Log") or ""
+
+
+def _volumes(connection: SqlConnection) -> list[tuple[str, int]]:
+    """The mount points with databases' files on them and their free bytes, the longest first; none where the login may not ask."""
+    try:
+        rows = connection.query(
+            "SELECT DISTINCT v.volume_mount_point AS name, v.available_bytes AS free FROM sys.master_files AS f "
+            "CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v"
+        )
+    except MssqlError as error:
+        if error.number in (*devices.NO_STATE, *devices.NO_PERMISSION):
+            return []
+        raise
+    return sorted(((row["name"], int(row["free"])) for row in rows), key=lambda one: -len(one[0]))
+
+
+def _within(path: str, mount: str) -> bool:
+    base = mount.rstrip("\\/")
+    return path[: len(base)].lower() == base.lower() and path[len(base) : len(base) + 1] == ("/" if "/" in mount else "\\")
+
+
+def _same(one: str, other: str) -> bool:
+    return one.rstrip("\\/").lower() == other.rstrip("\\/").lower()

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A database and its snapshots as the catalogs have them, and what stands in the way of going back to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE, ServerInfo
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+
+from .files import DataFile, SnapshotOptions
+
+
+@dataclass(frozen=True)
+class Source:
+    """The database, as sys.databases has it."""
+
+    id: int
+    name: str
+    state: str
+    access: str
+    recovery_model: str
+    in_availability_group: bool
+    is_mirrored: bool
+    is_snapshot: bool
+
+
+@dataclass
+class Prepared:
+    """What is there and what is to be done; nothing has been done."""
+
+    options: SnapshotOptions
+    server: ServerInfo
+    source: Source | None
+    snapshots: list[dict[str, Any]]
+    obstacles: list[str]
+    statements: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.statements)
+
+    @property
+    def breaks_log_chain(self) -> bool:
+        return self.facts.get("recovery_model", "SIMPLE") != "SIMPLE"
+
+
+def source_of(connection: SqlConnection, name: str) -> Source | None:
+    """The database of that name; None where there is none that the login may see."""
+    rows = connection.query(
+        "SELECT d.database_id, d.name, d.state_desc, d.user_access_desc, d.recovery_model_desc, d.source_database_id, "
+        "CAST(d.replica_id AS nvarchar(36)) AS replica_id, CAST(m.mirroring_guid AS nvarchar(36)) AS mirroring_guid "
+        "FROM sys.databases AS d LEFT JOIN sys.database_mirroring AS m ON m.database_id = d.database_id WHERE d.name = ?",
+        name,
+    )
+    if not rows:
+        return None
+    row = rows[0]
+    return Source(
+        int(row["database_id"]),
+        row["name"],
+        row["state_desc"],
+        row["user_access_desc"],
+        row["recovery_model_desc"],
+        row["replica_id"] is not None,
+        row["mirroring_guid"] is not None,
+        row["source_database_id"] is not None,
+    )
+
+
+def snapshots_of(connection: SqlConnection, source: Source) -> list[dict[str, Any]]:
+    """The snapshots of a database, oldest first. The paths of their files are in sys.master_files alone."""
+    rows = connection.query(
+        "SELECT database_id, name, state_desc, create_date FROM sys.databases WHERE source_database_id = ? ORDER BY create_date, database_id",
+        source.id,
+    )
+    files = connection.query(
+        "SELECT f.database_id, f.physical_name FROM sys.master_files AS f INNER JOIN sys.databases AS d ON d.database_id = f.database_id "
+        "WHERE d.source_database_id = ? AND f.type = 0 ORDER BY f.database_id, f.file_id",
+        source.id,
+    )
+    return [
+        {
+            "name": row["name"],
+            "created": row["create_date"].isoformat(),
+            "state": row["state_desc"],
+            "paths": [file["physical_name"] for file in files if file["database_id"] == row["database_id"]],
+        }
+        for row in rows
+    ]
+
+
+def files_of(connection: SqlConnection, source: Source) -> list[DataFile]:
+    """All files of a database: data, log, and those that no snapshot holds."""
+    rows = connection.query(
+        "SELECT file_id, type, name, physical_name, state_desc, is_read_only, CAST(size AS bigint) AS pages FROM sys.master_files "
+        "WHERE database_id = ? ORDER BY file_id",
+        source.id,
+    )
+    return [
+        DataFile(
+            int(row["file_id"]),
+            int(row["type"]),
+            row["name"],
+            row["physical_name"],
+            row["state_desc"],
+            bool(row["is_read_only"]),
+            int(row["pages"]) * PAGE,
+        )
+        for row in rows
+    ]
+
+
+def obstacles(connection: SqlConnection, source: Source, found: list[dict[str, Any]], name: str | None) -> list[str]:
+    """What stands in the way of going back: the documentation's conditions, as far as SQL can tell."""
+    others = [one["name"] for one in found if name is None or one["name"].lower() != name.lower()]
+    out = []
+    if len(others) > (1 if name is None else 0):
+        has = "this has" if name is None else "this has also"
+        out.append(f"a database can be reverted only while it has one snapshot, but {has} {', '.join(others)}; drop it first")
+    if source.in_availability_group:
+        out.append(
+            "the database is in an availability group; take it out first (ALTER AVAILABILITY GROUP ... REMOVE DATABASE), and add it again"
+        )
+    if source.is_mirrored:
+        out.append("the database is mirrored; end that first (ALTER DATABASE ... SET PARTNER OFF)")
+    if source.state != "ONLINE":
+        out.append(f"the database is {source.state}, and only one that is online can be reverted")
+    files = files_of(connection, source)
+    offline = [one.name for one in files if one.type == 0 and one.state != "ONLINE" and source.state == "ONLINE"]
+    for text, names in (
+        ("files of FILESTREAM or memory-optimized tables, which no snapshot holds", [one.name for one in files if one.type == 2]),
+        ("files of read-only filegroups", [one.name for one in files if one.type == 0 and one.read_only]),
+        ("files that are not online", offline),
+    ):
+        if names:
+            out.append(f"the database has {text}: {', '.join(names)}")
+    for one in found:
+        if name is not None and one["name"].lower() == name.lower() and one["state"] != "ONLINE":
+            out.append(f"the snapshot is {one['state']} (it has run out of room, or was damaged); it can only be dropped")
+    return out
+
+
+def named(connection: SqlConnection, name: str) -> dict[str, Any] | None:
+    """Whatever has that name, and the name of the database that it is a snapshot of."""
+    rows = connection.query(
+        "SELECT d.name, d.state_desc, d.source_database_id, DB_NAME(d.source_database_id) AS source_name FROM sys.databases AS d WHERE d.name = ?",
+        name,
+    )
+    return rows[0] if rows else None
+
+
+def only_a_snapshot(row: dict[str, Any], options: SnapshotOptions, where: str) -> None:
+    """
+    Raises:
+        MssqlError: The name is that of a database, or of another database's snapshot.
+    """
+    wanted = f"Wanted: {options.name} as a snapshot of {options.database}"
+    if row["source_database_id"] is None:
+        raise MssqlError(
+            f"{wanted}. Found: {row['name']} on SQL Server {where} is a database and no snapshot. It was not touched; use another name"
+        )
+    if (row["source_name"] or "").lower() != options.database.lower():
+        raise MssqlError(
+            f"{wanted}. Found: {row['name']} on SQL Server {where} is a snapshot of {row['source_name']}. It was not touched; use another name"
+        )
+
+
+def people(found: list[dict[str, Any]]) -> str:
+    """Sessions, as a message names them."""
+    return ", ".join(
+        f"{one['login']} from {one['host'] or 'unknown'} ({one['program'] or 'unknown'}, session {one['session_id']})" for one in found
+    )

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that ``octopus_info`` tells of a server, over REST and without changing anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+from . import maintenance
+from .client import OctopusApi
+from .folders import resolved, server_folders
+from .licenses import license_status
+from .nodes import list_nodes
+from .spaces import list_spaces
+from .tasks import running_tasks
+
+
+def server_info(api: OctopusApi) -> dict[str, Any]:
+    """Return facts of one server.
+
+    Raises:
+        OctopusError: The server cannot be reached, or the key may not read what every version has.
+    """
+    root = api.root
+    return {
+        "version": root["Version"],
+        "installation_id": root.get("InstallationId"),
+        "has_spaces": api.has_spaces,
+        "spaces": list_spaces(api),
+        "maintenance": {"enabled": maintenance.is_enabled(api)},
+        "nodes": [node.as_dict() for node in list_nodes(api)],
+        "running_tasks": [task.as_dict() for task in running_tasks(api)],
+        "license": license_status(api).as_dict(),
+        "folders": resolved(server_folders(api), None),
+        "user": _user(api),
+    }
+
+
+def resolve_folders(server: dict[str, Any], hosts: dict[str, dict[str, Any]]) -> None:
+    """Fill in folders that the server itself cannot name absolutely: those below the home, which the hosts know.
+
+    A server that reports no folders at all has those of its configuration.
+    """
+    instances = [instance for host in hosts.values() for instance in host["instances"] if instance.get("home")]
+    nodes = {node["name"].casefold() for node in server["nodes"]}
+    own = [instance for instance in instances if (instance["node_name"] or "").casefold() in nodes]
+    if own:
+        server["folders"] = resolved(server["folders"], own[0]["home"]) or own[0]["folders"]
+
+
+def _user(api: OctopusApi) -> str | None:
+    """Return the name of the key's user: who is refused something is otherwise hard to tell."""
+    try:
+        user = api.find("/api/users/me")
+    except OctopusError as error:
+        if error.status == 403:
+            return None
+        raise
+    return user and user.get("Username")

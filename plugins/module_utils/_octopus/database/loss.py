@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rollback would lose: tasks, releases, deployments and events that are newer than a moment. Only reads.
+
+Tables and columns came and went with the versions, so each is looked up before it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+from . import schema
+
+EXAMPLES = 5
+# A task that has not started is due at its QueueTime: one that is due later than this was scheduled, nobody can tell when.
+# The nodes write the times by their own clocks, which may be ahead of SQL Server's.
+AHEAD = timedelta(minutes=5)
+_OFFSET = re.compile(r".*\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:Z|[+-]\d\d:\d\d)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of row, and where it is what.
+
+    Attributes:
+        table: Its table.
+        moment: The column with its time.
+        name: Columns that tell what it is; the first that is there and has something.
+        started: The column with the time at which a task began, which is its time once it has.
+        state: The column with its state.
+        group: The column by which they are counted apart.
+        task: The column with the id of the task that carries it out, whose state is its own.
+    """
+
+    table: str
+    moment: str
+    name: tuple[str, ...]
+    started: str | None = None
+    state: str | None = None
+    group: str | None = None
+    task: str | None = None
+
+
+TASK, PROJECT = "ServerTask", "Project"
+KINDS = {
+    "tasks": Kind(TASK, "QueueTime", ("Description", "Name"), started="StartTime", state="State", group="Name"),
+    "releases": Kind("Release", "Assembled", ("Version",)),
+    "deployments": Kind("Deployment", "Created", ("Name",), task="TaskId"),
+    "events": Kind("Event", "Occurred", ("Message", "Category"), group="Category"),
+}
+
+
+def parse_since(text: str) -> datetime:
+    """Return the moment that a user has given.
+
+    Raises:
+        OctopusError: It is none, or has no offset, so that nobody can tell which it is.
+    """
+    try:
+        found = schema.moment_of(text)
+    except ValueError:  # the 31st of February
+        found = None
+    if found is None or not _OFFSET.fullmatch(text.strip()):
+        raise OctopusError(
+            f"Wanted: since as a moment of ISO 8601 with its offset, such as 2026-11-23T20:00:00+00:00. Found: {text!r}. "
+            "Take it from what this module returned as now."
+        )
+    return found
+
+
+def newer(connection: SqlConnection, since: datetime, now: datetime) -> dict[str, Any]:
+    """Read what is newer than a moment.
+
+    Args:
+        connection: To the instance's database.
+        since: The moment.
+        now: SQL Server's own time.
+
+    Returns:
+        By kind: how many there are, when the first and the last was, how many of each name, and a few of them, newest first. None
+        where this version has no such table.
+
+    Raises:
+        OctopusError: The moment is still to come by SQL Server's clock, so that nothing could be newer.
+        MssqlError: SQL Server refused.
+    """
+    if since > now:
+        raise OctopusError(
+            f"Wanted: what is newer than {since.isoformat()}. Found: it is {now.isoformat()} at SQL Server {connection.options.where}. "
+            "Take since from what this module returned as now: it is SQL Server's own time."
+        )
+    columns = schema.columns_of(connection, *{kind.table for kind in KINDS.values()}, PROJECT)
+    return {name: _Reading(connection, kind, columns, since, now).run() for name, kind in KINDS.items()}
+
+
+class _Reading:
+    """The statements of one kind, of the columns that this version has. Every name in them is quoted, every value a parameter."""
+
+    def __init__(self, connection: SqlConnection, kind: Kind, columns: dict[str, set[str]], since: datetime, now: datetime) -> None:
+        self.connection = connection
+        self.kind = kind
+        self.own = columns[kind.table]
+        self.columns = columns
+        self.when = _column(kind.moment)
+        self.where = f"{self.when} > CAST(? AS datetimeoffset)"
+        self.params = [_text(since)]
+        if kind.started and kind.started.lower() in self.own:
+            started = _column(kind.started)
+            self.where = f"({started} > CAST(? AS datetimeoffset) OR ({started} IS NULL AND {self.where} AND {self.when} <= CAST(? AS datetimeoffset)))"
+            self.params = [_text(since), _text(since), _text(now + AHEAD)]
+            self.when = f"COALESCE({started}, {self.when})"
+
+    def run(self) -> dict[str, Any] | None:
+        if not {"id", self.kind.moment.lower()} <= self.own:
+            return None
+        table = f"dbo.{quote_identifier(self.kind.table)} AS t"
+        row = self.connection.query(
+            f"SELECT COUNT_BIG(*) AS number, CAST(MIN({self.when}) AS nvarchar(40)) AS first_moment, "  # noqa: S608 - see above
+            f"CAST(MAX({self.when}) AS nvarchar(40)) AS last_moment FROM {table} WHERE {self.where}",
+            *self.params,
+        )[0]
+        count = int(row["number"])
+        return {
+            "count": count,
+            "first": _iso(row["first_moment"]),
+            "last": _iso(row["last_moment"]),
+            "names": self._names(table) if count else {},
+            "examples": self._examples(table) if count else [],
+        }
+
+    def _names(self, table: str) -> dict[str, int]:
+        """How many there are of each task's name, or each event's category."""
+        if not self.kind.group or self.kind.group.lower() not in self.own:
+            return {}
+        group = _column(self.kind.group)
+        rows = self.connection.query(
+            f"SELECT {group} AS name, COUNT_BIG(*) AS number FROM {table} WHERE {self.where} GROUP BY {group}",  # noqa: S608 - see above
+            *self.params,
+        )
+        return {str(row["name"]): int(row["number"]) for row in sorted(rows, key=lambda row: str(row["name"]))}
+
+    def _examples(self, table: str) -> list[dict[str, Any]]:
+        joins, project, state = "", "NULL", "NULL"
+        if "projectid" in self.own and {"id", "name"} <= self.columns[PROJECT]:
+            joins += f" LEFT JOIN dbo.{quote_identifier(PROJECT)} AS p ON p.[Id] = t.[ProjectId]"
+            project = "p.[Name]"
+        if self.kind.state and self.kind.state.lower() in self.own:
+            state = _column(self.kind.state)
+        elif self.kind.task and self.kind.task.lower() in self.own and {"id", "state"} <= self.columns[TASK]:
+            joins += f" LEFT JOIN dbo.{quote_identifier(TASK)} AS s ON s.[Id] = {_column(self.kind.task)}"
+            state = "s.[State]"
+        names = [_column(name) for name in self.kind.name if name.lower() in self.own] or ["NULL"]
+        named = ", ".join(f"CAST({name} AS nvarchar(400)) AS name{place}" for place, name in enumerate(names))
+        rows = self.connection.query(
+            f"SELECT TOP ({EXAMPLES}) t.[Id] AS id, {named}, CAST({project} AS nvarchar(400)) AS project, "  # noqa: S608 - see above
+            f"CAST({state} AS nvarchar(100)) AS state, CAST({self.when} AS nvarchar(40)) AS moment FROM {table}{joins} "
+            f"WHERE {self.where} ORDER BY {self.when} DESC",
+            *self.params,
+        )
+        return [
+            {
+                "id": row["id"],
+                "name": next((row[f"name{place}"] for place in range(len(names)) if row[f"name{place}"]), None),
+                "project": row["project"],
+                "when": _iso(row["moment"]),
+                "state": row["state"],
+            }
+            for row in rows
+        ]
+
+
+def _column(name: str) -> str:
+    return f"t.{quote_identifier(name)}"
+
+
+def _text(moment: datetime) -> str:
+    """As CAST reads it in every language and with every date format of a login."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def _iso(text: Any) -> str | None:
+    moment = schema.moment_of(text)
+    return moment.isoformat() if moment else None

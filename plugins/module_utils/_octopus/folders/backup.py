@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Folders copied by robocopy, as jobs on a node, into a restore point, or out of one for a clone; compared, never over another's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, robocopy
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
+
+from . import mirrors
+from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, normal, overlap
+from .places import CLONE_MARKER, MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_sealed
+
+
+@dataclass(frozen=True)
+class BackupRequest:
+    """What a module was asked to copy."""
+
+    folders: dict[str, str]
+    dest: str
+    restore_point: str
+    live: bool = False
+    marker: str = MARKER
+    newer_than_days: int | None = None
+    means: Means = field(default_factory=Means)
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> BackupRequest:
+        """Read a module's parameters.
+
+        Raises:
+            OctopusError: What could not work, or would copy over something.
+        """
+        dest = normal(params["dest"])
+        folders = {name: normal(path) for name, path in params["folders"].items()}
+        is_clone = params["state"] == "cloned"
+        request = cls(
+            folders,
+            dest,
+            params["restore_point"] or dest.rpartition("\\")[2],
+            params["live"],
+            CLONE_MARKER if is_clone else MARKER,
+            params["newer_than_days"] if is_clone else None,
+            Means.from_params(params, check_mode),
+        )
+        if request.newer_than_days is not None and request.newer_than_days < 1:
+            raise OctopusError(f"newer_than_days is {request.newer_than_days}: give 1 or more, or leave it out for all files.")
+        check_point(request.restore_point)
+        check_own("dest", dest)
+        check_folders(folders)
+        for name, path in folders.items():
+            if overlap(path, dest):
+                raise OctopusError(f"folders: {name} is {path} and dest is {dest}: one lies in the other, so the copy would copy itself.")
+        return request
+
+    @property
+    def place(self) -> Place:
+        return Place(self.dest, self.marker)
+
+    def dest_of(self, name: str) -> str:
+        return f"{self.dest}\\{name}"
+
+
+def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
+    """Copy the folders, all at once, and compare.
+
+    Raises:
+        OctopusError: A folder cannot be read, the copy cannot be written or differs, or the place belongs to another restore point, or to one that is sealed.
+        HostError: The host cannot do it.
+    """
+    backup = Copies({name: FolderCopy(path, request.dest_of(name)) for name, path in request.folders.items()})
+    if request.means.check_mode:
+        if not needs_job(request.dest):
+            _check_place(request, host, look_here(host, request.place))
+        for name in request.folders:
+            _foresee(request, host, name, backup.folders[name])
+        return backup
+    _check_place(request, host, look(request.means, host, request.place, make=True)[0])
+    jobs = {name: request.means.job(host, f"folders-{name}", path, request.dest_of(name)) for name, path in request.folders.items()}
+    ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "copying")
+    for name, copy in backup.folders.items():
+        _judge(request, ended[name], name, copy, backup.warnings)
+    return backup
+
+
+def _check_place(request: BackupRequest, host: WindowsHost, found: Found) -> None:
+    refuse_foreign(host, request.place, found, request.restore_point, "dest")
+    if request.marker == MARKER:
+        refuse_sealed(host, request.place, found)
+
+
+def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
+    """Look for the source, mark the place, mirror, list what a second mirror would do."""
+    source, dest = request.folders[name], request.dest_of(name)
+    commands: list[Command] = [
+        mirrors.look_for(source),
+        request.place.mark(request.restore_point),
+        mirrors.mirror(source, dest, request.means.threads, request.newer_than_days),
+        mirrors.compare(source, dest, request.newer_than_days),
+    ]
+    if request.live or request.newer_than_days:  # the copy need not be what the source is, so it is counted by itself
+        commands.append(mirrors.compare(dest, f"{job.folder}\\no-such-folder"))
+    return commands
+
+
+def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: FolderCopy, warnings: list[str]) -> None:
+    """Fill in what came of a folder.
+
+    Raises:
+        OctopusError: The copy is not what it has to be.
+    """
+    looked, marked, mirrored, *_listed = ended.codes
+    if looked == mirrors.ABSENT and name in MADE_WHEN_NEEDED:
+        copy.nothing()
+        return
+    mirrors.refuse_missing(ended, name, copy.source, looked)
+    if marked:
+        raise OctopusError(f"{ended.host.where}: {request.place.marker_path} cannot be written: {' '.join(ended.output.split())[:300]}")
+    differs = mirrors.read_mirror(ended, name, copy, mirrored, request.live)
+    if differs:
+        warnings.append(f"{name}: not complete while the server runs: {differs}")
+
+
+def _foresee(request: BackupRequest, host: WindowsHost, name: str, copy: FolderCopy) -> None:
+    """What a copy would do. A share is reached by jobs only, and a job would write on the host: of those nothing is known."""
+    copy.changed = True
+    if disks.is_unc(copy.source) or disks.is_unc(copy.dest):
+        return
+    result = host.run(robocopy.compare(copy.source, copy.dest, request.newer_than_days), timeout=request.means.timeout, idempotent=True)
+    found = robocopy.summaries(result.stdout)
+    if result.exit_code & robocopy.FATAL or not found:
+        if name in MADE_WHEN_NEEDED and not files.exists(host, copy.source):
+            copy.exists, copy.changed = False, False
+            return
+        said = " | ".join(robocopy.errors(result.stdout)) or " ".join(result.stdout.split())[-300:]
+        raise OctopusError(f"{host.where}: the folder {name}, {copy.source}, cannot be read: {said}")
+    would = found[0]
+    copy.files, copy.bytes = would.files.total, would.bytes.total
+    copy.copied_files, copy.copied_bytes, copy.deleted_files = would.files.copied, would.bytes.copied, would.files.extra
+    copy.complete = would.is_same
+    copy.changed = not would.is_same

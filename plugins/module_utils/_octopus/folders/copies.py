@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copies of the server's folders: what is common to making them, putting them back and removing what was kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
+
+# Folders that a server makes when it first needs them.
+MADE_WHEN_NEEDED = ("imports", "event_exports", "telemetry")
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]{0,100}")
+
+
+@dataclass(frozen=True)
+class Means:
+    """How folders are copied on a host. ``timeout`` is in seconds."""
+
+    threads: int = 8
+    timeout: float = 14400
+    work_root: str = r"C:\ProgramData\octopus.upgrade"
+    run_as: RunAs = field(default_factory=RunAs)
+    check_mode: bool = False
+    tell: Progress = field(default_factory=lambda: Progress(None))
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> Means:
+        """Read a module's parameters.
+
+        Raises:
+            OctopusError: More threads than robocopy takes, or none.
+        """
+        if not 1 <= params["threads"] <= 128:
+            raise OctopusError(f"threads has to be 1 to 128, not {params['threads']}: that is what robocopy takes.")
+        return cls(
+            params["threads"],
+            params["timeout"],
+            params["work_root"],
+            RunAs(params["job_user"], params["job_password"]),
+            check_mode,
+            Progress(params["progress_file"]),
+        )
+
+    def job(self, host: WindowsHost, purpose: str, *what: str) -> Job:
+        return Job(host, self.work_root, job_id(purpose, *what))
+
+
+@dataclass
+class FolderCopy:
+    """What came of one folder. ``files`` and ``bytes`` are what ``dest`` holds; None where it was not looked at."""
+
+    source: str
+    dest: str
+    exists: bool = True
+    files: int | None = None
+    bytes: int | None = None
+    copied_files: int | None = None
+    copied_bytes: int | None = None
+    deleted_files: int | None = None
+    complete: bool = False
+    seconds: float = 0.0
+    changed: bool = False
+
+    def nothing(self) -> None:
+        """There is no such folder, and so nothing of it to copy."""
+        self.exists, self.complete = False, True
+        self.files = self.bytes = self.copied_files = self.copied_bytes = self.deleted_files = 0
+
+
+@dataclass
+class Copies:
+    """What came of all."""
+
+    folders: dict[str, FolderCopy]
+    warnings: list[str] = field(default_factory=list)
+
+    def as_result(self, diff: bool = False) -> dict[str, Any]:
+        """Return what the module returns."""
+        shown = {name: {key: value for key, value in asdict(copy).items() if key != "changed"} for name, copy in self.folders.items()}
+        result: dict[str, Any] = {"changed": any(copy.changed for copy in self.folders.values()), "folders": shown}
+        if diff:
+            result["diff"] = {
+                "before": "",
+                "after": "".join(
+                    f"{copy.dest}: {_or_unknown(copy.copied_files)} files to copy, {_or_unknown(copy.deleted_files)} to delete\n"
+                    for copy in self.folders.values()
+                    if copy.changed
+                ),
+            }
+        return result
+
+
+def normal(path: Any) -> str:
+    """Return a path as Windows writes it, without a backslash at its end."""
+    return str(path or "").replace("/", "\\").rstrip("\\")
+
+
+def check_point(restore_point: str | None) -> None:
+    """Refuse what is no id of a restore point: it is written into markers, on a command line."""
+    if not _POINT.fullmatch(restore_point or ""):
+        raise OctopusError(f"restore_point {restore_point!r} is no id: letters, digits, blanks and . _ : - only.")
+
+
+def check_folders(folders: dict[str, str]) -> None:
+    """Refuse names that copies cannot have, and paths that are none."""
+    for name, path in folders.items():
+        if not NAME.fullmatch(name):
+            raise OctopusError(f"folders: {name!r} cannot be the name of a folder: small letters, digits and _ only.")
+        if not path:
+            raise OctopusError(f"folders: {name} has no path.")
+        check_absolute(f"folders: {name}", path)
+
+
+def check_own(what: str, path: str) -> None:
+    """Refuse a place that could not be a folder of its own."""
+    check_absolute(what, path)
+    if path + "\\" == disks.root_of(path):
+        raise OctopusError(f"{what} {path!r} is the root of a drive or share: give a folder of its own, which will hold nothing else.")
+
+
+def check_absolute(what: str, path: str) -> None:
+    """Refuse a path that depends on where one is."""
+    try:
+        disks.root_of(path)
+    except ValueError as error:
+        raise OctopusError(f"{what}: {error}") from error
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one of two folders is the other, or lies in it."""
+    first, second = one.lower() + "\\", other.lower() + "\\"
+    return first.startswith(second) or second.startswith(first)
+
+
+def _or_unknown(number: int | None) -> str:
+    return "an unknown number of" if number is None else str(number)

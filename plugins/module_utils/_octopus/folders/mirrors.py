@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One folder made a copy of another by robocopy, many at once, each as a job; what they printed, judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import robocopy
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word
+
+from .copies import FolderCopy, Means
+
+ABSENT, UNREACHABLE = 100, 101
+
+
+# -- commands
+
+
+def look_for(path: str) -> str:
+    """Return the line that ends with 0 where there is the folder, else with :data:`ABSENT` or :data:`UNREACHABLE`."""
+    parent = path.rpartition("\\")[0]
+    # A folder that is not there, and a share that cannot be reached, look the same but for the folder above.
+    missing = f"if exist {batch_word(parent + chr(92))} ({leave(ABSENT)}) else {leave(UNREACHABLE)}"
+    return f"if exist {batch_word(path + chr(92))} (ver >nul) else {missing}"
+
+
+def leave(code: int) -> str:
+    """Return the command that ends with a code."""
+    return f"{CMD} /d /c exit {code}"
+
+
+def mirror(source: str, target: str, threads: int, newer_than_days: int | None = None) -> str:
+    """Return the line that makes the target what the source is."""
+    return _robocopy(robocopy.mirror(source, target, threads, newer_than_days))
+
+
+def compare(source: str, target: str, newer_than_days: int | None = None) -> str:
+    """Return the line that lists what a mirror would do."""
+    return _robocopy(robocopy.compare(source, target, newer_than_days))
+
+
+def _robocopy(argv: list[str]) -> str:
+    return batch_line([f"{SYSTEM32}robocopy.exe", *argv[1:]])
+
+
+# -- jobs
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that has finished: what its commands ended with and printed."""
+
+    host: WindowsHost
+    account: str
+    codes: tuple[int, ...]
+    output: str
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        """What robocopy says went wrong, else the end of what was printed."""
+        return " | ".join(robocopy.errors(self.output)) or " ".join(self.output.split())[-300:]
+
+
+def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequence[Command]], doing: str) -> dict[str, Ended]:
+    """Run all jobs at once. One that an earlier run started is waited for, then run again: what it did may be old."""
+    ended: dict[str, Ended] = {}
+    waiting = dict(jobs)
+    started = time.monotonic()
+    while waiting:
+        for name, job in waiting.items():
+            job.start(commands[name], means.run_as, restart_lost=True)
+            means.tell(f"{job.host.name}: {doing} {name}")
+        states = wait_all(waiting, means.timeout, tick=_Watch(means, doing, waiting))
+        outputs = {name: job.output() for name, job in waiting.items()}
+        for job in waiting.values():
+            job.remove()
+        for name, job in waiting.items():
+            if not job.attached:
+                seconds = round(time.monotonic() - started, 3)
+                ended[name] = Ended(job.host, means.run_as.account, states[name].exit_codes, outputs[name], seconds)
+        waiting = {name: job for name, job in waiting.items() if job.attached}
+    return {name: ended[name] for name in jobs}
+
+
+class _Watch:
+    """Tells now and then which jobs still run."""
+
+    def __init__(self, means: Means, doing: str, jobs: Mapping[str, Job], every: float = 15.0) -> None:
+        self._means, self._doing, self._jobs, self._every = means, doing, jobs, every
+        self._start = time.monotonic()
+        self._next = self._start + every
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every
+        self._means.tell(f"still {self._doing} after {now - self._start:.0f} s: {', '.join(self._jobs)}")
+
+
+# -- what came of it
+
+
+def refuse_missing(ended: Ended, name: str, path: str, code: int) -> None:
+    """Say why a folder that was looked for cannot be read.
+
+    Raises:
+        OctopusError: It is not there.
+    """
+    if code:
+        why = "it does not exist" if code == ABSENT else "neither it nor the folder above can be reached"
+        raise OctopusError(f"{ended.host.where}: the folder {name}, {path}, cannot be read as {ended.account}: {why}.")
+
+
+def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool = False) -> str | None:
+    """Fill in what a mirror did, by the summaries of it, of the comparison after it, and of the copy itself where it was counted.
+
+    Args:
+        code: What the mirror ended with.
+        live: Whether something may write in the source meanwhile.
+
+    Returns:
+        How the copy differs from its source, which it may where the source is live; None where it does not.
+
+    Raises:
+        OctopusError: The copy is not what it has to be.
+    """
+    where, errors = ended.host.where, " | ".join(robocopy.errors(ended.output))
+    in_use = " A file there is in use: stop what uses it, Octopus Server on every node first." if robocopy.in_use(ended.output) else ""
+    found = robocopy.summaries(ended.output)
+    failed = code & robocopy.FATAL or len(found) not in (2, 3)
+    if failed or (code >= robocopy.FAILED and not live):
+        raise OctopusError(
+            f"{where}: robocopy of {name} from {copy.source} to {copy.dest} ended with {robocopy.meaning(code)}. {ended.said}{in_use}"
+        )
+    did, left, *held = found
+    copy.seconds += ended.seconds
+    # Once they are the same, the source's count is the copy's.
+    copy.files, copy.bytes = (held or [left])[0].files.total, (held or [left])[0].bytes.total
+    copy.copied_files, copy.copied_bytes, copy.deleted_files = did.files.copied, did.bytes.copied, did.files.extra
+    copy.changed = bool(did.files.copied or did.files.extra or did.folders.copied or did.folders.extra)
+    copy.complete = left.is_same and robocopy.is_success(code)
+    if copy.complete:
+        return None
+    differs = (
+        f"of {left.files.total} files {left.files.copied} differ or are missing, {left.files.mismatched} are of another kind, "
+        f"{left.files.failed} cannot be read, {left.files.extra} are too many"
+    )
+    if live:
+        return f"{differs}. {errors}".strip()
+    raise OctopusError(
+        f"{where}: {name} in {copy.dest} is not what {copy.source} holds: {differs}. Does something still write there? {errors}".strip()
+    )

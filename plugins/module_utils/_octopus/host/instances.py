@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Octopus Server as it lies on a Windows host: program, instances, their configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import configured_folders, resolved
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import registry
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+
+from . import cli_output
+from .cli import CONNECTION_STRING, DEFAULT_INSTANCE, ServerCli
+
+_KEY = r"HKLM\SOFTWARE\Octopus\OctopusServer"
+_DEFAULT_FOLDER = r"C:\Program Files\Octopus Deploy\Octopus"
+_SERVICE = "OctopusDeploy"
+
+
+@dataclass(frozen=True)
+class InstanceEntry:
+    """One instance of the host's register."""
+
+    name: str
+    config_path: str
+
+    @property
+    def service_name(self) -> str:
+        return service_name(self.name)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An instance's settings, and why there are only those of its file, where that is so. Holds secrets."""
+
+    values: dict[str, str] = field(repr=False)
+    error: str | None = None
+
+    @property
+    def home(self) -> str | None:
+        return cli_output.setting(self.values, "Octopus.Home")
+
+    @property
+    def node_name(self) -> str | None:
+        # The first name is newer; files that an old version wrote keep the second.
+        return cli_output.setting(self.values, "Octopus.Server.NodeName", "Octopus.Storage.NodeName")
+
+    @property
+    def connection_string(self) -> str | None:
+        return cli_output.setting(self.values, CONNECTION_STRING)
+
+    @property
+    def listen_prefixes(self) -> list[str]:
+        prefixes = cli_output.setting(self.values, "Octopus.WebPortal.ListenPrefixes") or ""
+        return [prefix.strip() for prefix in prefixes.replace(";", ",").split(",") if prefix.strip()]
+
+    @property
+    def folders(self) -> dict[str, str | None]:
+        return resolved(configured_folders(self.values), self.home)
+
+
+def service_name(instance: str) -> str:
+    """Return the name of an instance's Windows service (https://octopus.com/docs/administration/managing-infrastructure/managing-multiple-instances)."""
+    return _SERVICE if instance.lower() == DEFAULT_INSTANCE.lower() else f"{_SERVICE}: {instance}"
+
+
+def computer_name(host: WindowsHost) -> str:
+    """Return the host's own name, without its domain."""
+    return host.run(["hostname"], check=True, idempotent=True).stdout.strip()
+
+
+class OctopusHost:
+    """One host with Octopus Server on it. What is asked for twice is looked up once."""
+
+    def __init__(self, host: WindowsHost) -> None:
+        self.host = host
+        self._cli: ServerCli | None = None
+        self._instances: list[InstanceEntry] | None = None
+
+    @property
+    def cli(self) -> ServerCli:
+        """The program, in the folder that the installer wrote down."""
+        if self._cli is None:
+            self._cli = ServerCli(self.host, registry.get(self.host, _KEY, "InstallLocation") or _DEFAULT_FOLDER)
+        return self._cli
+
+    def instances(self) -> list[InstanceEntry]:
+        """Return every instance of the host."""
+        if self._instances is None:
+            self._instances = [InstanceEntry(name, path) for name, path in self.cli.list_instances()]
+        return self._instances
+
+    def one_instance(self, name: str | None) -> InstanceEntry:
+        """Return the instance of that name, in whatever case; without a name, the only one.
+
+        Raises:
+            OctopusError: There is none, or several to choose from.
+        """
+        found = [entry for entry in self.instances() if name is None or entry.name.lower() == name.lower()]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(entry.name for entry in self.instances()) or "none"
+        if name is not None:
+            raise OctopusError(f"{self.host.where} has no instance {name!r} of Octopus Server; it has {names}.")
+        raise OctopusError(f"{self.host.where} has {len(found)} instances of Octopus Server ({names}): say which one with instance_name.")
+
+    def configuration(self, instance: str) -> Configuration:
+        """Return an instance's settings; where the program cannot give them, those in its file, with the reason."""
+        try:
+            return Configuration(self.cli.show_configuration(instance))
+        except OctopusError as error:
+            return Configuration(self.file_settings(self.one_instance(instance)), error.message)
+
+    def file_settings(self, entry: InstanceEntry) -> dict[str, str]:
+        """Return the settings in the configuration file: connection string, home, node name, from 3.5 on little more."""
+        if not entry.config_path:
+            raise OctopusError(f"{self.host.where}: the register names no configuration file for the instance {entry.name}.")
+        result = self.host.run_builtin("type", entry.config_path, idempotent=True, secret=True)
+        if result.exit_code != 0:
+            raise OctopusError(
+                f"{self.host.where}: the configuration file {entry.config_path} of the instance {entry.name} cannot be read."
+            )
+        return cli_output.settings_in_xml(result.stdout, f"{self.host.where}: {entry.config_path}")
+
+    def node_name(self, entry: InstanceEntry) -> str:
+        """Return the name under which the server knows this node. Asks no database."""
+        name = Configuration(self.file_settings(entry)).node_name
+        return name or computer_name(self.host)

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The service watchdog: a scheduled task that starts instances which somebody stopped, also those stopped on purpose.
+
+``Octopus.Server.exe watchdog --create`` makes it, and it runs ``checkservices``
+(https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line/watchdog). Disabling the task is better than
+``watchdog --delete``: interval and instances need not be remembered. It has started a server in the middle of an upgrade before
+(https://github.com/OctopusDeploy/Issues/issues/3626).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import scheduled_tasks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import ScheduledTask
+
+_USUAL_NAME = "Octopus Watchdog Server"
+_COMMAND = "checkservices"
+_INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|(\S+))""", re.IGNORECASE)
+
+
+def find(host: WindowsHost) -> ScheduledTask | None:
+    """Return the watchdog's task: under its usual name (*assumed*), or any of Octopus's that checks services."""
+    task = scheduled_tasks.get(host, _USUAL_NAME)
+    if task:
+        return task
+    for name in scheduled_tasks.names(host):
+        if "octopus" in name.lower():
+            task = scheduled_tasks.get(host, name)
+            if task and _COMMAND in task.arguments.lower() and "octopus.server" in task.command.lower():
+                return task
+    return None
+
+
+def switch(host: WindowsHost, enabled: bool, check_mode: bool = False) -> dict[str, Any]:
+    """Enable or disable the watchdog, where there is one, and read back that it is so.
+
+    Returns:
+        Whether it exists, its name, and whether it was and is enabled, as ``before`` and ``after``.
+    """
+    task = find(host)
+    if task is None:
+        return {"exists": False, "task_name": None, "before": None, "after": None}
+    if task.enabled is not enabled and not check_mode:
+        scheduled_tasks.set_enabled(host, task.name, enabled)
+        now = scheduled_tasks.get(host, task.name)
+        if now is None or now.enabled is not enabled:
+            raise OctopusError(
+                f"{host.where}: the task {task.name} was {'enabled' if enabled else 'disabled'}, and is not so. Who else changes it?"
+            )
+    return {"exists": True, "task_name": task.name, "before": task.enabled, "after": enabled}
+
+
+def info(host: WindowsHost) -> dict[str, Any] | None:
+    """Return what a module tells of the watchdog; None where there is none."""
+    task = find(host)
+    if task is None:
+        return None
+    minutes = task.interval_minutes
+    return {
+        "exists": True,
+        "enabled": task.enabled,
+        "task_name": task.name,
+        "interval_minutes": int(minutes) if minutes is not None and minutes == int(minutes) else minutes,
+    }
+
+
+def covers(task: ScheduledTask, instance: str) -> bool:
+    """Whether the watchdog starts that instance; where its arguments do not say, it does."""
+    listed = _INSTANCES.search(task.arguments)
+    names = [name.strip().lower() for name in (listed[1] or listed[2]).split(",")] if listed else ["*"]
+    return "*" in names or instance.lower() in names

@@ -1,0 +1,250 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An instance that is joined to a database that exists, and set up on a host. It is never started, and no database is created or upgraded.
+
+The order is that of the docs for a further node (https://octopus.com/docs/administration/high-availability): create-instance, database,
+configure, service; and path where folders are to be others.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import normal
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import DEFAULT_INSTANCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, computer_name
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+
+from . import registration
+from .connection_string_edit import same_place
+from .found import FoundInstance
+from .join import Joining
+from .request import InstanceRequest
+from .results import InstanceResult
+from .service import InstanceService
+
+# Our name of a folder, and its switch of the command path (https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line/path).
+FOLDER_SWITCHES = {
+    "logs": "taskLogs",
+    "artifacts": "artifacts",
+    "packages": "nugetRepository",
+    "imports": "imports",
+    "event_exports": "eventExports",
+    "telemetry": "telemetry",
+}
+_DEFAULT_PORT = "10943"
+
+
+class Present:
+    """One instance on one host, brought about."""
+
+    def __init__(self, host: WindowsHost, request: InstanceRequest, result: InstanceResult) -> None:
+        self.host, self.request, self.result = host, request, result
+        self.found = FoundInstance(host, request, result)
+        self.joining = Joining(self.found)
+        self.service = InstanceService(self.found)
+        self._asked = 0  # how many changes there were when the settings were read
+
+    def run(self) -> None:
+        """Do what is not done yet, then prove that it is.
+
+        Raises:
+            OctopusError: It is not possible, not safe, or it failed.
+        """
+        if not self.found.has_program():
+            raise OctopusError(
+                f"{self.host.where}: there is no {self.found.octopus.cli.program}. Install the version of the database with octopus_install."
+            )
+        self.result.program_version = self.found.octopus.cli.version()
+        self.found.look_at_service()
+        path, before = self._look()
+        self._register(path, before)
+        joined = self.joining.run(path, before)
+        settings = self._settings(joined)
+        settings = self._configure(settings, asked=joined)
+        self._put_folders(settings, asked=joined)
+        self.service.run()
+        if not (self.request.check_mode and self.result.changes):
+            self._prove(settings)
+
+    def _look(self) -> tuple[str, Configuration | None]:
+        """Return the configuration file's name and what it says now, after everything that speaks against going on has been looked for."""
+        entry, request = self.found.entry(), self.request
+        self.result.registered = entry is not None
+        default = "C:\\Octopus" if request.name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{request.name}"
+        path = (entry.config_path if entry else None) or request.config_path or f"{request.home or default}\\OctopusServer.config"
+        if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
+            raise OctopusError(
+                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {entry.config_path}, and config_path is "
+                f"{request.config_path}. Nothing was changed: leave config_path out, or remove that instance first."
+            )
+        self.result.config_path = path
+        before = self.found.file_settings(path)
+        if entry and before is None:
+            raise OctopusError(
+                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which is not there. Nothing was "
+                "changed: remove its registration with state: absent first."
+            )
+        if not entry and request.join is None:
+            raise OctopusError(
+                f"{self.host.where}: there is no instance {request.name} yet. To make one, give connection and master_key_file. Nothing was changed."
+            )
+        self._keep_off(before)
+        return path, before
+
+    def _keep_off(self, before: Configuration | None) -> None:
+        """Refuse a database that it must never be; one that it has is left behind where another is wanted."""
+        has = before.connection_string if before else None
+        text = self.request.join.connection_string if self.request.join else has
+        forbidden = self.found.forbidden(text) if text else None
+        if not forbidden:
+            return
+        if self.request.join:
+            raise OctopusError(
+                f"{self.host.where}: connection leads to the database {forbidden}, which the instance {self.request.name} must never have. "
+                "Nothing was changed: give the database of the clone."
+            )
+        raise OctopusError(
+            f"{self.host.where}: the instance {self.request.name} has the database {forbidden}, which it must never have, so it is not set up "
+            "further. Nothing was changed: give connection and master_key_file of the clone's database, if this is the clone."
+        )
+
+    def _register(self, path: str, before: Configuration | None) -> None:
+        if self.result.registered:
+            return
+        self.found.check_may_change()
+        self.result.change("registration", None, path)
+        if self.request.check_mode:
+            return
+        self.request.tell(f"{self.host.name}: registering the instance {self.request.name}")
+        program = self.found.program
+        home = self.request.home or (before.home if before else None) or path.rpartition("\\")[0]
+        wanted = {"home": home, "serverNodeName": self.request.node_name}
+        switches = [f"--{name}={value}" for name, value in wanted.items() if value and program.knows("create-instance", name)]
+        registration.create(self.found.octopus, self.request.name, path, *switches)
+        self.result.registered = True
+
+    def _settings(self, joined: bool) -> Configuration:
+        """Return the settings as the program has them from the database; those of the file, where it is not joined yet."""
+        if joined:
+            self._asked = len(self.result.changes)
+            return Configuration(self.found.program.settings())
+        return self.found.file_settings(str(self.result.config_path)) or Configuration({})
+
+    def _configure(self, settings: Configuration, asked: bool) -> Configuration:
+        """Give the program the settings that are not so yet. Return the settings then."""
+        request, values = self.request, settings.values
+        prefixes = None if request.listen_prefixes is None else [prefix.strip() for prefix in request.listen_prefixes]
+        has_ssl = (cli_output.setting(values, "Octopus.WebPortal.ForceSsl") or "false").lower() == "true"
+        has_port = cli_output.setting(values, "Octopus.Communications.ServicesPort") or _DEFAULT_PORT
+        # What is wanted, what is there, whether that is the same, and the switch with its value.
+        rows = [
+            ("home", "home", request.home, settings.home, normal(settings.home).lower() == normal(request.home).lower(), request.home),
+            (
+                "server_node_name",
+                "serverNodeName",
+                request.node_name,
+                settings.node_name,
+                (settings.node_name or "").lower() == (request.node_name or "").lower(),
+                request.node_name,
+            ),
+            (
+                "listen_prefixes",
+                "webListenPrefixes",
+                prefixes,
+                settings.listen_prefixes or None,
+                [_prefix(one) for one in settings.listen_prefixes] == [_prefix(one) for one in prefixes or []],
+                ",".join(prefixes or []),
+            ),
+            ("comms_port", "commsListenPort", request.comms_port, has_port, has_port == str(request.comms_port), str(request.comms_port)),
+            ("force_ssl", "webForceSSL", request.force_ssl, has_ssl, has_ssl is request.force_ssl, str(request.force_ssl)),
+        ]
+        switches = []
+        for what, switch, wanted, there, same, value in rows:
+            if wanted is None or same:
+                continue
+            self.result.change(what, there if asked or self.result.registered else None, wanted)
+            switches.append(f"--{switch}={value}")
+        if not switches:
+            return settings
+        self.found.check_may_change()
+        if self.request.check_mode:
+            return settings
+        self.request.tell(f"{self.host.name}: configuring {self.request.name}")
+        self.found.program.run("configure", *switches, database=True)
+        return self._settings(joined=True)
+
+    def _put_folders(self, settings: Configuration, asked: bool) -> None:
+        """Have the folders where they are wanted; they are the database's, and with it the whole cluster's."""
+        there = settings.folders if asked else {}
+        switches = []
+        for name, path in self.request.folders.items():
+            if normal(there.get(name)).lower() == path.lower():
+                continue
+            if not self.found.program.knows("path", FOLDER_SWITCHES[name]):
+                if there.get(name):
+                    raise OctopusError(
+                        f"{self.host.where}: the folder {name} of {self.request.name} is {there[name]}, and this version's command path has no "
+                        f"switch {FOLDER_SWITCHES[name]} to set it to {path}."
+                    )
+                self.result.skipped_folders.append(name)
+                continue
+            self.result.change(f"folder {name}", there.get(name), path)
+            switches.append(f"--{FOLDER_SWITCHES[name]}={path}")
+        if not switches:
+            return
+        self.found.check_may_change()
+        if not self.request.check_mode:
+            self.request.tell(f"{self.host.name}: setting the folders of {self.request.name}")
+            self.found.program.run("path", *switches, database=True)
+
+    def _prove(self, settings: Configuration) -> None:
+        """Read everything again that was wanted, and compare."""
+        if self._asked != len(self.result.changes):
+            settings = self._settings(joined=True)
+        key = self.found.octopus.cli.show_master_key(self.request.name)
+        self._tell_of(settings, key)
+        wrong = self._wrong(settings, key)
+        self.found.look_at_service()
+        state = self.result.service["state"] if self.result.service else "not installed"
+        if self.found.may_change and state != "stopped":
+            wrong.append(f"the service {self.found.service_name} is {state}, wanted stopped; nothing here starts it")
+        if wrong:
+            raise OctopusError(
+                f"{self.host.where}: the instance {self.request.name} was set up, and is not as it should be: {'; '.join(wrong)}."
+            )
+        self.result.proven = True
+
+    def _wrong(self, settings: Configuration, key: str) -> list[str]:
+        wrong = []
+        join = self.request.join
+        if join and not (settings.connection_string and same_place(settings.connection_string, join.connection_string)):
+            shown = connection_string.mask(settings.connection_string) if settings.connection_string else "none"
+            wrong.append(f"its database is {shown}, wanted {connection_string.mask(join.connection_string)}")
+        if join and fingerprint(key.encode()) != fingerprint(join.master_key.encode()):
+            wrong.append("its master key has another fingerprint than the one that was given")
+        if self.request.node_name and (settings.node_name or "").lower() != self.request.node_name.lower():
+            wrong.append(f"its node is called {settings.node_name}, wanted {self.request.node_name}")
+        for name, path in self.request.folders.items():
+            found = settings.folders.get(name)
+            if name not in self.result.skipped_folders and normal(found).lower() != path.lower():
+                wrong.append(f"its folder {name} is {found}, wanted {path}")
+        return wrong
+
+    def _tell_of(self, settings: Configuration, key: str) -> None:
+        result, text = self.result, settings.connection_string
+        result.home, result.server_node_name = settings.home, settings.node_name or computer_name(self.host)
+        result.listen_prefixes, result.folders = settings.listen_prefixes, settings.folders
+        result.master_key_fingerprint = fingerprint(key.encode())
+        if text:
+            result.connection_string = connection_string.mask(text)
+            found = connection_string.parse(text)
+            result.database = {**found.as_dict(), "host": found.host_for(self.host.options.host, lambda: computer_name(self.host))}
+
+
+def _prefix(text: str) -> str:
+    """Return a listen prefix as it is compared: the program may add or leave out the slash at the end."""
+    return text.lower().rstrip("/")

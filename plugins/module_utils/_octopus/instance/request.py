@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``octopus_instance`` was asked for, with the secrets opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import CONFIGURATION_KEYS
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import check_absolute, check_folders, normal
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import Database
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
+
+from .connection_string_edit import build, changed, check_options
+from .same_database import Forbidden
+
+_NOT_IN_A_FILE_NAME = '\\/:*?"<>|%'
+
+
+@dataclass(frozen=True)
+class Join:
+    """The database to join, and its master key."""
+
+    connection_string: str = field(repr=False)
+    master_key: str = field(repr=False)
+
+    @property
+    def database(self) -> Database:
+        return connection_string.parse(self.connection_string)
+
+
+@dataclass(frozen=True)
+class ServiceWanted:
+    """The Windows service to have. None is for what stays as it is."""
+
+    account: str | None = None
+    password: str | None = field(default=None, repr=False)
+    start_type: str | None = None
+
+
+@dataclass(frozen=True)
+class InstanceRequest:
+    """The options of ``octopus_instance``. None is for what stays as it is."""
+
+    name: str
+    state: str
+    join: Join | None = None
+    config_path: str | None = None
+    home: str | None = None
+    node_name: str | None = None
+    listen_prefixes: tuple[str, ...] | None = None
+    comms_port: int | None = None
+    force_ssl: bool | None = None
+    folders: dict[str, str] = field(default_factory=dict)
+    service: ServiceWanted = field(default_factory=ServiceWanted)
+    never: tuple[Forbidden, ...] = ()
+    purge: bool = False
+    run_as: RunAs = field(default_factory=RunAs)
+    work_root: str = r"C:\ProgramData\octopus.upgrade"
+    check_mode: bool = False
+    tell: Progress = field(default_factory=lambda: Progress(None))
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
+        """Read a module's parameters, and open the sealed files on the control node.
+
+        Raises:
+            OctopusError: They cannot be used, or a file does not open. No message holds a secret.
+        """
+        name = params["instance_name"] or DEFAULT_INSTANCE
+        if not name.strip() or name != name.strip() or set(name) & set(_NOT_IN_A_FILE_NAME):
+            raise OctopusError(f"instance_name {name!r} cannot be the name of an instance: it becomes the name of a file and of a service.")
+        folders = {one: normal(path) for one, path in (params["folders"] or {}).items()}
+        check_folders(folders)
+        unknown = sorted(set(folders) - set(CONFIGURATION_KEYS.values()))
+        if unknown:
+            raise OctopusError(f"folders: {', '.join(unknown)}: wanted are {', '.join(CONFIGURATION_KEYS.values())}.")
+        places = {option: normal(params[option]) or None for option in ("config_path", "home")}
+        for option, path in places.items():
+            if path:
+                check_absolute(option, path)
+        return cls(
+            name,
+            params["state"],
+            _join(params) if params["state"] == "present" else None,
+            places["config_path"],
+            places["home"],
+            params["server_node_name"],
+            tuple(params["listen_prefixes"]) if params["listen_prefixes"] else None,
+            params["comms_port"],
+            params["force_ssl"],
+            folders,
+            ServiceWanted(params["service_account"], params["service_password"], params["service_start_type"]),
+            tuple(Forbidden.from_params(params["never"] or [])),
+            params["purge"],
+            RunAs(params["job_user"], params["job_password"]),
+            params["work_root"],
+            check_mode,
+            Progress(params["progress_file"]),
+        )
+
+    def check_nodes(self, names: Sequence[str]) -> None:
+        """Refuse what cannot be true of several nodes.
+
+        Raises:
+            OctopusError: They would all have one name.
+        """
+        if not names:
+            raise OctopusError("There is no node to act on: give nodes, or run the task for a Windows host.")
+        if self.node_name and len(names) > 1:
+            raise OctopusError(
+                f"server_node_name {self.node_name!r} would be the name of {len(names)} nodes, {', '.join(names)}. Leave it out, so that each "
+                "has its computer's name, or run the task for each node."
+            )
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must be in no message."""
+        found = [self.join.master_key, *connection_string.secrets_of(self.join.connection_string)] if self.join else []
+        return [*found, *([self.service.password] if self.service.password else [])]
+
+
+def _join(params: dict[str, Any]) -> Join | None:
+    connection = params["connection"]
+    if connection is None:
+        if params["from_config"]:
+            raise OctopusError("from_config gives the credentials of a connection, whose server and database are in the option connection.")
+        return None
+    sealer = _sealer(params)
+    text = _connection_string(connection, _opened(params["from_config"], sealer) if params["from_config"] else None)
+    connection_string.parse(text)
+    key = _opened(params["master_key_file"], sealer).decode("utf-8", "replace")
+    return Join(text, cli_output.master_key_in(key))
+
+
+def _sealer(params: dict[str, Any]) -> Sealer | None:
+    """What opens the files; plain ones need none, and are taken where that is asked for by name."""
+    return Sealer.from_params(params)
+
+
+def _opened(path: str, sealer: Sealer | None) -> bytes:
+    content = LocalFile(path).read()
+    if content is None:
+        raise OctopusError(f"There is no file {Path(path)} on the control node.")
+    if not is_sealed(content):
+        if sealer is None:
+            return content
+        raise OctopusError(f"{path} is not sealed with Ansible Vault. With plaintext: true it is taken as it is.")
+    if sealer is None:
+        raise OctopusError(f"{path} is sealed, and plaintext is true: give vault_password_file or vault_id instead.")
+    return sealer.open(content, path)
+
+
+def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:
+    """Make the connection string, from nothing or from that in a node's configuration."""
+    options = {str(key): str(value) for key, value in (wanted["options"] or {}).items()}
+    check_options(options)
+    place = {"server": wanted["server"], "database": wanted["database"]}
+    if wanted["integrated"] and wanted["user"]:
+        raise OctopusError("connection has both user and integrated: true. Give one of them.")
+    if wanted["integrated"]:
+        who: dict[str, str | None] = {"user": None, "password": None, "integrated": "True"}
+    elif wanted["user"]:
+        who = {"integrated": None, "user": wanted["user"], "password": wanted["password"]}
+    else:
+        who = {}
+    if config is None:
+        if not who:
+            raise OctopusError(
+                "connection has no credentials: give user and password, or integrated: true, or from_config, which has some."
+            )
+        return build({**place, **{name: value for name, value in who.items() if value is not None}, **options})
+    settings = cli_output.settings_in_xml(text_of(config), "The file of from_config")
+    text = cli_output.setting(settings, CONNECTION_STRING)
+    if not text:
+        raise OctopusError("The file of from_config has no connection string.")
+    return changed(text, {**place, **who, **{key.lower(): value for key, value in options.items()}})

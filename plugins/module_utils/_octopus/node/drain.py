@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Draining nodes: no new tasks, then the running ones come to an end, or do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, find_node, list_nodes, set_draining
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task, cancel, running_tasks
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+_CANCEL_SECONDS = 120.0  # a cancelled task ends when the step that it is in does
+
+
+@dataclass(frozen=True)
+class Drained:
+    """How draining ended: nodes as they were before, tasks that were cancelled, and tasks that still run because that was allowed."""
+
+    before: dict[str, Node]
+    cancelled: list[Task] = field(default_factory=list)
+    left_running: list[Task] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.cancelled) or any(not node.draining for node in self.before.values())
+
+
+def drain(
+    api: OctopusApi,
+    names: Sequence[str],
+    deadline: Deadline,
+    on_timeout: str = "fail",
+    *,
+    check_mode: bool = False,
+    tell: Callable[[str], object] = lambda _message: None,
+    cancel_deadline: Callable[[], Deadline] = lambda: Deadline(_CANCEL_SECONDS),
+) -> Drained:
+    """Drain nodes and wait until they run nothing.
+
+    Args:
+        api: The server, best one of its nodes.
+        names: The nodes' own names.
+        deadline: How long to wait.
+        on_timeout: ``fail``, ``cancel`` what still runs, or ``ignore`` it.
+        check_mode: Only look.
+        tell: Gets a line whenever the number of running tasks changes.
+        cancel_deadline: Gives the time that cancelled tasks have to end.
+
+    Raises:
+        OctopusError: A node is unknown, or tasks still run; the message names them.
+    """
+    known = list_nodes(api)
+    before = {name: find_node(known, name, api.url) for name in names}
+    if check_mode:
+        return Drained(before)
+    for node in before.values():
+        if not node.draining:
+            set_draining(api, node, True)
+    nodes = list(before.values())
+    left = _wait(api, nodes, deadline, tell)
+    if not left:
+        return Drained(before)
+    if on_timeout == "ignore":
+        return Drained(before, left_running=left)
+    if on_timeout == "cancel":
+        for task in left:
+            cancel(api, task)
+        still = _wait(api, nodes, cancel_deadline(), tell)
+        if not still:
+            return Drained(before, cancelled=left)
+        raise OctopusError(_still(still, names, "were cancelled, and run on") + " Stop the node all the same with on_timeout: ignore.")
+    raise OctopusError(
+        _still(left, names, f"still run after {deadline.seconds:g} s")
+        + " The nodes stay drained. Wait longer (timeout), or say on_timeout: cancel or ignore."
+    )
+
+
+def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False) -> dict[str, Node]:
+    """Let nodes take tasks again; return them as they were before."""
+    known = list_nodes(api)
+    before = {name: find_node(known, name, api.url) for name in names}
+    for node in before.values():
+        if node.draining and not check_mode:
+            set_draining(api, node, False)
+    return before
+
+
+def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable[[str], object]) -> list[Task]:
+    """Return the tasks that still run on these nodes when the time is up; none as soon as none does."""
+    told = None
+    while True:
+        busy = _running_on(api, nodes)
+        if not busy:
+            return []
+        if len(busy) != told:
+            told = len(busy)
+            tell(f"waiting for {told} running task{'s' if told > 1 else ''}: {', '.join(map(str, busy[:3]))}{' ...' if told > 3 else ''}")
+        if not deadline.pause():
+            return busy
+
+
+def _running_on(api: OctopusApi, nodes: list[Node]) -> list[Task]:
+    """Return what these nodes run, by the list of tasks and by the nodes' own counts: each has missed tasks that the other had."""
+    labels = {label.casefold() for node in nodes for label in (node.id, node.name)}
+    tasks = [task for task in running_tasks(api) if task.node is None or task.node.casefold() in labels]
+    if tasks:
+        return tasks
+    ids = {node.id for node in nodes}
+    return [
+        Task("", f"{node.running_task_count} tasks that this key's user cannot see", "", "Executing", node.name)
+        for node in list_nodes(api)
+        if node.id in ids and node.running_task_count
+    ]
+
+
+def _still(tasks: list[Task], names: Sequence[str], what: str) -> str:
+    return f"{len(tasks)} task{'s' if len(tasks) > 1 else ''} on {', '.join(names)} {what}: {'; '.join(map(str, tasks))}."

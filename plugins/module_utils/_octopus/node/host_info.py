@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that ``octopus_info`` tells of Windows hosts, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import connection_string, watchdog
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import (
+    Configuration,
+    InstanceEntry,
+    OctopusHost,
+    computer_name,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, jobs, registry, services
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+
+from .health import node_url
+
+_WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+
+
+def hosts_info(connections: Sequence[ConnectionOptions], instance_name: str | None) -> dict[str, dict[str, Any]]:
+    """Look at all hosts at once.
+
+    Raises:
+        OctopusError: A host cannot be looked at; the message tells each one's reason.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    failures = []
+    for name, outcome in on_each(connections, lambda host: host_info(host, instance_name)).items():
+        if isinstance(outcome, (OctopusError, HostError)):
+            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            found[name] = outcome
+    if failures:
+        raise OctopusError(" ".join(failures))
+    return found
+
+
+def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, Any]:
+    """Return facts of one host. A host without Octopus Server has no program and no instances."""
+    octopus = OctopusHost(host)
+    windows = registry.values(host, _WINDOWS)
+    # Present where the program is; its product type says nothing about what else is installed.
+    there = files.exists(host, octopus.cli.program)
+    drives = _drives(host, octopus) if there else ["C:"]
+    return {
+        "program": {"path": octopus.cli.program.rpartition("\\")[0], "version": octopus.cli.version()} if there else None,
+        "instances": [_instance(octopus, entry, instance_name) for entry in octopus.instances()] if there else [],
+        "watchdog": watchdog.info(host),
+        "running_jobs": jobs.unfinished(host),
+        "os": {"name": windows.get("ProductName"), "build": windows.get("CurrentBuildNumber") or windows.get("CurrentBuild")},
+        "system_drive": "C:",
+        "free_bytes": {drive: disks.free_bytes(host, drive) for drive in drives},
+        "has_curl": files.exists(host, f"{SYSTEM32}curl.exe"),
+    }
+
+
+def _drives(host: WindowsHost, octopus: OctopusHost) -> list[str]:
+    """Return the drives that matter: the system's, the program's, those of the instances' homes."""
+    paths = ["C:", octopus.cli.program, *(entry.config_path for entry in octopus.instances())]
+    return sorted({path[:2].upper() for path in paths if path[1:2] == ":"})
+
+
+def _instance(octopus: OctopusHost, entry: InstanceEntry, instance_name: str | None) -> dict[str, Any]:
+    host = octopus.host
+    found: dict[str, Any] = {"name": entry.name, "config_path": entry.config_path or None, "service": _service(host, entry.service_name)}
+    found["version"] = octopus.cli.version()
+    if instance_name is not None and entry.name.lower() != instance_name.lower():
+        return found
+    return found | _configured(host, octopus.configuration(entry.name))
+
+
+def _configured(host: WindowsHost, configuration: Configuration) -> dict[str, Any]:
+    text = configuration.connection_string
+    return {
+        "home": configuration.home,
+        "node_name": configuration.node_name,
+        "configuration_error": configuration.error,
+        "database": database_of(host, text) if text else None,
+        "connection_string": connection_string.mask(text) if text else None,
+        "listen_prefixes": configuration.listen_prefixes,
+        "url": host.options.url or node_url(configuration.listen_prefixes, host.options.host),
+        "folders": configuration.folders,
+    }
+
+
+def database_of(host: WindowsHost, text: str) -> dict[str, Any]:
+    """Return what a connection string on a host says, and ``host``: its server as the control node reaches it.
+
+    Raises:
+        OctopusError: It cannot be read.
+    """
+    found = connection_string.parse(text)
+    return {**found.as_dict(), "host": found.host_for(host.options.host, lambda: computer_name(host))}
+
+
+def _service(host: WindowsHost, name: str) -> dict[str, Any]:
+    """Return the service's facts; all null but its name where there is none."""
+    now = services.query(host, name)
+    config = services.config(host, name) if now else None
+    return {
+        "name": name,
+        "state": now.state if now else None,
+        "account": config.account if config else None,
+        "start_type": config.start_type if config else None,
+        "pid": (now.pid or None) if now else None,
+    }

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a module was asked to do with nodes, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+
+@dataclass(frozen=True)
+class NodeRequest:
+    """The options of ``octopus_node`` that say what to do. ``timeout`` is in seconds."""
+
+    state: str = "unchanged"
+    watchdog: str | None = None
+    instance_name: str | None = None
+    timeout: float = 600
+    on_timeout: str = "fail"
+    expected_version: str | None = None
+    health: bool = True
+    check_mode: bool = False
+    tell: Callable[[str], object] = field(default=lambda _message: None, repr=False)
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> NodeRequest:
+        """Read a module's parameters."""
+        names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "expected_version", "health")
+        given = {name: params[name] for name in names}
+        return cls(**given, check_mode=check_mode, tell=_Progress(params["progress_file"]) if params.get("progress_file") else cls.tell)
+
+
+class _Progress:
+    """Appends what is told to the file that the action plugin shows; several nodes tell at once."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def __call__(self, message: str) -> None:
+        with self._lock, open(self._path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"message": message}) + "\n")
+
+
+@dataclass
+class NodeResult:
+    """What was found and done on one node; None is for what was not looked at."""
+
+    service_state: str | None = None
+    was_service_state: str | None = None
+    drained: bool | None = None
+    was_drained: bool | None = None
+    watchdog: dict[str, Any] | None = None
+    version: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        watched = self.watchdog is not None and self.watchdog["before"] != self.watchdog["after"]
+        return watched or self.service_state != self.was_service_state or self.drained != self.was_drained
+
+
+@dataclass
+class Done:
+    """What came of a request."""
+
+    nodes: dict[str, NodeResult]
+    cancelled: list[Task] | None = None
+    left_running: list[Task] | None = None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.cancelled) or any(node.changed for node in self.nodes.values())
+
+    def as_result(self, diff: bool = False) -> dict[str, Any]:
+        """Return what the module returns."""
+        result: dict[str, Any] = {"changed": self.changed, "nodes": {name: asdict(node) for name, node in self.nodes.items()}}
+        if self.cancelled is not None:
+            result["cancelled_tasks"] = [task.as_dict() for task in self.cancelled]
+            result["left_running"] = [task.as_dict() for task in self.left_running or []]
+        if diff:
+            result["diff"] = {"before": _lines(self.nodes, "was_", "before"), "after": _lines(self.nodes, "", "after")}
+        return result
+
+
+class NodesFailed(OctopusError):
+    """Some nodes did not get there. ``result`` is what the module returns of all of them beside the message."""
+
+    def __init__(self, message: str, done: Done) -> None:
+        super().__init__(message)
+        self.result = done.as_result()
+
+
+def _lines(nodes: dict[str, NodeResult], prefix: str, when: str) -> str:
+    shown = []
+    for name, node in nodes.items():
+        for what in ("service_state", "drained"):
+            value = getattr(node, prefix + what)
+            if value is not None:
+                shown.append(f"{name}: {what.replace('_', ' ')}: {value}\n")
+        if node.watchdog and node.watchdog["exists"]:
+            shown.append(f"{name}: watchdog enabled: {node.watchdog[when]}\n")
+    return "".join(shown)

@@ -1,0 +1,362 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Octopus Server's MSI on nodes: staged, installed, upgraded, downgraded, removed, each step proven by what is installed afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import SERVER_EXE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, processes
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import protect_line
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, msi_property, word
+
+from .source import PackageSource
+from .staging import Place, Staged, stage
+
+PRODUCT = "Octopus Deploy Server"
+# Its installer otherwise starts Octopus Manager at the end (https://octopus.com/docs/installation/automating-installation).
+DEFAULT_PROPERTIES = {"RUNMANAGERONEXIT": "no"}
+_NOT_THERE = "not there"
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+
+
+@dataclass(frozen=True)
+class InstallRequest:
+    """What a module was asked to do; ``timeout`` and ``busy_timeout`` are in seconds."""
+
+    state: str
+    version: str | None
+    source: PackageSource | None
+    place: Place
+    allow_downgrade: bool = False
+    properties: dict[str, str] = field(default_factory=dict)
+    busy_timeout: float = 600
+    check_mode: bool = False
+    tell: Progress = field(default_factory=lambda: Progress(None))
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstallRequest:
+        """Read a module's parameters.
+
+        Raises:
+            OctopusError: Version or source cannot be used.
+        """
+        version = params["version"]
+        source = None
+        if params["state"] != "absent":
+            Version.parse(version)
+            source = PackageSource(
+                params["source"], version, params["sha256"], validate_certs=params["validate_certs"], ca_path=params["ca_path"]
+            )
+        stage_dir = params["stage_dir"] or params["work_root"].rstrip("\\") + "\\packages"
+        place = Place(params["work_root"], stage_dir, RunAs(params["job_user"], params["job_password"]), params["timeout"])
+        return cls(
+            params["state"],
+            version,
+            source,
+            place,
+            params["allow_downgrade"],
+            _properties(params["properties"] or {}),
+            params["busy_timeout"],
+            check_mode,
+            Progress(params["progress_file"]),
+        )
+
+
+def _properties(given: dict[str, Any]) -> dict[str, str]:
+    properties = {**DEFAULT_PROPERTIES, **{name: str(value) for name, value in given.items()}}
+    try:
+        for name, value in properties.items():
+            msi_property(name, value)
+    except ValueError as error:
+        raise OctopusError(f"properties: {error}") from error
+    return properties
+
+
+@dataclass
+class NodeInstall:
+    """What was found and done on one node."""
+
+    path: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    fetched: bool = False
+    was_version: str | None = None
+    installed_version: str | None = None
+    reboot_required: bool = False
+    exit_code: int | None = None
+    log_path: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        return self.fetched or self.was_version != self.installed_version
+
+
+class InstallFailed(OctopusError):
+    """Some nodes did not get there. ``result`` is what the module returns of all of them beside the message."""
+
+    def __init__(self, message: str, results: dict[str, NodeInstall]) -> None:
+        super().__init__(message)
+        self.result = as_result(results)
+
+
+def bring_about(request: InstallRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeInstall]:
+    """Do what was asked for on all nodes at once.
+
+    Raises:
+        InstallFailed: Some nodes did not get there; the message tells each one's reason.
+        OctopusError: There is no such package, or no node.
+    """
+    if not connections:
+        raise OctopusError("There is no node to act on: give nodes, or run the task for a Windows host.")
+    if request.state == "staged" and request.source:
+        request.source.remote()  # asked once, and before any node is
+    results = {options.name: NodeInstall() for options in connections}
+    outcomes = on_each(connections, lambda host: _on_node(host, request, results[host.name]))
+    failures = []
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, (OctopusError, HostError)):
+            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
+        elif isinstance(outcome, BaseException):
+            raise outcome
+    hashes = {name: result.sha256 for name, result in results.items() if result.sha256}
+    if len(set(hashes.values())) > 1:
+        each = ", ".join(f"{name} {digest}" for name, digest in hashes.items())
+        failures.append(f"The nodes have different packages of {request.version}: {each}. Give sha256 to say which is right.")
+    if failures:
+        raise InstallFailed(" ".join(dict.fromkeys(failures)), results)
+    return results
+
+
+def as_result(results: dict[str, NodeInstall], diff: bool = False) -> dict[str, Any]:
+    """What the module returns. The diff shows versions; of a package that was only staged, its hash."""
+    result: dict[str, Any] = {
+        "changed": any(node.changed for node in results.values()),
+        "nodes": {name: asdict(node) for name, node in results.items()},
+        "reboot_required": any(node.reboot_required for node in results.values()),
+    }
+    if diff:
+        result["diff"] = {
+            "before": "".join(f"{name}: {node.was_version or _NOT_THERE}\n" for name, node in results.items()),
+            "after": "".join(f"{name}: {node.installed_version or _package(node) or _NOT_THERE}\n" for name, node in results.items()),
+        }
+    return result
+
+
+def _package(node: NodeInstall) -> str | None:
+    return f"{node.path} sha256:{node.sha256}" if node.fetched else None
+
+
+def _on_node(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
+    start = time.monotonic()
+    try:
+        if request.state == "staged":
+            _stage(host, request, result, ask=True)
+        elif request.state == "present":
+            _present(host, request, result)
+        else:
+            _absent(host, request, result)
+    except ValueError as error:  # what cannot be passed to a Windows command safely
+        raise OctopusError(f"{host.where}: {error}") from error
+    finally:
+        result.seconds = round(time.monotonic() - start, 3)
+
+
+def installed_version(host: WindowsHost) -> str | None:
+    """The version of the program on the host, None where none is installed, or what is registered has lost its program."""
+    return _installed(host).version
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """What Windows Installer has registered, and the version of the program; None where the program is not there."""
+
+    products: list[msi.Product]
+    version: str | None
+
+    @property
+    def is_broken(self) -> bool:
+        return bool(self.products) and self.version is None
+
+    @property
+    def number(self) -> Version | None:
+        """The version to compare with: that of the program, else the registered one."""
+        text = self.version or (self.products[-1].version if self.products else None)
+        return Version.parse(text) if text else None
+
+
+def _installed(host: WindowsHost) -> _Installed:
+    products = msi.products(host, PRODUCT)
+    if not products:
+        return _Installed([], None)
+    cli = OctopusHost(host).cli
+    # The program says it whole; Windows Installer may keep only three fields of a version. An old program does not say it.
+    version = cli.version() or (products[-1].version if files.exists(host, cli.program) else None)
+    return _Installed(products, version)
+
+
+def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask: bool) -> Staged:
+    if request.source is None:
+        raise OctopusError("There is no source to stage a package from.")
+    staged = stage(host, request.source, request.place, request.tell, check_mode=request.check_mode, ask=ask)
+    result.path, result.sha256, result.size, result.fetched = staged.path, staged.sha256, staged.size, staged.fetched
+    return staged
+
+
+def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
+    wanted = Version.parse(request.version or "")
+    _settle(host, request)
+    found = _installed(host)
+    result.was_version = result.installed_version = found.version
+    is_newer = found.number is not None and found.number > wanted
+    if found.number == wanted and not found.is_broken:
+        return
+    if is_newer and not request.allow_downgrade:
+        raise OctopusError(
+            f"{host.where}: {found.number} is installed, which is newer than {request.version}. A downgrade removes it first, "
+            "and needs a database of the older version: set allow_downgrade: true if that is what you want."
+        )
+    # Not the origin but what was noted when the package was staged decides here: an outage must not hang on the internet.
+    staged = _stage(host, request, result, ask=False)
+    if request.check_mode:
+        result.installed_version = request.version
+        return
+    _refuse_running(host, request)
+    if is_newer or found.is_broken:  # over a product that is registered, Windows Installer brings nothing back that is missing
+        _remove(host, request, result)
+    log = _log_path(request, f"install-{request.version}")
+    request.tell(f"{host.name}: installing {request.version}")
+    line = msi.install_line(staged.path, log, request.properties)
+    _msiexec(host, request, result, _Step(line, log))
+    result.installed_version = installed_version(host)
+    if result.installed_version is None or Version.parse(result.installed_version) != wanted:
+        restart = " A restart of Windows is needed first: files were in use." if result.reboot_required else ""
+        raise OctopusError(
+            f"{host.where}: msiexec ended with {result.exit_code}, but {result.installed_version or 'nothing'} is installed instead of "
+            f"{request.version}.{restart} See {log} there."
+        )
+
+
+def _absent(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
+    _settle(host, request)
+    found = _installed(host)
+    result.was_version = result.installed_version = found.version or (found.products[-1].version if found.products else None)
+    if result.was_version is None:
+        return
+    if not request.check_mode:
+        _refuse_running(host, request)
+        _remove(host, request, result)
+    result.installed_version = None
+
+
+def _remove(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
+    for product in msi.products(host, PRODUCT):
+        log = _log_path(request, f"uninstall-{product.version}")
+        request.tell(f"{host.name}: removing {product.name} {product.version}")
+        _msiexec(host, request, result, _Step(msi.uninstall_line(product.code, log), log, removes=True))
+    left = msi.products(host, PRODUCT)
+    if left:
+        raise OctopusError(
+            f"{host.where}: {left[0].name} {left[0].version} is still installed after its removal. See {result.log_path} there."
+        )
+    result.installed_version = None
+
+
+def _refuse_running(host: WindowsHost, request: InstallRequest) -> None:
+    """Whether a silent run stops the services, and all of them, is not documented; it does not start them again."""
+    running = processes.find(host, image=SERVER_EXE)
+    if running:
+        pids = ", ".join(str(process.pid) for process in running)
+        raise OctopusError(
+            f"{host.where}: {SERVER_EXE} runs (process {pids}), so its files are in use. Stop every instance on the host first: "
+            "octopus_node with state: stopped, and with watchdog: disabled, which would start it again."
+        )
+
+
+def _log_path(request: InstallRequest, name: str) -> str:
+    return f"{request.place.work_root.rstrip(chr(92))}\\logs\\{name}.log"
+
+
+def _job(host: WindowsHost, request: InstallRequest) -> Job:
+    """All runs of msiexec on a node are one job, since Windows Installer does one thing at a time: whoever comes finds what runs."""
+    return Job(host, request.place.work_root, job_id("msiexec", PRODUCT))
+
+
+def _settle(host: WindowsHost, request: InstallRequest) -> None:
+    """Wait for what an earlier run left running, then look anew: what is installed before that ends may change a moment later.
+
+    Raises:
+        HostTimeout: It runs on.
+    """
+    job = _job(host, request)
+    if request.check_mode or not files.exists(host, job.folder):
+        return
+    if job.poll().status == "running":
+        request.tell(f"{host.name}: waiting for an installation that was begun before")
+        try:
+            job.wait(request.place.timeout)
+        except (HostTimeout, HostUnreachable):
+            raise
+        except HostError:  # it was lost, as by a restart of the host: what came of it is seen by what is installed
+            request.tell(f"{host.name}: the installation that was begun before ended without an exit code")
+    job.remove()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One run of msiexec: its line in the command file, its log."""
+
+    line: str
+    log: str
+    removes: bool = False
+
+
+def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, step: _Step) -> None:
+    """Run msiexec as a job; wait while another installation runs.
+
+    Raises:
+        OctopusError: It failed; the message quotes the log.
+    """
+    result.log_path = step.log
+    root, logs = request.place.work_root.rstrip("\\"), step.log.rpartition("\\")[0]
+    host.run_cmd(f"{protect_line(root)} && if not exist {word(logs)} {builtin('mkdir', logs)}", check=True, idempotent=True)
+    job = _job(host, request)
+    give_up = time.monotonic() + request.busy_timeout
+    pause = _FIRST_PAUSE
+    while True:
+        job.start([step.line], restart_lost=True)
+        # As SYSTEM always: an account of its own may not be allowed to install.
+        state = job.wait(request.place.timeout)
+        code = result.exit_code = state.exit_code or 0
+        attached = job.attached
+        job.remove()
+        if attached:
+            continue  # that was somebody else's run, perhaps of another package
+        if code != msi.BUSY or time.monotonic() >= give_up:
+            break
+        request.tell(f"{host.name}: another installation runs, trying again in {pause:.0f} s")
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+    if msi.is_success(code):
+        result.reboot_required = result.reboot_required or code in (msi.REBOOT_REQUIRED, msi.REBOOT_STARTED)
+        return
+    if code == msi.NOT_INSTALLED and step.removes:
+        return
+    waited = f" after {request.busy_timeout:.0f} s of waiting" if code == msi.BUSY else ""
+    said = " | ".join(msi.log_errors(host, step.log)) or "the log says nothing"
+    raise OctopusError(f"{host.where}: msiexec ended with {msi.meaning(code)}{waited}. {said}. The whole log is {step.log} there.")

@@ -1,0 +1,331 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A clone is put under quarantine: everything in one transaction, proven before it is committed, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+from . import checks, documents, record, refusals, rows
+from .record import Change
+from .request import Request
+from .rows import Row, Table
+from .rules import NEEDED_SETTINGS, Rule, rules
+
+_CONFIGURATION = "configuration"
+
+
+@dataclass
+class Outcome:
+    """What was done, or would be in check mode.
+
+    Attributes:
+        record: The record of the quarantine, as it now is.
+        items: By item, how many rows were changed, and how many were as wanted already.
+        checks: The proof; none in check mode.
+        warnings: What the operator is to know.
+    """
+
+    record: dict[str, Any]
+    items: dict[str, dict[str, int]]
+    changed: bool
+    checks: list[checks.Check] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def run(connection: SqlConnection, request: Request, connect: refusals.Connect, check_mode: bool = False) -> Outcome:
+    """Put the database that the connection is in under quarantine.
+
+    Args:
+        connection: To the clone's database.
+        request: What is wanted.
+        connect: Logs in to the source's server, where it has to be asked what it is.
+        check_mode: Whether nothing is changed.
+
+    Raises:
+        OctopusError: It is no clone, it is alive, or it could not be proven. Nothing was changed.
+        MssqlError: SQL Server refused. Nothing was changed.
+    """
+    if request.source is None:
+        raise OctopusError("Wanted: the source, of which this is a clone. Found: none was named.")
+    version = schema.read(connection).version
+    refusals.refuse_source(connection, request.source, connect)
+    before = record.read(connection)
+    _refuse_other_clone(request, before)
+    refusals.refuse_live(connection, request.database, request.stale_after)
+    work = _Work(connection, replace(request, again=before is not None), before, version, check_mode)
+    if check_mode:
+        return work.look()
+    with _transaction(connection):
+        outcome = work.look()
+        outcome.checks = checks.run(connection, work.request, applying=True)
+        checks.refuse(outcome.checks, request.database, connection, "Nothing was changed.")
+        # A node that was started meanwhile would have read what was enabled.
+        refusals.refuse_connected(connection, request.database)
+    return outcome
+
+
+def _refuse_other_clone(request: Request, before: dict[str, Any] | None) -> None:
+    if before is None:
+        return
+    wrong = checks.differences(request, before)
+    if wrong:
+        raise OctopusError(
+            f"Wanted: the clone that was asked for. Found: {request.database} says of itself: {'; '.join(wrong)}. Nothing was changed. "
+            "Name what it is, or restore it anew."
+        )
+
+
+@contextlib.contextmanager
+def _transaction(connection: SqlConnection) -> Iterator[None]:
+    """All or nothing. A connection that breaks is rolled back by SQL Server."""
+    connection.execute_drained("SET XACT_ABORT ON")
+    connection.execute_drained("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+    connection.execute_drained("BEGIN TRANSACTION")
+    try:
+        yield
+        connection.execute_drained("COMMIT TRANSACTION")
+    except BaseException:
+        with contextlib.suppress(MssqlError):  # the first error is the one to hear of; closing the connection rolls back as well
+            connection.execute_drained("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+        raise
+
+
+class _Work:
+    """One run over the tables. Without check mode it is within a transaction."""
+
+    def __init__(
+        self, connection: SqlConnection, request: Request, before: dict[str, Any] | None, version: str | None, check_mode: bool
+    ) -> None:
+        self.connection = connection
+        self.request = request
+        self.before = before
+        self.version = version
+        self.check_mode = check_mode
+        self.tables = rows.tables(connection)
+        self.items: dict[str, dict[str, int]] = {}
+        self.changed = False
+        self.warnings: list[str] = []
+
+    def look(self) -> Outcome:
+        checks.refuse_unknown(self.tables, self.version, self.request.database, self.connection)
+        found = self._installation_ids()
+        own = self._own_installation_id(found)
+        if not self.check_mode and self.before is None:
+            record.prepare(self.connection)
+        listed = rules(self.request, self.tables, own, self._own_nodes())
+        self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
+        for name, table in self._ordered(listed):
+            self._table(table, [rule for rule in listed if rule.takes(name)])
+        self._needed_settings()
+        kept = self._record(own, found)
+        changed = self.changed or kept != self.before
+        if changed and not self.check_mode:
+            record.save(self.connection, kept)
+        self._warn()
+        return Outcome(kept, self.items, changed, warnings=self.warnings)
+
+    def _ordered(self, listed: list[Rule]) -> list[tuple[str, Table]]:
+        """The tables in the order of the rules, since what depends on a row goes before it."""
+        found: dict[str, Table] = {}
+        for rule in listed:
+            for name, table in self.tables.items():
+                if rule.takes(name):
+                    found.setdefault(name, table)
+        return list(found.items())
+
+    # -- rows
+
+    def _needed_settings(self) -> None:
+        table = self.tables[_CONFIGURATION]
+        there = {row.key.lower() for row in rows.select(self.connection, table)}
+        for key, settings in NEEDED_SETTINGS.items():
+            if key not in there:
+                self._count("upgrade_check", True)
+                if not self.check_mode:
+                    record.add(self.connection, Change("upgrade_check", table.name, key, rows.JSON.upper(), None))
+                    rows.insert(self.connection, table, key, documents.write(settings))
+
+    def _table(self, table: Table, mine: list[Rule]) -> None:
+        names = {name for rule in mine for name in rule.names}
+        unless = [rule.unless for rule in mine]
+        if unless[0] is not None and table.has(unless[0][0]) and len({*unless}) == 1:
+            column, values = unless[0]
+            quoted = table.column(column)
+            where = f"{quoted} IS NULL OR {quoted} NOT IN ({', '.join('?' * len(values))})"
+            found = rows.select(self.connection, table, names, where, *values)
+        else:
+            found = rows.select(self.connection, table, names)
+        for row in list(found):
+            self._row(row, [rule for rule in mine if rule.of(row) and not _ended(rule, row)])
+
+    def _row(self, row: Row, mine: list[Rule]) -> None:
+        removing = next((rule for rule in mine if rule.remove), None)
+        if removing is not None:
+            self._count(removing.what, True)
+            if not self.check_mode:
+                text = documents.write(rows.whole(self.connection, row.table, row))
+                record.add(self.connection, Change(removing.what, row.table.name, row.key, None, text))
+                rows.delete(self.connection, row)
+            return
+        changes: list[Change] = []
+        stamp = None
+        counts: dict[str, bool] = {}  # a row counts once for an item, however many rules that has
+        for rule in mine:
+            known, edits = _apply(rule, row)
+            if known:
+                counts[rule.what] = counts.get(rule.what, False) or bool(edits)
+            if edits:
+                stamp = stamp or rule.stamp
+                changes += [Change(rule.what, row.table.name, row.key, one.path, one.before) for one in edits]
+        for what, changed in counts.items():
+            self._count(what, changed)
+        if changes and not self.check_mode:
+            for change in changes:
+                record.add(self.connection, change)
+            rows.update(self.connection, row, stamp)
+
+    def _count(self, what: str, changed: bool) -> None:
+        self.items[what]["changed" if changed else "were_so_already"] += 1
+        self.changed = self.changed or changed
+
+    # -- identity
+
+    def _installation_ids(self) -> list[str]:
+        """The ids in the database, the one of the row that is known to hold it first."""
+        found = []
+        for row in rows.select(self.connection, self.tables[_CONFIGURATION]):
+            for document in row.documents:
+                for _path, inner in documents.objects(document.value):
+                    value = documents.get(inner, "InstallationId")
+                    if isinstance(value, str) and value:
+                        found.append((row.key.lower() != "upgradeavailability", value))
+        return [value for _other, value in sorted(found)]
+
+    def _own_installation_id(self, found: list[str]) -> str | None:
+        if self.before and self.before.get("installation_id"):
+            return str(self.before["installation_id"])
+        if not found or self.before:  # its own server made one after the first quarantine, when there was none
+            return None
+        new = str(uuid.uuid4())
+        return new.upper() if found[0] == found[0].upper() and found[0] != found[0].lower() else new
+
+    def _own_nodes(self) -> set[str]:
+        """The clone's own nodes: by their names, and only after the first quarantine, which every node of the source has left."""
+        mine = {name.lower() for name in self.request.nodes} if self.before else set()
+        nodes = rows.select(self.connection, self.tables["octopusservernode"], ("Name",))
+        return {row.key for row in nodes if str(row.get("Name")).lower() in mine}
+
+    # -- result
+
+    def _record(self, own: str | None, found: list[str]) -> dict[str, Any]:
+        items = {name: dict(counts) for name, counts in self.items.items()}
+        if self.before:
+            for name, counts in self.before["silenced"].items():
+                items.setdefault(name, {"changed": 0, "were_so_already": counts["were_so_already"]})
+                items[name] = {
+                    "changed": counts["changed"] + items[name]["changed"],
+                    "were_so_already": counts["were_so_already"],
+                }
+            return {**self.before, "server_uri": self.request.server_uri, "silenced": items}
+        source = self.request.source
+        return {
+            "format": record.FORMAT,
+            "name": self.request.name,
+            "source": source.as_dict() if source else None,
+            "restore_point": self.request.restore_point,
+            "at": schema.server_now(self.connection).isoformat(),
+            "version": self.version,
+            "server_uri": self.request.server_uri,
+            "installation_id": None if self.check_mode else own,
+            "previous_installation_id": found[0] if found else None,
+            "silenced": items,
+        }
+
+    def _warn(self) -> None:
+        if not server_info.may_see_sessions(self.connection):
+            self.warnings.append(
+                f"The login may not see who is connected to {self.request.database} (VIEW SERVER STATE), so only heartbeats told whether it is alive."
+            )
+        licence = self.tables.get("license")
+        if licence is not None and next(iter(rows.select(self.connection, licence)), None) is not None:
+            self.warnings.append(
+                "The clone has the source's licence, and counts as one more instance of it while it runs. See whether the licence covers that."
+            )
+        if not self.before and not self.items.get("installation_id"):
+            self.warnings.append(
+                "There is no Installation ID in the table Configuration, so none was replaced. Its server will make one, or this version keeps "
+                "it elsewhere."
+            )
+        if self.version is None:
+            self.warnings.append(f"No version is in the installation history of {self.request.database}.")
+
+
+def _ended(rule: Rule, row: Row) -> bool:
+    """Whether a row is as good as not there for the rule."""
+    if rule.unless is None:
+        return False
+    column, values = rule.unless
+    return str(row.get(column)).lower() in {one.lower() for one in values}
+
+
+def _apply(rule: Rule, row: Row) -> tuple[bool, list[documents.Edit]]:
+    """Change a row in memory. Return whether the rule had anything to look at in it, and what it changed."""
+    known, edits = False, []
+    for setting in rule.settings:
+        name = setting.path[0]
+        in_column = len(setting.path) == 1 and row.table.has(name)
+        if in_column:
+            known = True
+            edits += _column(row, name, setting)
+        for document in row.documents:
+            # A copy of the column is set too where there is one.
+            mine = replace(setting, add=False) if in_column else setting
+            known = known or mine.add or _there(document.value, mine.path)
+            edits += _marked(document, documents.edit(document.value, mine))
+        if not in_column and setting.add and not row.documents:
+            raise OctopusError(
+                f"Wanted: {name} of {row.key} in the table {row.table.name} set to {setting.to}. Found: neither such a column nor JSON. "
+                "Nothing was changed: this version of Octopus Server keeps it in another form, which this module does not know."
+            )
+    if rule.edits is not None:
+        for document in row.documents:
+            found = rule.edits(document.value)
+            if found is not None:
+                known = True
+                edits += _marked(document, found)
+    return known, edits
+
+
+def _marked(document: rows.Document, edits: list[documents.Edit]) -> list[documents.Edit]:
+    document.edited = document.edited or bool(edits)
+    return [documents.Edit(f"{document.column.upper()}.{one.path}", one.before) for one in edits]
+
+
+def _there(value: Any, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    if path[0] == documents.ANY:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return any(_there(one, path[1:]) for one in inner)
+    return any(_there(value[key], path[1:]) for key in documents.keys_of(value, path[0]))
+
+
+def _column(row: Row, name: str, setting: documents.Setting) -> list[documents.Edit]:
+    found = row.columns[name.lower()]
+    if any(documents.same(found, one) for one in (setting.to, *setting.accept)):
+        return []
+    row.changed[name] = row.columns[name.lower()] = setting.to
+    return [documents.Edit(row.table.columns[name.lower()][0], documents.write(found))]

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was done to a clone, kept in its own database: a schema of its own, so that none of Octopus's tables gets a column or a row more.
+
+``[octopus_upgrade].[Clone]`` has one row: of which instance it is a clone, since when. ``[octopus_upgrade].[Quarantine]`` has one row for
+each thing that was changed, with what it was before, so that it can be told what was enabled.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+SCHEMA = "octopus_upgrade"
+CLONE, CHANGES = f"[{SCHEMA}].[Clone]", f"[{SCHEMA}].[Quarantine]"
+FORMAT = 1
+_ID = "clone"
+# ruff: noqa: S608 - the names in the statements are those above, and every value is a parameter
+# Not longer than any of them, and no secret: what may be shown of a value before.
+_SHOWN = ("true", "false", "0", "1", "null")
+_LONGEST = 40
+_TABLES = {
+    CLONE: "[Id] nvarchar(50) NOT NULL PRIMARY KEY, [JSON] nvarchar(max) NOT NULL",
+    CHANGES: (
+        "[Number] int IDENTITY(1,1) NOT NULL PRIMARY KEY, [Item] nvarchar(50) NOT NULL, [TableName] nvarchar(128) NOT NULL, "
+        "[RowId] nvarchar(450) NOT NULL, [ColumnName] nvarchar(400) NOT NULL, [Before] nvarchar(max) NOT NULL, [At] datetimeoffset NOT NULL"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was changed: the item, the table, the row; the column or property (None: the row was deleted), its JSON before."""
+
+    item: str
+    table: str
+    row: str
+    column: str | None
+    before: str | None
+
+
+def read(connection: SqlConnection) -> dict[str, Any] | None:
+    """Return the record of a quarantine; None where there is none.
+
+    Raises:
+        OctopusError: There is one that this version of the collection cannot read.
+    """
+    if not _exists(connection, CLONE):
+        return None
+    text = connection.scalar(f"SELECT [JSON] FROM {CLONE} WHERE [Id] = ?", _ID)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        known = isinstance(found, dict) and found["format"] == FORMAT
+    except (ValueError, KeyError):
+        known = False
+    if not known:
+        raise OctopusError(
+            f"Wanted: the record of this clone in {CLONE} on SQL Server {connection.options.where}. Found: one of another form. Was it written "
+            "by a newer version of the collection? Restore the clone anew."
+        )
+    return found
+
+
+def prepare(connection: SqlConnection) -> None:
+    """Make schema and tables where they are missing, within the transaction."""
+    if not connection.query("SELECT name FROM sys.schemas WHERE name = ?", SCHEMA):
+        connection.execute_drained(f"CREATE SCHEMA [{SCHEMA}] AUTHORIZATION [dbo]")
+    for table, columns in _TABLES.items():
+        if not _exists(connection, table):
+            connection.execute_drained(f"CREATE TABLE {table} ({columns})")
+
+
+def add(connection: SqlConnection, change: Change) -> None:
+    connection.query(
+        f"INSERT INTO {CHANGES} ([Item], [TableName], [RowId], [ColumnName], [Before], [At]) VALUES (?, ?, ?, ?, ?, SYSDATETIMEOFFSET())",
+        change.item,
+        change.table,
+        change.row,
+        # Never NULL: a driver has to guess the type of a parameter without a value.
+        change.column or "",
+        change.before or "",
+    )
+
+
+def save(connection: SqlConnection, record: dict[str, Any]) -> None:
+    text = json.dumps(record)
+    if connection.scalar(f"SELECT COUNT(*) AS n FROM {CLONE} WHERE [Id] = ?", _ID):
+        connection.query(f"UPDATE {CLONE} SET [JSON] = ? WHERE [Id] = ?", text, _ID)
+    else:
+        connection.query(f"INSERT INTO {CLONE} ([Id], [JSON]) VALUES (?, ?)", _ID, text)
+
+
+def changes(connection: SqlConnection) -> list[dict[str, Any]]:
+    """Everything that was changed, the oldest first. What a value was is only told of switches and states: others may be secrets."""
+    if not _exists(connection, CHANGES):
+        return []
+    rows = connection.query(
+        f"SELECT [Item], [TableName], [RowId], [ColumnName], LEFT([Before], {_LONGEST}) AS before_text, DATALENGTH([Before]) AS size, "
+        f"CAST([At] AS nvarchar(40)) AS at_text FROM {CHANGES} ORDER BY [Number]"
+    )
+    return [
+        {
+            "item": row["Item"],
+            "table": row["TableName"],
+            "row": row["RowId"],
+            "column": row["ColumnName"] or None,
+            "before": _shown(row),
+            "at": row["at_text"],
+        }
+        for row in rows
+    ]
+
+
+def rows_of(connection: SqlConnection, item: str) -> set[str]:
+    """The ids of the rows that were changed for an item."""
+    if not _exists(connection, CHANGES):
+        return set()
+    return {row["RowId"] for row in connection.query(f"SELECT DISTINCT [RowId] FROM {CHANGES} WHERE [Item] = ?", item)}
+
+
+def _shown(row: dict[str, Any]) -> Any:
+    text = row["before_text"]
+    if not text or not row["ColumnName"]:
+        return None
+    if text in _SHOWN or str(row["ColumnName"]).lower() == "state" or str(row["ColumnName"]).endswith("Behavior"):
+        return json.loads(text)
+    return None
+
+
+def _exists(connection: SqlConnection, table: str) -> bool:
+    return connection.scalar("SELECT OBJECT_ID(?) AS id", table) is not None

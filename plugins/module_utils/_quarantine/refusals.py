@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is never put under quarantine: the source's own database, and one that is alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance import same_database
+
+from .request import Source
+
+Connect = Callable[[SqlOptions], SqlConnection]
+_NAMES = (
+    "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(256)) AS server_name, CAST(@@SERVERNAME AS nvarchar(256)) AS local_name, "
+    "DB_NAME() AS database_name"
+)
+
+
+def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -> None:
+    """Refuse the source's own database, under whatever name its server is reached.
+
+    Where the names of both databases are the same, the servers must not be: both are asked what they call themselves.
+
+    Args:
+        connection: To the clone's database.
+        source: The live instance's.
+        connect: Logs in to the source's server.
+
+    Raises:
+        OctopusError: It is the source's, or nobody can tell.
+        MssqlError: SQL Server refused.
+    """
+    here = connection.query(_NAMES)[0]
+    database = here["database_name"]
+    # SQL Server says itself whether two names mean one database to it; in doubt they do.
+    known = connection.scalar("SELECT CASE WHEN DB_ID(?) = DB_ID() THEN 1 ELSE 0 END AS known", source.database)
+    if not known and database.lower() != source.database.lower():
+        return
+    where = f"{database} on SQL Server {here['server_name']}"
+    found = f"Wanted: a clone's database. Found: {where} is the source's own. Nothing was changed. Name the clone's database and server."
+    if _one_address(connection.options, source.options):
+        raise OctopusError(found)
+    own = {_server(here[name]) for name in ("server_name", "local_name") if here[name]}
+    if source.server_name and _server(source.server_name) in own:
+        raise OctopusError(found)
+    try:
+        with connect(source.options) as other:
+            there = other.query(_NAMES)[0]
+    except MssqlError as error:
+        if source.server_name:
+            return
+        raise OctopusError(
+            f"Wanted: proof that {where} is not the source's own database, which has the same name. Found: the source's server "
+            f"{source.options.where} cannot be asked what it calls itself ({error}). Nothing was changed. Give source.server_name "
+            "(octopus_database returns it as server), or source.login_user and login_password."
+        ) from error
+    if own & {_server(there[name]) for name in ("server_name", "local_name") if there[name]}:
+        raise OctopusError(found)
+
+
+def _one_address(one: SqlOptions, other: SqlOptions) -> bool:
+    """Whether two servers are reached at one address, as far as the control node knows their names."""
+    if one.where.lower() == other.where.lower():
+        return True
+    (host, _backslash, instance), (host_2, _backslash_2, instance_2) = one.host.lower().partition("\\"), other.host.lower().partition("\\")
+    if instance != instance_2 or (not instance and one.port != other.port):
+        return False
+    return host == host_2 or bool(same_database.addresses(host) & same_database.addresses(host_2))
+
+
+def _server(name: str) -> str:
+    r"""A server's name without its domain: ``sql01\inst`` of ``SQL01.example.com\INST``."""
+    host, _backslash, instance = name.strip().lower().partition("\\")
+    return f"{host.partition('.')[0]}\\{instance if instance != 'mssqlserver' else ''}"
+
+
+def refuse_connected(connection: SqlConnection, database: str) -> None:
+    """Refuse a database to which anybody else is connected, as far as the login may see it.
+
+    Raises:
+        OctopusError: Somebody is.
+    """
+    others = server_info.sessions(connection, database)
+    if others:
+        named = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in others)
+        raise OctopusError(
+            f"Wanted: a clone's database that nobody uses yet. Found: {database} on SQL Server {connection.options.where} is used: {named}. "
+            "A live database is never put under quarantine. If it is the clone's, stop its nodes first."
+        )
+
+
+def refuse_live(connection: SqlConnection, database: str, stale_after: float, deadline: Deadline | None = None) -> None:
+    """Refuse a database whose nodes live.
+
+    A copy has the heartbeats of the moment of its backup, which may be young. So a young one is watched until it is old, or for as long
+    as it takes to become so; that of a node that lives goes on meanwhile.
+
+    Args:
+        stale_after: Age of a heartbeat, in seconds by SQL Server's clock, from which on it is not of a node that lives.
+        deadline: For how long it is watched.
+
+    Raises:
+        OctopusError: A heartbeat went on, or somebody is connected.
+        MssqlError: SQL Server refused.
+    """
+    refuse_connected(connection, database)
+    watch = deadline or Deadline(stale_after * 1.25, first=0.2, most=2.0)
+    first: dict[str, str | None] = {}
+    began: datetime | None = None
+    while True:
+        rows = schema.heartbeats(connection)
+        now = schema.server_now(connection)
+        began = began or now
+        beating = [row for row in rows if first and row.last_seen != first.get(row.name)]
+        if beating:
+            raise OctopusError(
+                f"Wanted: a clone's database that no node runs on. Found: the heartbeats of {', '.join(row.name for row in beating)} go on in "
+                f"{database} on SQL Server {connection.options.where}. A live database is never put under quarantine. If it is the clone's, "
+                "stop its nodes first."
+            )
+        first = {row.name: row.last_seen for row in rows}
+        young = [row for row in rows if row.last_seen_age_seconds is not None and row.last_seen_age_seconds < stale_after]
+        if not young or (now - began).total_seconds() > stale_after or not watch.pause():
+            return

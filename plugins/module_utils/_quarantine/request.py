@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a quarantine is asked to do: the module's options without those of the connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+from . import paths
+
+SOURCE_SPEC: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "database": {"type": "str", "required": True},
+    "server_name": {"type": "str"},
+    "login_user": {"type": "str"},
+    "login_password": {"type": "str", "no_log": True},
+}
+OPTIONS: dict[str, Any] = {
+    "source": {"type": "dict", "options": SOURCE_SPEC, "required_together": [("login_user", "login_password")]},
+    "stale_after": {"type": "float", "default": 120},
+    "name": {"type": "str"},
+    "restore_point": {"type": "str"},
+    "server_uri": {"type": "str"},
+    "nodes": {"type": "list", "elements": "str", "default": []},
+    "execution": {"type": "str", "choices": ["stopped", "allowed"], "default": "stopped"},
+    "git": {"type": "bool", "default": True},
+    "retention": {"type": "bool", "default": True},
+    "external_feeds": {"type": "bool", "default": False},
+    "api_keys": {"type": "bool", "default": False},
+    "keep_api_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "folders": {"type": "list", "elements": "str"},
+    "home": {"type": "path"},
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The live instance's database.
+
+    Attributes:
+        options: How its SQL Server is reached; with the clone's own login where no other was given.
+        database: Its name.
+        server_name: What that server calls itself, where it is known.
+    """
+
+    options: SqlOptions
+    database: str
+    server_name: str | None = None
+
+    @property
+    def where(self) -> str:
+        return f"{self.database} on SQL Server {self.server_name or self.options.where}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"host": self.options.where, "database": self.database, "server_name": self.server_name}
+
+
+@dataclass(frozen=True)
+class Request:
+    """See the module's documentation. ``again``: there is a record of an earlier quarantine in the database."""
+
+    database: str
+    source: Source | None = None
+    stale_after: float = 120
+    name: str | None = None
+    restore_point: str | None = None
+    server_uri: str | None = None
+    nodes: tuple[str, ...] = ()
+    execution: str = "stopped"
+    git: bool = True
+    retention: bool = True
+    external_feeds: bool = False
+    api_keys: bool = False
+    keep_api_keys: tuple[str, ...] = ()
+    folders: tuple[str, ...] | None = None
+    home: str | None = None
+    again: bool = field(default=False)
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any], options: SqlOptions) -> Request:
+        """Read a module's parameters.
+
+        Raises:
+            OctopusError: They cannot be meant so.
+            MssqlError: The source's host is none.
+        """
+        if params["stale_after"] <= 0:
+            raise OctopusError(f"Wanted: stale_after as a number of seconds. Found: {params['stale_after']:g}.")
+        if params["keep_api_keys"] and not params["api_keys"]:
+            raise OctopusError("Wanted: keep_api_keys together with api_keys: true. Found: it alone, while no API key is removed anyway.")
+        if not params["database"].strip():
+            raise OctopusError("Wanted: database, the clone's. Found: no name.")
+        for folder in params["folders"] or []:
+            try:
+                paths.parse(folder)
+            except paths.SpellingError as error:
+                raise OctopusError(f"Wanted: folders, the source's, each as a full path. Found: {error}.") from error
+        return cls(
+            database=params["database"],
+            source=_source(params["source"], params, options) if params["source"] else None,
+            nodes=tuple(params["nodes"]),
+            keep_api_keys=tuple(params["keep_api_keys"]),
+            folders=None if params["folders"] is None else tuple(params["folders"]),
+            **{
+                name: params[name]
+                for name in (
+                    "stale_after",
+                    "name",
+                    "restore_point",
+                    "server_uri",
+                    "execution",
+                    "git",
+                    "retention",
+                    "external_feeds",
+                    "api_keys",
+                    "home",
+                )
+            },
+        )
+
+
+def _source(given: dict[str, Any], params: dict[str, Any], options: SqlOptions) -> Source:
+    if not given["database"].strip():
+        raise OctopusError("Wanted: source with the name of the live instance's database. Found: no name.")
+    where = SqlOptions.from_params({**params, "login_host": given["host"], "login_port": given["port"] or params["login_port"]})
+    # The certificate's name is that of the clone's server, unless it is the same one.
+    same = where.where.lower() == options.where.lower()
+    who = (given["login_user"], given["login_password"]) if given["login_user"] else (options.user, options.password)
+    found = replace(where, user=who[0], password=who[1], certificate_host=options.certificate_host if same else None)
+    return Source(found, given["database"], given["server_name"] or None)

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the files of a restored database go, and how much room they need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet, sets
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import files as restore_files
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.files import ExistingFile
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoredFile, RestoreOptions
+from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import FILES, HEADER, LABEL, SqlServer
+
+OPTIONS = RestoreOptions("Octopus", ["D:\\a.bak"])
+THERE = [ExistingFile(1, False, "E:\\Data\\Octopus.mdf", 100), ExistingFile(2, True, "F:\\Log\\Octopus.ldf", 10)]
+FREE, TAKEN, NO_FOLDER = (0, 0, 1), (1, 0, 1), (0, 0, 0)
+
+
+class Host(SqlServer):
+    """A server that knows which files exist."""
+
+    def __init__(self, **exists: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.exists = exists
+        self.answers |= {
+            "RESTORE LABELONLY": [LABEL],
+            "RESTORE HEADERONLY": [HEADER],
+            "SELECT physical_name FROM sys.master_files": [{"physical_name": file.path} for file in THERE],
+            "InstanceDefaultDataPath": [{"path": "C:\\Data\\"}],
+            "InstanceDefaultLogPath": [{"path": "C:\\Log\\"}],
+        }
+
+    def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
+        if "dm_os_file_exists" in sql and "dm_os_file_exists" not in self.answers:
+            name = params[0].replace("/", "\\").rpartition("\\")[2]
+            found = self.exists.get(name.replace(".", "_"), FREE)
+            return [dict(zip(("file_exists", "file_is_a_directory", "parent_directory_exists"), found, strict=True))]
+        return super().query(sql, *params)
+
+
+def plan(host: Host, rows: list[dict[str, Any]] | None = None, **changes: Any) -> list[str]:
+    options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "over")})
+    found = restore_files.plan(host, options, backup(host), rows or FILES, beside=changes.get("beside", []), over=changes.get("over"))
+    return [file.path for file in found]
+
+
+def backup(host: SqlServer) -> BackupSet:
+    return sets(host, ["D:\\a.bak"])[0]
+
+
+def test_over_a_database_its_files_are_used_again() -> None:
+    assert plan(Host(), over=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    # By their numbers: another database's files have other logical names.
+    assert plan(Host(), [row | {"LogicalName": "other"} for row in FILES], over=THERE, beside=THERE) == [
+        "E:\\Data\\Octopus.mdf",
+        "F:\\Log\\Octopus.ldf",
+    ]
+
+
+def test_over_a_database_into_another_folder() -> None:
+    assert plan(Host(), over=THERE, beside=THERE, data_directory="G:\\New\\") == ["G:\\New\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    assert plan(Host(), over=THERE, beside=THERE, data_directory="e:\\data\\") == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+
+
+def test_a_new_database_goes_beside_the_old_or_where_the_server_puts_new_ones() -> None:
+    assert plan(Host(), beside=THERE) == ["E:\\Data\\Octopus_2.mdf", "F:\\Log\\Octopus_log.ldf"]  # the first is the other database's
+    assert plan(Host()) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
+    host = Host()
+    host.answers["InstanceDefaultDataPath"] = host.answers["InstanceDefaultLogPath"] = [{"path": None}]
+    host.answers = {
+        "WHERE database_id = DB_ID(?)": [
+            {"file_id": 1, "type": 0, "physical_name": "M:\\master.mdf", "pages": 1},
+            {"file_id": 2, "type": 1, "physical_name": "M:\\Log\\mastlog.ldf", "pages": 1},
+        ]
+    } | host.answers
+    assert plan(host) == ["M:\\Octopus.mdf", "M:\\Log\\Octopus_log.ldf"]
+
+
+def test_names_are_of_nothing_that_is_there() -> None:
+    host = Host(Octopus_mdf=TAKEN, Octopus_2_mdf=(0, 1, 1), Octopus_log_ldf=FREE)
+    assert plan(host) == ["C:\\Data\\Octopus_3.mdf", "C:\\Log\\Octopus_log.ldf"]
+    two = [FILES[0], FILES[0] | {"FileId": 3, "LogicalName": "more"}, FILES[1]]
+    assert plan(Host(), two) == ["C:\\Data\\Octopus.mdf", "C:\\Data\\Octopus_2.mdf", "C:\\Log\\Octopus_log.ldf"]
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(MssqlError, match=r"the folder G:\\Nowhere.*not there.*data_directory"):
+        plan(Host(Octopus_mdf=NO_FOLDER), data_directory="G:\\Nowhere")
+
+
+def test_where_the_server_does_not_tell() -> None:
+    """Without REPLACE it refuses to overwrite by itself."""
+    host = Host()
+    host.answers |= {"dm_os_file_exists": MssqlError("VIEW SERVER STATE permission was denied", 300), "IS_SRVROLEMEMBER": [{"member": 0}]}
+    assert plan(host) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
+    assert plan(host, over=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    with pytest.raises(MssqlError, match=r"whether the file G:\\Octopus.mdf exists.*VIEW SERVER STATE"):
+        plan(host, over=THERE, beside=THERE, data_directory="G:\\")
+
+
+def test_an_old_server_is_asked_in_the_old_way() -> None:
+    host = Host()
+    host.answers |= {
+        "dm_os_file_exists": MssqlError("Invalid object name 'sys.dm_os_file_exists'", 208),
+        "IS_SRVROLEMEMBER": [{"member": 1}],
+        "xp_fileexist N'C:\\Data\\Octopus.mdf'": [{"File Exists": 1, "File is a Directory": 0, "Parent Directory Exists": 1}],
+        "xp_fileexist": [{"File Exists": 0, "File is a Directory": 0, "Parent Directory Exists": 1}],
+    }
+    assert plan(host) == ["C:\\Data\\Octopus_2.mdf", "C:\\Log\\Octopus_log.ldf"]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "target", "name"),
+    [
+        ("D:\\Data\\Octopus.mdf", "Octopus", "Octopus", "Octopus.mdf"),
+        ("D:\\Data\\octopus_Data.mdf", "Octopus", "Copy", "Copy_Data.mdf"),
+        ("/var/opt/mssql/data/Octopus_log.ldf", "Octopus", "a\\b:c", "a_b_c_log.ldf"),
+        ("D:\\Data\\filestream\\", "Octopus", "Copy", "filestream"),
+        ("D:\\Data\\x.mdf", "", "Copy", "x.mdf"),
+        ("D:\\Data\\a.b.mdf", "a.b", "\\1", "_1.mdf"),
+    ],
+)
+def test_the_name_of_a_file(path: str, source: str, target: str, name: str) -> None:
+    assert restore_files.file_name(path, source, target) == name
+
+
+def test_folders_of_both_systems() -> None:
+    assert restore_files.join("D:\\", "a") == "D:\\a"
+    assert restore_files.join("/data/", "a") == "/data/a"
+    assert restore_files.join("\\\\nas\\x", "a") == "\\\\nas\\x\\a"
+
+
+def test_a_long_name_is_cut() -> None:
+    (path, _log) = plan(Host(), [FILES[0] | {"PhysicalName": "D:\\" + "x" * 250 + ".mdf"}, FILES[1]], data_directory="D:\\" + "y" * 40)
+    assert len(path) == 259
+    assert path.endswith("x.mdf")
+
+
+# -- room
+
+
+def file(path: str, size: int) -> RestoredFile:
+    return RestoredFile("n", "D", path, size)
+
+
+@pytest.fixture
+def volumes() -> SqlServer:
+    server = SqlServer()
+    server.answers["dm_os_volume_stats"] = [
+        {"name": "E:\\", "free": 50},
+        {"name": "E:\\Mount\\", "free": 500},
+        {"name": "/", "free": 70},
+    ]
+    return server
+
+
+def test_room_is_counted_by_volume(volumes: SqlServer) -> None:
+    files = [file("e:\\Data\\a", 20), file("E:\\b", 30), file("E:\\Mount\\c", 400), file("/data/d", 70)]
+    assert restore_files.check_room(volumes, files, None) == {"E:\\": 50, "E:\\Mount\\": 400, "/": 70}
+    with pytest.raises(MssqlError, match=r"Wanted: 51 bytes free on E:\\ .*Found: 50.*data_directory"):
+        restore_files.check_room(volumes, [file("E:\\Mounted", 51)], None)
+
+
+def test_a_file_that_is_overwritten_gives_its_room(volumes: SqlServer) -> None:
+    assert restore_files.check_room(volumes, [file("E:\\DATA\\Octopus.mdf", 140)], THERE) == {"E:\\": 40}
+
+
+def test_drives_with_no_database_on_them(volumes: SqlServer) -> None:
+    assert restore_files.check_room(volumes, [file("D:\\a", 2048 * 1024**2)], None) == {"D:\\": 2048 * 1024**2}
+    with pytest.raises(MssqlError, match=r"on D:\\"):
+        restore_files.check_room(volumes, [file("D:\\a", 2048 * 1024**2 + 1)], None)
+    assert restore_files.check_room(volumes, [file("Z:\\a", 5), file("\\\\nas\\x\\a", 5)], None) == {}
+
+
+def test_a_login_that_may_not_see_volumes(volumes: SqlServer) -> None:
+    volumes.answers["dm_os_volume_stats"] = MssqlError("VIEW SERVER STATE permission was denied", 300)
+    volumes.answers["xp_fixeddrives"] = []
+    assert restore_files.check_room(volumes, [file("E:\\a", 10**12)], None) == {}

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copies of the server's folders: what robocopy printed, judged; what a manifest says; which folder comes after which."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders import mirrors
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import Copies, FolderCopy, overlap
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import MARKER, Found, Place, refuse_foreign
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.restore import in_turn
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.restore_request import Expected, RestoreRequest
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
+
+PLACE = Place("D:\\point", MARKER)
+
+
+def table(files: str, size: str = "0 0 0 0 0 0", folders: str = "1 0 1 0 0 0") -> str:
+    """A summary of robocopy: total, copied, skipped, mismatched, failed, extra."""
+    return f"\n    Dirs : {folders}\n   Files : {files}\n   Bytes : {size}\n   Times : 0:00:00\n"
+
+
+SAME = table("3 0 3 0 0 0", "30 0 30 0 0 0")
+
+
+def ended(output: str) -> mirrors.Ended:
+    return mirrors.Ended(FakeHost(), "SYSTEM", (), output, 2.5)
+
+
+def copy() -> FolderCopy:
+    return FolderCopy("C:\\live", "D:\\point\\logs")
+
+
+def test_a_mirror_that_is_the_same_after_it_is_complete():
+    made = copy()
+    assert mirrors.read_mirror(ended(table("3 2 1 0 0 4", "30 20 10 0 0 400") + SAME), "logs", made, 3) is None
+    assert (made.files, made.bytes, made.copied_files, made.copied_bytes, made.deleted_files) == (3, 30, 2, 20, 4)
+    assert (made.complete, made.changed, made.seconds) == (True, True, 2.5)
+    again = copy()
+    mirrors.read_mirror(ended(SAME * 2), "logs", again, 0)
+    assert (again.complete, again.changed) == (True, False)
+
+
+def test_a_folder_that_is_only_new_is_a_change():
+    made = copy()
+    mirrors.read_mirror(ended(table("0 0 0 0 0 0", folders="2 1 1 0 0 0") + table("0 0 0 0 0 0")), "logs", made, 1)
+    assert (made.changed, made.copied_files) == (True, 0)
+
+
+def test_what_still_differs_is_an_error_unless_the_source_is_live():
+    output = SAME + table("3 1 2 0 0 0", "30 10 20 0 0 0")
+    with pytest.raises(OctopusError, match="of 3 files 1 differ or are missing"):
+        mirrors.read_mirror(ended(output), "logs", copy(), 0)
+    # Counted by itself, the copy has what an older version of the file takes.
+    made = copy()
+    assert "1 differ" in str(mirrors.read_mirror(ended(output + table("3 3 0 0 0 0", "27 27 0 0 0 0")), "logs", made, 0, live=True))
+    assert (made.files, made.bytes, made.complete) == (3, 27, False)
+
+
+@pytest.mark.parametrize(("code", "live"), [(16, True), (9, False)])
+def test_a_mirror_that_failed(code, live):
+    error = "2026/11/23 21:00:00 ERROR 5 (0x00000005) Copying File C:\\live\\a\nAccess is denied.\n"
+    with pytest.raises(OctopusError, match=r"robocopy of logs from C:.*ended with.*ERROR 5 .*Access is denied") as caught:
+        mirrors.read_mirror(ended(error + SAME * 2), "logs", copy(), code, live)
+    assert "in use" not in caught.value.message
+
+
+@pytest.mark.parametrize("error", ["ERROR 32 (0x00000020)", "FEHLER 33 (0x00000021)"])
+def test_a_file_in_use_is_said_in_words(error):
+    with pytest.raises(OctopusError, match="in use: stop what uses it"):
+        mirrors.read_mirror(ended(f"{error} Deleting Extra File C:\\live\\a\n{SAME * 2}"), "logs", copy(), 8)
+
+
+def test_an_output_without_summaries_cannot_be_taken_for_success():
+    with pytest.raises(OctopusError, match="robocopy of logs"):
+        mirrors.read_mirror(ended("nothing" + SAME), "logs", copy(), 0)
+
+
+def test_lines_of_a_command_file_are_quoted():
+    assert mirrors.look_for("C:\\100%").startswith('if exist "C:\\100%%\\" (ver >nul) else if exist "C:\\" (')
+    assert mirrors.mirror("C:\\100%", "D:\\x & y", 8).startswith('"C:\\Windows\\System32\\robocopy.exe" "C:\\100%%" "D:\\x & y" "/mir"')
+    assert PLACE.mark("2026 1") == '((echo 2026 1)>"D:\\point\\restore-point.txt")'
+    assert PLACE.make() == 'if not exist "D:\\point\\" mkdir "D:\\point"'
+
+
+@pytest.mark.parametrize("found", [Found(False), Found(True), Found(True, "one", ["logs", MARKER])])
+def test_a_place_that_is_free_or_ours(found):
+    refuse_foreign(FakeHost(), PLACE, found, "one", "dest")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Found(True, "two", [MARKER]), "holds the restore point two, not one"),
+        (Found(True, "", ["a b.doc"]), r"holds something \(a b.doc\)"),
+    ],
+)
+def test_a_place_that_is_not(found, said):
+    with pytest.raises(OctopusError, match=said):
+        refuse_foreign(FakeHost(), PLACE, found, "one", "dest")
+
+
+def test_what_a_manifest_says():
+    said = {"exists": True, "files": 3, "bytes": 30, "source": "C:\\live", "seconds": 1.5}
+    assert Expected.from_manifest("logs", said) == Expected(True, 3, 30)
+    assert Expected.from_manifest("logs", {"exists": False}) == Expected(False)
+    for bad in (None, {}, {"exists": "yes"}, {"exists": True, "files": True}, {"exists": True, "bytes": "30"}):
+        with pytest.raises(OctopusError, match="expected: logs has to be a dictionary"):
+            Expected.from_manifest("logs", bad)
+    assert RestoreRequest({}, "D:\\point", "one").of("logs") == Expected(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("C:\\a", "c:\\A", True),
+        ("C:\\a\\b", "C:\\a", True),
+        ("C:\\a", "C:\\a\\b", True),
+        ("C:\\a", "C:\\ab", False),
+        ("C:\\a", "\\\\nas\\a", False),
+    ],
+)
+def test_overlap(one, other, expected):
+    assert overlap(one, other) is expected
+
+
+def test_a_folder_in_another_comes_after_it():
+    folders = {"c": "C:\\a\\b\\c", "b": "C:\\A\\b", "a": "C:\\a", "x": "D:\\x", "twin": "d:\\X"}
+    assert in_turn(folders) == [["a", "x"], ["twin", "b"], ["c"]]
+    assert in_turn({"logs": "C:\\logs", "packages": "C:\\packages"}) == [["logs", "packages"]]
+    assert in_turn({}) == []
+
+
+def test_the_result_leaves_the_working_out():
+    copies = Copies({"logs": FolderCopy("a", "b", copied_files=2, deleted_files=1, changed=True), "imports": FolderCopy("c", "d")})
+    result = copies.as_result(diff=True)
+    assert result["changed"] is True
+    assert "changed" not in result["folders"]["logs"]
+    assert result["diff"] == {"before": "", "after": "b: 2 files to copy, 1 to delete\n"}
+    unknown = Copies({"logs": FolderCopy("a", "b", changed=True)}).as_result(diff=True)
+    assert unknown["diff"]["after"] == "b: an unknown number of files to copy, an unknown number of to delete\n"

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Draining: proven by counts and by names, and never silently incomplete."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.drain import drain, undrain
+
+
+class Time:
+    """Time that passes only while somebody waits; ``at`` runs things at their second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.at: list[tuple[float, object]] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for entry in [entry for entry in self.at if entry[0] <= self.now]:
+            self.at.remove(entry)
+            entry[1]()
+
+    def deadline(self, seconds: float) -> Deadline:
+        return Deadline(seconds, clock=lambda: self.now, sleep=self.sleep)
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def cluster(server):
+    """Two nodes; node A runs a deployment."""
+    nodes = {
+        name: {"Id": f"OctopusServerNodes-{name}", "Name": name, "IsInMaintenanceMode": False, "MaxConcurrentTasks": 5} for name in "AB"
+    }
+    tasks = [
+        {"Id": "ServerTasks-7", "Name": "Deploy", "Description": "Deploy Web", "State": "Executing", "ServerNode": "OctopusServerNodes-A"},
+        {"Id": "ServerTasks-8", "Name": "Health", "State": "Queued", "ServerNode": None},
+    ]
+    for node in nodes.values():
+        path = f"/api/octopusservernodes/{node['Id']}"
+        server.answers[f"GET {path}"] = node
+        server.answers[f"PUT {path}"] = lambda request, node=node: node.update(request.body) or node
+
+    def running(node):
+        return sum(task["State"] in ("Executing", "Cancelling") and task["ServerNode"] == node["Id"] for task in tasks)
+
+    server.answers["GET /api/octopusservernodes/summary"] = lambda _request: {
+        "Nodes": [{**node, "RunningTaskCount": running(node)} for node in nodes.values()]
+    }
+    server.answers["GET /api/tasks"] = lambda _request: {"Items": tasks, "TotalResults": len(tasks)}
+    server.nodes, server.tasks = nodes, tasks
+    return server
+
+
+def test_waits_until_the_last_task_is_done(api, cluster, time):
+    time.at.append((30, lambda: cluster.tasks[0].update(State="Success")))
+    told = []
+    done = drain(api, ["a", "B"], time.deadline(60), tell=told.append)
+    assert 30 <= time.now < 36
+    assert done.changed
+    assert all(node["IsInMaintenanceMode"] for node in cluster.nodes.values())
+    assert cluster.nodes["A"]["MaxConcurrentTasks"] == 5
+    assert told == ["waiting for 1 running task: ServerTasks-7 (Deploy Web, Executing on OctopusServerNodes-A)"]
+    again = drain(api, ["A", "B"], time.deadline(60))
+    assert not again.changed
+
+
+def test_a_task_of_another_node_is_not_waited_for(api, cluster, time):
+    drain(api, ["B"], time.deadline(60))
+    assert time.now == 0
+    assert not cluster.nodes["A"]["IsInMaintenanceMode"]
+
+
+def test_stragglers_are_named(api, cluster, time):
+    with pytest.raises(OctopusError, match=r"1 task on A still run after 60 s: ServerTasks-7 .Deploy Web, Executing.*on_timeout"):
+        drain(api, ["A"], time.deadline(60))
+    assert time.now == 60
+    assert cluster.nodes["A"]["IsInMaintenanceMode"]
+
+
+def test_stragglers_can_be_ignored(api, cluster, time):
+    assert [task.id for task in drain(api, ["A"], time.deadline(60), "ignore").left_running] == ["ServerTasks-7"]
+    assert cluster.sent("POST") == []
+
+
+def test_stragglers_can_be_cancelled(api, cluster, time):
+    cluster.answers["POST /api/tasks/ServerTasks-7/cancel"] = lambda _request: cluster.tasks[0].update(State="Cancelling")
+    time.at.append((70, lambda: cluster.tasks[0].update(State="Canceled")))
+    done = drain(api, ["A"], time.deadline(60), "cancel", cancel_deadline=lambda: time.deadline(30))
+    assert [task.id for task in done.cancelled] == ["ServerTasks-7"]
+
+
+def test_what_does_not_end_when_cancelled_is_an_error(api, cluster, time):
+    cluster.answers["POST /api/tasks/ServerTasks-7/cancel"] = lambda _request: cluster.tasks[0].update(State="Cancelling")
+    with pytest.raises(OctopusError, match=r"ServerTasks-7 .Deploy Web, Cancelling"):
+        drain(api, ["A"], time.deadline(60), "cancel", cancel_deadline=lambda: time.deadline(30))
+
+
+def test_tasks_that_cannot_be_seen_still_count(api, cluster, time):
+    cluster.answers["GET /api/tasks"] = {"Items": [], "TotalResults": 0}
+    with pytest.raises(OctopusError, match="1 tasks that this key's user cannot see"):
+        drain(api, ["A"], time.deadline(5))
+
+
+def test_check_mode_only_looks(api, cluster, time):
+    assert drain(api, ["A"], time.deadline(60), check_mode=True).changed
+    assert undrain(api, ["A"], check_mode=True)["A"].draining is False
+    assert cluster.sent("PUT") == []
+
+
+def test_undrain(api, cluster, time):
+    cluster.nodes["A"]["IsInMaintenanceMode"] = True
+    assert undrain(api, ["A", "B"])["A"].draining
+    assert not cluster.nodes["A"]["IsInMaintenanceMode"]
+    assert len(cluster.sent("PUT")) == 1
+
+
+def test_an_unknown_node_is_named_with_those_that_exist(api, cluster, time):
+    with pytest.raises(OctopusError, match="knows no node 'C'; it knows A, B"):
+        drain(api, ["A", "C"], time.deadline(60))
+    assert cluster.sent("PUT") == []
+
+
+def test_a_server_that_does_not_do_it_is_found_out(api, cluster, time):
+    cluster.answers["PUT /api/octopusservernodes/OctopusServerNodes-A"] = {}
+    with pytest.raises(OctopusError, match="reports that it is not so"):
+        drain(api, ["A"], time.deadline(60))

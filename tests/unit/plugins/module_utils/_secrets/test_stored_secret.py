@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets in files: nothing lost, nothing readable for others, no change without a reason."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import datetime, timezone
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile, fingerprint, store
+
+
+class Reversing:
+    """Seals by turning the bytes round, so that tests need no process; another key cannot open it."""
+
+    def __init__(self, key: bytes = b"k") -> None:
+        self.key = key
+
+    def seal(self, secret: bytes) -> bytes:
+        return b"$ANSIBLE_VAULT;" + self.key + secret[::-1]
+
+    def open(self, sealed: bytes, where: str) -> bytes:
+        head = b"$ANSIBLE_VAULT;" + self.key
+        if not sealed.startswith(head):
+            raise OctopusError(f"{where} cannot be opened.")
+        return sealed[len(head) :][::-1]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / "master-key.vault"
+
+
+def keep(path, secret=b"secret", sealer=Reversing(), **options):  # noqa: B008 - it keeps nothing
+    return store(LocalFile(str(path)), secret, sealer, what="master key", **options)
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_stored_sealed_and_for_the_owner_only_whatever_the_umask(path):
+    old = os.umask(0)
+    try:
+        assert keep(path).changed
+    finally:
+        os.umask(old)
+    assert path.read_bytes() == Reversing().seal(b"secret")
+    assert mode(path) == 0o600
+    assert mode(path.parent) == 0o700
+    assert [entry.name for entry in path.parent.iterdir()] == ["master-key.vault"]
+
+
+def test_the_same_again_is_no_change(path):
+    keep(path)
+    before = path.stat()
+    assert not keep(path).changed
+    assert path.stat() == before
+
+
+def test_check_mode_writes_nothing(path):
+    assert keep(path, check_mode=True).changed
+    assert not path.parent.exists()
+
+
+def test_a_mode_that_lets_others_read_is_corrected(path):
+    keep(path)
+    path.chmod(0o644)
+    assert keep(path, check_mode=True).changed
+    assert mode(path) == 0o644
+    assert keep(path).changed
+    assert mode(path) == 0o600
+
+
+def test_a_different_secret_is_not_replaced(path):
+    keep(path)
+    with pytest.raises(OctopusError, match="already holds a different master key") as caught:
+        keep(path, secret=b"0ther-k3y")
+    assert "0ther-k3y" not in caught.value.message
+    assert path.read_bytes() == Reversing().seal(b"secret")
+
+
+def test_with_force_the_old_file_is_kept_with_the_time(path):
+    keep(path)
+    at = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
+    stored = keep(path, secret=b"other", force=True, now=lambda: at)
+    assert stored.kept == f"{path}.20261123T214500Z"
+    assert path.with_name("master-key.vault.20261123T214500Z").read_bytes() == Reversing().seal(b"secret")
+    assert path.read_bytes() == Reversing().seal(b"other")
+
+
+def test_a_kept_file_is_never_overwritten(path):
+    at = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
+    keep(path)
+    keep(path, secret=b"other", force=True, now=lambda: at)
+    with pytest.raises(OctopusError, match="cannot be kept"):
+        keep(path, secret=b"third", force=True, now=lambda: at)
+    assert path.read_bytes() == Reversing().seal(b"other")
+
+
+def test_what_another_password_sealed_is_left_alone(path):
+    keep(path, sealer=Reversing(b"x"))
+    with pytest.raises(OctopusError, match=r"cannot be opened. Nothing was changed"):
+        keep(path)
+    assert keep(path, force=True).kept
+
+
+def test_plain_text_is_replaced_by_sealed_and_leaves_no_copy(path):
+    keep(path, sealer=None)
+    assert path.read_bytes() == b"secret"
+    assert mode(path) == 0o600
+    assert keep(path).changed
+    assert b"secret" not in b"".join(entry.read_bytes() for entry in path.parent.iterdir())
+
+
+def test_sealed_is_not_replaced_by_plain_text_silently(path):
+    keep(path)
+    with pytest.raises(OctopusError, match="is sealed, and plaintext is true"):
+        keep(path, sealer=None)
+
+
+def test_a_place_that_loses_what_was_written_is_found_out():
+    class Forgetful:
+        name = "share"
+
+        def read(self):
+            return None
+
+        def write(self, content):
+            pass
+
+    with pytest.raises(OctopusError, match="no such file"):
+        store(Forgetful(), b"secret", Reversing(), what="master key")
+
+
+def test_an_impossible_path_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(OctopusError, match="file/key"):
+        keep(tmp_path / "file" / "key")
+
+
+def test_fingerprints_tell_secrets_apart_and_stay_the_same():
+    assert fingerprint(b"one") == fingerprint(b"one") != fingerprint(b"two")
+    assert len(fingerprint(b"one")) == 16
