@@ -257,10 +257,3 @@ options:
     type: str
     default: C:\ProgramData\octopus.upgrade
 """
-
-    PROGRESS = r"""
-options:
-  progress_file:
-    description: A file on the control node to which the module appends its progress; the action plugin gives and shows it.
-    type: path
-"""

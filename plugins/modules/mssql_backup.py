@@ -21,7 +21,6 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.mssql
   - octopus.upgrade.mssql
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: full
@@ -267,13 +266,12 @@ duration:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import backup
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import ALGORITHMS, BackupOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import PROGRESS_SPEC
 
 BACKUP_SPEC = {
     "database": {"type": "str", "required": True},
@@ -304,7 +302,7 @@ BACKUP_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**MSSQL_SPEC, **PROGRESS_SPEC, **BACKUP_SPEC},
+        argument_spec={**MSSQL_SPEC, **BACKUP_SPEC},
         mutually_exclusive=[("path", "url")],
         required_one_of=[("path", "url")],
         required_together=MSSQL_TOGETHER,
@@ -318,7 +316,7 @@ def main() -> None:
             prepared = backup.prepare(connection, BackupOptions.from_params(module.params))
             result = backup.outlook(prepared)
             if not module.check_mode:
-                result |= backup.run(connection, prepared, lambda: connect(options), Progress(module.params["progress_file"]))
+                result |= backup.run(connection, prepared, lambda: connect(options), Progress())
     except (MssqlError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, **result)

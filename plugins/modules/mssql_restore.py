@@ -24,7 +24,6 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.mssql
   - octopus.upgrade.mssql
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: full
@@ -313,13 +312,12 @@ seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import restore, trial
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RESTORED, TESTED, VERIFIED, RestoreOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import PROGRESS_SPEC
 
 RESTORE_SPEC = {
     "database": {"type": "str", "required": True},
@@ -344,7 +342,7 @@ RESTORE_SPEC = {
 
 def act(module: AnsibleModule, login: SqlOptions, options: RestoreOptions) -> dict[str, Any]:
     """What the wanted state takes; in check mode, what it would take."""
-    progress = Progress(module.params["progress_file"])
+    progress = Progress()
     way = trial if options.state == TESTED else restore
     with connect(login) as connection:
         if options.state == VERIFIED:
@@ -357,7 +355,7 @@ def act(module: AnsibleModule, login: SqlOptions, options: RestoreOptions) -> di
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**MSSQL_SPEC, **PROGRESS_SPEC, **RESTORE_SPEC},
+        argument_spec={**MSSQL_SPEC, **RESTORE_SPEC},
         mutually_exclusive=[("path", "url"), ("backup_set_uuid", "position")],
         required_one_of=[("path", "url")],
         required_together=MSSQL_TOGETHER,

@@ -24,7 +24,6 @@ extends_documentation_fragment:
   - octopus.upgrade.mssql
   - octopus.upgrade.windows
   - octopus.upgrade.windows.job
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: full
@@ -331,10 +330,10 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
@@ -343,7 +342,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.inst
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
@@ -365,7 +363,7 @@ def upgrade(module: AnsibleModule, options: SqlOptions) -> dict[str, Any]:
     began = time.monotonic()
     with connect(options, database) as connection:
         before = query(connection, database)
-    request = UpgradeRequest.from_params(module.params, module.check_mode, Progress(module.params["progress_file"]))
+    request = UpgradeRequest.from_params(module.params, module.check_mode, Progress())
     with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
         result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
     with connect(options, database) as connection:
@@ -388,7 +386,6 @@ def main() -> None:
             **MSSQL_SPEC,
             **CONNECTION_SPEC,
             **JOB_SPEC,
-            **PROGRESS_SPEC,
             "database": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["queried", "upgraded"], "default": "queried"},
             "instance_name": {"type": "str"},

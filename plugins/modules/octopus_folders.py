@@ -28,7 +28,6 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes.windows_jobs
   - octopus.upgrade.windows
   - octopus.upgrade.windows.job
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: partial
@@ -266,7 +265,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.r
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
@@ -279,7 +277,6 @@ def main() -> None:
         argument_spec={
             **CONNECTION_SPEC,
             **JOB_SPEC,
-            **PROGRESS_SPEC,
             "state": {"type": "str", "choices": ["backup", "restored", "kept_removed", "cloned", "clone_removed"], "default": "backup"},
             "folders": {"type": "dict"},
             "dest": {"type": "str"},

@@ -25,7 +25,6 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes.windows_jobs
   - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
-  - octopus.upgrade.windows.progress
 requirements:
   - requests on the control node
 attributes:
@@ -214,7 +213,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.s
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
@@ -226,7 +224,6 @@ def main() -> None:
         argument_spec={
             **NODES_SPEC,
             **JOB_SPEC,
-            **PROGRESS_SPEC,
             "nodes": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["staged", "present", "absent"], "default": "present"},
             "version": {"type": "str"},

@@ -23,7 +23,6 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes.windows_jobs
   - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: partial
@@ -308,7 +307,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
@@ -330,7 +328,6 @@ def main() -> None:
         argument_spec={
             **NODES_SPEC,
             **JOB_SPEC,
-            **PROGRESS_SPEC,
             "nodes": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "instance_name": {"type": "str", "default": "OctopusServer"},

@@ -22,7 +22,6 @@ description:
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.windows.nodes
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: full
@@ -158,7 +157,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
@@ -170,7 +168,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **NODES_SPEC,
-            **PROGRESS_SPEC,
             "nodes": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["listed", "settled"], "default": "listed"},
             "cancel": {"type": "list", "elements": "str", "default": []},

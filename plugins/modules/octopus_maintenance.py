@@ -18,6 +18,7 @@ description:
   - The new state is read back from the server.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
+  - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.server
 attributes:
@@ -72,33 +73,31 @@ was_enabled:
   sample: false
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import maintenance
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+SPEC = {"argument_spec": {**api_spec(), "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}}}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Switch maintenance mode on or off; the module's result."""
+    wanted = params["state"] == "enabled"
+    with OctopusApi(ApiOptions.from_params(params)) as api:
+        was = maintenance.is_enabled(api)
+        if was is not wanted and not check_mode:
+            maintenance.set_enabled(api, wanted)
+    result: dict[str, Any] = {"changed": was is not wanted, "enabled": wanted, "was_enabled": was}
+    if diff:
+        result["diff"] = {"before": f"maintenance mode: {was}\n", "after": f"maintenance mode: {wanted}\n"}
+    return result
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**api_spec(), "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}},
-        supports_check_mode=True,
-    )
-    if REQUESTS_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
-    wanted = module.params["state"] == "enabled"
-    try:
-        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
-            was = maintenance.is_enabled(api)
-            if was is not wanted and not module.check_mode:
-                maintenance.set_enabled(api, wanted)
-    except OctopusError as error:
-        module.fail_json(msg=error.message)
-    result = {"changed": was is not wanted, "enabled": wanted, "was_enabled": was}
-    if module._diff:
-        result["diff"] = {"before": f"maintenance mode: {was}\n", "after": f"maintenance mode: {wanted}\n"}
-    module.exit_json(**result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

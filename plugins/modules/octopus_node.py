@@ -24,7 +24,6 @@ extends_documentation_fragment:
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.optional_server
   - octopus.upgrade.windows.nodes
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: full
@@ -167,7 +166,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.states import NodeRequest, bring_about
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     NODES_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
 )
@@ -179,7 +177,6 @@ def main() -> None:
         argument_spec={
             **api_spec(required=False),
             **NODES_SPEC,
-            **PROGRESS_SPEC,
             "nodes": {"type": "list", "elements": "str"},
             "instance_name": {"type": "str"},
             "state": {"type": "str", "choices": ["drained", "undrained", "stopped", "started", "unchanged"], "default": "unchanged"},

@@ -24,7 +24,6 @@ extends_documentation_fragment:
   - octopus.upgrade.mssql
   - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
-  - octopus.upgrade.windows.progress
 attributes:
   check_mode:
     support: partial
@@ -450,6 +449,7 @@ kept:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -467,19 +467,16 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault imp
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     JOB_SPEC,
     NODES_SPEC,
-    PROGRESS_SPEC,
     WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 
 SPEC: dict[str, Any] = {
     **NODES_SPEC,
     **JOB_SPEC,
-    **PROGRESS_SPEC,
     **MSSQL_SPEC,
     "login_host": {"type": "str"},
     **{name: spec for name, spec in seal_spec().items() if name != "force"},
@@ -515,7 +512,7 @@ def run(module: AnsibleModule, sql: SqlOptions | None, connections: list[Connect
     """Do what the state asks for, on the nodes; the first one reaches the restore points."""
     params, check_mode = module.params, module.check_mode
     sealer = Sealer.from_params(params)
-    tell = Progress(params["progress_file"])
+    tell = Progress()
     if params["state"] in ("prepared", "sealed"):
         request = SealRequest.from_params(params, sealer, check_mode)
         return seal(request, connections, (lambda: schema(sql, request.manifest)) if sql else None)

@@ -4,30 +4,34 @@
 
 """Run the module of a task on the control node, with the WinRM options that Ansible resolved for the task's host or for named nodes.
 
-Windows has no Python, so every module of this collection runs where Ansible runs and reaches the Windows hosts itself.
-Private to this collection: other collections must not import it.
+Windows has no Python, so every module of this collection runs where Ansible runs and reaches the Windows hosts itself: in the worker that
+runs the task, or, for ``async``, in a process of its own. Private to this collection: other collections must not import it.
+
+An action plugin imports its module, and so the module's libraries. Ansible loads an action plugin before it forks the worker, so that
+they are imported once for all tasks.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._progress import ProgressTail
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps
+from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._journal import open_journal, recorded
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused, options_of, options_of_node
 
 
 class OnController(ActionBase):
     """What the action plugin of each module derives from. A plugin sets what its module needs:
 
+    * ``module``: the module itself.
     * ``windows``: "host" hands the module ``connection``, the options of the task's host; "nodes" hands it ``connections``, those of
       the inventory hosts in its option ``nodes``, or of the task's host where there is none; None hands it nothing.
     * ``windows_required``: False also lets a task's host through that is not reached by WinRM, without options.
-    * ``shows_progress``: whether the module has the option ``progress_file``.
+    * ``shows_progress``: whether what the module reports is shown.
     """
 
     TRANSFERS_FILES = False
@@ -35,41 +39,93 @@ class OnController(ActionBase):
     _supports_check_mode = True
     _supports_async = True
 
+    module: _in_process.Module
     windows: str | None = None
     windows_required = True
     shows_progress = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """
+        """Run the module.
+
         Raises:
             AnsibleActionFail: The task asks for something that cannot work; the message says what to set instead.
         """
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        if self._task.async_val and self._task.poll:
+        args = dict(self._task.args)  # never the task's own: a retry or the next item of a loop would see the change
+        if self._task.async_val:
+            self._check_async(args)
+        try:
+            args.update(self._connections(args, task_vars))
+        except ConnectionRefused as error:
+            raise AnsibleActionFail(f"{self._task.action}: {error}") from error
+        if self._task.async_val:
+            return self._in_own_process(args, task_vars)
+        arguments = _in_process.Arguments(self._task.action, self.module, {**self._more(), **args})
+        if arguments.params["step"] and not self._task.check_mode:
+            return self._step(arguments, task_vars)
+        return self._call(arguments, task_vars)
+
+    def _more(self) -> dict[str, Any]:
+        """Further arguments that only an action plugin knows."""
+        return {}
+
+    def _call(self, arguments: _in_process.Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)
+        return _in_process.call(
+            self.module,
+            arguments,
+            check_mode=self._task.check_mode,
+            diff=self._task.diff,
+            environment=environment,
+            host=self._host_name(task_vars),
+            shown=self.shows_progress and not self._task.no_log,
+        )
+
+    def _step(self, arguments: _in_process.Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Be a durable step of the run whose journal the arguments name."""
+        params = arguments.params
+        name, outage = params["step"], params["outage"]
+        if not params["journal"]:
+            raise AnsibleActionFail(f"{self._task.action}: step {name} needs journal, the journal of the run that it belongs to.")
+        if self._task.no_log:
+            raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is kept in the journal.")
+        with open_journal(params["journal"], self._own_connection(task_vars)) as journal:
+            found = steps.replayed(journal.events(), name, params["repeat_until"])
+            if found is not None:
+                return {**found, "replayed": True}
+            journal.add("step", step=name, **({"outage": outage} if outage == "begins" else {}))
+            result = self._call(arguments, task_vars)
+            if not result.get("failed"):
+                journal.add("done", step=name, result=recorded(result), **({"outage": outage} if outage == "ends" else {}))
+            return result
+
+    def _check_async(self, args: dict[str, Any]) -> None:
+        if self._task.poll:
             # ansible-core would ask the connection of the Windows host for the job, but the job is on the control node.
             raise AnsibleActionFail(
                 f"{self._task.action} runs on the control node, where async with poll above 0 cannot find it again. "
                 "Set poll: 0 and ask with ansible.builtin.async_status and delegate_to: localhost; long steps have a timeout of their own."
             )
-
-        args = dict(self._task.args)  # never the task's own: a retry or the next item of a loop would see the change
-        try:
-            args.update(self._connections(args, task_vars))
-        except ConnectionRefused as error:
-            raise AnsibleActionFail(f"{self._task.action}: {error}") from error
-
-        if not self.shows_progress or self._task.async_val or self._task.no_log:
-            return self._run_on_controller(args, task_vars)
-
-        with tempfile.TemporaryDirectory(prefix="octopus-", dir=C.DEFAULT_LOCAL_TMP) as folder:
-            args["progress_file"] = os.path.join(folder, "progress.jsonl")
-            with ProgressTail(args["progress_file"], self._host_name(task_vars)):
-                return self._run_on_controller(args, task_vars)
+        if args.get("step"):
+            raise AnsibleActionFail(f"{self._task.action}: step {args['step']} cannot be async: the run goes on when it is done.")
 
     def _host_name(self, task_vars: dict[str, Any]) -> str:
         """The inventory name of the host that the task acts on."""
         return self._task.delegate_to or task_vars.get("inventory_hostname") or "localhost"
+
+    def _own_connection(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The WinRM options of the task's host.
+
+        Raises:
+            AnsibleActionFail: It is not reached by WinRM.
+        """
+        name = self._host_name(task_vars)
+        try:
+            return options_of(self._connection, name, self._url_of(name, task_vars))
+        except ConnectionRefused as error:
+            raise AnsibleActionFail(f"{self._task.action}: {error}") from error
 
     def _connections(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The argument with the connection or connections that the module needs; what the user gave wins."""
@@ -97,8 +153,8 @@ class OnController(ActionBase):
         hostvars = task_vars.get("hostvars") or {}
         return hostvars[name].get("octopus_node_url") if name in hostvars else None
 
-    def _run_on_controller(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Execute the module with the Python that runs ansible-playbook."""
+    def _in_own_process(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Execute the module with the Python that runs ansible-playbook, for async."""
         play_context = self._play_context.copy()
         play_context.become = False
         play_context.shell = "sh"

@@ -21,3 +21,32 @@ class UpgradeError(Exception):
 
 class InvalidValue(UpgradeError, ValueError):
     """A value that cannot be what it is given for: a path, a name, a number, or text that cannot be passed to Windows safely."""
+
+
+class TaskFailed(UpgradeError):
+    """A module's work ended in failure, with a result worth returning.
+
+    Args:
+        message: What was expected, what was found, where, and what to do.
+        result: As for :class:`UpgradeError`.
+    """
+
+    def __init__(self, message: str, result: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class MissingLibrary(UpgradeError):
+    """A Python library that the control node needs is not installed.
+
+    Args:
+        library: What to give to pip.
+        trace: The traceback of the failed import.
+    """
+
+    def __init__(self, library: str, trace: str) -> None:
+        super().__init__(
+            f"Expected the Python library {library} on the control node, in the environment that runs Ansible, but it cannot be imported. "
+            f"Install it there: pip install {library}"
+        )
+        self.result = {"exception": trace}

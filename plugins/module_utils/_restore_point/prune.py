@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from . import retention
@@ -39,7 +39,7 @@ class PruneRequest:
     timeout: float
     given_up: bool = False
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
 
 def prune(request: PruneRequest, share: Share) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 
 from . import manifest as form
 from .manifest import LICENSE, MASTER_KEY
@@ -52,7 +52,7 @@ class SealRequest:
     work_root: str = r"C:\ProgramData\octopus.upgrade"
     timeout: float = 3600
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], sealer: Sealer | None, check_mode: bool) -> SealRequest:
@@ -89,7 +89,7 @@ class SealRequest:
             params["work_root"],
             params["timeout"],
             check_mode,
-            Progress(params["progress_file"]),
+            Progress(),
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -24,7 +25,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault imp
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line
 
 from . import manifest as form
@@ -47,7 +47,7 @@ class VerifyRequest:
     sealer: Sealer | None
     timeout: float
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True)

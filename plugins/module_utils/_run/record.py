@@ -23,13 +23,15 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 
-EVENTS = ("begun", "resumed", "step", "failed", "stopped", "finished")
+from . import steps
+
+EVENTS = ("begun", "resumed", "step", "done", "failed", "stopped", "finished")
 ENDS = ("stopped", "finished")  # nothing of the run follows them, unless somebody takes it up again
 OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
 
-Event = dict[str, Any]
+Event = steps.Event
 
 
 class RunRecordError(UpgradeError):
@@ -186,30 +188,7 @@ def is_unfinished(events: list[Event]) -> bool:
 
 def result(events: list[Event]) -> dict[str, Any]:
     """What a run can be taken up from: the record, the steps begun, those done, and the facts."""
-    return {"record": summary(events), "steps": steps(events), "done": done(events), "facts": facts(events)}
-
-
-def steps(events: list[Event]) -> list[str]:
-    """The names of the steps begun, each once, in the order in which they began first."""
-    return list(dict.fromkeys(event["step"] for event in events if event["event"] == "step"))
-
-
-def done(events: list[Event]) -> list[str]:
-    """The names of the steps that ended well: the next step, or the end of the run, followed.
-
-    A step that was followed by a failure, by nothing, or by somebody taking the run up again, is not done. One that begins again is not
-    done until the next follows.
-    """
-    ended: dict[str, None] = {}
-    current: str | None = None
-    for event in events:
-        kind = event["event"]
-        if current is not None and kind in ("step", "finished"):
-            ended[current] = None
-        current = event["step"] if kind == "step" else None
-        if current is not None:
-            ended.pop(current, None)
-    return list(ended)
+    return {"record": summary(events), "steps": steps.begun(events), "done": steps.done(events), "facts": facts(events)}
 
 
 def facts(events: list[Event]) -> dict[str, Any]:
@@ -223,8 +202,8 @@ def facts(events: list[Event]) -> dict[str, Any]:
 def summary(events: list[Event]) -> dict[str, Any]:
     """The run as one document: who, from where to where, the steps with their seconds, outage, backup, proof, verdict.
 
-    A step ends where the next one begins, or with the run; one that a run stopped in has failed, even where nobody could say so before;
-    one that somebody took the run up after was interrupted, nobody knows when.
+    One that a run stopped in has failed, even where nobody could say so before; one that the run was resumed after was interrupted, nobody
+    knows when.
     The outage goes from the event that says it begins to the one that says it ends; a run that broke off in between counts up to its last
     event, and one that was taken up again counts on: users waited all the time.
     """
@@ -263,7 +242,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
             if "restore_point" in event:  # somebody goes back, to the one that they want
                 record["restore_point"] = event["restore_point"]
         else:
-            _end_step(record["steps"], at, "failed" if kind in ("failed", "stopped") else "ok")
+            _end_step(record["steps"], at, "ok" if kind == "done" else "failed")
         if kind == "step":
             record["steps"].append({"name": event["step"], "start": event["at"], "seconds": None, "result": "unfinished"})
         elif kind == "failed":

@@ -18,9 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
+
 from . import faults, kerberos
 from .errors import HostError, HostTimeout, HostUnreachable
-from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, PROGRESS_SPEC, ConnectionOptions
+from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, ConnectionOptions
 from .quoting import argv_line, builtin, cmd_line
 
 try:
@@ -29,17 +32,13 @@ try:
     from winrm.protocol import Protocol
 except ImportError:
     WINRM_IMPORT_ERROR: str | None = traceback.format_exc()
-    HAS_WINRM = False
 else:
     WINRM_IMPORT_ERROR = None
-    HAS_WINRM = True
 
 __all__ = (
     "CONNECTION_SPEC",
-    "HAS_WINRM",
     "JOB_SPEC",
     "NODES_SPEC",
-    "PROGRESS_SPEC",
     "WINRM_IMPORT_ERROR",
     "CommandResult",
     "ConnectionOptions",
@@ -104,6 +103,8 @@ class WindowsHost:
     """
 
     def __init__(self, options: ConnectionOptions, connect: Callable[..., Any] | None = None) -> None:
+        if WINRM_IMPORT_ERROR:
+            raise MissingLibrary("pywinrm", WINRM_IMPORT_ERROR)
         self.options = options
         self._connect = connect
         self._protocol: Any = None
@@ -209,6 +210,7 @@ class WindowsHost:
         return result
 
     def _execute(self, shell: str, command: _Command) -> tuple[int, bytes, bytes]:
+        stopping.check()
         protocol = self._protocol
         deadline = time.monotonic() + command.timeout
         command_id = protocol.run_command(
@@ -224,6 +226,7 @@ class WindowsHost:
         usual = protocol.operation_timeout_sec
         try:
             while True:
+                stopping.check()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     protocol.operation_timeout_sec = usual

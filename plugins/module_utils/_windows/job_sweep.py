@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 
 from . import files
 from .connection import ConnectionOptions, WindowsHost
@@ -20,7 +21,6 @@ from .errors import HostError, HostUnreachable
 from .job_survey import FoundJob, survey
 from .jobs import ENDING, FIRST_PAUSE, GROWTH, IDENTITY, LONGEST_PAUSE, PATIENCE, START_GRACE, TASK_FOLDER, Job
 from .parallel import on_each
-from .progress import Progress
 
 # What msiexec does is never ended half-way: Windows would be left with a program that is neither there nor gone.
 NEVER_ENDED = ("install", "uninstall")
@@ -35,7 +35,7 @@ class SweepRequest:
     cancel: tuple[str, ...] = ()
     timeout: float = 3600
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
     grace: float = START_GRACE
 
     @classmethod
@@ -59,7 +59,7 @@ class SweepRequest:
             tuple(purpose.lower() for purpose in params["cancel"]),
             params["timeout"],
             check_mode,
-            Progress(params["progress_file"]),
+            Progress(),
             START_GRACE,
         )
 

@@ -53,7 +53,6 @@ JOB_SPEC: dict[str, Any] = {
     "job_password": {"type": "str", "no_log": True},
     "work_root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade"},
 }
-PROGRESS_SPEC: dict[str, Any] = {"progress_file": {"type": "path"}}
 
 _CLEAR_TEXT = ("basic", "plaintext", "ssl")
 

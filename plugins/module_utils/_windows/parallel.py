@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.stopping import Pool
 
 from .connection import ConnectionOptions, WindowsHost
 
@@ -36,7 +37,7 @@ def on_each(
 
     if not connections:
         return {}
-    with ThreadPoolExecutor(max_workers=min(len(connections), MOST_AT_ONCE)) as pool:
+    with Pool(max_workers=min(len(connections), MOST_AT_ONCE)) as pool:
         running = {options.name: pool.submit(on_one, options) for options in connections}
     outcomes: dict[str, Result | Exception] = {}
     for name, future in running.items():

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout, from_pyodbc, strip_prefix
 
 from . import drivers, session_setup
@@ -68,6 +70,7 @@ class SqlConnection:
         Raises:
             MssqlError: The server refused.
         """
+        stopping.check()
         try:
             cursor = self._raw.cursor()
             try:
@@ -106,6 +109,7 @@ class SqlConnection:
                 a cancel that crosses the statement's own end finds it done.
             MssqlError: The server refused, at the start or with a later set.
         """
+        stopping.check()
         messages: list[Message] = []
         try:
             cursor = self._cursor(deadline)
@@ -177,6 +181,9 @@ def connect(options: SqlOptions, database: str = "master") -> SqlConnection:
     Raises:
         MssqlError: No driver, nothing listening, a certificate that is not trusted, or the login refused.
     """
+    if PYODBC_IMPORT_ERROR:
+        raise MissingLibrary("pyodbc", PYODBC_IMPORT_ERROR)
+    stopping.check()
     driver = drivers.find(options.driver, pyodbc.drivers())
     session_setup.check(options, driver)
     try:

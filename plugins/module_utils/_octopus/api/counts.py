@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.stopping import Pool
 
 from .client import OctopusApi
 from .spaces import space_paths
@@ -50,7 +50,7 @@ def count(api: OctopusApi) -> dict[str, dict[str, int]]:
     paths = [(space, name, f"{start}/{name}") for space, start in space_paths(api).items() for name in OF_SPACE]
     paths += [(SERVER, name, f"/api/{name}") for name in OF_SERVER]
     counts: dict[str, dict[str, int]] = {}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with Pool(_AT_ONCE) as pool:
         totals = pool.map(lambda entry: api.total(entry[2]), paths)
         for (space, name, _path), total in zip(paths, totals, strict=True):
             if total is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import traceback
 from urllib.parse import urljoin
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 from .links import same_origin
@@ -23,7 +25,7 @@ try:
     REQUESTS_IMPORT_ERROR: str | None = None
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    Retry = object  # type: ignore[assignment, misc]  # only so that the class below can be defined; main() stops before it is used
+    Retry = object  # type: ignore[assignment, misc]  # only so that the class below can be defined; Http refuses before it is used
 
 _BUSY = (502, 503, 504)  # a load balancer whose node is just going or coming
 _TOO_MANY_REQUESTS = 429
@@ -62,6 +64,8 @@ class Http:
     """
 
     def __init__(self, options: ApiOptions, retries: int = 4) -> None:
+        if REQUESTS_IMPORT_ERROR:
+            raise MissingLibrary("requests", REQUESTS_IMPORT_ERROR)
         self.options = options
         self._session = requests.Session()
         self._session.auth = _no_other_sign_in
@@ -90,6 +94,7 @@ class Http:
         """
         options = self.options
         for _hop in range(_MOST_REDIRECTS):
+            stopping.check()
             try:
                 # verify is given each time: otherwise REQUESTS_CA_BUNDLE in the environment would win over ca_path.
                 answer = self._session.request(

@@ -10,11 +10,11 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 
 # Folders that a server makes when it first needs them.
 MADE_WHEN_NEEDED = ("imports", "event_exports", "telemetry")
@@ -32,7 +32,7 @@ class Means:
     work_root: str = r"C:\ProgramData\octopus.upgrade"
     run_as: RunAs = field(default_factory=RunAs)
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> Means:
@@ -49,7 +49,7 @@ class Means:
             params["work_root"],
             RunAs(params["job_user"], params["job_password"]),
             check_mode,
-            Progress(params["progress_file"]),
+            Progress(),
         )
 
     def job(self, host: WindowsHost, purpose: str, *what: str) -> Job:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import CONFIGURATION_KEYS
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import check_absolute, check_folders, normal
@@ -21,7 +22,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_se
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 
 from .connection_string_edit import build, changed, check_options
 from .same_database import Forbidden
@@ -70,7 +70,7 @@ class InstanceRequest:
     run_as: RunAs = field(default_factory=RunAs)
     work_root: str = r"C:\ProgramData\octopus.upgrade"
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
@@ -108,7 +108,7 @@ class InstanceRequest:
             RunAs(params["job_user"], params["job_password"]),
             params["work_root"],
             check_mode,
-            Progress(params["progress_file"]),
+            Progress(),
         )
 
     def check_nodes(self, names: Sequence[str]) -> None:

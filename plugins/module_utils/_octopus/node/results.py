@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
@@ -35,19 +34,7 @@ class NodeRequest:
         """Read a module's parameters."""
         names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "expected_version", "health")
         given = {name: params[name] for name in names}
-        return cls(**given, check_mode=check_mode, tell=_Progress(params["progress_file"]) if params.get("progress_file") else cls.tell)
-
-
-class _Progress:
-    """Appends what is told to the file that the action plugin shows; several nodes tell at once."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-
-    def __call__(self, message: str) -> None:
-        with self._lock, open(self._path, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"message": message}) + "\n")
+        return cls(**given, check_mode=check_mode, tell=Progress())
 
 
 @dataclass

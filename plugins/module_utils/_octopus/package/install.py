@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import SERVER_EXE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
@@ -21,7 +22,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import protect_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, msi_property, word
 
 from .source import PackageSource
@@ -46,7 +46,7 @@ class InstallRequest:
     properties: dict[str, str] = field(default_factory=dict)
     busy_timeout: float = 600
     check_mode: bool = False
-    tell: Progress = field(default_factory=lambda: Progress(None))
+    tell: Progress = field(default_factory=Progress)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstallRequest:
@@ -73,7 +73,7 @@ class InstallRequest:
             _properties(params["properties"] or {}),
             params["busy_timeout"],
             check_mode,
-            Progress(params["progress_file"]),
+            Progress(),
         )
 
 

@@ -12,15 +12,14 @@ import traceback
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 try:
     import requests
 except ImportError:
-    HAS_REQUESTS = False
     REQUESTS_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
-    HAS_REQUESTS = True
     REQUESTS_IMPORT_ERROR = None
 
 # The SHA-256 that the vendor's download site sends with each package; OctopusDSC compares it, too
@@ -108,6 +107,8 @@ class PackageSource:
         return said, f"the header {HASH_HEADER} of {self.text}"
 
     def _ask(self) -> RemoteFile:
+        if REQUESTS_IMPORT_ERROR:
+            raise MissingLibrary("requests", REQUESTS_IMPORT_ERROR)
         try:
             answer = requests.head(self.text, allow_redirects=True, timeout=30, verify=self._verify)
             if answer.status_code in (405, 501):

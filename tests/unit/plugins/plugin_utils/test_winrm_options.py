@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import CONNECTION_SPEC
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._progress import text_of
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._progress_tail import text_of
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import (
     PSRP_OPTIONS,
     WINRM_EXTRAS,

@@ -12,11 +12,11 @@ import stat
 import threading
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import kerberos, msi, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.progress import Progress
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 SUMMARY = """
