@@ -30,6 +30,12 @@ check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
 
+# Which lines the quick tests run: build/coverage/html, and a table. There is no threshold. PATHS="tests/unit" for some of them
+coverage:
+	@tools/setup.sh test
+	@mkdir -p build/coverage
+	@build/venv/bin/python -m pytest -q -p no:cacheprovider --cov --cov-report=html --cov-report=term:skip-covered $(or $(PATHS),tests/unit tests/property)
+
 # What the fragments in changelogs/ make of the next release, in build/changelog
 changelog:
 	@tools/setup.sh test

@@ -48,6 +48,9 @@ def pytest(*paths: str) -> tuple[str, ...]:
 CHECKS = (
     Check("ruff", ("build/venv/bin/ruff", "check", "."), 0),
     Check("format", ("build/venv/bin/ruff", "format", "--check", "."), 0),
+    Check("mypy", ("build/venv/bin/mypy",), 0),
+    # The rooms of the collection and of the lab ([tool.importlinter]), each found by its own name.
+    Check("imports", ("/usr/bin/env", "PYTHONPATH=build/tree:tests", "build/venv/bin/lint-imports", "--no-cache"), 0),
     Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 0),
     Check("fragment", (PYTHON, "tools/fragment.py"), 0),
     Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 0),
