@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone test check lint chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -16,6 +16,11 @@ demo-clone:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo_clone.py
 
+# A lab that stays until Ctrl-C, and the commands to run on it
+lab:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/play_lab.py
+
 test:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py
@@ -24,6 +29,17 @@ test:
 check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
+
+# Which lines the quick tests run: build/coverage/html, and a table. There is no threshold. PATHS="tests/unit" for some of them
+coverage:
+	@tools/setup.sh test
+	@mkdir -p build/coverage
+	@build/venv/bin/python -m pytest -q -p no:cacheprovider --cov --cov-report=html --cov-report=term:skip-covered $(or $(PATHS),tests/unit tests/property)
+
+# What the fragments in changelogs/ make of the next release, in build/changelog
+changelog:
+	@tools/setup.sh test
+	@tools/lint.sh antsibull-changelog
 
 # An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
 chaos:

@@ -48,7 +48,11 @@ def pytest(*paths: str) -> tuple[str, ...]:
 CHECKS = (
     Check("ruff", ("build/venv/bin/ruff", "check", "."), 0),
     Check("format", ("build/venv/bin/ruff", "format", "--check", "."), 0),
+    Check("mypy", ("build/venv/bin/mypy",), 0),
+    # The rooms of the collection and of the lab ([tool.importlinter]), each found by its own name.
+    Check("imports", ("/usr/bin/env", "PYTHONPATH=build/tree:tests", "build/venv/bin/lint-imports", "--no-cache"), 0),
     Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 0),
+    Check("fragment", (PYTHON, "tools/fragment.py"), 0),
     Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 0),
     Check("unit", pytest("tests/unit", "tests/property"), 0),
     Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 0),
@@ -57,6 +61,7 @@ CHECKS = (
     Check("lint", ("tools/lint.sh", "ansible-lint"), 0),
     Check("docs", ("tools/lint.sh", "antsibull-docs"), 0),
     Check("importer", ("tools/lint.sh", "galaxy-importer"), 0),
+    Check("changelog", ("tools/lint.sh", "antsibull-changelog"), 0),
     Check("integration", ("tools/integration.sh",), 0),
     Check("scenarios", pytest("tests/scenarios", "-n", "2", "--dist", "loadscope", "--durations", "30"), 1),
     # A quarter of `make chaos`, the same for the same sources.
