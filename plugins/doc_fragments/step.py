@@ -25,6 +25,12 @@ options:
   repeat_until:
     description: The name of a later step. Until that one is done, a resumed run does this step again although it was done.
     type: str
+  journal_required:
+    description:
+      - Whether the module must not act where the journal cannot be written. V(false) is for what restores service - there, that matters more,
+        and the task warns. A lost lock always ends the task.
+    type: bool
+    default: true
   journal:
     description: The journal of the run that O(step) belongs to.
     type: dict

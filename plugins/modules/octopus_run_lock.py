@@ -110,6 +110,11 @@ lock:
     since: "2026-11-25T13:24:00+00:00"
     age_seconds: 2
     ours: true
+run_id:
+  description: The run that the lock was taken for, or released.
+  returned: success
+  type: str
+  sample: 20261125T132400Z
 broke:
   description:
     - The lock that was broken for this one, or would be in check mode; null where none was.
@@ -174,7 +179,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
         runs = InstanceRuns(host, params, Holder.from_dict(params["holder"]))
         if params["state"] == "absent":
-            return runs.release(check_mode)
+            return {**runs.release(check_mode), "run_id": params["run_id"] or ""}
         return runs.take(params["run_id"], params["operation"], params["break_lock"], check_mode)
 
 

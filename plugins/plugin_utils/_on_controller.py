@@ -22,6 +22,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import JournalError, RunRecordError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, open_journal, recorded
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
@@ -98,16 +99,47 @@ class OnController(ActionBase):
             raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is written to the journal.")
         try:
             with self._open_journal(params["journal"], task_vars) as journal:
-                found = steps.replayed(journal.events(), name, params["repeat_until"])
+                found = steps.replayed(self._events(journal, params), name, params["repeat_until"])
                 if found is not None:
                     return {**found, "replayed": True}
-                journal.add("step", step=name, **({"outage": outage} if outage == "begins" else {}))
+                unwritten = self._add(journal, params, "step", step=name, **({"outage": outage} if outage == "begins" else {}))
                 result = self._call(arguments, task_vars)
                 if not result.get("failed"):
-                    journal.add("done", step=name, result=recorded(result), **({"outage": outage} if outage == "ends" else {}))
-                return result
+                    ends = {"outage": outage} if outage == "ends" else {}
+                    unwritten += self._add(journal, params, "done", step=name, result=recorded(result), **ends)
+                return {**result, "warnings": [*result.get("warnings", []), *unwritten]} if unwritten else result
         except UpgradeError as error:
             return arguments.masked(_in_process.failure(error))
+
+    @staticmethod
+    def _events(journal: Journal, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Read the events so far; none where they cannot be read and need not be.
+
+        Raises:
+            RunRecordError: They cannot be read and are required.
+        """
+        try:
+            return journal.events()
+        except RunRecordError:
+            if params["journal_required"]:
+                raise
+            return []
+
+    @staticmethod
+    def _add(journal: Journal, params: dict[str, Any], kind: str, **fields: Any) -> list[str]:
+        """Write an event; the warning where it cannot be written and need not be.
+
+        Raises:
+            LockLost: Another process holds the lock.
+            JournalError: The event cannot be written and is required.
+        """
+        try:
+            journal.add(kind, **fields)
+        except JournalError as error:
+            if params["journal_required"]:
+                raise
+            return [str(error)]
+        return []
 
     def _open_journal(self, journal: dict[str, Any], task_vars: dict[str, Any]) -> AbstractContextManager[Journal]:
         """Open the run's journal on the task's host."""
