@@ -51,7 +51,7 @@ class Upgraded:
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
     folder = tmp_path_factory.mktemp("fleet")
     with Lab(folder / "lab", *SPECS) as lab:
-        operator = Operator(lab, folder / "operator")
+        operator = Operator(lab, folder / "operator", settings="")  # as most users have it
         before = {name: look(instance) for name, instance in lab.instances.items()}
         first = lab.ledger.mark()
         at_backup: dict[str, dict[str, dict[str, Row]]] = {}
