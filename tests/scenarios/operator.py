@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.estate import Lab
+from patience import patient
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 280  # seconds of real time that one playbook may take
+DEADLINE = patient(280)  # seconds of real time that one playbook may take
 # With Ansible's own millisecond its main process is busy for as long as a worker runs; the plays here are mostly waiting for workers.
 SETTINGS = "[defaults]\ninternal_poll_interval = 0.02\n"
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lab.core.ledger import Event
 from lab.estate import SINGLE, Lab
+from patience import patient
 from scenarios.chaos import effects, journal, matrix
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.journal import Journals
@@ -26,7 +27,7 @@ from scenarios.operator import ROOT, Operator
 
 SCALE = 40.0
 BACKUP_RATE = 40 * 1024.0  # bytes a lab second: a backup takes long enough to be in the middle of it
-DEADLINE = 600.0  # real seconds for one run, which takes 25 on a computer that has nothing else to do
+DEADLINE = patient(600.0)  # real seconds for one run, which takes 25 on a computer that has nothing else to do
 PAUSE = 0.01
 OUT = ROOT / "build" / "chaos"
 # What the steps of a run, and what they do, can depend on.

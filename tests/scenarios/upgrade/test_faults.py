@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from lab.estate import SINGLE, Lab
+from patience import patient
 from scenarios import exact
 from scenarios.leftovers import leftovers, shells
 from scenarios.operator import Operator, Run
@@ -210,4 +211,6 @@ def _queue_deployment(lab: Lab) -> None:
         verify=ca,
     )
     assert answer.status_code in (200, 201), answer.text
-    lab.ledger.wait_for(lambda event: event.kind == "octopus" and event.get("what") == "task" and event.get("state") == "Executing", 30)
+    lab.ledger.wait_for(
+        lambda event: event.kind == "octopus" and event.get("what") == "task" and event.get("state") == "Executing", patient(30)
+    )

@@ -20,6 +20,7 @@ import pytest
 import winrm
 from lab.core.ledger import Event
 from lab.estate import CLUSTER, DEMO, Lab, LabInstance
+from patience import patient
 from scenarios.leftovers import leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import Row, World, look, lost_files, lost_rows, rows
@@ -71,7 +72,7 @@ def _rows_at_backup(lab: Lab, instance: LabInstance, found: dict[str, dict[str, 
     """Keep the rows that are there when the service has stopped everywhere and the backup begins."""
     name = instance.spec.database
     lab.ledger.wait_for(
-        lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", 250, first
+        lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", patient(250), first
     )
     found[instance.spec.name] = rows(instance)
 

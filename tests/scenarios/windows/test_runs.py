@@ -27,6 +27,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.run_lock 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import WindowsError, WindowsUnreachable
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -34,7 +35,7 @@ FOLDER = f"{ROOT}\\runs\\prod"
 LOCK = f"{FOLDER}\\lock"
 JOURNAL = f"{FOLDER}\\R1.jsonl"
 JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+PATIENCE = patient(120.0)  # for a whole ansible-playbook on a busy computer
 
 
 def somebody(name: str) -> Holder:
