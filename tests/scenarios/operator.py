@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,6 +39,21 @@ class Run:
     def record(self, instance: str) -> dict[str, Any]:
         """Its newest run record."""
         return self.records(instance)[-1]
+
+    def failures(self, host: str) -> str:
+        """What was printed of the tasks that failed on a host, with each run of white space as one blank."""
+        lines = re.findall(rf"^(?:fatal|failed): \[{re.escape(host)}\].*$", self.output, re.MULTILINE)
+        return " ".join(" ".join(lines).split())
+
+    def tasks(self, host: str) -> list[str]:
+        """The names of the tasks that ran on a host, in their order, skipped ones left out."""
+        found, name = [], ""
+        for line in self.output.splitlines():
+            if banner := re.match(r"TASK \[(?:[\w.]+ : )?(.*)\] \*+$", line):
+                name = banner[1]
+            elif re.match(rf"(?:ok|changed): \[{re.escape(host)}\]", line):
+                found.append(name)
+        return found
 
 
 class Operator:
