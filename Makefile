@@ -25,7 +25,7 @@ check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
 
-# An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
+# An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
