@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+
 import pytest
 from ansible_collections.octopus.upgrade.tests.patience import patient
 
@@ -20,3 +24,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seconds = float(marker.args[0] if marker else general)
         if seconds:
             item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+
+
+def _processor_seconds() -> float:
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Write what a test cost to the file that OCTOPUS_TEST_CPU names: seconds of a processor, of real time, and its name.
+
+    Processes that it started count when they have been waited for, and fixtures for the first test that uses them.
+    """
+    path, cpu, wall = os.environ.get("OCTOPUS_TEST_CPU"), _processor_seconds(), time.monotonic()
+    yield
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{_processor_seconds() - cpu:.2f}\t{time.monotonic() - wall:.2f}\t{item.nodeid}\n")
