@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("OCTOPUS_TEST_PATIENCE", "3")  # several at once make a busy computer; it is read on import
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "build" / "tree")]
 
 from scenarios.chaos import conftest, matrix, outcome, survey  # noqa: E402  the folders have to be on the path first
