@@ -14,10 +14,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import progr
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers, session_setup
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from lab.sql.damage import damage_pages, damage_values
+from patience import patient
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
 
 A = "D:\\Backup\\a.bak"
-WAIT = 20.0
+WAIT = patient(20.0)
 
 
 @pytest.mark.parametrize("progress_done", [True, False])

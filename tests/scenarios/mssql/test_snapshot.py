@@ -15,10 +15,11 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.sql.database import Database, DatabaseFile
 from lab.tds.engine_api import SqlError
+from patience import patient
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
 
 S = "Octopus_before"
-WAIT = 20.0
+WAIT = patient(20.0)
 
 
 @pytest.fixture

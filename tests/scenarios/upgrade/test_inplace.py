@@ -21,6 +21,7 @@ import pytest
 import winrm
 from lab.core.ledger import Event
 from lab.estate import CLUSTER, DEMO, Lab, LabInstance
+from patience import patient
 from scenarios.leftovers import leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import Row, World, look, lost_files, lost_rows, rows
@@ -52,7 +53,7 @@ class Upgraded:
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
     folder = tmp_path_factory.mktemp("fleet")
     with Lab(folder / "lab", *SPECS) as lab:
-        operator = Operator(lab, folder / "operator")
+        operator = Operator(lab, folder / "operator", settings="")  # as most users have it
         before = {name: look(instance) for name, instance in lab.instances.items()}
         first = lab.ledger.mark()
         at_backup: dict[str, dict[str, dict[str, Row]]] = {}
@@ -72,7 +73,7 @@ def _rows_at_backup(lab: Lab, instance: LabInstance, found: dict[str, dict[str, 
     """Keep the rows that are there when the service has stopped everywhere and the backup begins."""
     name = instance.spec.database
     lab.ledger.wait_for(
-        lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", 250, first
+        lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", patient(250), first
     )
     found[instance.spec.name] = rows(instance)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from lab.estate import CLUSTER, Lab
+from patience import patient
 from scenarios.operator import ROOT, Operator
 from scenarios.world import look
 
@@ -94,7 +95,7 @@ def after(tmp_path: Path) -> Callable[..., tuple[str, dict[str, Any] | None]]:
         }
         process = subprocess.run(
             [*command, "--extra-vars", json.dumps(FACTS | {"begun_steps": steps} | facts)],
-            cwd=tmp_path, env=kept | ansible, capture_output=True, text=True, timeout=200, check=False,
+            cwd=tmp_path, env=kept | ansible, capture_output=True, text=True, timeout=patient(200), check=False,
         )  # fmt: skip
         assert process.returncode == 2, process.stdout + process.stderr
         told = process.stdout[process.stdout.index("TASK [octopus.upgrade.report : Fail") :]

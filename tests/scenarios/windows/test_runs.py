@@ -29,6 +29,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import L
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -36,7 +37,7 @@ FOLDER = f"{ROOT}\\runs\\prod"
 LOCK = f"{FOLDER}\\lock"
 JOURNAL = f"{FOLDER}\\R1.jsonl"
 JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+PATIENCE = patient(120.0)  # for a whole ansible-playbook on a busy computer
 
 
 def somebody(name: str) -> Holder:
