@@ -132,7 +132,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import clone_report
 
@@ -163,7 +163,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             path.write_text(json.dumps(report, indent=4, sort_keys=True) + "\n", encoding="utf-8")
             path.chmod(0o644)
         except OSError as error:
-            raise InvalidValue(f"Expected to write the result to {path} on the control node, but: {error.strerror}.") from error
+            first = clone_report.failure(ending, "")
+            said = f"Expected to write the result to {path} on the control node, but: {error.strerror}."
+            raise TaskFailed(f"{first}\n{said}" if first else said, {"report": report}) from error
     return {"report": report, "lines": clone_report.lines(ending), "failure": clone_report.failure(ending, "" if check_mode else str(path))}
 
 
