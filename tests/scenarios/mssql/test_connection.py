@@ -101,7 +101,7 @@ def test_a_wrong_password_is_tried_once(world: World) -> None:
 
 
 def test_a_database_that_is_not_there(world: World) -> None:
-    result = world.module("octopus_database", database="Missing")
+    result = world.module("octopus_database_info", database="Missing")
     assert result["failed"]
     # FreeTDS tells only the last of the two errors.
     assert "Missing" in result["msg"]

@@ -66,7 +66,7 @@ class Estate:
             "ca_trust_path": str(self.network.authority.path),
         }
 
-    def database(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    def database(self, kind: str = "info", check_mode: bool = False, **params: Any) -> dict[str, Any]:
         given = {
             "login_host": self.sql.machine.address,
             "login_user": "upgrade",
@@ -75,15 +75,13 @@ class Estate:
             "ca_path": str(self.network.authority.path),
             "database": "OctopusDeploy",
         }
-        result = run_module("octopus_database", check_mode, **(given | params))
+        result = run_module(f"octopus_database_{kind}", check_mode, **(given | params))
         result.pop("invocation", None)
         assert not any(secret in json.dumps(result) for secret in (SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD))
         return result
 
     def upgrade(self, expected: str | None = NEW, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        return self.database(
-            check_mode, state="upgraded", expected_version=expected, connection=self.connection, **({"timeout": 60} | params)
-        )
+        return self.database("upgrade", check_mode, expected_version=expected, connection=self.connection, **({"timeout": 60} | params))
 
     def install(self, version: str) -> None:
         """Put another version of the program there, as its MSI does."""
@@ -198,12 +196,23 @@ def test_what_a_stopped_instance_shows(up: Estate) -> None:
     assert (result["version"], result["sessions"]) == (OLD, [])
 
 
+def test_the_sessions_of_a_node_that_is_stopped_are_waited_for(up: Estate) -> None:
+    running = up.database("wait", timeout=0.1)
+    assert running["failed"] and "octopus from " in running["msg"]
+    assert up.database("wait", check_mode=True, timeout=0.1)["sessions"] == running["sessions"] != []
+    up.stop()
+    result = up.database("wait", timeout=WAIT)
+    assert (result.get("failed"), result["changed"], result["sessions"], result["sessions_visible"]) == (None, False, [], True)
+
+
 def test_a_login_that_may_not_see_others(up: Estate) -> None:
     up.sql.add_login("reader", "Reader!1")
     up.sql.databases["octopusdeploy"].add_user("reader", {"db_datareader"})
     result = up.database(login_user="reader", login_password="Reader!1")
     assert not result.get("failed"), result
     assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
+    waited = up.database("wait", login_user="reader", login_password="Reader!1")
+    assert (waited.get("failed"), waited["sessions_visible"]) == (None, False)
 
 
 @pytest.mark.parametrize("version", ["2018.10.7", "2020.5.7", "2025.3.14357"])
@@ -295,7 +304,7 @@ def test_a_running_node_is_named(up: Estate) -> None:
 def test_a_program_of_another_version_is_refused(up: Estate) -> None:
     up.stop()
     result = up.upgrade()
-    assert f"is {OLD}" in result["msg"]
+    assert f"but it is {OLD}" in result["msg"]
     assert "octopus_install" in result["msg"]
     assert not up.schema("start")
 
@@ -371,4 +380,4 @@ def test_the_heartbeat_of_a_node_that_has_just_stopped_is_waited_for(make_estate
     estate.install("2025.3.14357")
     result = estate.upgrade("2025.3.14357")
     assert not result.get("failed"), result
-    assert all(row["last_seen_age_seconds"] >= 60 for row in result["node_rows"])
+    assert all(row["last_seen_age_seconds"] >= 60 for row in estate.database(gather=["nodes"])["node_rows"])
