@@ -100,10 +100,17 @@ options:
         type: list
         elements: str
         default: []
-  services:
-    description: The state of the service on each node, where it was looked at.
-    type: dict
-    default: {}
+  looked:
+    description:
+      - What M(octopus.upgrade.octopus_info) has returned for each node of an instance that is out of service, as the C(results) of a loop over
+        the nodes.
+    type: list
+    elements: dict
+    default: []
+  instance_name:
+    description: The name of the instance on the nodes, to find its service in O(looked).
+    type: str
+    default: OctopusServer
   restore_point_path:
     description: The restore point, as the nodes see it.
     type: str
@@ -230,7 +237,8 @@ SPEC = {
         "nodes": NAMES,
         "installed": {"type": "str", "default": "the old version"},
         "before": {"type": "dict", "default": {}, "options": BEFORE},
-        "services": {"type": "dict", "default": {}},
+        "looked": {"type": "list", "elements": "dict", "default": []},
+        "instance_name": {"type": "str", "default": "OctopusServer"},
         "restore_point_path": {"type": "str", "default": ""},
         "database": {"type": "str", "default": "the database"},
         "changed": {"type": "bool", "default": False},

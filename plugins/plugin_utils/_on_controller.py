@@ -21,8 +21,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
-from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, open_journal, recorded
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, Step, open_journal
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
@@ -91,21 +90,22 @@ class OnController(ActionBase):
     def _step(self, arguments: _in_process.Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Be a durable step of the run whose journal the arguments name."""
         params = arguments.params
-        name, outage = params["step"], params["outage"]
+        name = params["step"]
         if not params["journal"]:
             raise AnsibleActionFail(f"{self._task.action}: step {name} needs journal, the journal of the run that it belongs to.")
         if self._task.no_log:
             raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is written to the journal.")
         try:
             with self._open_journal(params["journal"], task_vars) as journal:
-                found = steps.replayed(journal.events(), name, params["repeat_until"])
+                step = Step(journal, params)
+                found = step.replayed()
                 if found is not None:
                     return {**found, "replayed": True}
-                journal.add("step", step=name, **({"outage": outage} if outage == "begins" else {}))
+                step.begin()
                 result = self._call(arguments, task_vars)
                 if not result.get("failed"):
-                    journal.add("done", step=name, result=recorded(result), **({"outage": outage} if outage == "ends" else {}))
-                return result
+                    step.end(result)
+                return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result
         except UpgradeError as error:
             return arguments.masked(_in_process.failure(error))
 

@@ -44,7 +44,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         nodes=params["nodes"],
         installed=params["installed"],
         before=params["before"],
-        services=params["services"],
+        services=report.services_of(params["looked"], params["instance_name"]),
         restore_point=params["restore_point_path"],
         database=params["database"],
         changed=params["changed"],
