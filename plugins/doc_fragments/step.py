@@ -27,8 +27,9 @@ options:
     type: str
   journal_required:
     description:
-      - Whether the module must not act where the journal cannot be written. V(false) is for what restores service - there, that matters more,
-        and the task warns. A lost lock always ends the task.
+      - With V(false), the step acts even where O(journal) can be neither read nor written; a warning says why. For what must be tried all the
+        same, such as restoring service.
+      - A step never acts where the lock on the instance is lost.
     type: bool
     default: true
   journal:

@@ -76,6 +76,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+run_id:
+  description: O(run_id); null where it was not given.
+  returned: success
+  type: str
+  sample: 20261125T132400Z
 lock:
   description: The lock as it is now; null where nobody holds it.
   returned: success
@@ -179,7 +184,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
         runs = InstanceRuns(host, params, Holder.from_dict(params["holder"]))
         if params["state"] == "absent":
-            return {**runs.release(check_mode), "run_id": params["run_id"] or ""}
+            return runs.release(params["run_id"], check_mode)
         return runs.take(params["run_id"], params["operation"], params["break_lock"], check_mode)
 
 

@@ -101,14 +101,16 @@ options:
         elements: str
         default: []
   looked:
-    description: What M(octopus.upgrade.octopus_info) has returned for each node in a loop, where the services were looked at.
+    description:
+      - What M(octopus.upgrade.octopus_info) has returned for each node of an instance that is out of service, as the C(results) of a loop over
+        the nodes.
     type: list
     elements: dict
     default: []
   instance_name:
-    description: Name of the instance on its hosts, to find its service in O(looked).
+    description: The name of the instance on the nodes, to find its service in O(looked).
     type: str
-    default: ""
+    default: OctopusServer
   restore_point_path:
     description: The restore point, as the nodes see it.
     type: str
@@ -236,7 +238,7 @@ SPEC = {
         "installed": {"type": "str", "default": "the old version"},
         "before": {"type": "dict", "default": {}, "options": BEFORE},
         "looked": {"type": "list", "elements": "dict", "default": []},
-        "instance_name": {"type": "str", "default": ""},
+        "instance_name": {"type": "str", "default": "OctopusServer"},
         "restore_point_path": {"type": "str", "default": ""},
         "database": {"type": "str", "default": "the database"},
         "changed": {"type": "bool", "default": False},

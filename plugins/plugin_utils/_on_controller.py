@@ -21,9 +21,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
-from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import JournalError, RunRecordError
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, open_journal, recorded
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, Step, open_journal
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
@@ -92,54 +90,24 @@ class OnController(ActionBase):
     def _step(self, arguments: _in_process.Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Be a durable step of the run whose journal the arguments name."""
         params = arguments.params
-        name, outage = params["step"], params["outage"]
+        name = params["step"]
         if not params["journal"]:
             raise AnsibleActionFail(f"{self._task.action}: step {name} needs journal, the journal of the run that it belongs to.")
         if self._task.no_log:
             raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is written to the journal.")
         try:
             with self._open_journal(params["journal"], task_vars) as journal:
-                found = steps.replayed(self._events(journal, params), name, params["repeat_until"])
+                step = Step(journal, params)
+                found = step.replayed()
                 if found is not None:
                     return {**found, "replayed": True}
-                unwritten = self._add(journal, params, "step", step=name, **({"outage": outage} if outage == "begins" else {}))
+                step.begin()
                 result = self._call(arguments, task_vars)
                 if not result.get("failed"):
-                    ends = {"outage": outage} if outage == "ends" else {}
-                    unwritten += self._add(journal, params, "done", step=name, result=recorded(result), **ends)
-                return {**result, "warnings": [*result.get("warnings", []), *unwritten]} if unwritten else result
+                    step.end(result)
+                return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result
         except UpgradeError as error:
             return arguments.masked(_in_process.failure(error))
-
-    @staticmethod
-    def _events(journal: Journal, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """Read the events so far; none where they cannot be read and need not be.
-
-        Raises:
-            RunRecordError: They cannot be read and are required.
-        """
-        try:
-            return journal.events()
-        except RunRecordError:
-            if params["journal_required"]:
-                raise
-            return []
-
-    @staticmethod
-    def _add(journal: Journal, params: dict[str, Any], kind: str, **fields: Any) -> list[str]:
-        """Write an event; the warning where it cannot be written and need not be.
-
-        Raises:
-            LockLost: Another process holds the lock.
-            JournalError: The event cannot be written and is required.
-        """
-        try:
-            journal.add(kind, **fields)
-        except JournalError as error:
-            if params["journal_required"]:
-                raise
-            return [str(error)]
-        return []
 
     def _open_journal(self, journal: dict[str, Any], task_vars: dict[str, Any]) -> AbstractContextManager[Journal]:
         """Open the run's journal on the task's host."""

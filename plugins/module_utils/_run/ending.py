@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         nodes=params["nodes"],
         installed=params["installed"],
         before=params["before"],
-        services=services_of(params["looked"], params["instance_name"]),
+        services=report.services_of(params["looked"], params["instance_name"]),
         restore_point=params["restore_point_path"],
         database=params["database"],
         changed=params["changed"],
@@ -56,22 +55,6 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     result["message"] = report.message(told, result.get("path"), unrecorded)
     result["summary"] = report.summary(told, written, result.get("path")) if written and not unrecorded else []
     return result
-
-
-def services_of(looked: Sequence[Mapping[str, Any]], instance_name: str) -> dict[str, str]:
-    """Return the state of the instance's service on each node that was looked at; ``unknown`` where that has failed.
-
-    Args:
-        looked: The items of a loop over the nodes, each with the result of octopus_info.
-        instance_name: Name of the instance on its hosts.
-    """
-    found: dict[str, str] = {}
-    for item in looked:
-        node = item["item"]
-        instances = ((item.get("hosts") or {}).get(node) or {}).get("instances") or []
-        states = [(one.get("service") or {}).get("state") for one in instances if one.get("name") == instance_name]
-        found[node] = next((state for state in states if state), "unknown")
-    return found
 
 
 def write_end(params: dict[str, Any], event: str, data: dict[str, Any], check_mode: bool) -> tuple[dict[str, Any], str]:

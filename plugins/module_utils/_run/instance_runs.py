@@ -87,10 +87,11 @@ class InstanceRuns:
             self._lock.tidy()
         return {"changed": changed, "run_id": run_id, "broke": broken.to_dict() if broken else None, **self._runs(found)}
 
-    def release(self, check_mode: bool) -> dict[str, Any]:
+    def release(self, run_id: str | None, check_mode: bool) -> dict[str, Any]:
         """Release the lock, and return who holds it now.
 
         Args:
+            run_id: The run that the lock was for.
             check_mode: Whether to predict only.
 
         Raises:
@@ -101,7 +102,7 @@ class InstanceRuns:
         found = self._lock.read()
         if check_mode and found is not None and found.is_held_by(self._holder):
             changed, found = True, None
-        return {"changed": changed, "lock": self._described(found)}
+        return {"changed": changed, "run_id": run_id, "lock": self._described(found)}
 
     def _prediction(self, found: Lock | None, break_lock: str | None) -> tuple[bool, Broken | None]:
         """Return whether the lock would be taken, and what would be broken for it.

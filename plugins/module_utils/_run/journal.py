@@ -18,11 +18,11 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 
-from . import record
+from . import record, steps
 from .errors import JournalError, LockLost, RunRecordError
 from .holder import Holder
 from .host_journal import HostJournal, remember
-from .run_shell import run_shell
+from .shared_shell import shared_shell
 
 # The parts of a result that are for the screen or for debugging only.
 _NOT_RECORDED = ("diff", "invocation", "warnings", "deprecations", "exception", "sql")
@@ -83,6 +83,73 @@ class Journal:
         return record.result(events) if events else {}
 
 
+class Step:
+    """A durable step: begun before a module acts, done with its result after that.
+
+    Args:
+        journal: The open journal of the run.
+        params: ``step``, ``outage``, ``repeat_until`` and ``journal_required``, as the modules have them.
+
+    Attributes:
+        warnings: Why the journal could not be read or written, where it is not required.
+    """
+
+    def __init__(self, journal: Journal, params: Mapping[str, Any]) -> None:
+        self._journal = journal
+        self._name = params["step"]
+        self._outage = params["outage"]
+        self._repeat_until = params["repeat_until"]
+        self._required = params["journal_required"]
+        self.warnings: list[str] = []
+
+    def replayed(self) -> dict[str, Any] | None:
+        """Return the recorded result where the step need not act again; else None.
+
+        Raises:
+            RunRecordError: The journal is required and cannot be read.
+        """
+        with self._tolerance():
+            return steps.replayed(self._journal.events(), self._name, self._repeat_until)
+        return None
+
+    def begin(self) -> None:
+        """Write that the step begins.
+
+        Raises:
+            LockLost: Another process holds the lock.
+            JournalError: The journal is required and cannot be written.
+        """
+        with self._tolerance():
+            self._journal.add("step", step=self._name, **self._marked("begins"))
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Write that the step is done.
+
+        Args:
+            result: The module's result.
+
+        Raises:
+            LockLost: Another process holds the lock.
+            JournalError: The journal is required and cannot be written.
+        """
+        with self._tolerance():
+            self._journal.add("done", step=self._name, result=recorded(result), **self._marked("ends"))
+
+    @contextlib.contextmanager
+    def _tolerance(self) -> Iterator[None]:
+        try:
+            yield
+        except LockLost:
+            raise
+        except UpgradeError as error:
+            if self._required:
+                raise
+            self.warnings.append(str(error))
+
+    def _marked(self, outage: str) -> dict[str, str]:
+        return {"outage": outage} if self._outage == outage else {}
+
+
 @contextlib.contextmanager
 def open_journal(params: Mapping[str, Any], options: ConnectionOptions, holder: Holder, last: bool = False) -> Iterator[Journal]:
     """Open the journal of a run, for one task.
@@ -94,7 +161,7 @@ def open_journal(params: Mapping[str, Any], options: ConnectionOptions, holder: 
         last: Whether no task follows that writes to it.
     """
     copy = Path(params["copy"])
-    with WindowsHost(options) as host, run_shell(host, copy.with_suffix(".shell"), last=last):
+    with WindowsHost(options) as host, shared_shell(host, copy.with_suffix(".shell"), last=last):
         yield Journal(params["path"], copy, host, holder)
 
 

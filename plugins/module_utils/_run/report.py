@@ -107,6 +107,22 @@ def state(report: Report) -> str:
     return _STATES[report.verdict](report)
 
 
+def services_of(looked: Sequence[Mapping[str, Any]], instance_name: str) -> dict[str, str]:
+    """Return the state of an instance's service on each node; ``unknown`` where the node did not tell.
+
+    Args:
+        looked: The results of octopus_info, an item for each node.
+        instance_name: The instance's name on the nodes.
+    """
+    states: dict[str, str] = {}
+    for one in looked:
+        node = one["item"]
+        instances = ((one.get("hosts") or {}).get(node) or {}).get("instances") or []
+        found = [(instance.get("service") or {}).get("state") for instance in instances if instance.get("name") == instance_name]
+        states[node] = found[0] if found and found[0] else "unknown"
+    return states
+
+
 # -- by verdict
 
 

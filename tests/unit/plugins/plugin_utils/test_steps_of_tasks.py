@@ -222,6 +222,35 @@ def test_a_result_that_cannot_be_written_is_written_along_with_the_next_event(
     assert task(step="quiesce.stop") == {"changed": True, "acts": 1, "replayed": True}
 
 
+def test_where_the_journal_is_not_required_a_step_acts_all_the_same_and_warns(
+    task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path
+) -> None:
+    host.errors = dict.fromkeys(("step", "done"), HostUnreachable("octo-a: no answer.", "octo-a"))
+    act.result = {"warnings": ["mind the gap"]}
+    result = task(step="restore_service.start", journal_required=False)
+    assert (result["acts"], result.get("failed")) == (1, None)
+    assert result["warnings"][0] == "mind the gap" and len(result["warnings"]) == 3
+    assert "Expected to write the event restore_service.start" in result["warnings"][1]
+    host.errors.clear()
+    assert task(step="restore_service.undrain")["acts"] == 2
+    assert [event["event"] for event in host.events] == ["step", "done", "step", "done"], "what waited went along"
+
+
+def test_a_copy_that_cannot_be_read_is_borne_where_the_journal_is_not_required(
+    task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path
+) -> None:
+    (tmp_path / "R1.jsonl").write_text("[]\n")
+    assert "is not an event of a run" in task(step="restore_service.start")["msg"]
+    result = task(step="restore_service.start", journal_required=False)
+    assert result["acts"] == 1 and "is not an event of a run" in result["warnings"][0]
+
+
+def test_without_the_lock_nothing_acts_even_where_the_journal_is_not_required(task: Callable[..., Any], act: Act, host: FakeHost) -> None:
+    host.errors["step"] = LockLost("octo-a: this run does not hold the lock.", "octo-a")
+    result = task(step="restore_service.start", journal_required=False)
+    assert (result["failed"], result["lock_lost"], act.acts) == (True, True, 0)
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import outcome
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.report import Report, message, state, summary
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.report import Report, message, services_of, state, summary
 
 STOPPED = ["stage.license", "quiesce.watchdog", "quiesce.maintenance", "quiesce.stop"]
 PATH = "octopus-runs/prod/now.json"
@@ -185,3 +185,17 @@ def test_the_summary_of_a_backup_that_has_little_to_tell() -> None:
 
 def test_evidence_of_an_instance_without_projects() -> None:
     assert "evidence: 0 projects read, task log none, package none" in summary(report("upgraded"), {"evidence": {"projects_read": 0}})
+
+
+def test_the_services_of_nodes_that_were_looked_at() -> None:
+    def instances(*services: tuple[str, object]) -> list[dict[str, Any]]:
+        return [{"name": name, "service": service} for name, service in services]
+
+    looked = [
+        {"item": "a", "hosts": {"a": {"instances": instances(("other", {"state": "running"}), ("OctopusServer", {"state": "stopped"}))}}},
+        {"item": "b", "msg": "no WinRM answer", "failed": True},
+        {"item": "c", "hosts": {"c": {"instances": instances(("other", {"state": "running"}))}}},
+        {"item": "d", "hosts": {"d": {"instances": instances(("OctopusServer", None))}}},
+    ]
+    assert services_of(looked, "OctopusServer") == {"a": "stopped", "b": "unknown", "c": "unknown", "d": "unknown"}
+    assert services_of([], "OctopusServer") == {}

@@ -21,7 +21,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 
 
 @contextlib.contextmanager
-def run_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
+def shared_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
     """Run the host's commands in the shell that the file names, and leave that shell open.
 
     Args:
