@@ -65,7 +65,7 @@ def die_at(scene: CloneScene, step: str, nth: int, log: Path) -> None:
 def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
     """One test, since the steps are known only once a refresh has run; it names each step that does not end well."""
     known = steps(scene)
-    assert {"clone.quarantine", "clone.instance", "backup.maintenance"} <= set(known)
+    assert {"clone.quarantine", "clone.instance", "freeze.maintenance"} <= set(known)
     before, wrong = scene.look(), []
     for number, step in enumerate(known[::EVERY]):
         scene.release(f"{100 + number}.0.0")

@@ -89,7 +89,7 @@ def _write_when_met(scene: Scene, fault: str, mark: int) -> None:
 
 def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:
     """The failed database and folders are there, and somebody who reads the end of the output knows where."""
-    kept = record["kept"]
+    kept = record["retained"]
     assert bool(kept.get("database")) == database
     assert bool(kept.get("folders")) == folders
     root = scene.lab.backup_share.volume.root
@@ -127,7 +127,7 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     run = scene.play("rollback")  # nobody was let in, so nobody has to consent
     assert run.code == 0, run.output[-5000:]
     record = run.record(SINGLE.name)
-    assert (record["run_id"], record["verdict"], record["kept"] or {}) == (left["run_id"], "rolled_back", {}), "the same run goes back"
+    assert (record["run_id"], record["verdict"], record["retained"] or {}) == (left["run_id"], "rolled_back", {}), "the same run goes back"
     assert scene.unlike(before) == []
     assert scene.left() == []
     assert "rolled_back" in said(run)

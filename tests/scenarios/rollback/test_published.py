@@ -107,7 +107,7 @@ def test_the_second_node_goes_back_alone_when_the_coordinator_is_lost(published:
     assert run.code == 0, run.output[-6000:]
     record = run.record(SPEC.name)
     assert (record["verdict"], record["from_version"], record["to_version"]) == ("rolled_back", SPEC.target, SPEC.version)
-    assert record["proof"]["projects_read"] > 0
+    assert record["evidence"]["projects_read"] > 0
     found = scene.look()
     assert published.release not in found.tables["Release"]
     after, wanted = _without_the_lost(found), _without_the_lost(published.before)
@@ -128,7 +128,7 @@ def test_the_whole_cluster_goes_back_when_the_coordinator_is_found_again(publish
     assert run.code == 0, run.output[-6000:]
     record = run.record(SPEC.name)
     assert (record["verdict"], record["to_version"]) == ("rolled_back", SPEC.version)
-    assert record["proof"]["projects_read"] > 0
+    assert record["evidence"]["projects_read"] > 0
     assert scene.unlike(published.before) == []
     assert scene.left() == []
     assert [database.name for database in scene.instance.sql.databases.values() if "failed" in database.name] == []

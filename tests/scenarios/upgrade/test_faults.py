@@ -45,13 +45,13 @@ CASES = [
     Case("download.corrupt", "failed_before_outage", ("SHA-256", "2026.2.9853", "octo01"), machine="releases", times=None),
     # Neither a program nor the database had changed.
     Case(
-        "disk.full", "failed_service_returned", ("disk is full", "database.bak"), "sql01", None, params={"path": r"\\nas\octopus-backups"}
+        "disk.full", "failed_service_restored", ("disk is full", "database.bak"), "sql01", None, params={"path": r"\\nas\octopus-backups"}
     ),
     # To the restore point; with what is kept of the failed state: rollback/test_automatic.py.
     Case("schema.fail", "failed_rolled_back", variables={"octopus_keep_failed": False}),
     # Stopped for good, and so is the attempt to start it again; one that is to be left stopped: rollback/test_automatic.py.
     Case("service.hang_stop", "failed_stopped", ("octo01",), times=None, variables={"octopus_stop_timeout": 5, "octopus_start_timeout": 5}),
-    Case("api.never", "failed_rollback", ("octo01", "database.bak"), times=None, variables={"octopus_start_timeout": 8}),
+    Case("api.never", "rollback_failed", ("octo01", "database.bak"), times=None, variables={"octopus_start_timeout": 8}),
     # The second time that maintenance mode is switched, which is after the verification.
     Case(
         "api.error",
@@ -62,7 +62,7 @@ CASES = [
         params={"path": "/api/maintenanceconfiguration", "method": "PUT", "status": 500},
     ),
 ]
-OUT = ("failed_stopped", "failed_rollback")  # of service
+OUT = ("failed_stopped", "rollback_failed")  # of service
 LEFT = (*OUT, "failed_after_upgrade")  # with something to do for somebody
 
 
@@ -93,7 +93,7 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
     if case.verdict not in LEFT:
         _nothing_left(lab, run, record)
     if case.verdict == "failed_rolled_back":
-        assert not record["kept"]
+        assert not record["retained"]
         assert {one.name for one in instance.sql.databases.values() if not one.is_system} == {SINGLE.database}
         assert list((lab.backup_share.volume.root / "single").glob("failed-*")) == []
 
@@ -104,11 +104,11 @@ def _nothing_left(lab: Lab, run: Run, record: dict[str, Any], old_shells: Collec
     assert leftovers(lab, instance, json.dumps(record), old_shells) == []
     assert "could not be cleaned up" not in run.output
     backups = lab.backup_share.volume.root / "single"
-    kept = record["kept"] or {}
+    kept = record["retained"] or {}
     known = {"runs", kept.get("folders", "").rpartition("\\")[2]}
     points = [path for path in backups.iterdir() if path.name not in known] if backups.is_dir() else []
     assert [path.name for path in points] == ([f"{record['run_id']}-{SINGLE.version}"] if record["backup"] else [])
-    assert all((path / "restore-point.seal").is_file() for path in points)
+    assert all((path / "restore-point.signature").is_file() for path in points)
 
 
 def test_a_dropped_connection_is_borne_or_told(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
@@ -131,7 +131,7 @@ def test_a_dropped_connection_is_borne_or_told(make_lab: Callable[..., Lab], ope
 
 def _as_told(verdict: str, before: World, after: World) -> None:
     """Whether the world is as the verdict says."""
-    if verdict in ("failed_stopped", "failed_rollback"):
+    if verdict in ("failed_stopped", "rollback_failed"):
         assert [loss for loss in lost_rows(before, after) if not loss.startswith("Configuration ")] == []
         assert lost_files(before, after) == []
         assert after.maintenance
