@@ -19,8 +19,8 @@ from .copies import Means
 # In a restore point's folder of copies, in a folder of what a restore replaced, and in the folder of a clone. Each holds the restore
 # point's id. They have different names, so that none is ever taken for another.
 MARKER, KEPT_MARKER, CLONE_MARKER = "restore-point.txt", "kept-by-restore.txt", "octopus-clone.txt"
-# Beside a restore point's folder of copies once it is sealed. From then on nothing is added to it.
-SEAL = "restore-point.seal"
+# Beside the folder of copies of a signed restore point, to which nothing is added any more.
+SIGNATURE = "restore-point.signature"
 
 _THERE, _ABSENT = "there", "absent"
 _MARK = "--octopus.upgrade--"
@@ -36,7 +36,7 @@ class Place:
 
     @property
     def seal_path(self) -> str:
-        return f"{self.path.rpartition(chr(92))[0]}\\{SEAL}"
+        return f"{self.path.rpartition(chr(92))[0]}\\{SIGNATURE}"
 
     @property
     def marker_path(self) -> str:

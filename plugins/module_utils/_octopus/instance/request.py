@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import Database
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 
@@ -138,29 +138,29 @@ def _join(params: dict[str, Any]) -> Join | None:
         if params["from_config"]:
             raise OctopusError("from_config gives the credentials of a connection, whose server and database are in the option connection.")
         return None
-    sealer = _sealer(params)
-    text = _connection_string(connection, _opened(params["from_config"], sealer) if params["from_config"] else None)
+    vault_key = _vault_key(params)
+    text = _connection_string(connection, _opened(params["from_config"], vault_key) if params["from_config"] else None)
     connection_string.parse(text)
-    key = _opened(params["master_key_file"], sealer).decode("utf-8", "replace")
+    key = _opened(params["master_key_file"], vault_key).decode("utf-8", "replace")
     return Join(text, cli_output.master_key_in(key))
 
 
-def _sealer(params: dict[str, Any]) -> Sealer | None:
+def _vault_key(params: dict[str, Any]) -> VaultKey | None:
     """What opens the files; plain ones need none, and are taken where that is asked for by name."""
-    return Sealer.from_params(params)
+    return VaultKey.from_params(params)
 
 
-def _opened(path: str, sealer: Sealer | None) -> bytes:
+def _opened(path: str, vault_key: VaultKey | None) -> bytes:
     content = LocalFile(path).read()
     if content is None:
         raise OctopusError(f"There is no file {Path(path)} on the control node.")
-    if not is_sealed(content):
-        if sealer is None:
+    if not is_encrypted(content):
+        if vault_key is None:
             return content
         raise OctopusError(f"{path} is not sealed with Ansible Vault. With plaintext: true it is taken as it is.")
-    if sealer is None:
+    if vault_key is None:
         raise OctopusError(f"{path} is sealed, and plaintext is true: give vault_password_file or vault_id instead.")
-    return sealer.open(content, path)
+    return vault_key.decrypt(content, path)
 
 
 def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:
