@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
@@ -19,7 +20,7 @@ from lab.core.pki import Authority
 from scenarios.mssql.conftest import NAME, World
 
 
-def options(world: World, **changes: object) -> SqlOptions:
+def options(world: World, **changes: Any) -> SqlOptions:
     known = SqlOptions.from_params({"login_port": 1433, "encrypt": "mandatory", "validate_certs": True, **world.login})
     return replace(known, **changes)
 

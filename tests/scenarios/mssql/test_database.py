@@ -175,7 +175,7 @@ def test_in_an_availability_group_or_mirrored(world: World) -> None:
 @one_driver
 def test_rights(world: World) -> None:
     world.sql.add_login("weak", "Weak!1")
-    login = {"login_user": "weak", "login_password": "Weak!1"}
+    login: dict[str, Any] = {"login_user": "weak", "login_password": "Weak!1"}
     refused(world, "the login weak does not have it", "dbcreator", **login)
     world.sql.logins["weak"].roles.add("dbcreator")
     reader = world.sql.open(OLD, login="backup", program="reports", host="pc7")

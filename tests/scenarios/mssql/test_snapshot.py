@@ -308,7 +308,7 @@ def test_what_no_snapshot_can_be_taken_of(world: World, name: str) -> None:
 
 def test_rights(world: World) -> None:
     world.sql.add_login("reader", "Reader!1")
-    login = {"login_user": "reader", "login_password": "Reader!1"}
+    login: dict[str, Any] = {"login_user": "reader", "login_password": "Reader!1"}
     good(snapshot(world))
     database(world, "Octopus").add_user("reader", {"db_owner"})
     for wanted, words in (("reverted", "being in its role db_owner is not enough"), ("absent", "permission to drop")):
