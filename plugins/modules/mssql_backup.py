@@ -277,7 +277,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.opti
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, **BACKUP_SPEC},
     "mutually_exclusive": [("path", "url")],
     "required_one_of": [("path", "url")],
