@@ -20,6 +20,7 @@ from lab.octopus.build import register_programs
 from lab.windows.host import WindowsHost as LabHost
 from lab.windows.process import Process
 from lab.windows.tasks import Task
+from patience import patient
 from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
 
 TOOL, CHILD = "C:\\Tools\\tool.exe", "C:\\Tools\\child.exe"
