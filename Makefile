@@ -41,7 +41,7 @@ changelog:
 	@tools/setup.sh test
 	@tools/lint.sh antsibull-changelog
 
-# An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
+# An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
@@ -49,7 +49,7 @@ chaos:
 # Clones of every generation, ten scheduled refreshes with something going wrong in every second one, a refresh killed at every step
 clone-rounds:
 	@tools/setup.sh test
-	@OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
+	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
 # How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:

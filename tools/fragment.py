@@ -22,7 +22,7 @@ FRAGMENTS = "changelogs/fragments/"
 
 
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)  # noqa: S607
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
 
 
 def lines(root: Path, *arguments: str) -> list[str]:

@@ -52,7 +52,7 @@ def newest_record(folder: Path, instance: str) -> dict[str, Any]:
 
 def show(record: dict[str, Any]) -> None:
     """Print the summary."""
-    backup, proof = record.get("backup") or {}, record.get("proof") or {}
+    backup, proof = record.get("backup") or {}, record.get("evidence") or {}
     versions = [record["from_version"], *(record.get("ladder") or [record["to_version"]])]
     print(f"\n{record['instance']}: {record['verdict']}")
     print(f"  versions  {' -> '.join(versions)}")
@@ -68,7 +68,7 @@ def show(record: dict[str, Any]) -> None:
             f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, "
             f"package {package.get('id')} {package.get('version')}"
         )
-    for what, where in (record.get("kept") or {}).items():
+    for what, where in (record.get("retained") or {}).items():
         print(f"  kept      {what}: {where}")
     for step in record["steps"]:
         print(f"  {step['seconds'] or 0:8.1f} s  {step['result']:6}  {step['name']}")

@@ -22,12 +22,14 @@ import yaml
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import host_journal as journals
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps as run_steps
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, Journals, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -35,7 +37,7 @@ FOLDER = f"{ROOT}\\runs\\prod"
 LOCK = f"{FOLDER}\\lock"
 JOURNAL = f"{FOLDER}\\R1.jsonl"
 JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+PATIENCE = patient(120.0)  # for a whole ansible-playbook on a busy computer
 
 
 def somebody(name: str) -> Holder:
@@ -237,7 +239,7 @@ def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None
     here, shell, steps = tmp_path / "run.jsonl", tmp_path / "run.shell", 30
 
     def add(kind: str, **fields: str) -> list[run_record.Event]:
-        with world.client() as host, kept_shell(host, shell, last=kind == "finished"):
+        with world.client() as host, shared_shell(host, shell, last=kind == "finished"):
             return remember(here, HostJournal(host, JOURNAL), kind, **fields)
 
     add("begun")
@@ -260,7 +262,7 @@ def test_an_error_closes_the_shell(world: World, tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="space on the disk"),
         world.client() as host,
-        kept_shell(host, tmp_path / "run.shell", last=False),
+        shared_shell(host, tmp_path / "run.shell", last=False),
     ):
         remember(tmp_path / "run.jsonl", HostJournal(host, JOURNAL), "begun")
     assert world.servers[0].shells.all() == [] and not (tmp_path / "run.shell").exists()
@@ -339,7 +341,7 @@ def test_another_control_node_takes_the_run_up(client: WindowsHost, me: Holder, 
     remember(first, journal, "step", step="stage")
     remember(first, journal, "step", step="quiesce")
     events = remember(second, journal, "resumed")
-    assert (run_record.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
+    assert (run_steps.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
     remember(second, journal, "step", step="quiesce")
     events = remember(first, journal, "resumed")
     assert [event["event"] for event in events] == ["begun", "step", "step", "resumed", "step", "resumed"]
@@ -383,7 +385,7 @@ def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Hold
         lock = RunLock(client, FOLDER, "prod", me)
         lock.look()
         unfinished, last = Journals(client, FOLDER, lock.names).newest()
-        return unfinished and unfinished.run_id, last and last.run_id
+        return unfinished.run_id if unfinished else None, last.run_id if last else None
 
     def add(run_id: str, *kinds: str) -> None:
         for kind in kinds:
