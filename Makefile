@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -40,6 +40,11 @@ coverage:
 changelog:
 	@tools/setup.sh test
 	@tools/lint.sh antsibull-changelog
+
+# The tests that talk to a real SQL Server and Octopus Server (.github/workflows/services.yml), against a lab
+services:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/services.py
 
 # An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:

@@ -106,6 +106,8 @@ def checks() -> list[Check]:
         Check("unit", pytest("tests/unit", "tests/property"), 130.0),
         Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 160.0),
         Check("lab-smoke", pytest(*LAB_SMOKE, "tests/acceptance"), 50.0),
+        # The tests for real servers, against a lab: they have to be right before they meet one.
+        Check("services", (PYTHON, "tools/services.py"), 20.0),
         Check("sanity", ("tools/ansible_test.sh", "sanity"), 150.0),
         Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 120.0),
         Check("lint", ("tools/lint.sh", "ansible-lint"), 60.0),
