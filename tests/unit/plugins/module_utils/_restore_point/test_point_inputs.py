@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.inputs import There, given_secret, staged_secret
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import Found
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.request import Package, CreateRequest
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.request import CreateRequest, Package
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Place
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import Found
 from ansible_collections.octopus.upgrade.tests.unit.restore_point import POINT, Reversing
 
 KEY = "master-key.vault"

@@ -110,7 +110,7 @@ def test_another_password_says_which_file_and_which_password_file(backend, passw
 
 @pytest.mark.parametrize("content", [b"plain", b"", b"$ANSIBLE_VAULT;", b"$ANSIBLE_VAULT;1.1;AES256\n3132\n"])
 def test_what_is_damaged_is_an_error(backend, password_file, content):
-    with pytest.raises(OctopusError, match="key.vault cannot be decrypted"):
+    with pytest.raises(OctopusError, match=r"key\.vault cannot be decrypted"):
         key_of(password_file).decrypt(content, "key.vault")
 
 
