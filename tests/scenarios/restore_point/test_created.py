@@ -348,7 +348,7 @@ def test_check_mode_tells_the_room_and_touches_nothing(cluster: Setting, unsigne
     [
         ({"path": None, "root": None}, "Give root, or path"),
         ({"path": "\\\\nas\\backups\\one"}, "is the root of a drive or share"),
-        ({"path": "backups\\one"}, "neither an absolute path"),
+        ({"path": "backups\\one"}, "expected an absolute path"),
         ({"path": "D:\\backups\\a&b"}, "Expected the id of a restore point"),
         ({"restore_point": "another"}, "Expected the last part of path to be the id"),
         ({"manifest": {"id": "another"}}, "but found that of 'another'"),

@@ -137,7 +137,7 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "backup_files",
         "when it was signed",
     ),
-    "damaged backup": (lambda folder, _: _damage(folder), "database", "Treat it as no backup"),
+    "damaged backup": (lambda folder, _: _damage(folder), "database", "Do not use it as a backup"),
 }
 
 
@@ -212,7 +212,7 @@ def test_a_test_restore_finds_damage_that_a_verification_passes(cluster: Setting
     names = set(cluster.instance.sql.databases)
     found = failed(cluster.verify(test_restore=True, **cluster.sql))
     assert list(found) == ["test_restore"]
-    assert "DBCC CHECKDB says" in found["test_restore"]
+    assert "DBCC CHECKDB reports" in found["test_restore"]
     assert set(cluster.instance.sql.databases) == names
 
 
@@ -221,7 +221,7 @@ def test_where_sql_server_sees_it_elsewhere(cluster: Setting, point: str) -> Non
     shutil.copytree(cluster.backups / point, disk / "Backups" / point)
     result = cluster.verify(sql_root="D:\\Backups", **cluster.sql)
     assert f"D:\\Backups\\{point}\\database.bak" in result["checks"][-1]["detail"]
-    assert "Found: no such" in failed(cluster.verify(sql_root="D:\\Nowhere", **cluster.sql))["database"]
+    assert "to read D:\\Nowhere" in failed(cluster.verify(sql_root="D:\\Nowhere", **cluster.sql))["database"]
 
 
 def test_the_newest_signed_one_is_taken(cluster: Setting, point: str) -> None:
