@@ -69,7 +69,7 @@ def test_where_it_is(given: tuple[str | None, str | None, str | None], root: str
         (("D:\\b\\one", None, "two"), "Expected the last part of path to be the id"),
         (("D:\\b\\one", "D:\\c", None), "is not directly below root"),
         (("D:\\one", None, None), "is the root of a drive"),
-        ((None, "b\\c", None), "neither an absolute path"),
+        ((None, "b\\c", None), "expected an absolute path"),
         ((None, "D:\\b", "a|b"), "Expected the id of a restore point"),
     ],
 )
