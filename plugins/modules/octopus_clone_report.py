@@ -150,7 +150,7 @@ _ENDING: dict[str, Any] = {
     "quarantine": {"type": "dict", "default": {}},
     "run_record": {"type": "str", "default": ""},
 }
-SPEC = {"argument_spec": {**_ENDING, "path": {"type": "path", "required": True}}}
+SPEC: dict[str, Any] = {"argument_spec": {**_ENDING, "path": {"type": "path", "required": True}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
