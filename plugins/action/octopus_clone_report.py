@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_clone_report
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
     module = octopus_clone_report
+    windows = "host"
+
+    def _more(self) -> dict[str, Any]:
+        return {"holder": holder().to_dict()}

@@ -3,170 +3,208 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Report how the refresh or removal of a clone ended."""
+"""End the refresh or removal of a clone, and report how it ended."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_clone_report
-short_description: Report how the refresh or removal of a clone ended
+short_description: End the refresh or removal of a clone, and report how it ended
 version_added: 1.0.0
 description:
-  - Puts together the result for machines, and writes it to a file on the control node; returns what to show to people, and what to fail with.
-  - The file tells of changes and is none, so it does not count as one.
+  - Writes the last event of the run to its journal, and the result for other programs as a JSON document on the control node, and returns the
+    final words.
+  - The run stays unfinished where the old clone is left out of service, so that the next run finds what the old clone had.
+  - Neither a record that cannot be finished nor a result that cannot be written makes the task fail, so that they do not hide the final words.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
+  - octopus.upgrade.windows
+  - octopus.upgrade.run
 attributes:
   check_mode:
     support: full
-    details:
-      - The file is not written.
+    details: Nothing is written.
   diff_mode:
     support: none
 options:
   instance:
-    description: Name of the clone.
+    description: Name of the clone's instance.
     type: str
     required: true
   clone_of:
-    description: Name of its source.
+    description: Name of the instance that it is a clone of.
     type: str
-    default: ""
+    required: true
+  path:
+    description: The file on the control node that the result is written to. Missing folders are created.
+    type: path
+    required: true
   status:
     description:
-      - How it ended. Empty where nothing was begun, which is V(not_started) with O(error), V(unchanged) with O(unchanged), and else V(planned).
+      - How the run ended, where it has begun.
+      - Without it, the status is V(not_started) with O(error), else V(unchanged) or V(foreseen), depending on O(unchanged).
     type: str
-    choices: ["", refreshed, unchanged, removed, planned, not_started, failed_old_clone_up, failed_clone_down]
-    default: ""
+    choices: [refreshed, unchanged, removed, foreseen, not_started, failed_old_clone_up, failed_clone_down]
+  unchanged:
+    description: Whether there was nothing to do.
+    type: bool
+    default: false
+  begun:
+    description: Whether a run has begun whose end must be written to O(journal).
+    type: bool
+    default: false
   error:
-    description: The first error. The run failed where there is one.
+    description: The first error; empty where there was none.
     type: str
     default: ""
   second_error:
-    description: Why the old clone could not be restored.
+    description: Why restoring the old clone has failed too.
+    type: str
+    default: ""
+  not_removed:
+    description: What could not be cleaned up.
     type: str
     default: ""
   lock_lost:
-    description: Whether another control node has taken the run over.
+    description: Whether another control node has broken the lock, so that nothing may be written to the journal.
     type: bool
     default: false
-  not_removed:
-    description: What could not be removed.
-    type: str
-    default: ""
-  new:
-    description: RV(octopus.upgrade.octopus_clone_plan#module:new).
-    type: dict
-    default: {}
   old:
-    description: RV(octopus.upgrade.octopus_clone_plan#module:old).
+    description: The old clone; C(exists), C(database), C(folder), C(restore_point) and whatever else the next run needs to know of it.
     type: dict
     default: {}
-  unchanged:
-    description: RV(octopus.upgrade.octopus_clone_plan#module:unchanged).
-    type: bool
-    default: false
+  new:
+    description: The new clone; C(database), C(folder), C(restore_point), C(version).
+    type: dict
+    default: {}
   quarantine:
-    description: RV(octopus.upgrade.octopus_quarantine_verify#module:record).
+    description: The record of the clone's quarantine.
     type: dict
     default: {}
-  run_record:
-    description: The run record.
-    type: str
-    default: ""
-  path:
-    description: File on the control node that gets the result.
-    type: path
-    required: true
+  left_over:
+    description: What earlier runs and this one have left, for the next run to remove.
+    type: list
+    elements: dict
+    default: []
 seealso:
-  - module: octopus.upgrade.octopus_clone_plan
+  - module: octopus.upgrade.octopus_run_record
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
 
 EXAMPLES = r"""
-- name: Report
+- name: End the refresh
   octopus.upgrade.octopus_clone_report:
-    instance: test
+    instance: prod-clone
     clone_of: prod
+    path: octopus-runs/prod-clone.clone.json
+    journal:
+      path: C:\ProgramData\octopus.upgrade\runs\prod-clone\20261123T210000Z.jsonl
+      copy: octopus-runs/prod-clone/20261123T210000Z.jsonl
+    begun: true
     status: refreshed
-    new: "{{ plan.new }}"
-    old: "{{ plan.old }}"
-    quarantine: "{{ verified.record }}"
-    path: octopus-runs/test.clone.json
-  register: ended
+    new:
+      restore_point: 20261123T210000Z-2025.3.14357
+      version: 2025.3.14357
+      database: Octopus prod-clone 20261123T210000Z
+  register: report
 """
 
 RETURN = r"""
-report:
-  description: The result for machines, as the file has it.
-  returned: success
+status:
+  description: How the run ended.
+  returned: always
+  type: str
+  sample: refreshed
+exit_status:
+  description: The same as a number, for schedulers.
+  returned: always
+  type: int
+  sample: 0
+result:
+  description: The result, as it was written to O(path).
+  returned: always
   type: dict
   sample:
-    instance: test
+    instance: prod-clone
     clone_of: prod
     status: refreshed
     exit_status: 0
     error: ""
-    restore_point: 20261125T132400Z-2020.5.7
-    version: 2020.5.7
-    database: OctopusDeploy test 20261126T080000Z
+    restore_point: 20261123T210000Z-2025.3.14357
+    version: 2025.3.14357
+    database: Octopus prod-clone 20261123T210000Z
     not_removed: ""
     quarantine: {}
-    run_record: ""
-lines:
-  description: The result for people.
-  returned: success
+    run_record: octopus-runs/prod-clone/20261123T210000Z.json
+path:
+  description: The file that the result was written to.
+  returned: always
+  type: str
+  sample: octopus-runs/prod-clone.clone.json
+run_record:
+  description: The run record as one JSON document; empty where none was written.
+  returned: always
+  type: str
+  sample: octopus-runs/prod-clone/20261123T210000Z.json
+summary:
+  description: The lines with which the run ends.
+  returned: always
   type: list
   elements: str
-  sample: ['test: refreshed (20261125T132400Z-2020.5.7)']
-failure:
-  description: The message to fail with. Empty where nothing failed.
-  returned: success
+  sample: ["prod-clone: refreshed (20261123T210000Z-2025.3.14357)"]
+message:
+  description: The first error, how the clone is, and what to do; empty where nothing has failed.
+  returned: always
   type: str
   sample: ""
+unrecorded:
+  description: The last event could not be written.
+  returned: where that is so
+  type: bool
+  sample: true
+lock_lost:
+  description: Another control node has broken the lock, and has resumed or ended the run.
+  returned: where the last event was refused for that reason
+  type: bool
+  sample: true
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import clone_report
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import clone_report
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.clone_outcome import EXIT_STATUS
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC
 
-_ENDING: dict[str, Any] = {
-    "instance": {"type": "str", "required": True},
-    "clone_of": {"type": "str", "default": ""},
-    "status": {"type": "str", "choices": ["", *clone_report.EXIT_STATUS], "default": ""},
-    "error": {"type": "str", "default": ""},
-    "second_error": {"type": "str", "default": ""},
-    "lock_lost": {"type": "bool", "default": False},
-    "not_removed": {"type": "str", "default": ""},
-    "new": {"type": "dict", "default": {}},
-    "old": {"type": "dict", "default": {}},
-    "unchanged": {"type": "bool", "default": False},
-    "quarantine": {"type": "dict", "default": {}},
-    "run_record": {"type": "str", "default": ""},
+SPEC = {
+    "argument_spec": {
+        **CONNECTION_SPEC,
+        "instance": {"type": "str", "required": True},
+        "clone_of": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True},
+        "status": {"type": "str", "choices": list(EXIT_STATUS)},
+        "unchanged": {"type": "bool", "default": False},
+        "begun": {"type": "bool", "default": False},
+        "error": {"type": "str", "default": ""},
+        "second_error": {"type": "str", "default": ""},
+        "not_removed": {"type": "str", "default": ""},
+        "lock_lost": {"type": "bool", "default": False},
+        "old": {"type": "dict", "default": {}},
+        "new": {"type": "dict", "default": {}},
+        "quarantine": {"type": "dict", "default": {}},
+        "left_over": {"type": "list", "elements": "dict", "default": []},
+        "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
+    },
+    "required_if": [("begun", True, ("journal",))],
 }
-SPEC: dict[str, Any] = {"argument_spec": {**_ENDING, "path": {"type": "path", "required": True}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
-    """Put the result together, and write it; the module's result."""
-    ending = clone_report.Ending(**{name: params[name] for name in _ENDING})
-    report, path = clone_report.report(ending), Path(params["path"])
-    if not check_mode:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(report, indent=4, sort_keys=True) + "\n", encoding="utf-8")
-            path.chmod(0o644)
-        except OSError as error:
-            first = clone_report.failure(ending, "")
-            said = f"Expected to write the result to {path} on the control node, but: {error.strerror}."
-            raise TaskFailed(f"{first}\n{said}" if first else said, {"report": report}) from error
-    return {"report": report, "lines": clone_report.lines(ending), "failure": clone_report.failure(ending, "" if check_mode else str(path))}
+    """End the run of a clone; the module's result."""
+    return clone_report.end(params, check_mode)
 
 
 def main() -> None:

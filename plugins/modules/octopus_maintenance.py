@@ -86,7 +86,7 @@ SPEC = {"argument_spec": {**api_spec(), "state": {"type": "str", "choices": ["en
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Switch maintenance mode on or off; the module's result."""
     wanted = params["state"] == "enabled"
-    with OctopusApi(ApiOptions.from_params(params)) as api:
+    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
         was = maintenance.is_enabled(api)
         if was is not wanted and not check_mode:
             maintenance.set_enabled(api, wanted)

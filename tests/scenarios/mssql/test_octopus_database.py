@@ -31,10 +31,11 @@ from lab.tds.server import TdsServer
 from lab.windows import host as windows
 from lab.windows import installer
 from lab.winrm.server import WinRMServer
+from patience import patient
 
 OLD, NEW = "2018.10.7", "2021.1.8045"
 SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD = "Sq1!upgrade", "Oc2!product", "Wr3!admin"
-WAIT = 60.0
+WAIT = patient(60.0)
 WORK = "C:\\ProgramData\\octopus.upgrade"
 
 
@@ -90,7 +91,7 @@ class Estate:
     def stop(self) -> None:
         mark = self.ledger.mark()
         self.host.services.stop(self.instance.service)
-        self.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "STOPPED", 30, mark)
+        self.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "STOPPED", patient(30), mark)
 
     def start(self) -> None:
         mark = self.ledger.mark()
@@ -113,7 +114,7 @@ class Estate:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Have the REST API make something, as a user does."""
         url = next(iter(self.instance.urls.values()))
-        answer = requests.post(f"{url}/api/{path}", json=body, headers={"X-Octopus-ApiKey": self.instance.api_key}, timeout=30)
+        answer = requests.post(f"{url}/api/{path}", json=body, headers={"X-Octopus-ApiKey": self.instance.api_key}, timeout=patient(30))
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -206,7 +207,7 @@ def test_the_sessions_of_a_node_that_is_stopped_are_waited_for(up: Estate) -> No
 
 def test_a_login_that_may_not_see_others(up: Estate) -> None:
     up.sql.add_login("reader", "Reader!1")
-    up.sql.database("OctopusDeploy").add_user("reader", {"db_datareader"})
+    up.sql.databases["octopusdeploy"].add_user("reader", {"db_datareader"})
     result = up.database(login_user="reader", login_password="Reader!1")
     assert not result.get("failed"), result
     assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
@@ -221,7 +222,7 @@ def test_what_was_done_since_a_moment(make_estate: Callable[..., Estate], versio
     since = estate.database()["now"]
     before = estate.database(since=since)
     assert not before.get("failed"), before
-    nothing = {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
+    nothing: dict[str, Any] = {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
     assert before["newer"] == dict.fromkeys(("tasks", "releases", "deployments", "events"), nothing)
 
     mark = estate.ledger.mark()
@@ -358,7 +359,7 @@ def test_a_schema_upgrade_that_nobody_follows_is_ended_before_a_rollback(make_es
             UpgradeRequest(None, NEW, 60, RunAs(), WORK), OctopusHost(host), lambda: pytest.fail("the database is not asked")
         ).job
         job.start([[OctopusHost(host).cli.program, "database", "--instance=OctopusServer", "--upgrade"]])
-    estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", 30, mark)
+    estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", patient(30), mark)
     result = run_module("octopus_jobs", connections=[estate.connection], state="settled", cancel=["schema"])
     [left] = result["nodes"]["octo01"]["jobs"]
     assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "ended")

@@ -445,7 +445,7 @@ def test_json_that_is_compressed_and_json_that_repeats_a_column(make_clone: Call
 def test_what_is_asked_for_beyond_that(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     keys = list(clone.rows("ApiKey"))
-    lax = {"execution": "allowed", "git": False, "retention": False}
+    lax: dict[str, Any] = {"execution": "allowed", "git": False, "retention": False}
     assert clone.apply(**lax)["changed"] is True
     assert not any(space["TaskQueueStopped"] for space in clone.rows("Space").values())
     assert clone.rows("Project")["Projects-1"]["PersistenceSettings"] == _GIT
@@ -526,7 +526,7 @@ def test_with_the_least_of_permissions(make_clone: Callable[..., Clone], sql: st
     database = clone.world.sql.database(NAME)
     assert database is not None
     database.add_user("owner", {"db_datareader", "db_datawriter"})
-    who = {"login_user": "owner", "login_password": "0wner!pw"}
+    who: dict[str, Any] = {"login_user": "owner", "login_password": "0wner!pw"}
     before = clone.everything()
     result = clone.apply(**who)
     assert result["failed"] is True and "permission" in result["msg"]

@@ -130,5 +130,6 @@ def test_back_in_the_registry_for_an_old_program(tmp_path: Path) -> None:
         result = setting.point("configured")
         assert result["changed"], result
         assert result["nodes"]["octo01"]["registered"] is True
-        assert host.registry.get(f"{register.KEY}\\OctopusServer", "ConfigurationFilePath")[1] == CONFIG
+        registered = host.registry.get(f"{register.KEY}\\OctopusServer", "ConfigurationFilePath")
+        assert registered is not None and registered[1] == CONFIG
         assert not host.fs.exists(REGISTER, SYSTEM)

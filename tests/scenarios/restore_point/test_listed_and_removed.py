@@ -98,7 +98,7 @@ def test_names_that_cmd_would_act_on(cluster: Setting, point: str) -> None:
     ],
 )
 def test_what_no_rule_keeps_goes(
-    cluster: Setting, five: list[str], rules: dict[str, int], stay: tuple[int, ...], job_folders: None
+    cluster: Setting, five: list[str], rules: dict[str, Any], stay: tuple[int, ...], job_folders: None
 ) -> None:
     wanted = [five[number] for number in stay]
     gone = [one for one in five if one not in wanted]

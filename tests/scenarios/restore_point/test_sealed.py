@@ -265,7 +265,7 @@ def test_plain_text_stays_on_the_control_node(cluster: Setting, unsealed: str) -
     plain = cluster.folder / "plain"
     plain.mkdir()
     (plain / "key").write_text(cluster.instance.secrets.master_key)
-    options = {"files": {"master-key.vault": str(plain / "key")}, "plaintext": True, "vault_password_file": None}
+    options: dict[str, Any] = {"files": {"master-key.vault": str(plain / "key")}, "plaintext": True, "vault_password_file": None}
     result = cluster.seal(unsealed, cluster.facts[unsealed], **options)
     assert result["changed"], result
     kept = plain / unsealed / "nodes" / "octo-a.config"
@@ -282,7 +282,7 @@ def test_plain_text_stays_on_the_control_node(cluster: Setting, unsealed: str) -
     ]
     for path in folder.rglob("*"):
         assert not path.is_file() or not [name for name, secret in cluster.secrets.items() if secret.encode() in path.read_bytes()]
-    without = {"plaintext": True, "vault_password_file": None}
+    without: dict[str, Any] = {"plaintext": True, "vault_password_file": None}
     checked = cluster.point("verified", **without)
     assert not checked.get("failed"), checked["msg"]
     # Anybody could have made such a seal.
@@ -294,7 +294,7 @@ def test_plain_text_stays_on_the_control_node(cluster: Setting, unsealed: str) -
 def test_an_account_that_is_no_administrator(cluster: Setting, unsealed: str, job_folders: None) -> None:
     network = cluster.lab.network
     network.add_account("octo-backup", "S3cret & more")
-    account = {"job_user": "LAB\\octo-backup", "job_password": "S3cret & more"}
+    account: dict[str, Any] = {"job_user": "LAB\\octo-backup", "job_password": "S3cret & more"}
     result = cluster.seal(unsealed, cluster.facts[unsealed], **account)
     assert "cannot be read by a job as LAB\\octo-backup" in result["msg"]
     cluster.lab.backup_share.allow.add("LAB\\octo-backup")
