@@ -82,7 +82,7 @@ def test_arguments_are_converted_and_have_their_defaults() -> None:
         {"names": {"a": 1}},
         {"state": "there", "colour": "blue"},
     ],
-    ids=lambda wrong: "-".join(wrong),
+    ids="-".join,
 )
 def test_wrong_arguments_are_refused_in_ansible_modules_own_words(wrong: dict[str, Any]) -> None:
     args = {name: value for name, value in {"src": "x", **wrong}.items() if value is not None}
