@@ -64,7 +64,7 @@ class Arguments:
 
 
 def call(
-    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, str], host: str, shown: bool
+    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, Any], host: str, shown: bool
 ) -> dict[str, Any]:
     """Call a module's function and give the task's result.
 
@@ -77,7 +77,7 @@ def call(
         host: The inventory name that progress is shown with.
         shown: Whether progress is shown at all.
     """
-    os.environ.update(environment)
+    os.environ.update({name: str(value) for name, value in environment.items()})
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid:
         stopping.belong_to(parent.pid)
@@ -86,7 +86,7 @@ def call(
         with progress.listening(lambda message: shown and display.display(f"[{host}] {arguments.masked(message)}")):
             result = {"changed": False, **module.run(arguments.params, check_mode, diff)}
     except UpgradeError as error:
-        result = {"failed": True, "changed": False, "msg": str(error), **error.result}
+        result = failure(error)
     except Exception as error:  # a bug; as a module's crash it fails the task, with all that is known of it
         result = {"failed": True, "changed": False, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
     except BaseException:
@@ -96,6 +96,11 @@ def call(
     if display.verbosity > 2:
         result["invocation"] = {"module_args": arguments.params}
     return wrap_var(arguments.masked(plain(result)))
+
+
+def failure(error: UpgradeError) -> dict[str, Any]:
+    """Return the result of a task that has failed on purpose."""
+    return {"failed": True, "changed": False, "msg": str(error), **error.result}
 
 
 def plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ from lab.sql.server import SqlServer
 from lab.windows import installer
 from lab.windows.host import WindowsHost
 from lab.winrm.server import WinRMServer
+from patience import patient
 
 VERSION, OTHER_VERSION = "2025.3.14357", "2026.2.9853"
 SOURCE, CLONE = "Octopus", "Octopus [clone]"
@@ -323,7 +324,7 @@ def test_a_service_that_runs_is_not_touched(world: World) -> None:
     world.node(world.join(listen_prefixes=["http://+:8080/"]))
     mark = world.ledger.mark()
     world.host.services.start("OctopusDeploy")
-    world.ledger.wait_for(lambda event: event.kind == "octopus" and event.get("what") == "started", 60, mark)
+    world.ledger.wait_for(lambda event: event.kind == "octopus" and event.get("what") == "started", patient(60), mark)
     before, mark = world.config(), world.ledger.mark()
     assert world.join(listen_prefixes=["http://+:8080/"])["changed"] is False
     result = world.join(folders={"packages": "D:\\Else"}, listen_prefixes=["http://+:8080/"])

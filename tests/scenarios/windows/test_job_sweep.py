@@ -20,6 +20,7 @@ from lab.octopus.build import register_programs
 from lab.windows.host import WindowsHost as LabHost
 from lab.windows.process import Process
 from lab.windows.tasks import Task
+from patience import patient
 from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
 
 TOOL, CHILD = "C:\\Tools\\tool.exe", "C:\\Tools\\child.exe"
@@ -340,7 +341,7 @@ def test_all_nodes_at_once_and_each_for_itself(make_world: Callable[..., World])
     assert (result["nodes"]["gone"]["jobs"], result["nodes"]["gone"]["unsettled"]) == ([], None)
     assert result["nodes"]["octo-b"]["unsettled"] == 1
     assert left(world, "octo-b") == (["\\octopus.upgrade\\schema-1"], ["schema-1"])
-    done = run_module("octopus_jobs", connections=connections[:2], state="settled", timeout=30, cancel=["schema"])
+    done = run_module("octopus_jobs", connections=connections[:2], state="settled", timeout=patient(30), cancel=["schema"])
     assert (done["changed"], done["unsettled"]) == (True, 0)
     for name in world.hosts:
         assert left(world, name) == ([], [])

@@ -28,7 +28,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal 
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._kept_shell import kept_shell
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -36,7 +37,7 @@ FOLDER = f"{ROOT}\\runs\\prod"
 LOCK = f"{FOLDER}\\lock"
 JOURNAL = f"{FOLDER}\\R1.jsonl"
 JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+PATIENCE = patient(120.0)  # for a whole ansible-playbook on a busy computer
 
 
 def somebody(name: str) -> Holder:
@@ -238,7 +239,7 @@ def test_the_events_of_a_run_share_a_shell(world: World, tmp_path: Path) -> None
     here, shell, steps = tmp_path / "run.jsonl", tmp_path / "run.shell", 30
 
     def add(kind: str, **fields: str) -> list[run_record.Event]:
-        with world.client() as host, kept_shell(host, shell, last=kind == "finished"):
+        with world.client() as host, shared_shell(host, shell, last=kind == "finished"):
             return remember(here, HostJournal(host, JOURNAL), kind, **fields)
 
     add("begun")
@@ -261,7 +262,7 @@ def test_an_error_closes_the_shell(world: World, tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="space on the disk"),
         world.client() as host,
-        kept_shell(host, tmp_path / "run.shell", last=False),
+        shared_shell(host, tmp_path / "run.shell", last=False),
     ):
         remember(tmp_path / "run.jsonl", HostJournal(host, JOURNAL), "begun")
     assert world.servers[0].shells.all() == [] and not (tmp_path / "run.shell").exists()
