@@ -37,7 +37,7 @@ options:
     required: true
   path:
     description:
-      - The file to write, as SQL Server sees it. Its service account opens it on its host: drive letters are those of that host, and
+      - The file to write, as SQL Server sees it. Its service account opens it on its host - drive letters are those of that host, and
         on a share this account needs access.
       - Several files make one striped backup; all of them are needed to restore it.
     type: list
@@ -277,7 +277,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.opti
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, **BACKUP_SPEC},
     "mutually_exclusive": [("path", "url")],
     "required_one_of": [("path", "url")],

@@ -153,7 +153,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.opt
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.verify import verify
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, **SOURCE_SPEC},
     "mutually_exclusive": SOURCE_EXCLUSIVE,
     "required_one_of": SOURCE_REQUIRED,

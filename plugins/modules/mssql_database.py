@@ -79,7 +79,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import remo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         "name": {"type": "str", "required": True},

@@ -289,7 +289,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.opt
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.warning import with_warnings
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, **SOURCE_SPEC, **RESTORE_SPEC},
     "mutually_exclusive": SOURCE_EXCLUSIVE,
     "required_one_of": SOURCE_REQUIRED,

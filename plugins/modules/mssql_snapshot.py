@@ -157,7 +157,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot import snapshot
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.files import SnapshotOptions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         "database": {"type": "str", "required": True},

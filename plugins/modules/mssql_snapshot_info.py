@@ -111,7 +111,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.files import SnapshotOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.source import survey
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, "database": {"type": "str", "required": True}, "name": {"type": "str"}},
     "required_together": MSSQL_TOGETHER,
 }

@@ -61,10 +61,12 @@ class Operator:
 
     Args:
         settings: The content of their ansible.cfg. Empty: none, so that Ansible's own settings hold.
+        more: Further environment variables.
     """
 
-    def __init__(self, lab: Lab, folder: Path, settings: str = SETTINGS) -> None:
+    def __init__(self, lab: Lab, folder: Path, settings: str = SETTINGS, more: dict[str, str] | None = None) -> None:
         self.lab = lab
+        self.more = more or {}
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.inventory = lab.write_inventory(folder / "inventory")
@@ -98,4 +100,5 @@ class Operator:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
             "ANSIBLE_NOCOLOR": "1",
             "PWD": str(self.folder),
+            **self.more,
         }

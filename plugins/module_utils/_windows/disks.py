@@ -30,7 +30,7 @@ def free_bytes(host: WindowsHost, path: str) -> int:
     # Exit code 1 means that there is no folder, but the last line is printed nevertheless.
     if free is None or result.exit_code > 1:
         said = " ".join((result.stderr or result.stdout).split())
-        raise HostError(f"{host.where}: the free space of {root} cannot be found out: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: cannot find out the free space of {root}: {said}", host.name, result.exit_code)
     return free
 
 

@@ -68,7 +68,7 @@ def failures(outcomes: Mapping[str, object]) -> list[str]:
     for name, outcome in outcomes.items():
         if isinstance(outcome, UpgradeError):
             said = str(outcome)
-            messages.append(said if name in said else f"{name}: {said}")
+            messages.append(said if said.startswith((f"{name} ", f"{name}:")) else f"{name}: {said}")
         elif isinstance(outcome, Exception):
             raise outcome
     return messages

@@ -171,7 +171,7 @@ def test_a_share_that_is_not_there(world: World) -> None:
 
 def test_a_login_without_the_permission(world: World) -> None:
     world.sql.add_login("reader", "Reader!1")
-    world.sql.databases["octopus"].add_user("reader", {"db_datareader"})
+    world.database("Octopus").add_user("reader", {"db_datareader"})
     result = world.backup(login_user="reader", login_password="Reader!1")
     assert "login reader does not have it" in result["msg"]
     assert "db_backupoperator" in result["msg"]
@@ -180,12 +180,12 @@ def test_a_login_without_the_permission(world: World) -> None:
 
 def test_a_backup_operator_is_enough(world: World) -> None:
     world.sql.add_login("operator", "Operator!1")
-    world.sql.databases["octopus"].add_user("operator", {"db_backupoperator"})
+    world.database("Octopus").add_user("operator", {"db_backupoperator"})
     unproven = world.backup(login_user="operator", login_password="Operator!1", verify=False)
     assert "operator cannot read it" in unproven["msg"]
     assert "db_datareader" in unproven["msg"]
     assert not world.backups("start")
-    world.sql.databases["msdb"].add_user("operator", {"db_datareader"})
+    world.database("msdb").add_user("operator", {"db_datareader"})
     result = world.backup(login_user="operator", login_password="Operator!1", verify=False)
     assert not result.get("failed"), result
     assert world.is_file(A)
@@ -221,7 +221,7 @@ def test_a_deadline_cancels_and_shows_that_nothing_is_left(make_world: Callable[
 
 
 def test_a_database_that_is_not_online(world: World) -> None:
-    world.sql.databases["octopus"].state = "RESTORING"
+    world.database("Octopus").state = "RESTORING"
     assert "it is RESTORING on SQL Server SQL01" in world.backup()["msg"]
     assert "has none of that name" in world.backup(database="Octopuss")["msg"]
 

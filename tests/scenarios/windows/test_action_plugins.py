@@ -105,7 +105,10 @@ def play(two: World, tmp_path: Path) -> Callable[..., tuple[int, str, list[dict[
 def folders(**more: Any) -> dict[str, Any]:
     return {
         "name": "Copy",
-        "octopus.upgrade.octopus_folders": {"folders": {"logs": "C:\\Octopus\\TaskLogs"}, "dest": "C:\\Backups\\{{ item | default('p') }}"},
+        "octopus.upgrade.octopus_folders_backup": {
+            "folders": {"logs": "C:\\Octopus\\TaskLogs"},
+            "dest": "C:\\Backups\\{{ item | default('p') }}",
+        },
         "register": "kept",
         **more,
     }
@@ -164,6 +167,28 @@ def test_nodes_from_the_control_node(play: Callable[..., Any], two: World) -> No
     code, output, [result] = play([absent("octo-b", delegate_to="localhost")])
     assert code == 0, output
     assert set(result["nodes"]) == {"octo-b"}
+
+
+def test_a_no_log_argument_is_masked_wherever_it_turns_up(play: Callable[..., Any]) -> None:
+    code, output, _results = play([folders(vars={"item": PASSWORD}, ignore_errors=True)], "octo-a", "-vvv")
+    assert code == 0, output
+    assert PASSWORD not in output
+
+
+def test_environment_reaches_the_module_in_the_worker(play: Callable[..., Any], tmp_path: Path) -> None:
+    """The proxy of the environment is taken where the connection has none: nobody answers there."""
+    tasks = [absent(environment={"http_proxy": "http://127.0.0.1:1"}, vars={"ansible_winrm_proxy": None}, ignore_errors=True), absent()]
+    code, output, [result] = play(tasks)
+    assert code == 0, output
+    assert "no WinRM answer" in output or "Cannot connect to proxy" in output, output
+    assert set(result["nodes"]) == {"octo-a"}, "the next task has its own"
+
+
+def test_wrong_arguments_are_refused_as_by_the_module_itself(play: Callable[..., Any], two: World) -> None:
+    code, output, _results = play([{"name": "Wrong", "octopus.upgrade.octopus_install": {"state": "there", "colour": "blue"}}])
+    assert code != 0
+    assert "Unsupported parameters for (octopus.upgrade.octopus_install) module: colour" in output
+    assert asked(two) == set()
 
 
 def test_without_nodes_the_tasks_host(play: Callable[..., Any]) -> None:

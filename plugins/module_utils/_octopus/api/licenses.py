@@ -45,7 +45,9 @@ def read_license(api: OctopusApi) -> License:
     document = api.get(_CURRENT)
     text = (document or {}).get("LicenseText")
     if not text:
-        raise OctopusError(f"Expected a licence on {api.url}, but found none. Releases from 2026.1 on refuse to upgrade without one: install it first.")
+        raise OctopusError(
+            f"Expected a licence on {api.url}, but found none. Releases from 2026.1 on refuse to upgrade without one: install it first."
+        )
     return License(text)
 
 

@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 
 from . import mirrors
-from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, normal, overlap
+from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
 
 
@@ -40,7 +40,7 @@ class BackupRequest:
         """
         dest = normal(params["dest"])
         request = cls(
-            {name: normal(path) for name, path in params["folders"].items()},
+            named_folders(params["folders"]),
             dest,
             params["restore_point"] or dest.rpartition("\\")[2],
             params["live"],

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 from .backup import BackupRequest
-from .copies import Means, normal
+from .copies import Means, named_folders, normal
 from .places import CLONE_MARKER
 from .removal import RemovalRequest
 
@@ -26,7 +26,7 @@ def copy_request(params: dict[str, Any], check_mode: bool) -> BackupRequest:
     if days is not None and days < 1:
         raise OctopusError(f"newer_than_days: expected 1 or more but found {days}. Omit it to copy all files.")
     request = BackupRequest(
-        {name: normal(path) for name, path in params["folders"].items()},
+        named_folders(params["folders"]),
         normal(params["dest"]),
         params["restore_point"],
         marker=CLONE_MARKER,

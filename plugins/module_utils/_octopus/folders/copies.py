@@ -116,6 +116,17 @@ def normal(path: Any) -> str:
     return str(path or "").replace("/", "\\").rstrip("\\")
 
 
+def named_folders(given: dict[str, Any] | None) -> dict[str, str]:
+    """Read the option ``folders``.
+
+    Raises:
+        OctopusError: It is null, which a specification does not refuse.
+    """
+    if given is None:
+        raise OctopusError("folders: expected the folders by name but found nothing.")
+    return {name: normal(path) for name, path in given.items()}
+
+
 def check_point(restore_point: str | None) -> None:
     """Refuse anything but an id of a restore point, because a command line writes it into markers.
 

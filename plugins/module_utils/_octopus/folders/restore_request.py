@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from .copies import Means, check_absolute, check_folders, check_own, check_point, normal, overlap
+from .copies import Means, check_absolute, check_folders, check_own, check_point, named_folders, normal, overlap
 from .places import MARKER, RETAINED_MARKER, Place
 
 # Suffix of the file that records that a folder's retained copy is complete.
@@ -63,7 +63,7 @@ class RestoreRequest:
         Raises:
             OctopusError: They cannot work, or would destroy the copies.
         """
-        folders = {name: normal(path) for name, path in params["folders"].items()}
+        folders = named_folders(params["folders"])
         said = params["expected"]
         request = cls(
             folders,

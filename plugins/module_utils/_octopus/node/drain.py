@@ -74,11 +74,9 @@ def drain(
         still = _wait(api, nodes, cancel_deadline(), tell)
         if not still:
             return Drained(before, cancelled=left)
-        raise OctopusError(
-            _still(still, names, "were cancelled but are still running") + " Set on_timeout: ignore to continue nevertheless."
-        )
+        raise OctopusError(_still(still, names, "after they were cancelled") + " Set on_timeout: ignore to continue nevertheless.")
     raise OctopusError(
-        _still(left, names, f"are still running after {deadline.seconds:g} s")
+        _still(left, names, f"after {deadline.seconds:g} s")
         + " The nodes stay drained. Set a longer timeout, or on_timeout: cancel or ignore."
     )
 
@@ -121,5 +119,5 @@ def _running_on(api: OctopusApi, nodes: list[Node]) -> list[Task]:
     ]
 
 
-def _still(tasks: list[Task], names: Sequence[str], what: str) -> str:
-    return f"{len(tasks)} task{'s' if len(tasks) > 1 else ''} on {', '.join(names)} {what}: {'; '.join(map(str, tasks))}."
+def _still(tasks: list[Task], names: Sequence[str], when: str) -> str:
+    return f"Expected no running tasks on {', '.join(names)} {when} but found {len(tasks)}: {'; '.join(map(str, tasks))}."
