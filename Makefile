@@ -1,4 +1,4 @@
-# Everything is done in build/; `make clean` forgets it.
+# Everything is done in build/; `make clean` removes it.
 .PHONY: demo demo-rollback demo-clone lab test check coverage changelog chaos clone-rounds bench clean
 
 PYTHON ?= python3
@@ -51,7 +51,7 @@ clone-rounds:
 	@tools/setup.sh test
 	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
-# How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
+# How long a rollback takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:
 	@tools/setup.sh test
 	@build/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/bench
