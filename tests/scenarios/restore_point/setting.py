@@ -132,7 +132,7 @@ class Setting:
         )
         first = self.connection(self.instance.spec.nodes[0])
         copied = self.run(
-            "octopus_folders",
+            "octopus_folders_backup",
             connection=first,
             folders=self.facts["folders"],
             dest=f"{self.root}\\{point}\\folders",

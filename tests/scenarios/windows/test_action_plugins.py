@@ -104,7 +104,7 @@ def play(two: World, tmp_path: Path) -> Callable[..., tuple[int, str, list[dict[
 def folders(**more: Any) -> dict[str, Any]:
     return {
         "name": "Copy",
-        "octopus.upgrade.octopus_folders": {"folders": {"logs": "C:\\Octopus\\TaskLogs"}, "dest": "C:\\Backups\\{{ item | default('p') }}"},
+        "octopus.upgrade.octopus_folders_backup": {"folders": {"logs": "C:\\Octopus\\TaskLogs"}, "dest": "C:\\Backups\\{{ item | default('p') }}"},
         "register": "kept",
         **more,
     }
