@@ -25,6 +25,13 @@ options:
   repeat_until:
     description: The name of a later step. Until that one is done, a resumed run does this step again although it was done.
     type: str
+  journal_required:
+    description:
+      - With V(false), the step acts even where O(journal) can be neither read nor written; a warning says why. For what must be tried all the
+        same, such as restoring service.
+      - A step never acts where the lock on the instance is lost.
+    type: bool
+    default: true
   journal:
     description: The journal of the run that O(step) belongs to.
     type: dict

@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 # ... the work ...
 
-- name: Give it back as it was
+- name: Return it to what it was
   octopus.upgrade.octopus_maintenance:
     url: https://octopus.example.com
     api_key: "{{ vault_octopus_api_key }}"
@@ -86,7 +86,7 @@ SPEC = {"argument_spec": {**api_spec(), "state": {"type": "str", "choices": ["en
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Switch maintenance mode on or off; the module's result."""
     wanted = params["state"] == "enabled"
-    with OctopusApi(ApiOptions.from_params(params)) as api:
+    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
         was = maintenance.is_enabled(api)
         if was is not wanted and not check_mode:
             maintenance.set_enabled(api, wanted)

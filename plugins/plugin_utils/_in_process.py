@@ -16,11 +16,12 @@ from typing import Any, Protocol
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress, stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import Run, full_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import full_spec
 
 _LAST_REQUEST = (
     90.0  # seconds that a request may take which a thread has sent just before its task was ended: WinRM's read timeout and more
@@ -32,8 +33,10 @@ display = Display()
 class Module(Protocol):
     """A module file of this collection."""
 
-    SPEC: Mapping[str, Any]
-    run: Run
+    @property
+    def SPEC(self) -> Mapping[str, Any]: ...
+
+    def run(self, params: dict[str, Any], check_mode: bool, diff: bool, /) -> dict[str, Any]: ...
 
 
 class Arguments:
@@ -52,7 +55,7 @@ class Arguments:
         self.params: dict[str, Any] = checked.validated_parameters
         if checked.error_messages:
             wrong = checked.error_messages[0]
-            if checked.unsupported_parameters:
+            if isinstance(checked.errors[0], UnsupportedError):
                 wrong = f"Unsupported parameters for ({name}) module: {wrong}"
             raise AnsibleActionFail(self.masked(wrong))
 
@@ -62,7 +65,7 @@ class Arguments:
 
 
 def call(
-    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, str], host: str, shown: bool
+    module: Module, arguments: Arguments, *, check_mode: bool, diff: bool, environment: Mapping[str, Any], host: str, shown: bool
 ) -> dict[str, Any]:
     """Call a module's function and give the task's result.
 
@@ -75,7 +78,7 @@ def call(
         host: The inventory name that progress is shown with.
         shown: Whether progress is shown at all.
     """
-    os.environ.update(environment)
+    os.environ.update({name: str(value) for name, value in environment.items()})
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid:
         stopping.belong_to(parent.pid)
@@ -84,7 +87,7 @@ def call(
         with progress.listening(lambda message: shown and display.display(f"[{host}] {arguments.masked(message)}")):
             result = {"changed": False, **module.run(arguments.params, check_mode, diff)}
     except UpgradeError as error:
-        result = {"failed": True, "changed": False, "msg": str(error), **error.result}
+        result = failure(error)
     except Exception as error:  # a bug; as a module's crash it fails the task, with all that is known of it
         result = {"failed": True, "changed": False, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
     except BaseException:
@@ -94,6 +97,11 @@ def call(
     if display.verbosity > 2:
         result["invocation"] = {"module_args": arguments.params}
     return wrap_var(arguments.masked(plain(result)))
+
+
+def failure(error: UpgradeError) -> dict[str, Any]:
+    """Return the result of a task that has failed on purpose."""
+    return {"failed": True, "changed": False, "msg": str(error), **error.result}
 
 
 def plain(value: Any) -> Any:

@@ -13,14 +13,18 @@ they are imported once for all tasks.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, Step, open_journal
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._journal import open_journal, recorded
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused, options_of, options_of_node
 
 
@@ -52,7 +56,7 @@ class OnController(ActionBase):
         """
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        args = dict(self._task.args)  # never the task's own: a retry or the next item of a loop would see the change
+        args = {**self._more(), **self._task.args}  # never the task's own: a retry or the next item of a loop would see the change
         if self._task.async_val:
             self._check_async(args)
         try:
@@ -61,7 +65,7 @@ class OnController(ActionBase):
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error
         if self._task.async_val:
             return self._in_own_process(args, task_vars)
-        arguments = _in_process.Arguments(self._task.action, self.module, {**self._more(), **args})
+        arguments = _in_process.Arguments(self._task.action, self.module, args)
         if arguments.params["step"] and not self._task.check_mode:
             return self._step(arguments, task_vars)
         return self._call(arguments, task_vars)
@@ -86,20 +90,31 @@ class OnController(ActionBase):
     def _step(self, arguments: _in_process.Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Be a durable step of the run whose journal the arguments name."""
         params = arguments.params
-        name, outage = params["step"], params["outage"]
+        name = params["step"]
         if not params["journal"]:
             raise AnsibleActionFail(f"{self._task.action}: step {name} needs journal, the journal of the run that it belongs to.")
         if self._task.no_log:
-            raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is kept in the journal.")
-        with open_journal(params["journal"], self._own_connection(task_vars)) as journal:
-            found = steps.replayed(journal.events(), name, params["repeat_until"])
-            if found is not None:
-                return {**found, "replayed": True}
-            journal.add("step", step=name, **({"outage": outage} if outage == "begins" else {}))
-            result = self._call(arguments, task_vars)
-            if not result.get("failed"):
-                journal.add("done", step=name, result=recorded(result), **({"outage": outage} if outage == "ends" else {}))
-            return result
+            raise AnsibleActionFail(f"{self._task.action}: step {name} cannot have no_log: its result is written to the journal.")
+        try:
+            with self._open_journal(params["journal"], task_vars) as journal:
+                step = Step(journal, params)
+                found = step.replayed()
+                if found is not None:
+                    return {**found, "replayed": True}
+                step.begin()
+                result = self._call(arguments, task_vars)
+                if not result.get("failed"):
+                    step.end(result)
+                return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result
+        except UpgradeError as error:
+            return arguments.masked(_in_process.failure(error))
+
+    def _open_journal(self, journal: dict[str, Any], task_vars: dict[str, Any]) -> AbstractContextManager[Journal]:
+        """Open the run's journal on the task's host."""
+        checked = ArgumentSpecValidator(CONNECTION_SPEC).validate({"connection": self._own_connection(task_vars)})
+        if checked.error_messages:
+            raise AnsibleActionFail(f"{self._task.action}: the journal cannot be reached: {checked.error_messages[0]}")
+        return open_journal(journal, ConnectionOptions.from_params(checked.validated_parameters["connection"]), holder())
 
     def _check_async(self, args: dict[str, Any]) -> None:
         if self._task.poll:

@@ -97,7 +97,7 @@ class Unreliable:
     st.sets(st.integers(0, 11)),
 )
 def test_host_and_control_node_agree_again_as_soon_as_one_event_goes_through(fates: list[str], elsewhere: set[int]) -> None:
-    """Events that wait go along with the next; ``elsewhere`` are the moments at which another control node takes the run up."""
+    """Events that wait go along with the next; ``elsewhere`` are the moments at which another control node resumes the run."""
     count = len(fates)
     journal = Unreliable(list(fates))
     with tempfile.TemporaryDirectory() as folder:

@@ -30,6 +30,7 @@ STEP_SPEC: dict[str, Any] = {
     "step": {"type": "str"},
     "outage": {"type": "str", "choices": ["begins", "ends"]},
     "repeat_until": {"type": "str"},
+    "journal_required": {"type": "bool", "default": True},
     "journal": JOURNAL_SPEC,
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Listener = Callable[[str], None]
+Listener = Callable[[str], object]
 
 _listener: Listener | None = None
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process that a run lives in, ansible-playbook, so that another one can tell whether it is gone.
+"""The process that holds a lock, ansible-playbook, and whether it still exists.
 
-A process is gone for certain only where it can be looked for: on the same control node, since the same start of it, among the same
-processes. Of any other nothing is known, and it counts as alive. Two containers on one computer share its start (boot id), and may share
-the machine id of their image, but each has a process namespace of its own, in which the same number is another process.
+Whether a process has ended can be determined only on its own control node, since the same boot and in the same process namespace. Any other
+process counts as alive. Two containers on one computer share its boot id, and may share the machine id of their image, but each has a
+process namespace of its own, in which the same number is another process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HOLDER_SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Holder:
-    """A process of a control node. ``started`` tells it from a later one of the same number."""
+    """A process of a control node. ``started`` distinguishes it from a later process with the same number."""
 
     owner: str
     machine: str
@@ -47,7 +47,7 @@ class Holder:
 
     @classmethod
     def of(cls, pid: int) -> Holder | None:
-        """The process of that number, here; None where it is gone."""
+        """Return the process with that number on this control node, or None where there is none."""
         started = start_of(pid)
         if started is None:
             return None
@@ -55,26 +55,28 @@ class Holder:
 
     @classmethod
     def from_dict(cls, known: Mapping[str, Any]) -> Holder:
-        """
+        """Return the process that :meth:`to_dict` has described.
+
         Raises:
-            ValueError: It is none.
+            InvalidValue: The description is incomplete.
         """
         wrong = [one.name for one in fields(cls) if not isinstance(known.get(one.name), int if one.name == "pid" else str)]
         if wrong or not 0 < known["pid"] < 2**31:
-            raise InvalidValue(f"no process: {', '.join(wrong) or 'pid'}")
+            raise InvalidValue(f"Expected the description of a process, but {', '.join(wrong) or 'pid'} is missing or invalid.")
         return cls(**{one.name: known[one.name] for one in fields(cls)})
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the process as JSON can hold it."""
         return asdict(self)
 
     @property
     def token(self) -> str:
-        """16 hex digits that are this process's alone."""
+        """16 hexadecimal digits that identify this process."""
         text = "\0".join((self.machine, self.boot, self.namespace, str(self.pid), self.started))
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def is_gone(self) -> bool:
-        """Whether it provably no longer lives. What cannot be known counts as alive."""
+        """Return whether the process has certainly ended. Where that cannot be determined, it counts as alive."""
         if not self.boot or (self.machine, self.boot, self.namespace) != (_machine(), _boot(), _namespace()):
             return False
         started = start_of(self.pid)
@@ -82,9 +84,10 @@ class Holder:
 
 
 def start_of(pid: int) -> str | None:
-    """When a process of this control node was started, in whatever way it is told here; None where there is none, "" where nobody says.
+    """Return when a process of this control node was started, in the notation of the operating system.
 
-    One that has ended and whose parent has not asked for its exit code (a zombie) is none.
+    Returns:
+        None where there is no such process; a zombie is none. An empty text where the start cannot be read.
     """
     hidden = False
     try:
@@ -92,7 +95,7 @@ def start_of(pid: int) -> str | None:
     except ProcessLookupError:
         return None
     except OSError:
-        hidden = True  # somebody else's, which /proc may not show (mount option hidepid)
+        hidden = True  # another user's process, which /proc may hide (mount option hidepid)
     if not os.path.isdir("/proc/self"):
         return _start_by_ps(pid)
     try:
@@ -101,22 +104,22 @@ def start_of(pid: int) -> str | None:
         return "" if hidden else None
     except OSError:
         return ""
-    # Fields 3 and 22 of proc_pid_stat(5), state and start; the second, the name in brackets, may hold anything.
+    # Fields 3 and 22 of proc_pid_stat(5) are state and start. The second field, the name in brackets, may contain anything.
     rest = stat.rpartition(")")[2].split()
     return None if rest[0] in ("Z", "X") else rest[19]
 
 
 def _start_by_ps(pid: int) -> str | None:
-    """By ps, which macOS and the BSDs have."""
-    said = _said("ps", "-o", "stat=,lstart=", "-p", str(pid))
-    if said is None:
+    """Ask ps, on macOS and BSD."""
+    output = _output("ps", "-o", "stat=,lstart=", "-p", str(pid))
+    if output is None:
         return ""
-    state, _blank, started = said.strip().partition(" ")
+    state, _blank, started = output.strip().partition(" ")
     return None if not state or state.startswith("Z") else " ".join(started.split())
 
 
-def _said(*command: str) -> str | None:
-    """What a command prints; None where it cannot be run."""
+def _output(*command: str) -> str | None:
+    """Return the output of a command, or None where it cannot be run."""
     try:
         done = subprocess.run(  # noqa: S603 - an argument vector of constants and a number
             command, capture_output=True, text=True, timeout=10, check=False, env={**os.environ, "LC_ALL": "C"}
@@ -139,12 +142,12 @@ def _machine() -> str:
 
 
 def _boot() -> str:
-    """The id of this start of the computer: of Linux, else of macOS."""
-    return _first_line("/proc/sys/kernel/random/boot_id") or (_said("sysctl", "-n", "kern.bootsessionuuid") or "").strip()
+    """Return the boot id of Linux or of macOS."""
+    return _first_line("/proc/sys/kernel/random/boot_id") or (_output("sysctl", "-n", "kern.bootsessionuuid") or "").strip()
 
 
 def _namespace() -> str:
-    """The process namespace; "" where there are none."""
+    """Return the process namespace, or an empty text where there are none."""
     with contextlib.suppress(OSError):
         return os.readlink("/proc/self/ns/pid")
     return ""

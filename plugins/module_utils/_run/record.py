@@ -2,31 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record of one run: a journal of JSON lines, each on disk before the run goes on, and what is read from it.
+"""The record of one run: a journal of JSON lines, each on disk before the run continues, and the summary of it.
 
-An event has its number in the journal (``n``) and an id of its own. What a lost connection leaves is told by them: a line that arrived
-twice has the same id, a line that was cut off is no JSON and its event follows whole, and an event that is missing leaves a gap in the
-numbers. An event that is too long for one line of cmd.exe stands in several, packed.
+An event has its number in the journal (``n``) and an id of its own. They reveal the effects of a lost connection: a line that arrived
+twice has the same id, a line that was cut off is not JSON and its event follows in full, and a missing event leaves a gap in the
+numbers. An event that is too long for one line of cmd.exe is packed and split over several lines.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import uuid
 import zlib
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, UpgradeError
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 
 from . import steps
+from .errors import RunRecordError
 
 EVENTS = ("begun", "resumed", "step", "done", "failed", "stopped", "finished")
-ENDS = ("stopped", "finished")  # nothing of the run follows them, unless somebody takes it up again
+ENDS = ("stopped", "finished")  # nothing of the run follows them, unless it is resumed
 OWN = ("n", "id", "event", "at", "pending")
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
@@ -34,31 +37,32 @@ LONGEST = 5000
 Event = steps.Event
 
 
-class RunRecordError(UpgradeError):
-    """The journal cannot be written or read, or does not fit together."""
-
-
 def make(kind: str, number: int, **fields: Any) -> Event:
-    """A new event.
+    """Make an event.
+
+    Args:
+        kind: One of :data:`EVENTS`.
+        number: Its place in the journal, from 1.
+        **fields: Its data.
 
     Raises:
-        RunRecordError: A field has a name that the journal itself uses, or a value that JSON has no word for.
+        RunRecordError: A field has a name that the journal itself uses, or a value that JSON cannot represent.
     """
     taken = sorted(set(fields) & set(OWN))
     if taken:
-        raise RunRecordError(f"data names {', '.join(taken)}, which the journal itself writes; choose another name")
+        raise RunRecordError(f"data has {', '.join(taken)}, which the journal itself writes. Choose another name.")
     event = {"n": number, "id": uuid.uuid4().hex[:16], "event": kind, "at": _now(), **fields}
     try:
         return json.loads(json.dumps(event, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise RunRecordError(f"data cannot be written as JSON: {error}") from error
+        raise RunRecordError(f"data cannot be written as JSON: {error}.") from error
 
 
 # -- lines
 
 
 def host_lines(event: Event) -> list[str]:
-    """An event as lines that ``echo`` prints, none longer than :data:`LONGEST`."""
+    """Return an event as lines for ``echo``, none longer than :data:`LONGEST`."""
     line = json_line(event)
     if len(line) <= LONGEST:
         return [line]
@@ -71,13 +75,14 @@ def host_lines(event: Event) -> list[str]:
 
 
 def parse(text: str, where: str) -> list[Event]:
-    """The events in a journal's text, each once. One that was cut off is left out, be it the last or one that was sent again.
+    """Return the events in a journal's text, each once. A line that was cut off is left out, whether it is the last or was sent again.
 
     Args:
-        where: The journal, for messages.
+        text: The journal.
+        where: Its name, for messages.
 
     Raises:
-        RunRecordError: An event is missing, there are two of the same number, or a line is none of a journal.
+        RunRecordError: An event is missing, two events have the same number, or a line is not an event.
     """
     events: dict[str, Event] = {}
     parts: dict[str, dict[int, Event]] = {}
@@ -85,7 +90,7 @@ def parse(text: str, where: str) -> list[Event]:
         try:
             found = _event_in(line.strip())
         except ValueError as error:
-            raise RunRecordError(f"line {place} of {where} is no event of a run") from error
+            raise RunRecordError(f"line {place} of {where} is not an event of a run.") from error
         if found is not None and "packed" in found:
             found = _unpacked(found, parts.setdefault(found["id"], {}))
         if found is not None and (found["id"] not in events or events[found["id"]].get("pending")):
@@ -94,17 +99,17 @@ def parse(text: str, where: str) -> list[Event]:
         if event["n"] != number:
             what = f"event {number} is missing" if event["n"] > number else f"there are two events number {event['n']}"
             raise RunRecordError(
-                f"{where} does not fit together: {what}. Two controllers have written to it, or somebody has changed it. "
-                "Move it aside to go on without it, after having seen how the instance is"
+                f"{where} is inconsistent: {what}. Two control nodes have written to it, or somebody has changed it. "
+                "Check the state of the instance, then move the file aside to continue without it."
             )
     return list(events.values())
 
 
 def _event_in(line: str) -> Event | None:
-    """The event of a line; None of one that was cut off, or empty.
+    """Return the event of a line, or None where the line was cut off or is empty.
 
     Raises:
-        ValueError: The line is whole, but something else.
+        InvalidValue: The line is JSON, but not an event.
     """
     try:
         found = json.loads(line)
@@ -113,7 +118,7 @@ def _event_in(line: str) -> Event | None:
     whole = isinstance(found, dict) and isinstance(found.get("n"), int) and isinstance(found.get("id"), str)
     if whole and ("packed" in found or {"event", "at"} <= set(found)):
         return found
-    raise InvalidValue("no event")
+    raise InvalidValue("not an event")
 
 
 def _unpacked(piece: Event, known: dict[int, Event]) -> Event | None:
@@ -131,25 +136,32 @@ def _unpacked(piece: Event, known: dict[int, Event]) -> Event | None:
 
 
 def read(path: Path) -> list[Event]:
-    """The events of a file; none where there is no file.
+    """Return the events of a file; none where there is no file.
 
     Raises:
-        RunRecordError: As :func:`parse`, or the file cannot be read.
+        RunRecordError: As for :func:`parse`, or the file cannot be read.
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise RunRecordError(f"the run record {path} cannot be read: {error.strerror}") from error
+        raise RunRecordError(f"the run record {path} cannot be read: {error.strerror}.") from error
     return parse(text, f"the run record {path}")
 
 
+def read_if_possible(path: Path) -> list[Event]:
+    """Return the events of a file, for a failure that must be dealt with even where the file cannot be read: then there are none."""
+    with contextlib.suppress(RunRecordError):
+        return read(path)
+    return []
+
+
 def write(path: Path, events: list[Event]) -> None:
-    """Write a file anew, whole or not at all, and wait until the disk has it.
+    """Replace a file, completely or not at all, and wait until it is on disk.
 
     Raises:
-        RunRecordError: The folder cannot be made or the file not be written.
+        RunRecordError: The folder or the file cannot be written.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -161,38 +173,51 @@ def write(path: Path, events: list[Event]) -> None:
         os.replace(part, path)
     except OSError as error:
         raise RunRecordError(
-            f"the run record {path} cannot be written: {error.strerror}; set octopus_run_dir to a folder that can"
+            f"the run record {path} cannot be written: {error.strerror}. Set octopus_run_dir to a writable folder."
         ) from error
 
 
-def append(path: Path, kind: str, **fields: Any) -> Event:
-    """Write one event at the end of a file that has no other copy.
+def write_document(path: Path, record: Mapping[str, Any]) -> str:
+    """Write a run's record as one JSON document beside its journal, and return the document's path.
+
+    Args:
+        path: The journal's copy on the control node.
+        record: As :func:`summary` returns it.
 
     Raises:
-        RunRecordError: As :func:`read`, :func:`make` and :func:`write`.
+        RunRecordError: It cannot be written.
     """
-    events = read(path)
-    event = make(kind, len(events) + 1, **fields)
-    write(path, [*events, event])
-    return event
+    document = path.with_suffix(".json")
+    try:
+        document.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
+        document.chmod(0o600)
+    except OSError as error:
+        raise RunRecordError(f"the run record {document} cannot be written: {error.strerror}.") from error
+    return str(document)
 
 
-# -- what the events amount to
+# -- the summary of the events
 
 
 def is_unfinished(events: list[Event]) -> bool:
-    """Whether the run has begun and not finished, or was taken up again after that."""
+    """Return whether the run has begun and not finished, or was resumed after that."""
     ends = [event["event"] for event in events if event["event"] in ("begun", "resumed", "finished")]
     return "begun" in ends and ends[-1] != "finished"
 
 
 def result(events: list[Event]) -> dict[str, Any]:
-    """What a run can be taken up from: the record, the steps begun, those done, and the facts."""
+    """Return what is needed to resume a run: the record, the steps begun, those done, and the facts."""
     return {"record": summary(events), "steps": steps.begun(events), "done": steps.done(events), "facts": facts(events)}
 
 
+def operation(events: list[Event]) -> str | None:
+    """Return what the run does now: a rollback may have resumed an upgrade."""
+    named = [event["operation"] for event in events if event["event"] in ("begun", "resumed") and event.get("operation")]
+    return named[-1] if named else None
+
+
 def facts(events: list[Event]) -> dict[str, Any]:
-    """All facts of the run, the newest of each name."""
+    """Return all facts of the run, the newest of each name."""
     found: dict[str, Any] = {}
     for event in events:
         found.update(event.get("facts") or {})
@@ -200,17 +225,17 @@ def facts(events: list[Event]) -> dict[str, Any]:
 
 
 def summary(events: list[Event]) -> dict[str, Any]:
-    """The run as one document: who, from where to where, the steps with their seconds, outage, backup, proof, verdict.
+    """Return the run as one document: the versions, the steps with their seconds, outage, backup, evidence and verdict.
 
-    One that a run stopped in has failed, even where nobody could say so before; one that the run was resumed after was interrupted, nobody
-    knows when.
-    The outage goes from the event that says it begins to the one that says it ends; a run that broke off in between counts up to its last
-    event, and one that was taken up again counts on: users waited all the time.
+    A step in which the run stopped has failed, even where no failure was recorded. A step after which the run was resumed was interrupted, at
+    an unknown time.
+    The outage lasts from the event with which it begins to the one with which it ends. In a run that was interrupted in between it counts up
+    to the last event, and it continues to count when the run is resumed, because users waited all the time.
     """
     record: dict[str, Any] = {
         "instance": None,
         "run_id": None,
-        "purpose": None,
+        "operation": None,
         "from_version": None,
         "to_version": None,
         "ladder": [],
@@ -221,8 +246,8 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "outage_seconds": None,
         "steps": [],
         "backup": None,
-        "proof": None,
-        "kept": None,
+        "evidence": None,
+        "retained": None,
         "error": None,
         "verdict": "unfinished",
     }
@@ -233,13 +258,13 @@ def summary(events: list[Event]) -> dict[str, Any]:
         kind = event["event"]
         if kind == "begun":
             record["started"] = event["at"]
-            own = ("instance", "run_id", "purpose", "from_version", "to_version", "ladder", "restore_point")
+            own = ("instance", "run_id", "operation", "from_version", "to_version", "ladder", "restore_point")
             record.update({name: event[name] for name in own if name in event})
         elif kind == "resumed":
             _interrupt_step(record["steps"])
             record["resumed"].append({"at": event["at"], "error": record["error"]})
             record.update(error=None, finished=None, verdict="unfinished")
-            if "restore_point" in event:  # somebody goes back, to the one that they want
+            if "restore_point" in event:  # a rollback names the restore point that it returns to
                 record["restore_point"] = event["restore_point"]
         else:
             _end_step(record["steps"], at, "ok" if kind == "done" else "failed")
@@ -247,17 +272,17 @@ def summary(events: list[Event]) -> dict[str, Any]:
             record["steps"].append({"name": event["step"], "start": event["at"], "seconds": None, "result": "unfinished"})
         elif kind == "failed":
             record["error"] = event.get("error")
-        elif kind == "stopped":  # with something left to do, which the next run takes up
+        elif kind == "stopped":  # something is left to do, which the next run resumes
             record["verdict"] = event.get("verdict", "stopped")
         elif kind == "finished":
             record["finished"] = event["at"]
             record["verdict"] = event.get("verdict", "finished")
         if event.get("outage") == "begins" and outage is None:
             outage = at
-        if event.get("kept") is not None:
-            record["kept"] = event["kept"]
-        # Who goes back knows of no backup; the run has made one all the same.
-        record.update({name: event[name] for name in ("backup", "proof") if event.get(name) or (name in event and not record[name])})
+        if event.get("retained") is not None:
+            record["retained"] = event["retained"]
+        # A rollback has no backup to report, but the run has made one.
+        record.update({name: event[name] for name in ("backup", "evidence") if event.get(name) or (name in event and not record[name])})
         if outage is not None:
             record["outage_seconds"] = round(before + (at - outage).total_seconds(), 3)
         if event.get("outage") == "ends" and outage is not None:
@@ -265,15 +290,15 @@ def summary(events: list[Event]) -> dict[str, Any]:
     return record
 
 
-def _end_step(steps: list[dict[str, Any]], at: datetime, result: str) -> None:
-    if steps and steps[-1]["result"] == "unfinished":
-        steps[-1]["seconds"] = round((at - datetime.fromisoformat(steps[-1]["start"])).total_seconds(), 3)
-        steps[-1]["result"] = result
+def _end_step(begun: list[dict[str, Any]], at: datetime, result: str) -> None:
+    if begun and begun[-1]["result"] == "unfinished":
+        begun[-1]["seconds"] = round((at - datetime.fromisoformat(begun[-1]["start"])).total_seconds(), 3)
+        begun[-1]["result"] = result
 
 
-def _interrupt_step(steps: list[dict[str, Any]]) -> None:
-    if steps and steps[-1]["result"] == "unfinished":
-        steps[-1]["result"] = "interrupted"
+def _interrupt_step(begun: list[dict[str, Any]]) -> None:
+    if begun and begun[-1]["result"] == "unfinished":
+        begun[-1]["result"] = "interrupted"
 
 
 def _time(event: Event) -> datetime:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a run, as its journal tells them: which have begun, which are done, and what they returned."""
+"""The steps in a run's journal: those begun, those done, and their results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Event = dict[str, Any]
 
 
 def begun(events: Sequence[Event]) -> list[str]:
-    """The names of the steps begun, each once, in the order in which they began first."""
+    """Return the names of the steps begun, each once, in the order in which they began first."""
     return list(dict.fromkeys(event["step"] for event in events if event["event"] == "step"))
 
 
 def results(events: Sequence[Event]) -> dict[str, dict[str, Any]]:
-    """What the steps that are done have returned. A step that has begun again is not done until it is done again."""
+    """Return the results of the steps that are done. A step that has begun again is not done until it is done again."""
     found: dict[str, dict[str, Any]] = {}
     for event in events:
         if event["event"] == "step":
@@ -29,12 +29,12 @@ def results(events: Sequence[Event]) -> dict[str, dict[str, Any]]:
 
 
 def done(events: Sequence[Event]) -> list[str]:
-    """The names of the steps that are done."""
+    """Return the names of the steps that are done."""
     return list(results(events))
 
 
 def replayed(events: Sequence[Event], step: str, repeat_until: str | None = None) -> dict[str, Any] | None:
-    """The recorded result of a step that need not act again; None where it has to act.
+    """Return the recorded result of a step that need not act again, or None where it has to act.
 
     Args:
         events: The events of the run.

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from lab.core.ledger import Event
 from lab.octopus import machine_policy, retention
 from lab.octopus.dangers import Outside
+from lab.octopus.node import Node
 from lab.octopus.releases import NEW_VERSION
 from lab.octopus.seed_dangers import polling_uri
 from lab.octopus.server_tasks import Execution
@@ -36,7 +37,7 @@ class Server:
             host=self.bench.machine, store=self.store, name="OCTO01", log=print, idle=lambda: self.is_idle, executions={}
         )
         machine_policy.polls(self.bench.network, polling_uri("OCTO01"), {"the-source"})
-        self.outside = Outside(self.node)
+        self.outside = Outside(cast(Node, self.node))
 
     def task(self, name: str, **values: Any) -> str:
         now = self.bench.clock.now()

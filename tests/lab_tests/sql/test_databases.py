@@ -14,6 +14,7 @@ from lab.sql.database import DatabaseUser
 from lab.tds.engine_api import SqlError
 from lab_tests.sql.collector import Collector
 from lab_tests.sql.conftest import Client, World, numbers
+from patience import patient
 
 
 def test_create_and_drop(world: World, boss: Client) -> None:
@@ -80,7 +81,7 @@ def test_sessions_that_wait_for_each_other_are_thrown_out_together(world: World,
         thread = threading.Thread(target=wait)
         thread.start()
         boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
-    thread.join(10)
+    thread.join(patient(10))
     assert seen in ([596], [])  # it may have got the lock before its own end
     boss.run("ALTER DATABASE Shop SET ONLINE")
     assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
@@ -98,7 +99,13 @@ def test_nobody_comes_in_while_others_are_thrown_out(world: World, boss: Client)
         seen.append(world.connect().fails("USE Shop").number)
         seen.append(world.connect().fails("ALTER DATABASE Shop SET READ_ONLY").number)
 
-    end, victim.client.abort = victim.client.abort, lambda: (meet(), end())[1]
+    end = victim.client.abort
+
+    def meet_and_end() -> None:
+        meet()
+        end()
+
+    victim.client.abort = meet_and_end
     boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
     assert seen == [4060, 952, 5061]
     assert shop.state == "OFFLINE" and not world.server.sessions_in(shop)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,7 +47,7 @@ def test_the_same_rows_as_a_new_database(world: World, boss: Client) -> None:
 def test_the_content_is_that_of_the_backups_end(world: World, boss: Client) -> None:
     """Rows that are committed while it runs are in it; rows that are not, are not."""
     writer = world.server.open("Shop", login="boss")
-    written = []
+    written: list[Any] = []
 
     def write() -> None:
         if not written:

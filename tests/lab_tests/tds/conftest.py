@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.core.clock import Clock
@@ -21,8 +22,9 @@ from lab.core.ledger import Ledger
 from lab.core.pki import Authority
 from lab.tds.server import TdsServer
 from lab_tests.tds.echo_engine import PASSWORD, EchoEngine
+from patience import patient
 
-WAIT = 20.0  # seconds that a test waits for something that must happen, at most
+WAIT = patient(20.0)  # seconds that a test waits for something that must happen, at most
 
 
 def microsoft_driver() -> str | None:
@@ -69,7 +71,7 @@ class World:
     def port(self) -> int:
         return self.server.port
 
-    def tds(self, action: str, **match: object):
+    def tds(self, action: str, **match: Any):
         """The ledger's session events of that action."""
         return self.ledger.events("sql.session", action=action, **match)
 
@@ -81,7 +83,7 @@ NAMES = ("localhost", "127.0.0.1", "sql.lab")
 
 
 def serve(
-    authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, *, names: Sequence[str] = NAMES, **options: object
+    authority: Authority, folder: Path, encrypt: str = "on", version: int = 16, *, names: Sequence[str] = NAMES, **options: Any
 ) -> World:
     """A running server on a free port of 127.0.0.1."""
     ledger = Ledger(Clock())
@@ -97,7 +99,7 @@ def serve(
 def make_world(authority: Authority, tmp_path: Path) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
 
-    def make(encrypt: str = "on", version: int = 16, **options: object) -> World:
+    def make(encrypt: str = "on", version: int = 16, **options: Any) -> World:
         worlds.append(serve(authority, tmp_path / str(len(worlds)), encrypt, version, **options))
         return worlds[-1]
 
@@ -148,7 +150,7 @@ def connect(pyodbc, driver: str):
     opened = []
 
     def make(world: World, autocommit: bool = True, **options: str):
-        opened.append(pyodbc.connect(dsn(driver, world.port, **options), autocommit=autocommit, timeout=10))
+        opened.append(pyodbc.connect(dsn(driver, world.port, **options), autocommit=autocommit, timeout=patient(10)))
         return opened[-1]
 
     yield make
@@ -160,5 +162,5 @@ def connect(pyodbc, driver: str):
 def run_python(source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program of its own, where the environment must be set before a library is loaded."""
     return subprocess.run(
-        [sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True, timeout=patient(60), check=False
     )

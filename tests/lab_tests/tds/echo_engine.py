@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from lab.tds.engine_api import Column, LoginRequest, Output, Parameters, SqlError
 from lab.tds.types import COLLATION, SqlType
 
-Statement = Callable[["EchoSession", Parameters, Output], None]
+Statement = Callable[["EchoSession", Parameters, Output], object]
 PASSWORD = "Str0ng!pass"
 _ECHO = re.compile(r"\s*select\s+(@\w+(?:\s*,\s*@\w+)*)\s*", re.IGNORECASE)
 

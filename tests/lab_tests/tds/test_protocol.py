@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lab.tds import rpc
-from lab.tds.engine_api import SqlError
+from lab.tds.engine_api import Output, SqlError
 from lab.tds.login import Encrypt, Encryption, agree, read_login
 from lab.tds.packets import ProtocolError
 from lab_tests.tds.conftest import WAIT, World
@@ -90,7 +90,7 @@ def test_from_severity_20_on_the_connection_ends(world: World) -> None:
 
 
 def test_a_fault_of_the_engine_is_told_and_survived(world: World) -> None:
-    def fail(_session: object, _params: object, out: object) -> None:
+    def fail(_session: object, _params: object, out: Output) -> None:
         out.info(0, "before")
         raise KeyError("oops")
 

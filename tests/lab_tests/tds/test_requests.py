@@ -11,6 +11,7 @@ from lab.tds.engine_api import UPDATE, Column, Output, Parameters, SqlError
 from lab.tds.types import SqlType
 from lab_tests.tds.conftest import WAIT, World, dsn
 from lab_tests.tds.echo_engine import PASSWORD, EchoSession
+from patience import patient
 
 INT = [Column("n", SqlType("int"))]
 
@@ -172,7 +173,13 @@ def test_a_parameter_that_is_missing(world: World) -> None:
 
 def test_an_output_parameter_of_a_statement(world: World) -> None:
     pytds = pytest.importorskip("pytds")
-    world.engine.statements["set @o = @o + 1"] = lambda _session, params, out: (params.update(o=params["o"] + 1), out.done())
+
+    def add(_session: EchoSession, params: Parameters, out: Output) -> None:
+        assert isinstance(params["o"], int)
+        params["o"] += 1
+        out.done()
+
+    world.engine.statements["set @o = @o + 1"] = add
     with pytds.connect("127.0.0.1", port=world.port, user="sa", password=PASSWORD, autocommit=True) as connection:
         cursor = connection.cursor()
         parameters = ("set @o = @o + 1", "@o int OUTPUT", pytds.output(value=1, param_type="int"))
@@ -195,7 +202,7 @@ def test_the_mssql_python_package(world: World) -> None:
 
 def test_the_wrong_description_of_a_result_is_a_fault_of_the_lab(world: World, pyodbc) -> None:
     world.engine.answers("wrong", [("v", "nvarchar(2)")], [["too long"]])
-    connection = pyodbc.connect(dsn("freetds", world.port), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn("freetds", world.port), autocommit=True, timeout=patient(10))
     with pytest.raises(pyodbc.Error, match=r"lab: internal error.*does not fit"):
         connection.execute("wrong").fetchall()
     assert connection.execute("select ?", 1).fetchval() == 1

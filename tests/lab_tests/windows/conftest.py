@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.core.clock import Clock
@@ -17,8 +18,10 @@ from lab.core.filesystem import Logon
 from lab.core.ledger import Ledger
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
+from lab.windows.process import Process
+from patience import patient
 
-PATIENCE = 20.0  # real seconds until a command counts as hung
+PATIENCE = patient(20.0)  # real seconds until a command counts as hung
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,12 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+def waits(process: Process) -> int:
+    """A program that runs until it is ended."""
+    process.sleep(1e6)
+    return 0
 
 
 @pytest.fixture(name="network")
@@ -61,7 +70,7 @@ def _admin(network: Network) -> Logon:
 
 @pytest.fixture(name="run")
 def _run(host: WindowsHost, admin: Logon) -> Run:
-    def run(line: str, stdin: bytes = b"", logon: Logon = admin, **how: object) -> Result:
+    def run(line: str, stdin: bytes = b"", logon: Logon = admin, **how: Any) -> Result:
         process = host.spawn(None, line, logon, stdin=stdin, **how)
         code = process.wait(PATIENCE)
         assert code is not None, f"still runs: {line}"

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.core.filesystem import Logon
 from lab.windows import installer, msi
 from lab.windows.host import WindowsHost
+from patience import patient
+
+from .conftest import waits
 
 FAMILY = "{6E9D2A5B-0000-0000-0000-000000000001}"
 FOLDER = "C:\\Program Files\\Octopus Deploy\\Octopus"
@@ -24,7 +28,7 @@ def _code(number: int) -> str:
     return f"{{6E9D2A5B-0000-0000-0000-0000000000{number:02}}}"
 
 
-def _build(number: int, version: str, **more: object) -> bytes:
+def _build(number: int, version: str, **more: Any) -> bytes:
     exe = json.dumps({"lab_program": "octopus", "version": version}).encode()
     return msi.build(
         None,
@@ -43,7 +47,7 @@ def _build(number: int, version: str, **more: object) -> bytes:
 
 @pytest.fixture(name="packages", autouse=True)
 def _packages(host: WindowsHost, admin: Logon) -> None:
-    host.programs["octopus"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["octopus"] = waits
     for name, data in (
         ("old", _build(10, "2020.5.7")),
         ("new", _build(11, "2021.1.8045")),
@@ -59,7 +63,12 @@ def _version(host: WindowsHost) -> str:
 
 
 def _entries(host: WindowsHost) -> list[str]:
-    return [str(host.registry.get(f"{UNINSTALL}\\{code}", "DisplayVersion")[1]) for code in host.registry.subkeys(UNINSTALL)]
+    return [
+        str(data)
+        for code in host.registry.subkeys(UNINSTALL)
+        for value, _kind, data in host.registry.values(f"{UNINSTALL}\\{code}")
+        if value == "DisplayVersion"
+    ]
 
 
 def _log(host: WindowsHost, admin: Logon, path: str = "C:\\log.txt") -> str:
@@ -165,9 +174,9 @@ def test_killing_the_shell_leaves_a_wreck(host: WindowsHost, run, admin: Logon) 
     run("msiexec /i C:\\old.msi /qn /norestart")
     mark = host.ledger.mark()
     process = host.spawn(None, "msiexec /i C:\\new.msi /qn /norestart", admin)
-    host.ledger.wait_for(lambda event: event.kind == "file" and event["path"].endswith("only11.dll"), 5, since=mark)
+    host.ledger.wait_for(lambda event: event.kind == "file" and event["path"].endswith("only11.dll"), patient(5), since=mark)
     process.kill()
-    process.wait(5)
+    process.wait(patient(5))
     assert _entries(host) == []
     assert run("msiexec /i C:\\new.msi /qn /norestart").code == 0, "the mutex is free again"
 

@@ -13,6 +13,9 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
+from patience import patient
+
+from .conftest import waits
 
 KEY = "HKLM\\SOFTWARE\\Octopus"
 
@@ -51,7 +54,7 @@ def test_certutil_of_old_windows_puts_blanks_between_bytes(network: Network, adm
     old = WindowsHost("old", network, os_build="6.3.9600", has_curl=False)
     old.fs.write("C:\\d.bin", b"x", admin)
     process = old.spawn(None, "certutil -hashfile C:\\d.bin SHA256", admin)
-    assert process.wait(5) == 0
+    assert process.wait(patient(5)) == 0
     line = process.wait_output(0)[0].decode().splitlines()[1]
     assert line == " ".join(re.findall("..", hashlib.sha256(b"x").hexdigest()))
 
@@ -98,7 +101,7 @@ def test_more_starts_at_a_line(cmd, host: WindowsHost, admin: Logon) -> None:
 
 
 def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     one, two = (host.spawn(None, "C:\\child.exe", admin) for _number in range(2))
     rows = run('tasklist /fo csv /nh /fi "imagename eq CHILD.exe"').lines
@@ -107,13 +110,13 @@ def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
     assert run("tasklist /fo csv").lines[0].startswith('"Image Name","PID"')
     assert run(f"taskkill /pid {one.pid}").code == 1, "only by force: it has no window"
     assert run("taskkill /f /im child.exe").code == 0
-    assert (one.wait(5), two.wait(5)) == (1, 1)
+    assert (one.wait(patient(5)), two.wait(patient(5))) == (1, 1)
     assert run("taskkill /f /im child.exe").code == 128
     assert run("tasklist /svc").err.startswith("lab: unsupported")
 
 
 def test_powershell_tells_who_started_whom(run, host: WindowsHost, admin: Logon) -> None:
-    host.programs["child"] = lambda proc: proc.sleep(1e6) or 0
+    host.programs["child"] = waits
     host.add_program("C:\\child.exe", "child")
     one = host.spawn(None, "C:\\child.exe a\\B", admin)
     two = host.spawn(None, "C:\\child.exe", admin, parent=one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -73,7 +74,7 @@ def test_an_account_has_several_spellings(lab: Lab, kind: str, name: str) -> Non
 
 @pytest.mark.parametrize("ssl", [True, False])
 def test_pypsrp_is_refused_like_pywinrm(lab: Lab, ssl: bool) -> None:
-    trust = str(lab.network.authority.path)
+    trust: Any = str(lab.network.authority.path)  # pypsrp declares a bool only
     client = WSMan(lab.host.address, ssl=ssl, username=ACCOUNT, password="wrong", cert_validation=trust, no_proxy=True)
     with client, pytest.raises(AuthenticationError), WinRS(client):
         pass

@@ -15,11 +15,11 @@ from pypsrp.shell import Process as RemoteProcess
 from pypsrp.shell import SignalCode, WinRS
 from pypsrp.wsman import WSMan
 
-from .conftest import ACCOUNT, CMD, PASSWORD, TOOL, Lab
+from .conftest import ACCOUNT, CMD, PASSWORD, TOOL, Lab, prints
 
 
 def wsman(lab: Lab, ssl: bool = True, **options: Any) -> WSMan:
-    trust = str(lab.network.authority.path)
+    trust: Any = str(lab.network.authority.path)  # pypsrp declares a bool only
     return WSMan(lab.host.address, ssl=ssl, username=ACCOUNT, password=PASSWORD, cert_validation=trust, no_proxy=True, **options)
 
 
@@ -54,7 +54,7 @@ def test_a_command_runs(lab: Lab, ssl: bool, auth: str, encryption: str) -> None
 
 def test_through_cmd_exe(lab: Lab) -> None:
     lab.host.add_program(CMD, "tool")
-    lab.handler = lambda process: process.print(process.command_line) or 0
+    lab.handler = prints(lambda process: process.command_line)
     with wsman(lab) as client, WinRS(client) as shell:
         process = RemoteProcess(shell, "dir", ["/b", "C:\\"])
         process.invoke()
@@ -62,7 +62,7 @@ def test_through_cmd_exe(lab: Lab) -> None:
 
 
 def test_input_in_parts(lab: Lab) -> None:
-    lab.handler = lambda process: process.print(process.stdin.read().decode()) or 0
+    lab.handler = prints(lambda process: process.stdin.read().decode())
     with wsman(lab, ssl=False) as client, WinRS(client) as shell:
         process = RemoteProcess(shell, TOOL, no_shell=True)
         process.begin_invoke()
@@ -100,7 +100,7 @@ def test_faults_carry_number_machine_and_provider(lab: Lab) -> None:
 
 
 def test_two_shells_of_one_connection(lab: Lab) -> None:
-    lab.handler = lambda process: process.print(process.env["WHICH"]) or 0
+    lab.handler = prints(lambda process: process.env["WHICH"])
     with wsman(lab, ssl=False) as client, WinRS(client, environment={"WHICH": "1"}) as one:
         two = WinRS(client, environment={"WHICH": "2"})
         two.open()

@@ -15,7 +15,7 @@ from lab.windows.process import Process
 from winrm import Session
 from winrm.exceptions import WinRMTransportError, WSManFaultError
 
-from .conftest import ACCOUNT, CMD, PASSWORD, SPACED, TOOL, WAIT, Lab
+from .conftest import ACCOUNT, CMD, PASSWORD, SPACED, TOOL, WAIT, Lab, prints
 
 TIMED_OUT = 2150858793
 
@@ -75,7 +75,7 @@ def test_the_certificate_is_checked_and_names_address_and_host(lab: Lab) -> None
 
 
 def test_session_run_cmd_goes_through_cmd_exe(lab: Lab) -> None:
-    lab.host.programs["tool"] = lambda process: process.print(process.command_line) or 0
+    lab.host.programs["tool"] = prints(lambda process: process.command_line)
     lab.host.add_program(CMD, "tool")
     session = Session(lab.server.endpoint, (ACCOUNT, PASSWORD), transport="ssl", ca_trust_path=str(lab.network.authority.path), proxy=None)
     result = session.run_cmd("hostname", ["&", "ver"])
@@ -192,7 +192,7 @@ def test_a_message_larger_than_the_quota_gets_413(lab: Lab) -> None:
 
 @pytest.mark.parametrize(("codepage", "text", "encoded"), [(65001, "Größe ✓ 日本", "Größe ✓ 日本"), (437, "Größe ✓", "Größe ?")])
 def test_output_is_in_the_code_page_of_the_shell(lab: Lab, codepage: int, text: str, encoded: str) -> None:
-    lab.handler = lambda process: process.print(text) or 0
+    lab.handler = prints(lambda _process: text)
     client = lab.https()
     shell = client.open_shell(codepage=codepage)
     out, _err, _code = client.get_command_output(shell, client.run_command(shell, TOOL, skip_cmd_shell=True))

@@ -117,6 +117,6 @@ def test_answers_have_the_recorded_shape(make_lab: Callable[..., Lab], path: Pat
             related = answer.findtext(".//a:RelatesTo", namespaces=NS)
             assert related == ET.fromstring(request).findtext(".//a:MessageID", namespaces=NS), where
             for kind in ("ShellId", "CommandId"):
-                if theirs := recorded.findtext(f".//rsp:{kind}", namespaces=NS):
-                    ids[theirs] = answer.findtext(f".//rsp:{kind}", default="", namespaces=NS)
+                if given := recorded.findtext(f".//rsp:{kind}", namespaces=NS):
+                    ids[given] = answer.findtext(f".//rsp:{kind}", default="", namespaces=NS)
     assert any(f'"{DONE}"' in message["response"] for message in messages)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
+from lab.windows.process import Process
 from lab.winrm.shells import Quotas
+from patience import patient
 from winrm.exceptions import WSManFaultError
 from winrm.protocol import Protocol
 
@@ -21,7 +24,7 @@ from .conftest import TOOL, WAIT, Lab
 NOT_FOUND = 2150858843
 
 
-def start(lab: Lab, client: Protocol, **shell: object) -> tuple[str, str]:
+def start(lab: Lab, client: Protocol, **shell: Any) -> tuple[str, str]:
     """A shell with a program that runs on."""
     lab.handler = lab.until_released
     shell_id = client.open_shell(**shell)
@@ -52,7 +55,7 @@ def test_an_unknown_command_is_a_fault(lab: Lab) -> None:
 def test_processes_die_with_their_shell(lab: Lab) -> None:
     client = lab.https()
 
-    def family(process: object) -> int:
+    def family(process: Process) -> int:
         lab.handler = lab.until_released
         child = lab.host.spawn(TOOL, "child", process.logon, parent=process)
         return process.wait_for(child)
@@ -60,7 +63,7 @@ def test_processes_die_with_their_shell(lab: Lab) -> None:
     lab.handler = family
     shell = client.open_shell()
     client.run_command(shell, TOOL, skip_cmd_shell=True)
-    child = lab.ledger.wait_for(lambda event: event.kind == "process.start" and bool(event["parent"]), 30)
+    child = lab.ledger.wait_for(lambda event: event.kind == "process.start" and bool(event["parent"]), patient(30))
     client.close_shell(shell)
     assert lab.wait("process.end", pid=child["pid"])["killed"]
     assert lab.wait("process.end", pid=child["parent"])["killed"]

@@ -18,12 +18,13 @@ import uuid
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from scenarios.operator import ROOT, Operator
+from patience import patient
+from scenarios.operator import ROOT
 
 MARK = "OCTOPUS_UPGRADE_CHAOS"
-KILL_PATIENCE = 10.0
+KILL_PATIENCE = patient(10.0)
 # A process namespace of its own, as a container has: from there nobody can see whether a process here lives, as from another computer.
 ELSEWHERE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -36,6 +37,18 @@ def elsewhere() -> tuple[str, ...]:
     return () if subprocess.run([*ELSEWHERE, "true"], capture_output=True, check=False).returncode else ELSEWHERE
 
 
+class Station(Protocol):
+    """What is needed of an :class:`Operator`."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def inventory(self) -> Path: ...
+
+    def environment(self) -> dict[str, str]: ...
+
+
 class Controller:
     """``with Controller(operator, "upgrade_inplace", ...) as controller: ...``; whatever still runs at the end is killed.
 
@@ -43,7 +56,7 @@ class Controller:
         another: Whether it is another control node than the one of the processes here, as far as this computer allows.
     """
 
-    def __init__(self, operator: Operator, playbook: str, log: Path, another: bool = False, **variables: Any) -> None:
+    def __init__(self, operator: Station, playbook: str, log: Path, another: bool = False, **variables: Any) -> None:
         self.mark = uuid.uuid4().hex
         self.log = log
         command = [

@@ -43,7 +43,7 @@ def test_a_file_with_several_sets(world: World, connection: SqlConnection) -> No
     newest = backup_media.choose(found, database="OCTOPUS")
     assert newest.backup_set_uuid == second["backup_set_uuid"]
     assert (newest.size, newest.first_lsn, newest.last_lsn) == (second["size"], second["first_lsn"], second["last_lsn"])
-    assert newest.started.isoformat() == second["started_at"].partition(".")[0]
+    assert newest.started is not None and newest.started.isoformat() == second["started_at"].partition(".")[0]
     assert (newest.has_checksums, newest.is_copy_only, newest.is_damaged, newest.software_major) == (True, True, False, 14)
     assert backup_media.choose(found, other["backup_set_uuid"].lower()).position == 2
     rows = backup_media.files(connection, [A], newest.position)
@@ -97,6 +97,6 @@ def test_damage_is_found_by_its_checksum(world: World, connection: SqlConnection
     at = raw.index(b"SQLite format 3")
     raw[at] ^= 1
     real.write_bytes(raw)
-    with pytest.raises(MssqlError, match="Treat it as no backup") as caught:
+    with pytest.raises(MssqlError, match="Do not use it as a backup") as caught:
         backup_media.verify(connection, [A], 1)
     assert caught.value.number == 3189

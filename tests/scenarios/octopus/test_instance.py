@@ -29,6 +29,7 @@ from lab.sql.server import SqlServer
 from lab.windows import installer
 from lab.windows.host import WindowsHost
 from lab.winrm.server import WinRMServer
+from patience import patient
 
 VERSION, OTHER_VERSION = "2025.3.14357", "2026.2.9853"
 SOURCE, CLONE = "Octopus", "Octopus [clone]"
@@ -143,8 +144,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         # Another host stands for the source's, of which the clone's host knows nothing; it is not started.
         for database, number in ((SOURCE, 1), (CLONE, 2)):
             stranger = WindowsHost(f"octo0{number}", network)
-            users = {"sql_login": login, "sql_password": SQL_PASSWORD} if login else {}
-            roots = {"folders_root": "C:\\Octopus"}
+            users: dict[str, Any] = {"sql_login": login, "sql_password": SQL_PASSWORD} if login else {}
+            roots: dict[str, Any] = {"folders_root": "C:\\Octopus"}
             made = install_instance([stranger], sql, version=version, database=database, master_key=KEY, seed=1, size=0.1, **users, **roots)
             handles.append(made)
         with handles[1].store() as store:
@@ -323,7 +324,7 @@ def test_a_service_that_runs_is_not_touched(world: World) -> None:
     world.node(world.join(listen_prefixes=["http://+:8080/"]))
     mark = world.ledger.mark()
     world.host.services.start("OctopusDeploy")
-    world.ledger.wait_for(lambda event: event.kind == "octopus" and event.get("what") == "started", 60, mark)
+    world.ledger.wait_for(lambda event: event.kind == "octopus" and event.get("what") == "started", patient(60), mark)
     before, mark = world.config(), world.ledger.mark()
     assert world.join(listen_prefixes=["http://+:8080/"])["changed"] is False
     result = world.join(folders={"packages": "D:\\Else"}, listen_prefixes=["http://+:8080/"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from lab.core.network import Machine
+from patience import patient
 
 from .conftest import HOME, MASTER_KEY, LabNode
 
@@ -37,7 +38,7 @@ def service_state(node: LabNode) -> int:
 def test_info_of_a_host_with_and_without_check_mode(octopus_node, version):
     node = octopus_node(version)
     # It answers before Windows has been told that it runs.
-    node.network.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "RUNNING", 60)
+    node.network.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "RUNNING", patient(60))
     before = len(changes(node))
     result = node.module("octopus_info", **node.api)
     assert result["changed"] is False

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, SYSTEM, World
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,7 +87,7 @@ def play(two: World, tmp_path: Path) -> Callable[..., tuple[int, str, list[dict[
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patient(120),
             check=False,
             env=environment
             | {
@@ -104,7 +105,10 @@ def play(two: World, tmp_path: Path) -> Callable[..., tuple[int, str, list[dict[
 def folders(**more: Any) -> dict[str, Any]:
     return {
         "name": "Copy",
-        "octopus.upgrade.octopus_folders_backup": {"folders": {"logs": "C:\\Octopus\\TaskLogs"}, "dest": "C:\\Backups\\{{ item | default('p') }}"},
+        "octopus.upgrade.octopus_folders_backup": {
+            "folders": {"logs": "C:\\Octopus\\TaskLogs"},
+            "dest": "C:\\Backups\\{{ item | default('p') }}",
+        },
         "register": "kept",
         **more,
     }
@@ -165,6 +169,28 @@ def test_nodes_from_the_control_node(play: Callable[..., Any], two: World) -> No
     assert set(result["nodes"]) == {"octo-b"}
 
 
+def test_a_no_log_argument_is_masked_wherever_it_turns_up(play: Callable[..., Any]) -> None:
+    code, output, _results = play([folders(vars={"item": PASSWORD}, ignore_errors=True)], "octo-a", "-vvv")
+    assert code == 0, output
+    assert PASSWORD not in output
+
+
+def test_environment_reaches_the_module_in_the_worker(play: Callable[..., Any], tmp_path: Path) -> None:
+    """The proxy of the environment is taken where the connection has none: nobody answers there."""
+    tasks = [absent(environment={"http_proxy": "http://127.0.0.1:1"}, vars={"ansible_winrm_proxy": None}, ignore_errors=True), absent()]
+    code, output, [result] = play(tasks)
+    assert code == 0, output
+    assert "no WinRM answer" in output or "Cannot connect to proxy" in output, output
+    assert set(result["nodes"]) == {"octo-a"}, "the next task has its own"
+
+
+def test_wrong_arguments_are_refused_as_by_the_module_itself(play: Callable[..., Any], two: World) -> None:
+    code, output, _results = play([{"name": "Wrong", "octopus.upgrade.octopus_install": {"state": "absent", "colour": "blue"}}])
+    assert code != 0
+    assert "Unsupported parameters for (octopus.upgrade.octopus_install) module: colour" in output
+    assert asked(two) == set()
+
+
 def test_without_nodes_the_tasks_host(play: Callable[..., Any]) -> None:
     code, output, [result] = play([absent()])
     assert code == 0, output
@@ -188,9 +214,9 @@ def test_a_psrp_host_is_reached_at_the_same_endpoint(play: Callable[..., Any], t
         (absent(["octo-a", "linux"]), "octo-a", "linux has ansible_connection: ssh. Set ansible_connection: winrm (or psrp)"),
         (absent(["octo-c"]), "octo-a", "the inventory has no such host. Known: linux, octo-a, octo-b, octo-psrp."),
         (absent(**{"async": 60, "poll": 1}), "octo-a", "Set poll: 0 and ask with ansible.builtin.async_status"),
-        (absent(vars={"ansible_password": "wrong"}), "octo-a", "It was tried once only"),
+        (absent(vars={"ansible_password": "wrong"}), "octo-a", "There was only one attempt"),
         (absent(vars={"ansible_port": 1}), "octo-a", "no WinRM answer from http://"),
-        (absent(vars={"ansible_winrm_transport": "basic"}), "octo-a", "basic over HTTP would send the password readable"),
+        (absent(vars={"ansible_winrm_transport": "basic"}), "octo-a", "basic over HTTP would send the password unencrypted"),
     ],
 )
 def test_refused_with_what_to_set(play: Callable[..., Any], two: World, task: dict[str, Any], hosts: str, said: str) -> None:

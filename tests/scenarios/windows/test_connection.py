@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import winrm
@@ -14,6 +16,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from lab.core.ledger import Event
+from lab.windows.process import Process
 from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
 
 
@@ -41,7 +45,12 @@ def test_half_the_requests_of_pywinrms_session(world: World) -> None:
 def test_a_job_is_waited_for_over_a_lossy_network(client: WindowsHost, world: World) -> None:
     host = world.hosts["octo-a"]
     host.add_program("C:\\tool.exe", "tool")
-    host.programs["tool"] = lambda process: 0 if process.sleep(60) is None else 1
+
+    def takes_a_minute(process: Process) -> int:
+        process.sleep(60)
+        return 0
+
+    host.programs["tool"] = takes_a_minute
     job = Job(client, ROOT, "lossy")
     job.start([["C:\\tool.exe"]])
     world.network.faults.arm("winrm.drop", times=3, skip=2)
@@ -76,12 +85,16 @@ def test_what_a_lost_connection_leaves_at_work_is_ended(client: WindowsHost, wor
     begun = [event["pid"] for event in world.ledger.events("process.start", since=mark)]
     assert begun
     for pid in begun:  # it is ended by the host, which takes its time
-        world.ledger.wait_for(lambda event, pid=pid: event.kind == "process.end" and event["pid"] == pid, WAIT, mark)
+        world.ledger.wait_for(partial(_is_end, pid), WAIT, mark)
     host.fs.remove("C:\\written.txt", SYSTEM)
 
 
+def _is_end(pid: int, event: Event) -> bool:
+    return event.kind == "process.end" and event["pid"] == pid
+
+
 def test_https_trusts_the_authority_it_is_given_only(world: World) -> None:
-    https = {"port": 5986, "transport": ["basic"]}
+    https: dict[str, Any] = {"port": 5986, "transport": ["basic"]}
     with world.client(**https, ca_trust_path=str(world.network.authority.path)) as host:
         assert host.run(["hostname"]).exit_code == 0
     with world.client(**https) as host, pytest.raises(HostRefused, match=r"certificate .* is not trusted.*ansible_winrm_ca_trust_path"):
@@ -106,7 +119,7 @@ def test_output_of_a_long_command_in_pieces_and_its_deadline(client: WindowsHost
     host = world.hosts["octo-a"]
     host.add_program("C:\\tool.exe", "tool")
 
-    def slow(process: object) -> int:
+    def slow(process: Process) -> int:
         for number in range(5):
             process.print(f"Zeile {number} ä")
             process.sleep(10)

@@ -18,6 +18,7 @@ from lab.octopus import media
 from lab.octopus.build import register_programs
 from lab.octopus.feed import ReleaseSite
 from lab.windows import installer
+from lab.windows.process import Process
 from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, PASSWORD, ROOT, SYSTEM, World
 
 OLD, NEW, NEWEST = "2018.10.7", "2021.1.8045", "2026.2.9853"
@@ -343,7 +344,12 @@ def test_a_wanted_restart_is_reported(install: Callable[..., Any], world: World)
 def test_a_running_server_is_refused(install: Callable[..., Any], world: World) -> None:
     host = world.hosts["octo-a"]
     host.add_program("C:\\Elsewhere\\Octopus.Server.exe", "runs")
-    host.programs["runs"] = lambda process: 0 if process.sleep(100000) is None else 1
+
+    def runs(process: Process) -> int:
+        process.sleep(100000)
+        return 0
+
+    host.programs["runs"] = runs
     process = host.spawn("C:\\Elsewhere\\Octopus.Server.exe", "Octopus.Server.exe run", SYSTEM)
     result = install()
     assert f"Octopus.Server.exe is running (process {process.pid})" in result["msg"]

@@ -20,6 +20,7 @@ from lab.octopus.build import register_programs
 from lab.windows.host import WindowsHost as LabHost
 from lab.windows.process import Process
 from lab.windows.tasks import Task
+from patience import patient
 from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
 
 TOOL, CHILD = "C:\\Tools\\tool.exe", "C:\\Tools\\child.exe"
@@ -343,7 +344,7 @@ def test_all_nodes_at_once_and_each_for_itself(make_world: Callable[..., World])
     assert (result["nodes"]["gone"]["jobs"], result["nodes"]["gone"]["remaining"]) == ([], None)
     assert result["nodes"]["octo-b"]["remaining"] == 1
     assert left(world, "octo-b") == (["\\octopus.upgrade\\schema-1"], ["schema-1"])
-    done = run_module("octopus_jobs", connections=connections[:2], state="absent", timeout=30, cancel=["schema"])
+    done = run_module("octopus_jobs", connections=connections[:2], state="absent", timeout=patient(30), cancel=["schema"])
     assert (done["changed"], done["remaining"]) == (True, 0)
     for name in world.hosts:
         assert left(world, name) == ([], [])

@@ -12,30 +12,29 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import host_journal as journals
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps as run_steps
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import LockLost, RunError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, Journals, remember
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, LockLost, RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.shared_shell import shared_shell
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._shared_shell import shared_shell
-from scenarios.windows.setting import ACCOUNT, PASSWORD, ROOT, SYSTEM, WAIT, World
+from scenarios.windows.controller import Controller, wait_until
+from scenarios.windows.setting import PASSWORD, ROOT, SYSTEM, WAIT, World
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 FOLDER = f"{ROOT}\\runs\\prod"
 LOCK = f"{FOLDER}\\lock"
 JOURNAL = f"{FOLDER}\\R1.jsonl"
 JOB = {"job_user": "SYSTEM", "job_password": None, "work_root": ROOT}
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+WHERE = {"path": JOURNAL, "copy": "run.jsonl"}
 
 
 def somebody(name: str) -> Holder:
@@ -76,20 +75,20 @@ def lines_there(world: World) -> list[str]:
 
 
 def at_once(world: World, holders: list[Holder], break_lock: str | None = None) -> dict[str, Any]:
-    """All claim the lock at the same moment: what each got, or was told."""
+    """All take the lock at the same moment: what each got, or was told."""
     outcomes: dict[str, Any] = {}
     barrier = threading.Barrier(len(holders))
 
-    def claim(holder: Holder) -> None:
+    def take(holder: Holder) -> None:
         with world.client() as host:
             host.run(["hostname"])  # the connection is made
             barrier.wait(WAIT)
             try:
-                outcomes[holder.owner] = RunLock(host, FOLDER, "prod", holder).claim(f"R-{holder.owner}", None, break_lock)
-            except OctopusError as error:
+                outcomes[holder.owner] = RunLock(host, FOLDER, "prod", holder).take(f"R-{holder.owner}", None, break_lock)
+            except RunError as error:
                 outcomes[holder.owner] = str(error)
 
-    threads = [threading.Thread(target=claim, args=(holder,)) for holder in holders]
+    threads = [threading.Thread(target=take, args=(holder,)) for holder in holders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -119,7 +118,7 @@ def test_of_several_at_once_one_wins(world: World) -> None:
 def test_of_several_who_break_at_once_one_wins(world: World, killed: Holder) -> None:
     for dummy in range(4):
         with world.client() as host:
-            assert RunLock(host, FOLDER, "prod", killed).claim("R1", "upgrade", None) == (True, None)
+            assert RunLock(host, FOLDER, "prod", killed).take("R1", "upgrade", None) == (True, None)
         holders = [somebody(name) for name in "abcd"]
         taken, broken = check_one_won(world, at_once(world, holders), holders)
         # Who has broken it may still lose it to somebody who was quicker to take it.
@@ -127,51 +126,51 @@ def test_of_several_who_break_at_once_one_wins(world: World, killed: Holder) -> 
         world.hosts["octo-a"].fs.rmtree(LOCK, SYSTEM)
 
 
-def test_the_lock_is_taken_once_and_given_back_once(client: WindowsHost, world: World, me: Holder) -> None:
+def test_the_lock_is_taken_once_and_released_once(client: WindowsHost, world: World, me: Holder) -> None:
     lock = RunLock(client, FOLDER, "prod", me)
-    assert lock.look() is None
-    assert lock.claim("R1", "upgrade", None) == (True, None)
-    assert lock.claim("R1", "upgrade", None) == (False, None)
-    found = lock.look()
-    assert found is not None and (found.owner, found.run_id, found.purpose) == (me.owner, "R1", "upgrade")
+    assert lock.read() is None
+    assert lock.take("R1", "upgrade", None) == (True, None)
+    assert lock.take("R1", "upgrade", None) == (False, None)
+    found = lock.read()
+    assert found is not None and (found.owner, found.run_id, found.operation) == (me.owner, "R1", "upgrade")
     assert found.age_seconds is not None and found.age_seconds < WAIT
     assert lock.release() is True
     assert lock.release() is False
-    assert lock.look() is None and names_there(world) == []
+    assert lock.read() is None and names_there(world) == []
 
 
 def test_the_same_process_may_say_for_which_run(client: WindowsHost, me: Holder) -> None:
     lock = RunLock(client, FOLDER, "prod", me)
-    lock.claim("R2", None, None)
-    lock.claim("R1", "rollback", None)
-    found = lock.look()
-    assert found is not None and (found.run_id, found.purpose) == ("R1", "rollback")
+    lock.take("R2", None, None)
+    lock.take("R1", "rollback", None)
+    found = lock.read()
+    assert found is not None and (found.run_id, found.operation) == ("R1", "rollback")
 
 
 def test_another_control_nodes_lock_is_refused_and_then_broken_deliberately(client: WindowsHost, world: World, me: Holder) -> None:
     other = RunLock(client, FOLDER, "prod", somebody("anna"))
-    other.claim("R1", "upgrade", None)
+    other.take("R1", "upgrade", None)
     mine = RunLock(client, FOLDER, "prod", me)
-    said = r"by anna@ctrl-anna for the run R1, purpose upgrade\..* octopus_break_lock: R1$"
-    with pytest.raises(OctopusError, match=said):
-        mine.claim("R2", None, None)
-    with pytest.raises(OctopusError, match="octopus_break_lock names R7, which this lock is not of"):
-        mine.claim("R2", None, "R7")
+    said = r"by anna@ctrl-anna for the run R1, operation upgrade\..* octopus_break_lock: R1$"
+    with pytest.raises(RunError, match=said):
+        mine.take("R2", None, None)
+    with pytest.raises(RunError, match="octopus_break_lock names R7, but this lock is not held by it"):
+        mine.take("R2", None, "R7")
     assert mine.release() is False
-    taken, broken = mine.claim("R2", None, "R1")
+    taken, broken = mine.take("R2", None, "R1")
     assert taken and broken is not None and broken.to_dict()["why"] == "deliberate"
     assert other.release() is False
     assert names_there(world) == ["lock"]
-    with pytest.raises(OctopusError, match=f"by {me.owner} for the run R2"):
-        other.claim("R1", None, "R1")
+    with pytest.raises(RunError, match=f"by {me.owner} for the run R2"):
+        other.take("R1", None, "R1")
 
 
 def test_a_lock_that_does_not_say_whose_it_is_is_broken_deliberately_only(client: WindowsHost, world: World, me: Holder) -> None:
     world.hosts["octo-a"].fs.mkdir(LOCK, SYSTEM)
     lock = RunLock(client, FOLDER, "prod", me)
-    with pytest.raises(OctopusError, match=r"since nobody knows when by unknown for the run unknown.* octopus_break_lock: unknown$"):
-        lock.claim("R1", None, None)
-    taken, broken = lock.claim("R1", None, "unknown")
+    with pytest.raises(RunError, match=r"since an unknown time by unknown for the run unknown.* octopus_break_lock: unknown$"):
+        lock.take("R1", None, None)
+    taken, broken = lock.take("R1", None, "unknown")
     assert taken and broken is not None and broken.lock.age_seconds is None
     assert names_there(world) == ["lock"]
 
@@ -181,14 +180,14 @@ def test_a_lock_that_does_not_say_whose_it_is_is_broken_deliberately_only(client
 def test_a_connection_lost_while_the_lock_is_taken(client: WindowsHost, world: World, me: Holder, action: str, executed: bool) -> None:
     world.network.faults.arm("winrm.drop", action=action, executed=executed)
     lock = RunLock(client, FOLDER, "prod", me)
-    assert lock.claim("R1", None, None) == (True, None)
-    found = lock.look()
-    assert found is not None and found.is_of(me)
+    assert lock.take("R1", None, None) == (True, None)
+    found = lock.read()
+    assert found is not None and found.is_held_by(me)
     assert world.ledger.events("fault", name="winrm.drop", action="met")
 
 
 def test_the_lock_comes_to_be_by_one_renaming_and_is_never_there_in_part(client: WindowsHost, world: World, me: Holder) -> None:
-    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    RunLock(client, FOLDER, "prod", me).take("R1", None, None)
     below = [
         event for event in world.ledger.events("file") if str(event["path"]).lower().startswith(LOCK.lower()) and LEFT not in event["path"]
     ]
@@ -198,25 +197,25 @@ def test_the_lock_comes_to_be_by_one_renaming_and_is_never_there_in_part(client:
 def test_what_somebody_left_behind_is_tidied_up(client: WindowsHost, world: World, me: Holder) -> None:
     world.hosts["octo-a"].fs.mkdir(f"{FOLDER}\\{LEFT}1", SYSTEM)
     lock = RunLock(client, FOLDER, "prod", me)
-    lock.claim("R1", None, None)
-    lock.look()
+    lock.take("R1", None, None)
+    lock.read()
     lock.tidy()
     assert names_there(world) == ["lock"]
 
 
 def test_a_host_that_cannot_make_the_lock_says_why(client: WindowsHost, world: World, me: Holder) -> None:
     world.network.faults.arm("disk.full", times=None, path="C:\\ProgramData")
-    with pytest.raises(OctopusError, match=r"lock cannot be made: .*space on the disk"):
-        RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    with pytest.raises(RunError, match=r"lock cannot be created: .*space on the disk"):
+        RunLock(client, FOLDER, "prod", me).take("R1", None, None)
     world.network.faults.disarm()
-    assert RunLock(client, FOLDER, "prod", me).claim("R1", None, None)[0]
+    assert RunLock(client, FOLDER, "prod", me).take("R1", None, None)[0]
 
 
 # -- the journal
 
 
 def test_an_event_is_one_command_without_input(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
-    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    RunLock(client, FOLDER, "prod", me).take("R1", None, None)
     journal = HostJournal(client, JOURNAL, me)
     remember(tmp_path / "run.jsonl", journal, "begun", instance="prod")
     mark = world.ledger.mark()
@@ -295,7 +294,7 @@ def test_a_connection_lost_in_an_append_leaves_one_event(
 
 def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
     here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL, me)
-    RunLock(client, FOLDER, "prod", me).claim("R1", None, None)
+    RunLock(client, FOLDER, "prod", me).take("R1", None, None)
     remember(here, journal, "begun")
     world.servers[0].stop()
     with pytest.raises(HostUnreachable):
@@ -333,29 +332,30 @@ def test_what_was_cut_off_on_the_host_is_no_event_and_hides_none(client: Windows
         assert journal.read() == events
 
 
-def test_another_control_node_takes_the_run_up(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
+def test_another_control_node_resumes_the_run(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
     first, second, journal = tmp_path / "first.jsonl", tmp_path / "second.jsonl", HostJournal(client, JOURNAL)
     remember(first, journal, "begun", facts={"restore_point": "r"})
     remember(first, journal, "step", step="stage")
+    remember(first, journal, "done", step="stage", result={"path": "C:\\x"})
     remember(first, journal, "step", step="quiesce")
     events = remember(second, journal, "resumed")
-    assert (run_record.done(events), run_record.facts(events)) == (["stage"], {"restore_point": "r"})
+    assert (run_steps.results(events), run_record.facts(events)) == ({"stage": {"path": "C:\\x"}}, {"restore_point": "r"})
     remember(second, journal, "step", step="quiesce")
     events = remember(first, journal, "resumed")
-    assert [event["event"] for event in events] == ["begun", "step", "step", "resumed", "step", "resumed"]
+    assert [event["event"] for event in events] == ["begun", "step", "done", "step", "resumed", "step", "resumed"]
     assert run_record.read(first) == journal.read() == events
 
 
 def test_a_run_whose_lock_was_broken_writes_no_more(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
     anna = somebody("anna")
-    RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
+    RunLock(client, FOLDER, "prod", anna).take("R1", None, None)
     hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
     remember(tmp_path / "hers.jsonl", hers, "begun")
-    with pytest.raises(HostError, match="is not this run's"):
+    with pytest.raises(HostError, match="this run does not hold the lock"):
         remember(tmp_path / "mine.jsonl", mine, "resumed")
     assert run_record.read(tmp_path / "mine.jsonl") == run_record.read(tmp_path / "hers.jsonl"), "what was refused waits for nothing"
-    RunLock(client, FOLDER, "prod", me).claim("R2", None, "R1")
-    with pytest.raises(HostError, match="is not this run's"):
+    RunLock(client, FOLDER, "prod", me).take("R2", None, "R1")
+    with pytest.raises(HostError, match="this run does not hold the lock"):
         remember(tmp_path / "hers.jsonl", hers, "step", step="quiesce.stop")
     assert [event["event"] for event in remember(tmp_path / "mine.jsonl", mine, "resumed")] == ["begun", "resumed"]
 
@@ -364,15 +364,15 @@ def test_a_run_that_another_one_took_over_and_ended_writes_no_more(client: Windo
     """Its control node was suspended; meanwhile the run was taken over and ended, and nobody has the lock."""
     anna = somebody("anna")
     hers, mine = HostJournal(client, JOURNAL, anna), HostJournal(client, JOURNAL, me)
-    RunLock(client, FOLDER, "prod", anna).claim("R1", None, None)
+    RunLock(client, FOLDER, "prod", anna).take("R1", None, None)
     remember(tmp_path / "hers.jsonl", hers, "begun")
     lock = RunLock(client, FOLDER, "prod", me)
-    lock.claim("R1", None, "R1")
+    lock.take("R1", None, "R1")
     remember(tmp_path / "mine.jsonl", mine, "resumed")
     assert lock.release()
     events = remember(tmp_path / "mine.jsonl", mine, "finished")
     for kind in ("step", "failed", "finished"):
-        with pytest.raises(LockLost, match="goes on or has ended"):
+        with pytest.raises(LockLost, match="has resumed or ended the run"):
             remember(tmp_path / "hers.jsonl", hers, kind)
     assert mine.read() == events
     assert [event["event"] for event in events] == ["begun", "resumed", "finished"]
@@ -381,9 +381,9 @@ def test_a_run_that_another_one_took_over_and_ended_writes_no_more(client: Windo
 def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Holder, tmp_path: Path) -> None:
     def found() -> tuple[str | None, str | None]:
         lock = RunLock(client, FOLDER, "prod", me)
-        lock.look()
+        lock.read()
         unfinished, last = Journals(client, FOLDER, lock.names).newest()
-        return unfinished and unfinished.run_id, last and last.run_id
+        return unfinished.run_id if unfinished else None, last.run_id if last else None
 
     def add(run_id: str, *kinds: str) -> None:
         for kind in kinds:
@@ -411,64 +411,11 @@ def test_a_journal_is_copied_by_a_job(client: WindowsHost, world: World, tmp_pat
     assert run_record.parse(text_there(world, dest), "it") == events
     assert world.hosts["octo-a"].fs.listdir("C:\\Backups (100)", SYSTEM) == ["R1.jsonl"]
     assert world.hosts["octo-a"].fs.listdir(f"{ROOT}\\jobs", SYSTEM) == []
-    with pytest.raises(OctopusError, match=r"could not be copied to \\\\nas\\none.* as SYSTEM"):
+    with pytest.raises(RunError, match=r"could not be copied to \\\\nas\\none.* as SYSTEM"):
         journals.copy(client, events, "\\\\nas\\none\\R1.jsonl", JOB)
 
 
 # -- under ansible-playbook
-
-
-class Controller:
-    """A control node with an inventory of the world."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        variables = {
-            "ansible_host": world.hosts["octo-a"].address,
-            "ansible_connection": "winrm",
-            "ansible_user": ACCOUNT,
-            "ansible_password": PASSWORD,
-            "ansible_winrm_scheme": "http",
-            "ansible_port": 5985,
-            "ansible_winrm_transport": "ntlm",
-            "ansible_winrm_proxy": "",
-        }
-        (folder / "inventory.yml").write_text(yaml.safe_dump({"octopus": {"hosts": {"octo-a": variables}}}))
-
-    def start(self, *tasks: dict[str, Any], name: str = "play", arguments: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        play = {"hosts": "octo-a", "gather_facts": False, "tasks": list(tasks)}
-        (self._folder / f"{name}.yml").write_text(yaml.safe_dump([play], sort_keys=False))
-        kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("ANSIBLE_")}
-        return subprocess.Popen(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", f"{name}.yml", *arguments],
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=kept
-            | {
-                "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "build" / "tree"),
-                "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
-                "ANSIBLE_NOCOLOR": "1",
-                "PYTHONPATH": "",
-            },
-        )
-
-    def play(self, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()) -> tuple[int, str, Any]:
-        """Exit code, output, and what the last task's ``register: kept`` has."""
-        results = self._folder / "results.json"
-        results.unlink(missing_ok=True)
-        keep = {
-            "ansible.builtin.copy": {"content": "{{ kept | to_json }}", "dest": str(results), "mode": "0600"},
-            "delegate_to": "localhost",
-            "vars": {"ansible_connection": "local"},
-            "check_mode": False,
-        }
-        process = self.start(*tasks, keep, arguments=arguments)
-        output = process.communicate(timeout=PATIENCE)[0]
-        return process.returncode, output, json.loads(results.read_text()) if results.exists() else None
 
 
 @pytest.fixture
@@ -476,90 +423,141 @@ def controller(world: World, tmp_path: Path) -> Iterator[Controller]:
     yield Controller(world, tmp_path / "controller")
 
 
-def run_task(**arguments: Any) -> dict[str, Any]:
-    return {"octopus.upgrade.octopus_run": {"instance": "prod", **arguments}, "register": "kept"}
+def lock_task(**arguments: Any) -> dict[str, Any]:
+    return {"octopus.upgrade.octopus_run_lock": {"instance": "prod", **arguments}, "register": "kept"}
 
 
-def record_task(**arguments: Any) -> dict[str, Any]:
-    return {"octopus.upgrade.octopus_run_record": {"path": "run.jsonl", "journal": JOURNAL, **arguments}, "register": "kept"}
+def info_task() -> dict[str, Any]:
+    return {"octopus.upgrade.octopus_run_info": {"instance": "prod"}, "register": "kept"}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.05)
+def record_task(event: str, **arguments: Any) -> dict[str, Any]:
+    return {"octopus.upgrade.octopus_run_record": {"journal": WHERE, "event": event, **arguments}, "register": "kept"}
+
+
+def step_task(step: str, register: str = "kept", **arguments: Any) -> dict[str, Any]:
+    """A task that is a durable step; what it does is to read the runs."""
+    return {"octopus.upgrade.octopus_run_info": {"instance": "prod", "step": step, "journal": WHERE, **arguments}, "register": register}
 
 
 def test_a_killed_owners_lock_is_broken_by_itself(controller: Controller, world: World, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     waits = {"ansible.builtin.wait_for": {"path": str(gate)}, "delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
     first = controller.start(
-        run_task(state="claimed", run_id="R1", purpose="upgrade"),
-        record_task(event="begun", data={"instance": "prod", "facts": {"a": 1}}),
-        record_task(step="stage"),
+        lock_task(run_id="R1", operation="upgrade"),
+        record_task("begun", data={"instance": "prod", "operation": "upgrade", "facts": {"a": 1}}),
+        step_task("stage"),
         waits,
         name="first",
     )
     try:
-        wait_until(lambda: "R1.jsonl" in names_there(world) and "stage" in text_there(world))
-        code, output, _kept = controller.play(run_task(state="claimed", run_id="R2"))
+        wait_until(lambda: "R1.jsonl" in names_there(world) and '"done"' in text_there(world))
+        code, output, _kept = controller.play(lock_task(run_id="R2"))
         said = " ".join(output.split())
-        assert code != 0 and "for the run R1, purpose upgrade" in said and "octopus_break_lock: R1" in said, output
-        code, output, kept = controller.play(run_task(state="queried"))
+        assert code != 0 and "for the run R1, operation upgrade" in said and "octopus_break_lock: R1" in said, output
+        code, output, kept = controller.play(info_task())
         assert code == 0 and kept["lock"]["ours"] is False and kept["unfinished"]["run_id"] == "R1", output
     finally:
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         gate.touch()  # its orphan ends
-    code, output, kept = controller.play(run_task(state="claimed", run_id="R2"), arguments=("--check",))
+    code, output, kept = controller.play(lock_task(run_id="R2"), arguments=("--check",))
     assert code == 0 and kept["changed"] and kept["broke"]["why"] == "gone" and kept["lock"]["ours"] is False, output
-    code, output, kept = controller.play(run_task(state="claimed", run_id="R2"))
+    code, output, kept = controller.play(lock_task(run_id="R2"))
     assert code == 0 and kept["changed"], output
     assert (kept["broke"]["why"], kept["broke"]["run_id"], kept["lock"]["ours"]) == ("gone", "R1", True)
-    assert (kept["unfinished"]["steps"], kept["unfinished"]["done"], kept["unfinished"]["facts"]) == (["stage"], [], {"a": 1})
+    found = kept["unfinished"]
+    assert (found["steps"], found["done"], found["facts"]) == (["stage"], ["stage"], {"a": 1})
+    assert (found["operation"], found["playbook"], found["last_step"]) == ("upgrade", "upgrade_inplace.yml", "stage")
+    assert (found["resumes"], found["roll_back_first"], found["only_stopped"]) == (False, False, True)
 
 
 def test_a_whole_run_from_two_control_nodes(controller: Controller, world: World, tmp_path: Path) -> None:
     code, output, kept = controller.play(
-        run_task(state="claimed", run_id="R1", purpose="upgrade"),
-        record_task(event="begun", data={"instance": "prod"}),
-        record_task(step="stage", data={"facts": {"a": 1}}),
-        record_task(step="quiesce", outage="begins"),
-        record_task(event="failed", data={"error": "no"}),
-        run_task(state="released"),
-        run_task(state="queried"),
+        lock_task(run_id="R1", operation="upgrade"),
+        record_task("begun", data={"instance": "prod", "facts": {"a": 1}}),
+        step_task("stage.license", register="staged"),
+        step_task("quiesce.watchdog"),
+        step_task("quiesce.maintenance", outage="begins"),
+        record_task("failed", data={"error": "no"}, known_steps=["apply.1.install"]) | {"register": "failed"},
+        {"ansible.builtin.assert": {"that": "failed.outcome.action == 'restore_service' and failed.outcome.clean_up"}},
+        lock_task(state="absent"),
+        info_task(),
     )
     assert code == 0, output
-    assert (kept["lock"], kept["unfinished"]["done"], kept["unfinished"]["record"]["error"]) == (None, ["stage"], "no")
+    assert (kept["lock"], kept["unfinished"]["record"]["error"], kept["unfinished"]["roll_back_first"]) == (None, "no", True)
+    assert kept["unfinished"]["done"] == ["stage.license", "quiesce.watchdog", "quiesce.maintenance"] and kept["unfinished"]["resumes"]
     code, output, kept = Controller(world, tmp_path / "second").play(
-        run_task(state="claimed", run_id="R2"),
-        record_task(event="resumed"),
-        record_task(step="quiesce"),
-        record_task(step="publish", outage="ends"),
-        record_task(event="finished", data={"verdict": "upgraded"}),
-        run_task(state="released") | {"register": "released"},
+        lock_task(run_id="R2"),
+        record_task("resumed"),
+        step_task("stage.license", register="staged"),
+        {"ansible.builtin.assert": {"that": "staged.replayed and staged.lock.run_id == 'R1'"}},
+        step_task("publish.maintenance", register="acted", outage="ends"),
+        {"ansible.builtin.assert": {"that": "acted.replayed is not defined and acted.lock.run_id == 'R2'"}},
+        record_task("finished", data={"verdict": "upgraded"}),
+        lock_task(state="absent") | {"register": "released"},
     )
     assert code == 0, output
-    assert (kept["done"], kept["facts"], kept["record"]["verdict"]) == (["stage", "quiesce", "publish"], {"a": 1}, "upgraded")
+    assert (kept["done"][-1], kept["facts"], kept["record"]["verdict"]) == ("publish.maintenance", {"a": 1}, "upgraded")
+    assert [step["result"] for step in kept["record"]["steps"]] == ["ok"] * 4
     assert json.loads(Path(tmp_path / "second" / kept["path"]).read_text()) == kept["record"]
-    assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(lines_there(world)) == 8
-    code, output, kept = controller.play(run_task(state="queried"))
+    assert (tmp_path / "second" / "run.jsonl").read_text().count("\n") == len(lines_there(world)) == 12
+    code, output, kept = controller.play(info_task())
     assert code == 0 and kept["unfinished"] is None and kept["last"]["verdict"] == "upgraded", output
     assert kept["last_facts"] == {"a": 1}
     assert names_there(world) == ["R1.jsonl"]
 
 
-def test_a_step_that_cannot_be_written_fails_and_says_where_it_waits(controller: Controller, world: World, tmp_path: Path) -> None:
-    claim = run_task(state="claimed", run_id="R1")
-    code, output, _kept = controller.play(claim, record_task(event="begun"))
+def test_an_event_that_cannot_be_written_fails_and_says_where_it_waits(controller: Controller, world: World, tmp_path: Path) -> None:
+    lock = lock_task(run_id="R1")
+    code, output, _kept = controller.play(lock, record_task("begun"))
     assert code == 0, output
     world.servers[0].stop()
-    code, output, _kept = controller.play(record_task(step="stage"))
+    code, output, _kept = controller.play(step_task("stage"))
     said = " ".join(output.split())
-    assert code != 0 and "The event stage was wanted in the journal" in said and "goes along with the next event" in said, output
+    assert code != 0 and "Expected to write the event stage to the journal" in said and "is written along with the next event" in said, (
+        output
+    )
     assert PASSWORD not in output
+    code, output, failed = controller.play(record_task("failed", data={"error": "no"}) | {"ignore_errors": True})
+    assert code == 0 and failed["failed"] and failed["outcome"]["verdict"] == "failed_before_outage", output
+    assert failed["outcome"]["steps"] == ["stage"]
     world.servers[0].start()
-    code, output, kept = controller.play(claim, record_task(step="quiesce"))
-    assert code == 0 and (kept["steps"], kept["done"]) == (["stage", "quiesce"], ["stage"]), output
-    assert len(lines_there(world)) == 3
+    code, output, kept = controller.play(lock, record_task("resumed"))
+    assert code == 0 and (kept["steps"], kept["done"]) == (["stage"], []), output
+    assert len(lines_there(world)) == 4
+
+
+def test_the_report_ends_the_run(controller: Controller, world: World, tmp_path: Path) -> None:
+    report = {"journal": WHERE, "instance": "prod", "verdict": "upgraded", "evidence": {"projects_read": 4}}
+    code, output, kept = controller.play(
+        lock_task(run_id="R1"),
+        record_task("begun", data={"instance": "prod", "operation": "upgrade", "from_version": "1", "ladder": ["2"]}),
+        lock_task(state="absent"),
+        {"octopus.upgrade.octopus_run_report": report, "register": "kept"},
+    )
+    assert code == 0, output
+    assert kept["message"] == "" and kept["summary"][:2] == ["prod: upgraded", "1 -> 2"]
+    assert json.loads((tmp_path / "controller" / kept["path"]).read_text()) == kept["record"]
+    assert [json.loads(line)["event"] for line in lines_there(world)] == ["begun", "finished"]
+
+
+def test_the_report_of_a_clone_ends_its_run_and_writes_the_result(controller: Controller, world: World, tmp_path: Path) -> None:
+    report = {
+        "journal": WHERE,
+        "instance": "prod",
+        "clone_of": "live",
+        "path": "results/prod.json",
+        "begun": True,
+        "status": "failed_clone_down",
+    }
+    code, output, kept = controller.play(
+        lock_task(run_id="R1", operation="clone"),
+        record_task("begun", data={"instance": "prod", "operation": "clone"}),
+        lock_task(state="absent"),
+        {"octopus.upgrade.octopus_clone_report": {**report, "error": "it broke", "old": {"exists": True}}, "register": "kept"},
+    )
+    assert code == 0, output
+    assert (kept["exit_status"], kept["message"].splitlines()[0]) == (22, "it broke")
+    assert json.loads((tmp_path / "controller" / "results" / "prod.json").read_text()) == kept["result"]
+    assert [json.loads(line)["event"] for line in lines_there(world)] == ["begun", "stopped"]

@@ -20,7 +20,7 @@ from .copies import Means
 # of the restore point. Their names differ, so that none can be mistaken for another.
 MARKER, RETAINED_MARKER, CLONE_MARKER = "restore-point.txt", "retained-by-restore.txt", "octopus-clone.txt"
 # Beside a restore point's folder of copies once the restore point is signed. After that, nothing is added to it.
-SEAL = "restore-point.seal"
+SIGNATURE = "restore-point.signature"
 
 _THERE, _ABSENT = "there", "absent"
 _MARK = "--octopus.upgrade--"
@@ -36,7 +36,7 @@ class Place:
 
     @property
     def signature_path(self) -> str:
-        return f"{self.path.rpartition(chr(92))[0]}\\{SEAL}"
+        return f"{self.path.rpartition(chr(92))[0]}\\{SIGNATURE}"
 
     @property
     def marker_path(self) -> str:

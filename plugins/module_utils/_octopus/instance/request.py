@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import Database
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 
@@ -140,19 +140,19 @@ def _join(params: dict[str, Any]) -> Join | None:
         if params["from_config"]:
             raise OctopusError("from_config provides only the credentials of a connection. Set connection with server and database too.")
         return None
-    vault = Sealer.from_params(params)
+    vault = VaultKey.from_params(params)
     text = _connection_string(connection, _decrypted(params["from_config"], vault) if params["from_config"] else None)
     connection_string.parse(text)
     key = _decrypted(params["master_key_file"], vault).decode("utf-8", "replace")
     return Join(text, cli_output.master_key_in(key))
 
 
-def _decrypted(path: str, vault: Sealer | None) -> bytes:
+def _decrypted(path: str, vault: VaultKey | None) -> bytes:
     """Return the content of a file on the control node; plain text only where ``plaintext`` allows it, so that there is no vault."""
     content = LocalFile(path).read()
     if content is None:
         raise OctopusError(f"There is no file {Path(path)} on the control node.")
-    if not is_sealed(content):
+    if not is_encrypted(content):
         if vault is None:
             return content
         raise OctopusError(f"Expected {path} to be encrypted with Ansible Vault, but it is not. Set plaintext: true to use it as it is.")
@@ -160,7 +160,7 @@ def _decrypted(path: str, vault: Sealer | None) -> bytes:
         raise OctopusError(
             f"Expected {path} to be plain text, but it is encrypted. Set vault_password_file or vault_id instead of plaintext."
         )
-    return vault.open(content, path)
+    return vault.decrypt(content, path)
 
 
 def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:

@@ -23,7 +23,7 @@ def test_a_version_is_required():
 
 
 def test_a_version_has_to_be_one():
-    assert "'latest' is no version" in run_module("octopus_install", connections=[CONNECTION], version="latest")["msg"]
+    assert "'latest' is not a version" in run_module("octopus_install", connections=[CONNECTION], version="latest")["msg"]
 
 
 def test_without_nodes_there_is_nothing_to_do():

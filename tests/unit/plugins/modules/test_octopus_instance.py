@@ -24,8 +24,8 @@ KEY = "k8JqzMpYb0VtZ1S5tWq9Yg=="
     [
         ({"connection": LOGIN}, "missing parameter(s) required by 'connection': master_key_file"),
         ({"connection": {**PLACE, "user": "a"}, "master_key_file": "k"}, "parameters are required together: user, password"),
-        ({"connection": LOGIN, "master_key_file": "k"}, "Nothing says how to seal"),
-        ({"connection": LOGIN, "master_key_file": "/no/such"}, "Nothing says how to seal"),
+        ({"connection": LOGIN, "master_key_file": "k"}, "Expected vault_password_file, or vault_id as label@file"),
+        ({"connection": LOGIN, "master_key_file": "/no/such"}, "Expected vault_password_file, or vault_id as label@file"),
         ({"connection": LOGIN, "master_key_file": "/no/such", "plaintext": True}, "There is no file /no/such"),
         ({"connection": PLACE, "plaintext": True}, "connection has no credentials"),
         ({"connection": {**LOGIN, "integrated": True}, "plaintext": True}, "either user or integrated: true but found both"),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import STEP_SPEC
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import CONNECTION_SPEC
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _on_controller
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
@@ -22,15 +24,38 @@ def action(name):
     return importlib.import_module(f"ansible_collections.octopus.upgrade.plugins.action.{name}").ActionModule
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "octopus_run_record"])
+def module_of(name):
+    return importlib.import_module(f"ansible_collections.octopus.upgrade.plugins.modules.{name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_each_module_has_an_action_plugin_that_fits(name):
-    plugin = action(name)
+    plugin, module = action(name), module_of(name)
     assert issubclass(plugin, OnController)
+    assert plugin.module is module and callable(module.run)
+    spec = module.SPEC["argument_spec"]
+    assert ("connections" in spec) == (plugin.windows == "nodes")
+    # octopus_instance has another option of that name.
+    assert (spec.get("connection") == CONNECTION_SPEC["connection"]) == (plugin.windows == "host")
+    if "holder" in spec:
+        assert set(plugin._more(plugin.__new__(plugin))) == {"holder"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_module_is_documented_as_what_it_is(name):
     source = (PLUGINS / "modules" / f"{name}.py").read_text(encoding="utf-8")
-    assert ("NODES_SPEC" in source) == (plugin.windows == "nodes")
-    assert ("CONNECTION_SPEC" in source) == (plugin.windows == "host")
-    if plugin.shows_progress:
-        assert "PROGRESS_SPEC" in source
+    documented = yaml.safe_load(module_of(name).DOCUMENTATION)
+    assert documented["module"] == name
+    assert "octopus.upgrade.step" in documented["extends_documentation_fragment"]
+    assert source.endswith('def main() -> None:\n    run_module(SPEC, run)\n\n\nif __name__ == "__main__":\n    main()\n')
+
+
+def test_the_options_of_a_step_are_documented():
+    from ansible_collections.octopus.upgrade.plugins.doc_fragments.step import ModuleDocFragment
+
+    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert set(documented) == set(STEP_SPEC)
+    assert set(documented["journal"]["suboptions"]) == set(STEP_SPEC["journal"]["options"])
 
 
 def test_nodes_are_a_list_of_names():
@@ -60,5 +85,4 @@ RESERVED = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_result_has_a_name_that_ansible_core_reads(name):
-    module = importlib.import_module(f"ansible_collections.octopus.upgrade.plugins.modules.{name}")
-    assert set(yaml.safe_load(module.RETURN)) & RESERVED == set()
+    assert set(yaml.safe_load(module_of(name).RETURN)) & RESERVED == set()

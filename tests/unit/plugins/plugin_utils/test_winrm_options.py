@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import CONNECTION_SPEC
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._progress_tail import text_of
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import (
     PSRP_OPTIONS,
     WINRM_EXTRAS,
@@ -84,16 +83,3 @@ def test_psrp_proxy_and_timeouts():
 def test_anything_else_is_refused():
     with pytest.raises(ConnectionRefused, match=r"linux has ansible_connection: ssh\. Set ansible_connection: winrm \(or psrp\)"):
         options_of(Plugin("ssh"), "linux")
-
-
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ('{"message": "fetching", "percent": 42.4}', "fetching (42 %)"),
-        ('{"message": "fetching"}', "fetching"),
-        ("no JSON", "no JSON"),
-        ("[1]", "[1]"),
-    ],
-)
-def test_progress_lines(line, text):
-    assert text_of(line) == text

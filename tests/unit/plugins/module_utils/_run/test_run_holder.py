@@ -76,13 +76,13 @@ def test_nobody_is_gone_whose_start_nobody_tells(child: subprocess.Popen, monkey
 def test_by_ps_where_there_is_no_proc(child: subprocess.Popen, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = {str(child.pid): "S+   Wed Nov 25  1:02:03 2026\n"}
     monkeypatch.setattr(run_holder.os.path, "isdir", lambda _path: False)
-    monkeypatch.setattr(run_holder, "_said", lambda *command: printed.get(command[-1], ""))
+    monkeypatch.setattr(run_holder, "_output", lambda *command: printed.get(command[-1], ""))
     assert start_of(child.pid) == "Wed Nov 25 1:02:03 2026"
     printed[str(child.pid)] = "Z    Wed Nov 25  1:02:03 2026\n"
     assert start_of(child.pid) is None
     printed.clear()
     assert start_of(child.pid) is None
-    monkeypatch.setattr(run_holder, "_said", lambda *_command: None)
+    monkeypatch.setattr(run_holder, "_output", lambda *_command: None)
     assert start_of(child.pid) == ""
 
 
@@ -90,5 +90,5 @@ def test_by_ps_where_there_is_no_proc(child: subprocess.Popen, monkeypatch: pyte
 def test_what_is_no_process_is_refused(wrong: dict[str, object]) -> None:
     known = {"owner": "a@b", "machine": "m", "boot": "b", "namespace": "", "pid": 7, "started": "1"}
     assert Holder.from_dict(known).pid == 7
-    with pytest.raises(ValueError, match="no process"):
+    with pytest.raises(ValueError, match="Expected the description of a process"):
         Holder.from_dict(known | wrong)

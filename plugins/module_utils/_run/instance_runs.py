@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The runs of one instance on its coordinator: the lock, the unfinished run, the last finished run, a copy of a journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+
+from . import host_journal as journals
+from . import outcome
+from . import record as run_record
+from .errors import RunError
+from .holder import Holder
+from .host_journal import Found, HostJournal, Journals
+from .lock import Broken, Lock, RunLock
+from .steps import results as results_of
+
+INSTANCE_SPEC: dict[str, Any] = {
+    "instance": {"type": "str", "required": True},
+    "root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade\runs"},
+}
+
+_BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+class InstanceRuns:
+    """The lock and the journals of one instance.
+
+    Args:
+        host: The coordinator.
+        params: ``instance`` and ``root``, as the modules have them.
+        holder: The process that holds or takes the lock.
+
+    Raises:
+        InvalidValue: The instance's name cannot be the name of a folder.
+    """
+
+    def __init__(self, host: WindowsHost, params: dict[str, Any], holder: Holder) -> None:
+        self._host = host
+        self._folder = folder_of(params)
+        self._holder = holder
+        self._lock = RunLock(host, self._folder, params["instance"], holder)
+
+    def info(self, results: list[str]) -> dict[str, Any]:
+        """Return the lock and the runs.
+
+        Args:
+            results: The steps of the unfinished run whose results are wanted.
+
+        Raises:
+            RunError: They cannot be read.
+            HostError: The host cannot be reached.
+        """
+        return self._runs(self._lock.read(), results)
+
+    def take(self, run_id: str, operation: str | None, break_lock: str | None, check_mode: bool) -> dict[str, Any]:
+        """Take the lock, and return it with the runs.
+
+        Args:
+            run_id: The run that the lock is for.
+            operation: What that run does.
+            break_lock: The run or the owner whose lock may be broken.
+            check_mode: Whether to predict only.
+
+        Raises:
+            InvalidValue: ``run_id`` cannot be the name of a file.
+            RunError: Another process holds the lock.
+            HostError: The host cannot be reached.
+        """
+        check_run_id(run_id)
+        if check_mode:
+            found = self._lock.read()
+            changed, broken = self._prediction(found, break_lock)
+        else:
+            changed, broken = self._lock.take(run_id, operation, break_lock)
+            found = self._lock.read()
+            if found is None or not found.is_held_by(self._holder):
+                raise RunError(f"{self._host.where}: another process has broken the lock {self._lock.path} as soon as it was taken.")
+            self._lock.tidy()
+        return {"changed": changed, "run_id": run_id, "broke": broken.to_dict() if broken else None, **self._runs(found)}
+
+    def release(self, run_id: str | None, check_mode: bool) -> dict[str, Any]:
+        """Release the lock, and return who holds it now.
+
+        Args:
+            run_id: The run that the lock was for.
+            check_mode: Whether to predict only.
+
+        Raises:
+            RunError: It cannot be released.
+            HostError: The host cannot be reached.
+        """
+        changed = False if check_mode else self._lock.release()
+        found = self._lock.read()
+        if check_mode and found is not None and found.is_held_by(self._holder):
+            changed, found = True, None
+        return {"changed": changed, "run_id": run_id, "lock": self._described(found)}
+
+    def _prediction(self, found: Lock | None, break_lock: str | None) -> tuple[bool, Broken | None]:
+        """Return whether the lock would be taken, and what would be broken for it.
+
+        Raises:
+            RunError: It would be refused.
+        """
+        if found is None:
+            return True, None
+        if found.is_held_by(self._holder):
+            return False, None
+        return True, Broken(found, self._lock.why_break(found, break_lock))
+
+    def _runs(self, lock: Lock | None, results: Sequence[str] = ()) -> dict[str, Any]:
+        unfinished, last = Journals(self._host, self._folder, self._lock.names).newest()
+        return {
+            "lock": self._described(lock),
+            "unfinished": _unfinished(unfinished, results) if unfinished else None,
+            "last": run_record.summary(last.events) if last else None,
+            "last_facts": run_record.facts(last.events) if last else {},
+        }
+
+    def _described(self, lock: Lock | None) -> dict[str, Any] | None:
+        return lock.to_dict(self._holder) if lock else None
+
+
+def _unfinished(found: Found, results: Sequence[str]) -> dict[str, Any]:
+    """Return an unfinished run with what it means for the next one."""
+    result = found.to_dict()
+    steps, record = result["steps"], result["record"]
+    operation = run_record.operation(found.events) or outcome.UPGRADE
+    return {
+        **result,
+        "operation": operation,
+        "playbook": outcome.playbook(operation),
+        "last_step": steps[-1] if steps else "",
+        "resumes": outcome.resumes(steps),
+        "roll_back_first": outcome.must_roll_back_first(steps, record),
+        "schema_failed": outcome.schema_must_not_be_retried(record, steps),
+        "only_stopped": outcome.only_stopped(steps),
+        "published": outcome.published(steps),
+        "results": {step: result for step, result in results_of(found.events).items() if step in results},
+    }
+
+
+def copy_journal(host: WindowsHost, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Copy the journal of a run to a drive or a share.
+
+    Args:
+        host: The coordinator.
+        params: As octopus_run_copy has them.
+        check_mode: Whether to predict only.
+
+    Raises:
+        InvalidValue: A name cannot be that of a file.
+        RunError: There is no journal, or it cannot be copied.
+        HostError: The host cannot do it.
+    """
+    check_run_id(params["run_id"])
+    journal = HostJournal(host, f"{folder_of(params)}\\{params['run_id']}{journals.SUFFIX}")
+    events = journal.read()
+    if not events:
+        raise RunError(
+            f"Expected the journal {journal.name}, but found no journal, or an empty one. Is run_id the id of a run that has begun?"
+        )
+    job = {name: params[name] for name in ("job_user", "job_password", "work_root")}
+    return {"changed": check_mode or journals.copy(host, events, params["dest"], job), "dest": params["dest"]}
+
+
+def folder_of(params: dict[str, Any]) -> str:
+    """Return the instance's folder of runs on the coordinator.
+
+    Args:
+        params: ``instance`` and ``root``, as the modules have them.
+
+    Raises:
+        InvalidValue: The instance's name cannot be the name of a folder.
+    """
+    instance = params["instance"]
+    if _BAD_NAME.search(instance):
+        raise InvalidValue(
+            f"Expected a name for instance that can be a folder on Windows, but {instance!r} cannot be the name of a folder. Choose another."
+        )
+    return params["root"].replace("/", "\\").rstrip("\\") + "\\" + instance
+
+
+def check_run_id(run_id: str) -> None:
+    """Check that a run's id can be the name of a file.
+
+    Raises:
+        InvalidValue: It cannot.
+    """
+    if not _RUN_ID.match(run_id):
+        raise InvalidValue(f"Expected run_id of letters, digits, dots, hyphens and underscores, but found {run_id!r}.")

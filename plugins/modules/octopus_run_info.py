@@ -1,0 +1,191 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read the lock of an instance and its newest runs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: octopus_run_info
+short_description: Read the lock of an instance and its newest runs
+version_added: 1.0.0
+description:
+  - Returns who holds the lock of an instance, which run of it is unfinished, and which has finished last, from the coordinator's own disk.
+  - The unfinished run comes with everything that is needed to resume it, from this control node or another one, and with what it means for
+    the next run.
+extends_documentation_fragment:
+  - octopus.upgrade.attributes
+  - octopus.upgrade.step
+  - octopus.upgrade.windows
+  - octopus.upgrade.run
+  - octopus.upgrade.run.instance
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  results:
+    description: Names of steps of the unfinished run whose results are wanted.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: octopus.upgrade.octopus_run_lock
+  - module: octopus.upgrade.octopus_run_record
+author:
+  - The octopus.upgrade contributors (@octopus-upgrade)
+"""
+
+EXAMPLES = r"""
+- name: Look for an unfinished run
+  octopus.upgrade.octopus_run_info:
+    instance: prod
+  register: found
+
+- name: Refuse to begin another one
+  ansible.builtin.assert:
+    that: found.unfinished is none or not found.unfinished.resumes
+    fail_msg: "Run {{ found.unfinished.playbook }} again to finish the run {{ found.unfinished.run_id }} first."
+"""
+
+RETURN = r"""
+lock:
+  description: The lock, as M(octopus.upgrade.octopus_run_lock) returns it; null where nobody holds it.
+  returned: success
+  type: dict
+  sample:
+    path: C:\ProgramData\octopus.upgrade\runs\prod\lock
+    owner: anna@ctrl1
+    run_id: 20261125T132400Z
+    operation: upgrade
+    since: "2026-11-25T13:24:00+00:00"
+    age_seconds: 2
+    ours: false
+unfinished:
+  description:
+    - The newest run of the instance if it is unfinished, with what M(octopus.upgrade.octopus_run_record) returns of it; else null.
+    - A run that is older than a finished one is not returned. Its plan was made for an earlier state of the instance.
+  returned: success
+  type: dict
+  contains:
+    run_id:
+      description: Its id.
+      type: str
+    path:
+      description: Its journal on the host.
+      type: str
+    events:
+      description: How many events the journal has.
+      type: int
+    operation:
+      description: What it does; a rollback that has resumed an upgrade is a rollback.
+      type: str
+    playbook:
+      description: The playbook to run again to finish it.
+      type: str
+    last_step:
+      description: The step that has begun last; empty where none has.
+      type: str
+    resumes:
+      description: Whether it has changed the instance, so that the next run must resume it.
+      type: bool
+    roll_back_first:
+      description: Whether it has failed, or was interrupted while it restored service or rolled back. That must be completed first.
+      type: bool
+    schema_failed:
+      description: Whether it was left stopped in a schema upgrade, which must not be tried again.
+      type: bool
+    only_stopped:
+      description: Whether it has changed nothing that a restore point would be needed for.
+      type: bool
+    published:
+      description: Whether users may have been let in already.
+      type: bool
+    results:
+      description: The results of the steps in O(results) that are done.
+      type: dict
+    record:
+      description: The run so far.
+      type: dict
+    steps:
+      description: Names of the steps begun.
+      type: list
+      elements: str
+    done:
+      description: Names of the steps that are done.
+      type: list
+      elements: str
+    facts:
+      description: The facts of all events, the newest of each name.
+      type: dict
+  sample:
+    run_id: 20261125T120000Z
+    path: C:\ProgramData\octopus.upgrade\runs\prod\20261125T120000Z.jsonl
+    events: 9
+    operation: upgrade
+    playbook: upgrade_inplace.yml
+    last_step: quiesce.maintenance
+    resumes: true
+    roll_back_first: false
+    schema_failed: false
+    only_stopped: true
+    published: false
+    results: {}
+    record:
+      instance: prod
+      from_version: 2025.3.14357
+      to_version: 2026.2.9853
+      verdict: unfinished
+    steps: [stage.license, quiesce.watchdog, quiesce.maintenance]
+    done: [stage.license, quiesce.watchdog]
+    facts:
+      restore_point: 20261125T120000Z-2025.3.14357
+last:
+  description: The record of the newest run that has finished; null where there is none.
+  returned: success
+  type: dict
+  sample:
+    instance: prod
+    from_version: 2024.4.7100
+    to_version: 2025.3.14357
+    verdict: upgraded
+last_facts:
+  description: The facts of that run, the newest of each name; empty where there is none.
+  returned: success
+  type: dict
+  sample:
+    left_over: []
+"""
+
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC, Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, InstanceRuns
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions, WindowsHost
+
+SPEC = {
+    "argument_spec": {
+        **CONNECTION_SPEC,
+        **INSTANCE_SPEC,
+        "results": {"type": "list", "elements": "str", "default": []},
+        "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
+    },
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Read lock and runs; the module's result."""
+    with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
+        return {"changed": False, **InstanceRuns(host, params, Holder.from_dict(params["holder"])).info(params["results"])}
+
+
+def main() -> None:
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
