@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders on a host of the lab: a restore point's copies put back into the live folders, and what was kept removed again."""
+"""octopus_folders_restore and octopus_retained_folders on a host of the lab: live folders restored, their former content retained and removed."""
 
 from __future__ import annotations
 
