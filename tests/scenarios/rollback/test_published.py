@@ -10,6 +10,7 @@ By its second node alone, when the coordinator is lost; then, when that is found
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import yaml
@@ -160,5 +161,5 @@ def _find_again(scene: Scene) -> None:
 
 
 def _without_the_lost(world: World) -> World:
-    parts = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
+    parts: dict[str, Any] = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
     return replace(world, **parts)
