@@ -75,7 +75,7 @@ def test_a_database_on_the_host_itself_is_reached_at_the_hosts_address(node, ser
     assert instance["database"]["port"] is None
 
 
-def test_stop_and_start_are_proven_and_idempotent(node):
+def test_stop_and_start_are_verified_and_idempotent(node):
     assert node.module("octopus_node", state="stopped", check_mode=True)["changed"]
     assert service_state(node) == 4
     first = node.module("octopus_node", state="stopped", watchdog="disabled")["nodes"]["octo01"]
