@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone test check lint chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -16,6 +16,11 @@ demo-clone:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo_clone.py
 
+# A lab that stays until Ctrl-C, and the commands to run on it
+lab:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/play_lab.py
+
 test:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py
@@ -25,7 +30,23 @@ check:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/check.py $(NAME)
 
-# An upgrade broken at every step of its journal, in every way: CASES="upgrade/seal" for some of them
+# Which lines the quick tests run: build/coverage/html, and a table. There is no threshold. PATHS="tests/unit" for some of them
+coverage:
+	@tools/setup.sh test
+	@mkdir -p build/coverage
+	@build/venv/bin/python -m pytest -q -p no:cacheprovider --cov --cov-report=html --cov-report=term:skip-covered $(or $(PATHS),tests/unit tests/property)
+
+# What the fragments in changelogs/ make of the next release, in build/changelog
+changelog:
+	@tools/setup.sh test
+	@tools/lint.sh antsibull-changelog
+
+# The tests that talk to a real SQL Server and Octopus Server (.github/workflows/services.yml), against a lab
+services:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/services.py
+
+# An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
@@ -33,9 +54,9 @@ chaos:
 # Clones of every generation, ten scheduled refreshes with something going wrong in every second one, a refresh killed at every step
 clone-rounds:
 	@tools/setup.sh test
-	@OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
+	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
-# How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
+# How long a rollback takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:
 	@tools/setup.sh test
 	@build/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/bench

@@ -4,8 +4,9 @@
 
 """``make test``: every check, two side by side, stopping at the first that fails with the end of what it printed.
 
-Usage: ``python tools/check.py [name ...]`` runs the named ones only; ``--list`` names them.
-Each one's whole output lies in ``build/logs/NAME.log``.
+Usage: ``python tools/check.py [name ...]`` runs the named ones only, ``scenarios`` being all whose name begins with that; ``--list`` names them.
+Each one's whole output is in ``build/logs/NAME.log``, how long each took in ``build/logs/durations.tsv``, and what each test cost in
+``build/logs/cpu-NAME.tsv``.
 """
 
 from __future__ import annotations
@@ -16,106 +17,215 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
+DURATIONS = LOGS / "durations.tsv"
 PYTHON = "build/venv/bin/python"
 LINT = "build/lint/bin"
 TAIL = 60
+WORKERS = 2
+PATIENCE = "3"  # a computer that runs two checks at once is a busy one
+QUICK, UNKNOWN = 10.0, 60.0  # seconds
 # Exchanges with real hosts, for comparison, where somebody has them beside the repository; they are not part of it.
 RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
+
+# About how long the longest of the scenarios take, where no run has left that in DURATIONS.
+LONG = {"clone/life": 800.0, "clone/interrupted": 350.0, "clone/rounds": 350.0, "upgrade/inplace": 300.0, "upgrade/faults": 400.0}
+LONG |= {"rollback/backup": 400.0, "rollback/automatic": 350.0}
+
+# What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
+LAB_SOURCES = ("tests/lab/", "tests/lab_tests/", "requirements")
+LAB_SMOKE = (
+    "tests/lab_tests/chaos",
+    "tests/lab_tests/estate/test_joining.py",
+    "tests/lab_tests/octopus/test_cli.py",
+    "tests/lab_tests/octopus_rest/test_root.py",
+    "tests/lab_tests/sql/test_wire.py",
+    "tests/lab_tests/tds/test_login.py",
+    "tests/lab_tests/windows/test_services.py",
+    "tests/lab_tests/winrm/test_pywinrm.py",
+)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One step: its name, its command from the repository's root, and its lane. Lanes run side by side.
-
-    One that is ``asked_for`` runs only where it is named.
-    """
+    """One process: its name, its command from the repository's root, and about how many seconds it takes."""
 
     name: str
     command: tuple[str, ...]
-    lane: int
-    asked_for: bool = False
+    seconds: float = UNKNOWN
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.file}.log"
+
+    @property
+    def cpu(self) -> Path:
+        return LOGS / f"cpu-{self.file}.tsv"
+
+    @property
+    def file(self) -> str:
+        return self.name.replace("/", "-")
 
 
-def pytest(*paths: str) -> tuple[str, ...]:
-    return (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths)
+def pytest(*arguments: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations", "10", *arguments)
 
 
-CHECKS = (
-    Check("ruff", ("build/venv/bin/ruff", "check", "."), 0),
-    Check("format", ("build/venv/bin/ruff", "format", "--check", "."), 0),
-    Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 0),
-    Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 0),
-    Check("unit", pytest("tests/unit", "tests/property"), 0),
-    Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 0),
-    Check("sanity", ("tools/ansible_test.sh", "sanity"), 0),
-    Check("units", ("tools/ansible_test.sh", "units"), 0),
-    Check("lint", ("tools/lint.sh", "ansible-lint"), 0),
-    Check("docs", ("tools/lint.sh", "antsibull-docs"), 0),
-    Check("importer", ("tools/lint.sh", "galaxy-importer"), 0),
-    Check("integration", ("tools/integration.sh",), 0),
-    Check("scenarios", pytest("tests/scenarios", "-n", "2", "--dist", "loadscope", "--durations", "30"), 1),
-    # A quarter of `make chaos`, the same for the same sources.
-    Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=quarter", *pytest("tests/scenarios/chaos", "-n", "2", "--maxschedchunk", "1")), 1),
-)
+def scenarios(root: Path = ROOT) -> list[Check]:
+    """The scenarios, one process for each file whose tests run playbooks, and for each folder of others.
+
+    A file is a story, so it cannot be split; the next one can run beside it.
+    """
+    top = root / "tests" / "scenarios"
+    found = []
+    for folder in sorted({path.parent for path in top.glob("*/test_*.py")} - {top / "chaos"}):
+        paths = sorted(folder.glob("test_*.py")) if folder.name in ("upgrade", "rollback", "clone") else [folder]
+        for path in paths:
+            name = str(path.relative_to(top).with_suffix("")).replace("test_", "")
+            found.append(Check(f"scenarios/{name}", pytest(str(path.relative_to(root))), LONG.get(name, 150.0)))
+    return found
+
+
+def checks() -> list[Check]:
+    """Every check there is."""
+    return [
+        Check("ruff", ("build/venv/bin/ruff", "check", "."), 1.0),
+        Check("format", ("build/venv/bin/ruff", "format", "--check", "."), 1.0),
+        Check("mypy", ("build/venv/bin/mypy",), 30.0),
+        # The rooms of the collection and of the lab ([tool.importlinter]), each found by its own name.
+        Check("imports", ("/usr/bin/env", "PYTHONPATH=build/tree:tests", "build/venv/bin/lint-imports", "--no-cache"), 5.0),
+        Check("fragment", (PYTHON, "tools/fragment.py"), 1.0),
+        Check("changelog", ("tools/lint.sh", "antsibull-changelog"), 3.0),
+        Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 5.0),
+        Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 2.0),
+        Check("unit", pytest("tests/unit", "tests/property"), 130.0),
+        Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 160.0),
+        Check("lab-smoke", pytest(*LAB_SMOKE, "tests/acceptance"), 50.0),
+        # The tests for real servers, against a lab: they have to be right before they meet one.
+        Check("services", (PYTHON, "tools/services.py"), 20.0),
+        Check("sanity", ("tools/ansible_test.sh", "sanity"), 150.0),
+        Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 120.0),
+        Check("lint", ("tools/lint.sh", "ansible-lint"), 60.0),
+        Check("docs", ("tools/lint.sh", "antsibull-docs"), 30.0),
+        Check("importer", ("tools/lint.sh", "galaxy-importer"), 60.0),
+        Check("integration", ("tools/integration.sh",), 300.0),
+        *scenarios(),
+        Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=gate", *pytest("tests/scenarios/chaos")), 900.0),
+    ]
+
+
+def changed(root: Path = ROOT) -> list[str] | None:
+    """Find out what differs from the main branch where this one left it.
+
+    Returns:
+        The files' names, new ones too; None where git cannot tell.
+    """
+    for branch in ("origin/HEAD", "origin/main"):
+        base = _git(root, "merge-base", "HEAD", branch)
+        if base is not None:
+            files = [_git(root, "diff", "--name-only", *base), _git(root, "ls-files", "--others", "--exclude-standard")]
+            return None if None in files else [name for names in files for name in names or []]
+    return None
+
+
+def _git(root: Path, *arguments: str) -> list[str] | None:
+    process = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return process.stdout.splitlines() if process.returncode == 0 else None
+
+
+def whole_lab(files: Iterable[str] | None, environment: Mapping[str, str]) -> bool:
+    """Decide whether the lab's own tests run whole: in CI, and where something of the lab has changed or nobody knows."""
+    return bool(environment.get("CI")) or files is None or any(name.startswith(LAB_SOURCES) for name in files)
+
+
+def named(known: Iterable[Check], names: Iterable[str]) -> list[Check]:
+    """Choose checks by their names, or by the folders of their names.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    known, found = list(known), {}
+    for name in names:
+        own = [check for check in known if check.name == name or check.name.startswith(f"{name}/")]
+        if not own:
+            raise ValueError(f"no such check: {name}; known: {', '.join(check.name for check in known)}")
+        found.update({check.name: check for check in own})
+    return list(found.values())
+
+
+def ordered(chosen: Iterable[Check], last: Mapping[str, float]) -> list[Check]:
+    """Sort checks: quick ones first, since many a change fails them; then the longest, so that the others fill what is left at the end.
+
+    Args:
+        last: How long they took when they last ended well.
+    """
+    seconds = {check: last.get(check.name, check.seconds) for check in chosen}
+    return sorted(seconds, key=lambda check: (seconds[check] >= QUICK, -seconds[check]))
 
 
 class Runner:
-    """Runs lanes of checks and remembers how each ended."""
+    """Runs checks from a queue, two at a time, and remembers how each ended."""
 
-    def __init__(self, checks: list[Check]) -> None:
-        self.checks = checks
+    def __init__(self, queue: list[Check]) -> None:
+        self.total = len(queue)
         self.passed: list[Check] = []
         self.failed: list[Check] = []
+        self.seconds: dict[str, tuple[float, float]] = {}  # by name: of real time, of a processor
+        self._queue = list(queue)
         self._stop = threading.Event()
-        self._print = threading.Lock()
+        self._lock = threading.Lock()
         self._running: dict[Check, subprocess.Popen[bytes]] = {}
 
     def run(self) -> bool:
         LOGS.mkdir(parents=True, exist_ok=True)
-        lanes = [
-            threading.Thread(target=self._lane, args=([check for check in self.checks if check.lane == lane],))
-            for lane in sorted({check.lane for check in self.checks})
-        ]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join()
+        workers = [threading.Thread(target=self._work) for dummy in range(WORKERS)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
         return not self.failed
 
-    def _lane(self, checks: list[Check]) -> None:
-        for check in checks:
-            if self._stop.is_set():
-                return
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._stop.is_set() or not self._queue:
+                    return
+                check = self._queue.pop(0)
             self._one(check)
 
     def _one(self, check: Check) -> None:
-        log = LOGS / f"{check.name}.log"
         start = time.monotonic()
+        check.cpu.unlink(missing_ok=True)
         self._say(f"... {check.name}")
-        with log.open("wb") as stream:
-            process = subprocess.Popen(check.command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        with check.log.open("wb") as stream:
+            environment = os.environ | {"OCTOPUS_TEST_CPU": str(check.cpu)}
+            process = subprocess.Popen(
+                check.command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
             self._running[check] = process
-            code = process.wait()
+            _pid, status, usage = os.wait4(process.pid, 0)
+            process.returncode = code = os.waitstatus_to_exitcode(status)
             del self._running[check]
         seconds = time.monotonic() - start
         if code == 0:
+            self.seconds[check.name] = seconds, usage.ru_utime + usage.ru_stime
             self.passed.append(check)
-            self._say(f"ok  {check.name} ({seconds:.0f} s){self._summary(log)}")
+            self._say(f"ok  {check.name} ({seconds:.0f} s){self._summary(check.log)}")
             return
         if self._stop.is_set():
             self._say(f"--- {check.name} was stopped")
             return
         self.failed.append(check)
         self._stop.set()
-        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:])
+        tail = "\n".join(check.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:])
         self._say(
             f"FAILED {check.name} after {seconds:.0f} s: {' '.join(check.command)} ended with {code}.\n{tail}\n"
-            f"All of it: {log.relative_to(ROOT)}. Once more, alone: make check NAME={check.name}"
+            f"All of it: {check.log.relative_to(ROOT)}. Once more, alone: make check NAME={check.name}"
         )
         for other in list(self._running.values()):
             other.terminate()
@@ -127,29 +237,56 @@ class Runner:
         return next((f": {line.strip('= ')}" for line in reversed(lines[-5:]) if " passed" in line), "")
 
     def _say(self, text: str) -> None:
-        with self._print:
+        with self._lock:
             print(text, flush=True)
 
 
+def read_durations() -> dict[str, float]:
+    """How long checks took when they last ended well, by their names."""
+    if not DURATIONS.exists():
+        return {}
+    lines = [line.split("\t") for line in DURATIONS.read_text().splitlines()]
+    return {name: float(seconds) for name, seconds, _cpu in lines}
+
+
+def write_durations(found: Mapping[str, tuple[float, float]]) -> None:
+    """Keep the new ones, and those of before of which there are no new ones."""
+    lines = [line.split("\t") for line in DURATIONS.read_text().splitlines()] if DURATIONS.exists() else []
+    known = {line[0]: line[1:] for line in lines} | {name: [f"{wall:.1f}", f"{cpu:.1f}"] for name, (wall, cpu) in found.items()}
+    DURATIONS.write_text("".join(f"{name}\t{wall}\t{cpu}\n" for name, (wall, cpu) in sorted(known.items())))
+
+
 def main() -> int:
+    known = checks()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="checks to run (default: all)")
     parser.add_argument("--list", action="store_true", help="name the checks")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(f"{check.name:12} {' '.join(check.command)}" for check in CHECKS))
+        print("\n".join(f"{check.name:32} {' '.join(check.command)}" for check in known))
         return 0
-    unknown = set(arguments.names) - {check.name for check in CHECKS}
-    if unknown:
-        parser.error(f"no such check: {', '.join(sorted(unknown))}; known: {', '.join(check.name for check in CHECKS)}")
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    os.environ.setdefault("OCTOPUS_TEST_PATIENCE", PATIENCE)
     if RECORDINGS.is_dir():
         os.environ.setdefault("WINRM_RECORDINGS", str(RECORDINGS))
+    try:
+        chosen = named(known, arguments.names)
+    except ValueError as error:
+        parser.error(str(error))
+    if not arguments.names:
+        whole = whole_lab(changed(), os.environ)
+        chosen = [check for check in known if check.name != ("lab-smoke" if whole else "lab")]
+        if not whole:
+            print("Nothing of the lab has changed, so a few of its own tests are enough here. All of them: make check NAME=lab", flush=True)
     start = time.monotonic()
-    runner = Runner([check for check in CHECKS if check.name in arguments.names or not (arguments.names or check.asked_for)])
+    runner = Runner(ordered(chosen, read_durations()))
     ok = runner.run()
-    left = len(runner.checks) - len(runner.passed) - len(runner.failed)
-    print(f"{time.monotonic() - start:.0f} s in all")
+    write_durations(runner.seconds)
+    print("\nSeconds, and of a processor:")
+    for name, (wall, cpu) in sorted(runner.seconds.items(), key=lambda one: -one[1][0]):
+        print(f"{wall:6.0f} {cpu:6.0f}  {name}")
+    left = runner.total - len(runner.passed) - len(runner.failed)
+    print(f"{time.monotonic() - start:.0f} s in all, {sum(cpu for _wall, cpu in runner.seconds.values()):.0f} s of a processor")
     print(f"{len(runner.passed)} passed, {len(runner.failed)} failed" + (f", {left} skipped" if left else ""), flush=True)
     return 0 if ok else 1
 

@@ -29,6 +29,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), DEMO, scale=40) as lab:
         inventory = lab.write_inventory(OUT / "inventory")
         print(f"The lab is up after {time.monotonic() - start:.0f} s; its inventory is {inventory.relative_to(ROOT)}.")
+        print("To run the commands below yourself, start a lab that stays: make lab")
         for playbook in ("plan", "upgrade_inplace"):
             code = play(playbook, inventory, OUT)
             if code != 0:

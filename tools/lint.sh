@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The linters that want the collection as a built artifact or as a real tree. Usage: tools/lint.sh ansible-lint|antsibull-docs|galaxy-importer
+# The linters that want the collection as a built artifact or as a real tree.
+# Usage: tools/lint.sh ansible-lint|antsibull-docs|galaxy-importer|antsibull-changelog
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -25,6 +26,8 @@ case $what in
     rm -rf build/lint/artifact
     mkdir -p build/lint/artifact
     tree=$(tools/copy_tree.sh build/lint/importer)
+    # Galaxy wants 1.0.0 or later, and 1.0.0-dev is earlier: what is examined is the release that it becomes.
+    sed -i 's/^\(version: .*\)-dev$/\1/' "$tree/galaxy.yml"
     artifact=$(cd "$tree" && rm -rf .git && ansible-galaxy collection build --output-path "$root/build/lint/artifact" | sed -n 's/^Created collection for .* at //p')
     cat > build/lint/galaxy-importer.cfg <<CONFIG
 [galaxy-importer]
@@ -36,6 +39,18 @@ CONFIG
     export GALAXY_IMPORTER_CONFIG=$root/build/lint/galaxy-importer.cfg
     cd build/lint/artifact
     exec python -m galaxy_importer.main "$artifact"
+    ;;
+  antsibull-changelog)
+    antsibull-changelog lint
+    antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml
+    # The next release, made in a copy: it shows that the fragments can become one, and what it will say.
+    tree=$(tools/copy_tree.sh build/lint/changelog)
+    version=$(sed -n 's/^version: \(.*\)-dev$/\1/p' galaxy.yml)
+    if [[ -z $version ]]; then echo "The version in galaxy.yml is a released one; there is no next release to show."; exit; fi
+    mkdir -p build/changelog
+    export ANSIBLE_COLLECTIONS_PATH=$root/build/lint/changelog
+    (cd "$tree" && antsibull-changelog release --version "$version")
+    cp "$tree/CHANGELOG.rst" build/changelog/CHANGELOG.rst
     ;;
   *) echo "unknown linter $what" >&2; exit 2 ;;
 esac

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,32 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def command(playbook: str, inventory: Path, folder: Path, **variables: Any) -> list[str]:
+    """The command that runs a playbook from the root of the checkout; run records go to ``folder``/octopus-runs.
+
+    It is complete: it works without any environment variable, for a person who copies it as well as for the demo.
+    """
+    program = (ROOT / "build/venv/bin/ansible-playbook").relative_to(ROOT)
+    vault = (folder / "vault-password").relative_to(ROOT)
+    words = [str(program), f"playbooks/{playbook}.yml", "-i", str(inventory.relative_to(ROOT)), "--vault-password-file", str(vault)]
+    # Absolute: modules resolve a relative path against the playbook's folder.
+    for name, value in {"octopus_run_dir": str(folder / "octopus-runs"), **variables}.items():
+        plain = isinstance(value, str) and " " not in value  # in name=value a space ends the value
+        words += ["-e", f"{name}={value}" if plain else json.dumps({name: value})]
+    return words
+
+
 def play(playbook: str, inventory: Path, folder: Path, **variables: Any) -> int:
-    """Run a playbook from the checkout, its output going straight through; run records go to ``folder``/octopus-runs."""
-    command = [str(ROOT / "build/venv/bin/ansible-playbook"), f"playbooks/{playbook}.yml", "-i", str(inventory)]
-    shown = f"ansible-playbook {command[1]} -i {inventory.relative_to(ROOT)}"
-    for name, value in variables.items():
-        command += ["--extra-vars", json.dumps({name: value})]
-        shown += f" -e {name}={str(value).lower() if isinstance(value, bool) else value}"
-    environment = dict(
-        os.environ,
-        PWD=str(folder),
-        ANSIBLE_COLLECTIONS_PATH=str(ROOT / "build" / "tree"),
-        ANSIBLE_VAULT_PASSWORD_FILE=str(folder / "vault-password"),
-        ANSIBLE_LOCALHOST_WARNING="false",
-        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
-        ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
-    )
-    print(f"\n$ {shown}", flush=True)
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    """Run a playbook from the checkout, with its output going straight through."""
+    words = command(playbook, inventory, folder, **variables)
+    # How the output looks, and nothing else.
+    look = {
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+    }
+    print(f"\n$ {shlex.join(words)}", flush=True)
+    return subprocess.run(words, cwd=ROOT, env=dict(os.environ, **look), check=False).returncode
 
 
 def newest_record(folder: Path, instance: str) -> dict[str, Any]:
@@ -43,7 +52,7 @@ def newest_record(folder: Path, instance: str) -> dict[str, Any]:
 
 def show(record: dict[str, Any]) -> None:
     """Print the summary."""
-    backup, proof = record.get("backup") or {}, record.get("proof") or {}
+    backup, proof = record.get("backup") or {}, record.get("evidence") or {}
     versions = [record["from_version"], *(record.get("ladder") or [record["to_version"]])]
     print(f"\n{record['instance']}: {record['verdict']}")
     print(f"  versions  {' -> '.join(versions)}")
@@ -59,7 +68,7 @@ def show(record: dict[str, Any]) -> None:
             f"  proved    {proof.get('projects_read')} projects read, task log {log.get('id')}, "
             f"package {package.get('id')} {package.get('version')}"
         )
-    for what, where in (record.get("kept") or {}).items():
+    for what, where in (record.get("retained") or {}).items():
         print(f"  kept      {what}: {where}")
     for step in record["steps"]:
         print(f"  {step['seconds'] or 0:8.1f} s  {step['result']:6}  {step['name']}")

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = mssql_backup
     shows_progress = True

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import mssql_snapshot
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
-    pass
+    module = mssql_snapshot

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_info
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = octopus_info
     windows = "nodes"
     windows_required = False

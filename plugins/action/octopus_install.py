@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_install
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = octopus_install
     windows = "nodes"
     shows_progress = True

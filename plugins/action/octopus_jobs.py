@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_jobs
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
+    module = octopus_jobs
     windows = "nodes"
     shows_progress = True

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_license_backup
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._vault import WithVault
 
 
-class ActionModule(OnController):
-    """Only runs the module on the control node."""
+class ActionModule(WithVault):
+    module = octopus_license_backup

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_plan
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
-    """Only runs the module on the control node."""
+    module = octopus_plan

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_quarantine
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
 class ActionModule(OnController):
-    pass
+    module = octopus_quarantine

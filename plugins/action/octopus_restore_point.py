@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_restore_point
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._vault import WithVault
 
 
-class ActionModule(OnController):
+class ActionModule(WithVault):
+    module = octopus_restore_point
     windows = "nodes"
     shows_progress = True

@@ -58,3 +58,29 @@ attributes:
       - octopus.upgrade.mssql
       - octopus.upgrade.windows_jobs
 """
+
+    VAULT_JOBS = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/octopus.upgrade.vault) and C(group/octopus.upgrade.windows_jobs) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.vault
+      - octopus.upgrade.windows_jobs
+"""
+
+    VAULT_DATABASE = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/octopus.upgrade.mssql), C(group/octopus.upgrade.vault) and C(group/octopus.upgrade.windows_jobs) in C(module_defaults) to
+        set defaults for this module.
+    support: full
+    membership:
+      - octopus.upgrade.mssql
+      - octopus.upgrade.vault
+      - octopus.upgrade.windows_jobs
+"""

@@ -69,29 +69,3 @@ options:
       - Never shown, logged or sent to another server, not even when the server redirects there.
     type: str
 """
-
-    SEAL = r"""
-requirements:
-  - ansible-core with its command C(ansible-vault) on the control node, which is there when Ansible runs
-options:
-  vault_id:
-    description:
-      - Vault id to seal with, as C(ansible-vault --vault-id) takes it, V(label@file), or
-        a label alone beside O(vault_password_file).
-      - The file holds the password. If it is executable, it is run and prints it, and gets C(--vault-id label) if its name
-        ends in C(-client). V(label@prompt) cannot work in a module.
-    type: str
-  vault_password_file:
-    description: File with the vault password, or an executable that prints it.
-    type: path
-  plaintext:
-    description:
-      - Store the secret as plain text, in a file that only its owner can read.
-      - Where this is false, which is the default, nothing is written without a vault password.
-    type: bool
-    default: false
-  force:
-    description: Replace a different secret that is stored already. The old file is kept, with the time added to its name.
-    type: bool
-    default: false
-"""

@@ -3,30 +3,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Back up a SQL Server database, and prove it."""
+"""Back up a SQL Server database and verify the backup."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mssql_backup
-short_description: Back up a SQL Server database, and prove the backup
+short_description: Back up a SQL Server database and verify the backup
 version_added: 1.0.0
 description:
-  - Takes a full backup with C(BACKUP DATABASE). By default it is copy-only, so that it does not disturb the backups that somebody else
-    takes regularly; it has checksums, and is compressed where the edition can do that.
-  - Success is what SQL Server says, not the absence of an error. Wanted are its message 3014, the backup's row in
-    C(msdb), and, with O(verify=true), that C(RESTORE VERIFYONLY) has read all of it.
-  - Needs nothing of Octopus Server. The module runs on the control node and reaches SQL Server from there.
+  - Takes a full backup with C(BACKUP DATABASE). By default it is copy-only, so that it does not affect regular backups; it has checksums,
+    and is compressed where the edition supports that.
+  - The absence of an error is not taken for success. The module requires SQL Server's message 3014, the backup's row in
+    C(msdb) and, with O(verify=true), that C(RESTORE VERIFYONLY) has read all of it.
+  - Does not need Octopus Server. The module runs on the control node and reaches SQL Server from there.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.mssql
+  - octopus.upgrade.step
   - octopus.upgrade.mssql
 attributes:
   check_mode:
     support: full
     details:
-      - Looks at server, database, permission and places, and tells how much room the backup needs and has. Whether the service account may
-        write in a folder that it can read shows only when it writes.
+      - Checks server, database, permissions and paths, and returns how much space the backup needs and has. Whether the service account may
+        write to a folder that it can read shows only when it writes.
   diff_mode:
     support: none
 options:
@@ -36,9 +37,9 @@ options:
     required: true
   path:
     description:
-      - The file to write, as SQL Server sees it. Its service account opens it, on its host; drive letters are those of that host, and
-        of a share this account needs the rights.
-      - Several make one backup in stripes; all of them are needed to restore it.
+      - The file to write, as SQL Server sees it. Its service account opens it on its host, so drive letters are those of that host, and
+        on a share this account needs access.
+      - Several files make one striped backup; all of them are needed to restore it.
     type: list
     elements: str
   url:
@@ -47,31 +48,31 @@ options:
     elements: str
   overwrite:
     description:
-      - What to do where a file exists already. V(never) refuses, V(replace) destroys what is in it,
+      - What to do where a file exists already. V(never) refuses, V(replace) destroys its content,
         V(append) adds another backup set to it.
-      - A file that appears between the look and the backup is appended to, not destroyed.
+      - A file that appears between the check and the backup is appended to, not destroyed.
     type: str
     choices: [never, replace, append]
     default: never
   create_folder:
-    description: Create the folder of a path where it is missing (with C(xp_create_subdir), which wants a member of C(sysadmin)).
+    description: Create the folder of a path where it is missing (with C(xp_create_subdir), which only members of C(sysadmin) may run).
     type: bool
     default: false
   copy_only:
-    description: Whether the backup stays apart from the regular ones. Otherwise it becomes the base of the next differential backups.
+    description: Whether the backup is independent of the regular ones. Otherwise it becomes the base of the next differential backups.
     type: bool
     default: true
   checksum:
-    description: Whether pages are checked while they are read, and the backup gets a checksum.
+    description: Whether page checksums are verified during the backup, and the backup itself gets a checksum.
     type: bool
     default: true
   compression:
-    description: Whether the backup is compressed. V(auto) does it where the edition can (not Express and Web).
+    description: Whether the backup is compressed. V(auto) compresses where the edition supports it (not Express and Web).
     type: str
     choices: [auto, 'on', 'off']
     default: auto
   encryption:
-    description: Encrypt the backup. Without certificate and private key it cannot be restored, so keep a copy of both.
+    description: Encrypt the backup. It cannot be restored without the certificate and its private key, so keep a copy of both.
     type: dict
     suboptions:
       algorithm:
@@ -93,30 +94,32 @@ options:
     description: Description of the backup set.
     type: str
   max_transfer_size:
-    description: Bytes of one write, a multiple of 65536.
+    description: Bytes per write, a multiple of 65536.
     type: int
   buffer_count:
-    description: Number of buffers. The server needs this many times O(max_transfer_size) of memory.
+    description: Number of buffers. The server needs this number times O(max_transfer_size) of memory.
     type: int
   block_size:
-    description: Bytes of a block, a power of two from 512 to 65536.
+    description: Bytes per block, a power of two from 512 to 65536.
     type: int
   verify:
-    description: Whether all of the backup is read again with C(RESTORE VERIFYONLY).
+    description: Whether the whole backup is read again with C(RESTORE VERIFYONLY).
     type: bool
     default: true
   timeout:
     description:
-      - Seconds for the backup and its verification. Then it is cancelled, and the message tells what is left of it.
+      - Seconds for the backup and its verification. After that it is cancelled, and the message says what is left of it.
       - Without it there is no limit.
     type: float
 notes:
-  - Every run that is not refused takes a backup, so it is always a change.
-  - The login needs the permission C(BACKUP DATABASE), as members of C(db_backupoperator) have it, and to read C(msdb.dbo.backupset).
+  - Every run takes a backup, so it always reports a change.
+  - The login needs the permission C(BACKUP DATABASE), which members of C(db_backupoperator) have, and read access to C(msdb.dbo.backupset).
 seealso:
-  - module: octopus.upgrade.octopus_database
+  - module: octopus.upgrade.mssql_backup_verify
+  - module: octopus.upgrade.mssql_restore_test
+  - module: octopus.upgrade.mssql_restore
   - name: BACKUP
-    description: What Microsoft says about the statement.
+    description: Microsoft's documentation of the statement.
     link: https://learn.microsoft.com/sql/t-sql/statements/backup-transact-sql
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
@@ -178,18 +181,18 @@ sql:
   elements: str
   sample: ["BACKUP DATABASE [OctopusDeploy] TO DISK = N'D:\\Backup\\OctopusDeploy.bak' WITH COPY_ONLY, CHECKSUM, COMPRESSION"]
 created_folders:
-  description: Folders that were missing.
+  description: Folders that were missing and have been created.
   returned: success
   type: list
   elements: str
   sample: []
 estimated_bytes:
-  description: Bytes in use in the database's files, about what an uncompressed backup takes.
+  description: Bytes in use in the database's files, about the size of an uncompressed backup.
   returned: success
   type: int
   sample: 104857600
 free_bytes:
-  description: Free bytes on the drive of the paths before the backup. Not there where that is not known, as for shares.
+  description: Free bytes on the drive of the paths before the backup. Not returned where that is not known, as for shares.
   returned: when known
   type: int
   sample: 107374182400
@@ -199,7 +202,7 @@ size:
   type: int
   sample: 104923136
 compressed_size:
-  description: Bytes of the backup as it is.
+  description: Bytes of the backup after compression.
   returned: success and not in check mode
   type: int
   sample: 20984627
@@ -234,12 +237,12 @@ position:
   type: int
   sample: 1
 copy_only:
-  description: Whether the backup is copy-only, as C(msdb) has it.
+  description: Whether the backup is copy-only, according to C(msdb).
   returned: success and not in check mode
   type: bool
   sample: true
 checksum:
-  description: Whether the backup has checksums, as C(msdb) has it.
+  description: Whether the backup has checksums, according to C(msdb).
   returned: success and not in check mode
   type: bool
   sample: true
@@ -265,61 +268,36 @@ duration:
   sample: 65.0
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import backup
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import ALGORITHMS, BackupOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import BACKUP_SPEC, BackupOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-BACKUP_SPEC = {
-    "database": {"type": "str", "required": True},
-    "path": {"type": "list", "elements": "str"},
-    "url": {"type": "list", "elements": "str"},
-    "overwrite": {"type": "str", "choices": ["never", "replace", "append"], "default": "never"},
-    "create_folder": {"type": "bool", "default": False},
-    "copy_only": {"type": "bool", "default": True},
-    "checksum": {"type": "bool", "default": True},
-    "compression": {"type": "str", "choices": ["auto", "on", "off"], "default": "auto"},
-    "encryption": {
-        "type": "dict",
-        "options": {
-            "algorithm": {"type": "str", "choices": list(ALGORITHMS), "default": "AES_256"},
-            "certificate": {"type": "str", "required": True},
-        },
-    },
-    "credential": {"type": "str"},
-    "name": {"type": "str"},
-    "description": {"type": "str"},
-    "max_transfer_size": {"type": "int"},
-    "buffer_count": {"type": "int"},
-    "block_size": {"type": "int"},
-    "verify": {"type": "bool", "default": True},
-    "timeout": {"type": "float"},
+SPEC: dict[str, Any] = {
+    "argument_spec": {**MSSQL_SPEC, **BACKUP_SPEC},
+    "mutually_exclusive": [("path", "url")],
+    "required_one_of": [("path", "url")],
+    "required_together": MSSQL_TOGETHER,
 }
 
 
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Back up the database; the module's result."""
+    login = SqlOptions.from_params(params)
+    with connect(login) as connection:
+        prepared = backup.prepare(connection, BackupOptions.from_params(params))
+        result = backup.outlook(prepared)
+        if not check_mode:
+            result |= backup.run(connection, prepared, lambda: connect(login), Progress())
+    return {"changed": True, **result}
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**MSSQL_SPEC, **BACKUP_SPEC},
-        mutually_exclusive=[("path", "url")],
-        required_one_of=[("path", "url")],
-        required_together=MSSQL_TOGETHER,
-        supports_check_mode=True,
-    )
-    if PYODBC_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pyodbc"), exception=PYODBC_IMPORT_ERROR)
-    try:
-        options = SqlOptions.from_params(module.params)
-        with connect(options) as connection:
-            prepared = backup.prepare(connection, BackupOptions.from_params(module.params))
-            result = backup.outlook(prepared)
-            if not module.check_mode:
-                result |= backup.run(connection, prepared, lambda: connect(options), Progress())
-    except (MssqlError, ValueError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=True, **result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Drop a SQL Server database that something else has replaced."""
+"""Drop a SQL Server database that has been replaced."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mssql_database
-short_description: Drop a SQL Server database that something else has replaced
+short_description: Drop a SQL Server database that has been replaced
 version_added: 1.0.0
 description:
-  - Drops a database, such as one that M(octopus.upgrade.mssql_restore) has kept under another name, and its files.
-  - Refuses where anybody is connected to it, where it is a system database, a snapshot, has snapshots, is in an availability group or
-    mirrored, is offline, which leaves its files, or where the database that has taken its place is not online.
+  - Drops a database and its files, such as one that M(octopus.upgrade.mssql_restore) has kept under another name.
+  - Refuses to drop a database that anybody is connected to, that is a system database or a snapshot, that has snapshots, is in an
+    availability group or mirrored, or is offline, which would leave its files; and where the database that has replaced it is not online.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.mssql
+  - octopus.upgrade.step
   - octopus.upgrade.mssql
 attributes:
   check_mode:
@@ -30,16 +31,16 @@ options:
     type: str
     required: true
   state:
-    description: V(absent) drops it. Nothing is done where there is none of that name.
+    description: V(absent) drops it. Nothing is done where no database has that name.
     type: str
     choices: [absent]
     required: true
   replaced_by:
-    description: The database that has taken its place. It has to be online, so that the only copy is never dropped.
+    description: The database that has taken its place. It must be online, so that the only copy is never dropped.
     type: str
 notes:
-  - The login needs the permission C(ALTER ANY DATABASE), as members of C(dbcreator) have it, or has to own the database.
-  - Nobody is thrown out. Who is connected is named where the login has the permission C(VIEW SERVER STATE).
+  - The login needs the permission C(ALTER ANY DATABASE), which members of C(dbcreator) have, or must own the database.
+  - Nobody is disconnected. The message names who is connected where the login has the permission C(VIEW SERVER STATE).
 seealso:
   - module: octopus.upgrade.mssql_restore
   - module: octopus.upgrade.mssql_snapshot
@@ -48,7 +49,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Drop what a restore has kept, now that the restored database is proven
+- name: Drop the database that a restore has kept, now that the restored one is verified
   octopus.upgrade.mssql_database:
     login_host: sql.example.com
     name: OctopusDeploy failed 20261125T132400Z
@@ -63,7 +64,7 @@ database:
   type: str
   sample: OctopusDeploy failed 20261125T132400Z
 sql:
-  description: What was run, or would be; nothing where it was gone already.
+  description: The statements. In check mode, those that would run. Empty where the database does not exist.
   returned: success
   type: list
   elements: str
@@ -71,34 +72,36 @@ sql:
     - DROP DATABASE [OctopusDeploy failed 20261125T132400Z]
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import removal
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import PYODBC_IMPORT_ERROR, connect
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **MSSQL_SPEC,
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["absent"], "required": True},
+        "replaced_by": {"type": "str"},
+    },
+    "required_together": MSSQL_TOGETHER,
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Drop the database; the module's result."""
+    name = params["name"]
+    with connect(SqlOptions.from_params(params)) as connection:
+        sql = removal.prepare(connection, name, params["replaced_by"])
+        if not check_mode:
+            removal.run(connection, name, sql)
+    return {"changed": bool(sql), "database": name, "sql": sql}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **MSSQL_SPEC,
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["absent"], "required": True},
-            "replaced_by": {"type": "str"},
-        },
-        required_together=MSSQL_TOGETHER,
-        supports_check_mode=True,
-    )
-    if PYODBC_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pyodbc"), exception=PYODBC_IMPORT_ERROR)
-    try:
-        with connect(SqlOptions.from_params(module.params)) as connection:
-            statements = removal.prepare(connection, module.params["name"], module.params["replaced_by"])
-            if not module.check_mode:
-                removal.run(connection, module.params["name"], statements)
-    except (MssqlError, ValueError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(statements), database=module.params["name"], sql=statements)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

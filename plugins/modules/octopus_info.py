@@ -3,22 +3,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell everything about an Octopus Server and the hosts that it runs on."""
+"""Read what is known about an Octopus Server and the hosts it runs on."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_info
-short_description: Tell everything about an Octopus Server and the hosts that it runs on
+short_description: Read what is known about an Octopus Server and the hosts it runs on
 version_added: 1.0.0
 description:
   - Over the REST API - version, spaces, nodes, running tasks, licence, maintenance mode, server folders.
   - On the Windows hosts - the installed program, its instances with services and configuration, the service watchdog, free space.
   - Either part can be left out. What a version does not have is left out or null.
-  - A folder that was never set is below the instance's home. Only the hosts know that; without them, such a folder is null.
-  - Changes nothing. Passwords in connection strings come back masked.
+  - A folder that was never set is below the instance's home, which only the hosts tell; without them, such a folder is null.
+  - Changes nothing. Passwords in connection strings are masked.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
+  - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.optional_server
   - octopus.upgrade.windows.nodes
@@ -36,7 +37,7 @@ options:
     choices: [server, hosts]
     default: [server, hosts]
   nodes:
-    description: Inventory names of the hosts to look at. Without it, the host of the task.
+    description: Inventory names of the hosts to read. Without it, the host of the task.
     type: list
     elements: str
   instance_name:
@@ -45,23 +46,23 @@ options:
         their configuration, which takes seconds for each.
     type: str
 notes:
-  - Without O(api_key) the REST API tells hardly anything.
+  - Without O(api_key) the REST API returns hardly anything.
 seealso:
   - module: octopus.upgrade.octopus_verify
-  - module: octopus.upgrade.octopus_database
+  - module: octopus.upgrade.octopus_database_info
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
 
 EXAMPLES = r"""
-- name: Look at an instance and at all of its nodes
+- name: Read an instance and all of its nodes
   octopus.upgrade.octopus_info:
     url: https://octopus.example.com
     api_key: "{{ vault_octopus_api_key }}"
     nodes: [octo-a, octo-b]
   register: found
 
-- name: Look at the host of the task only
+- name: Read only the host of the task
   octopus.upgrade.octopus_info:
     gather: [hosts]
   register: found
@@ -73,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 server:
-  description: What the server says of itself over its REST API.
+  description: What the server says about itself over its REST API.
   returned: with V(server) in O(gather) and with O(url)
   type: dict
   sample:
@@ -143,48 +144,46 @@ hosts:
       has_curl: true
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import hosts_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, WINRM_IMPORT_ERROR, ConnectionOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **api_spec(required=False),
+        **NODES_SPEC,
+        "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts"], "default": ["server", "hosts"]},
+        "nodes": {"type": "list", "elements": "str"},
+        "instance_name": {"type": "str"},
+    }
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Read the server and the hosts; the module's result."""
+    result: dict[str, Any] = {}
+    options = ApiOptions.from_params(params)
+    if "server" in params["gather"] and options:
+        with OctopusApi(options) as api:
+            result["server"] = server_info(api)
+    if "hosts" in params["gather"] and params["connections"]:
+        connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
+        result["hosts"] = hosts_info(connections, params["instance_name"])
+        if "server" in result:
+            resolve_folders(result["server"], result["hosts"])
+    if not result:
+        raise InvalidValue("There is nothing to gather: give url and api_key, or run the task for a Windows host.")
+    return result
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **api_spec(required=False),
-            **NODES_SPEC,
-            "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts"], "default": ["server", "hosts"]},
-            "nodes": {"type": "list", "elements": "str"},
-            "instance_name": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    params, result = module.params, {}
-    try:
-        options = ApiOptions.from_params(params)
-        if "server" in params["gather"] and options:
-            if REQUESTS_IMPORT_ERROR:
-                module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
-            with OctopusApi(options) as api:
-                result["server"] = server_info(api)
-        if "hosts" in params["gather"] and params["connections"]:
-            if WINRM_IMPORT_ERROR:
-                module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
-            connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
-            result["hosts"] = hosts_info(connections, params["instance_name"])
-            if "server" in result:
-                resolve_folders(result["server"], result["hosts"])
-    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
-        module.fail_json(msg=str(error))
-    if not result:
-        module.fail_json(msg="There is nothing to gather: give url and api_key, or run the task for a Windows host.")
-    module.exit_json(changed=False, **result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stage, install, upgrade, downgrade and remove Octopus Server's MSI."""
+"""Stage, install, upgrade, downgrade and remove the Octopus Server MSI."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ short_description: Stage, install, upgrade and remove the Octopus Server MSI
 version_added: 1.0.0
 description:
   - Works on all nodes at once. Packages are fetched, and C(msiexec) runs, as scheduled tasks on the nodes, so that a lost connection
-    ends neither. Running the task again goes on wherever an earlier run broke off; an installation that it left running is waited for
-    before anything is looked at.
-  - A package is fetched under another name, compared with its SHA-256, then renamed. One that is there and right is not fetched again.
-  - Installing the version that is installed changes nothing. What is installed afterwards is asked of the program itself. What is
-    registered and has lost its program is removed and installed.
-  - Only the program is installed. Instances, their configuration and their databases stay as they are, see
-    M(octopus.upgrade.octopus_database) for the schema upgrade that has to follow.
+    ends neither. Running the task again continues wherever an earlier run stopped; an installation that it left running is waited for
+    first.
+  - A package is fetched under another name, compared with its SHA-256 and then renamed. A correct package that is there already is not
+    fetched again.
+  - Installing the version that is installed changes nothing. After an installation, the program itself is asked for its version. A product
+    that is registered but has lost its program is removed and installed again.
+  - Only the program is installed. Instances, their configuration and their databases stay as they are; the schema upgrade that has to
+    follow is done by M(octopus.upgrade.octopus_database_upgrade).
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.windows_jobs
+  - octopus.upgrade.step
   - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
 requirements:
@@ -31,56 +33,56 @@ attributes:
   check_mode:
     support: full
     details:
-      - Asks the origin for the package, looks at what is on the nodes, and for room for what is not; fetches and installs nothing.
-      - Whether Octopus Server still runs on the node is not looked at, and an installation that still runs is not waited for.
+      - Asks the origin for the package, and checks the nodes for packages and free space; fetches and installs nothing.
+      - Does not check whether Octopus Server is running on a node, and does not wait for an installation that is running.
   diff_mode:
     support: full
     details:
       - Shows the installed version of each node.
 options:
   nodes:
-    description: Inventory names of the nodes to act on. Without it, the host of the task.
+    description: Inventory names of the nodes to act on. By default, the host of the task.
     type: list
     elements: str
   state:
     description:
-      - V(staged) has the package on the nodes, checked, and installs nothing. It can be done long before an outage.
-      - V(present) has that version installed, and stages the package if that was not done.
-      - V(absent) has no Octopus Server installed. Instances and databases are left.
+      - V(staged) fetches the package to the nodes and verifies it, and installs nothing. This can be done long before an outage.
+      - V(present) installs the version, and stages the package if it is not staged yet.
+      - V(absent) removes Octopus Server. Instances and databases stay.
     type: str
     choices: [staged, present, absent]
     default: present
   version:
-    description: The exact version, as its package is named. Required unless O(state=absent).
+    description: The exact version, as in the name of its package. Required unless O(state=absent).
     type: str
   source:
     description:
-      - Where the package is, with C({version}) for the version. A URL is fetched by the node itself; a UNC path is read by the account
-        O(job_user); any other path is on the node.
+      - Where the package is, with C({version}) for the version. The node itself fetches a URL; the account O(job_user) reads a UNC path;
+        any other path is on the node.
       - Plain C(http) needs O(sha256).
     type: str
     default: https://download.octopusdeploy.com/octopus/Octopus.{version}-x64.msi
   sha256:
     description:
-      - The SHA-256 that the package has to have. A value from a place other than the package's own protects against tampering.
-      - Without it, the hash that the download site itself sends with the file is taken (header C(x-amz-meta-sha256), as Octopus's
-        own does), which shows damage only. Of a source without either, the nodes' packages have to be alike.
+      - The expected SHA-256 of the package. A value from another source than the package itself protects against tampering.
+      - Without it, the hash that the download site sends with the file is used (header C(x-amz-meta-sha256), which Octopus's own site
+        sends). It reveals damage only. If there is neither, the packages of all nodes have to be equal.
     type: str
   stage_dir:
     description: Folder on the nodes for packages. By default C(packages) in O(work_root).
     type: str
   allow_downgrade:
     description:
-      - Whether a newer version may be removed to install an older one, as Windows Installer requires. The database has to be that of
-        the older version by then, see M(octopus.upgrade.octopus_database).
+      - Whether a newer version may be removed to install an older one, as Windows Installer requires. The database has to have the
+        schema of the older version by then, see M(octopus.upgrade.octopus_database_info).
     type: bool
     default: false
   properties:
-    description: Properties for C(msiexec), such as C(INSTALLLOCATION). C(RUNMANAGERONEXIT=no) is always given.
+    description: Properties for C(msiexec), such as C(INSTALLLOCATION). C(RUNMANAGERONEXIT=no) is the default.
     type: dict
     default: {}
   timeout:
-    description: Seconds that a download, and that an installation, may take. What takes longer is not ended.
+    description: Seconds that a download or an installation may take. One that takes longer is left running.
     type: int
     default: 3600
   busy_timeout:
@@ -88,19 +90,19 @@ options:
     type: int
     default: 600
   validate_certs:
-    description: Whether the certificate of a URL is verified when the control node asks for the package. The nodes always do.
+    description: Whether the control node verifies the certificate of a URL when it asks for the package. The nodes always verify it.
     type: bool
     default: true
   ca_path:
-    description: Certificates of authorities to trust for that, a PEM file on the control node.
+    description: PEM file on the control node with the certificates of the authorities to trust for O(validate_certs).
     type: path
 notes:
-  - Several instances on a host share one program, so that one run upgrades it for all of them. All have to be stopped, with
-    M(octopus.upgrade.octopus_node); a program that runs is refused, since its files are in use.
-  - C(msiexec) runs as C(SYSTEM), whatever O(job_user) says, which is for packages on a share.
+  - Several instances on a host share one program, so one run upgrades it for all of them. All of them have to be stopped with
+    M(octopus.upgrade.octopus_node); the module refuses to replace a running program, whose files are in use.
+  - C(msiexec) runs as C(SYSTEM); O(job_user) is for packages on a share.
 seealso:
   - module: octopus.upgrade.octopus_node
-  - module: octopus.upgrade.octopus_database
+  - module: octopus.upgrade.octopus_database_upgrade
   - name: Automating Octopus installation
     description: The installer's properties.
     link: https://octopus.com/docs/installation/automating-installation
@@ -112,7 +114,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have the package on every node before the outage begins
+- name: Stage the package on every node before the outage begins
   octopus.upgrade.octopus_install:
     nodes: "{{ groups['octopus_prod'] }}"
     version: 2025.4.10423
@@ -134,7 +136,7 @@ EXAMPLES = r"""
     job_user: EXAMPLE\octopus-deploy
     job_password: "{{ vault_octopus_job_password }}"
 
-- name: Go back to the version before with the package that the restore point keeps, after the database was restored
+- name: Downgrade with the package in the restore point, after the database was restored
   octopus.upgrade.octopus_install:
     nodes: "{{ groups['octopus_prod'] }}"
     version: 2021.1.8045
@@ -156,22 +158,22 @@ nodes:
       description: The package on the node.
       type: str
     sha256:
-      description: Its hash. In check mode, of a package that would be fetched, what its origin says.
+      description: Its hash. In check mode, the hash that the origin states for a package that would be fetched.
       type: str
     size:
       description: Its size in bytes.
       type: int
     fetched:
-      description: Whether it was fetched now, or would be.
+      description: Whether it was or would be fetched now.
       type: bool
     was_version:
-      description: The version that was installed before. Not looked at for O(state=staged).
+      description: The version that was installed before. Null for O(state=staged).
       type: str
     installed_version:
-      description: The version that is installed now, or would be.
+      description: The version that is or would be installed now.
       type: str
     reboot_required:
-      description: Whether Windows Installer asks for a restart (3010).
+      description: Whether Windows Installer requests a restart (3010).
       type: bool
     exit_code:
       description: The last exit code of C(msiexec), if it ran.
@@ -180,7 +182,7 @@ nodes:
       description: Its verbose log on the node.
       type: str
     seconds:
-      description: How long it took on this node.
+      description: Duration on this node in seconds.
       type: float
   sample:
     octo-a:
@@ -195,63 +197,48 @@ nodes:
       log_path: C:\ProgramData\octopus.upgrade\logs\install-2025.4.10423.log
       seconds: 71.204
 reboot_required:
-  description: Whether any node asks for a restart.
+  description: Whether any node requests a restart.
   returned: always
   type: bool
   sample: false
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.install import (
-    InstallFailed,
-    InstallRequest,
-    as_result,
-    bring_about,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.source import DEFAULT_SOURCE, REQUESTS_IMPORT_ERROR
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
-    JOB_SPEC,
-    NODES_SPEC,
-    WINRM_IMPORT_ERROR,
-    ConnectionOptions,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.install import InstallRequest, as_result, install
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.source import DEFAULT_SOURCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import JOB_SPEC, NODES_SPEC, ConnectionOptions
+
+SPEC = {
+    "argument_spec": {
+        **NODES_SPEC,
+        **JOB_SPEC,
+        "nodes": {"type": "list", "elements": "str"},
+        "state": {"type": "str", "choices": ["staged", "present", "absent"], "default": "present"},
+        "version": {"type": "str"},
+        "source": {"type": "str", "default": DEFAULT_SOURCE},
+        "sha256": {"type": "str"},
+        "stage_dir": {"type": "str"},
+        "allow_downgrade": {"type": "bool", "default": False},
+        "properties": {"type": "dict", "default": {}},
+        "timeout": {"type": "int", "default": 3600},
+        "busy_timeout": {"type": "int", "default": 600},
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path"},
+    },
+    "required_if": [("state", "staged", ["version"]), ("state", "present", ["version"])],
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Bring the package or the program to the wanted state on all nodes; the module's result."""
+    request = InstallRequest.from_params(params, check_mode)
+    return as_result(install(request, [ConnectionOptions.from_params(one) for one in params["connections"] or []]), diff)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **NODES_SPEC,
-            **JOB_SPEC,
-            "nodes": {"type": "list", "elements": "str"},
-            "state": {"type": "str", "choices": ["staged", "present", "absent"], "default": "present"},
-            "version": {"type": "str"},
-            "source": {"type": "str", "default": DEFAULT_SOURCE},
-            "sha256": {"type": "str"},
-            "stage_dir": {"type": "str"},
-            "allow_downgrade": {"type": "bool", "default": False},
-            "properties": {"type": "dict", "default": {}},
-            "timeout": {"type": "int", "default": 3600},
-            "busy_timeout": {"type": "int", "default": 600},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_path": {"type": "path"},
-        },
-        required_if=[("state", "staged", ["version"]), ("state", "present", ["version"])],
-        supports_check_mode=True,
-    )
-    for library, error in (("pywinrm", WINRM_IMPORT_ERROR), ("requests", REQUESTS_IMPORT_ERROR)):
-        if error:
-            module.fail_json(msg=missing_required_lib(library), exception=error)
-    try:
-        request = InstallRequest.from_params(module.params, module.check_mode)
-        connections = [ConnectionOptions.from_params(params) for params in module.params["connections"] or []]
-        result = as_result(bring_about(request, connections), module._diff)
-    except InstallFailed as error:
-        module.fail_json(msg=error.message, **error.result)
-    except (OctopusError, HostError) as error:
-        module.fail_json(msg=error.message)
-    module.exit_json(**result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -3,47 +3,49 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Set an instance of Octopus Server up on a node against a database that exists, and never start it."""
+"""Set up an instance of Octopus Server on a node against an existing database, without starting it."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_instance
-short_description: Set an Octopus Server instance up against an existing database
+short_description: Set up an Octopus Server instance against an existing database
 version_added: 1.0.0
 description:
-  - Joins an instance on a node to a database that exists, as a clone or a further node of a cluster does. Registers it, gives it
+  - Joins an instance on a node to an existing database, as a clone or a further node of a cluster does. Registers the instance, sets its
     connection string and master key, configures it, sets the server folders and installs the service.
   - Never starts the service, never creates or upgrades a database, and never touches the licence.
-  - Reads afterwards what the program itself says, and fails where server, database, master key, node name or folders are not as wanted.
-  - Where the database cannot be joined, because it is of another version, does not take the login or has another master key, the
-    configuration file is put back as it was.
+  - Afterwards reads the settings from the program itself, and fails where server, database, master key, node name or folders differ from the
+    wanted ones.
+  - Where the database cannot be joined, because it has another version, refuses the login or has another master key, the configuration file
+    is restored.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.windows_jobs
+  - octopus.upgrade.step
   - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
 attributes:
   check_mode:
     support: partial
     details:
-      - Only reads. A database that is not joined yet is not asked anything, so that its version, its folders and whether the master key
-        fits are not known, and every folder counts as to be set.
+      - A database that is not joined yet is not queried, so its version and its folders are unknown, as is whether the master key is right,
+        and every folder is reported as a change.
   diff_mode:
     support: full
     details:
-      - Passwords are masked, and of a master key the fingerprint is shown.
+      - Passwords are masked, and the fingerprint of a master key is shown.
 options:
   nodes:
     description:
-      - Inventory names of the nodes to act on. Without it, the host of the task.
+      - Inventory names of the nodes to act on. By default, the host of the task.
       - The first is set up before the others, which are then set up at once.
     type: list
     elements: str
   state:
     description:
-      - V(present) has the instance registered, joined, configured, with a service, and stopped.
-      - V(absent) has neither service nor registration. Configuration and home stay, unless O(purge), and the database always does.
+      - V(present) registers, joins and configures the instance, and installs its service, which is stopped.
+      - V(absent) removes service and registration. Configuration and home stay unless O(purge) is set; the database always stays.
     type: str
     choices: [present, absent]
     default: present
@@ -53,19 +55,19 @@ options:
     default: OctopusServer
   config_path:
     description:
-      - The configuration file of a new instance; by default C(OctopusServer.config) in O(home). That of a registered one cannot be changed.
+      - The configuration file of a new instance; by default C(OctopusServer.config) in O(home). It cannot be changed for a registered one.
     type: str
   home:
-    description: Its home, by default V(C:\\Octopus), and V(C:\\Octopus\\NAME) for another instance than the default one.
+    description: Its home; by default V(C:\\Octopus), or V(C:\\Octopus\\NAME) for other instances than the default one.
     type: str
   connection:
     description:
-      - The database to join. Needed for a new instance; without it, an instance stays with its database.
-      - Goes into the configuration file and into no command line.
+      - The database to join. Required for a new instance. Without it, an instance keeps its database.
+      - It is written to the configuration file, and appears in no command line.
     type: dict
     suboptions:
       server:
-        description: The SQL Server as the node sees it, as a connection string has it, such as V(db.example.com,1433) or V(db\\PROD).
+        description: The SQL Server as the node sees it, as in a connection string, such as V(db.example.com,1433) or V(db\\PROD).
         type: str
         required: true
       database:
@@ -73,15 +75,15 @@ options:
         type: str
         required: true
       user:
-        description: The login of SQL Server to use.
+        description: The SQL Server login to use.
         type: str
       password:
         description: Its password.
         type: str
       integrated:
         description:
-          - Log on as the account of the service. What asks the database then runs as a job of O(job_user), which needs to reach it too.
-          - The master key then is not compared with the database, because only a job could do that, and a job would leave it on the disk.
+          - Log on as the account of the service. Commands that query the database then run as a job of O(job_user), which needs access too.
+          - The master key is then not compared with the database, because only a job could do that, and a job would leave it on the disk.
         type: bool
         default: false
       options:
@@ -90,30 +92,30 @@ options:
         default: {}
   from_config:
     description:
-      - A node's C(OctopusServer.config), sealed, on the control node, as M(octopus.upgrade.octopus_restore_point) with C(state=fetched) puts it
-        there. Its connection string is taken with server and database of O(connection), and with its credentials if it has some.
-      - A failover partner in it is left out, since that leads to the old server.
+      - An encrypted copy of a node's C(OctopusServer.config) on the control node, as in a restore point. Its connection string is used with
+        the server and database of O(connection), and with the credentials of O(connection) if there are any.
+      - A failover partner in it is left out, because it belongs to the old server.
     type: path
   master_key_file:
-    description: File on the control node with the master key of the database, as M(octopus.upgrade.octopus_masterkey_backup) writes it.
+    description: File on the control node with the master key of the database, as written by M(octopus.upgrade.octopus_masterkey_backup).
     type: path
   vault_id:
     description:
-      - Vault id to open O(master_key_file) and O(from_config) with, as C(ansible-vault --vault-id) takes it, V(label@file), or a label alone
-        beside O(vault_password_file).
+      - Vault id to decrypt O(master_key_file) and O(from_config) with, in the form of C(ansible-vault --vault-id), V(label@file), or a label
+        alone with O(vault_password_file).
     type: str
   vault_password_file:
     description: File with the vault password, or an executable that prints it.
     type: path
   plaintext:
-    description: Whether these files are plain text. Without it, one that is not sealed is refused.
+    description: Whether these files are plain text. Without it, a file that is not encrypted is refused.
     type: bool
     default: false
   server_node_name:
-    description: Name of the node in the cluster. A new instance is called as its computer where this is not given.
+    description: Name of the node in the cluster. By default, a new node has the name of its computer.
     type: str
   listen_prefixes:
-    description: Addresses that the web portal listens on, such as V(https://+:443/). A certificate is bound elsewhere.
+    description: Addresses that the web portal listens on, such as V(https://+:443/). This module binds no certificate.
     type: list
     elements: str
   comms_port:
@@ -124,31 +126,31 @@ options:
     type: bool
   folders:
     description:
-      - Server folders to set, by the names that M(octopus.upgrade.octopus_info) has, V(logs), V(artifacts), V(packages), V(imports),
-        V(event_exports), V(telemetry). They are kept in the database and hold for all its nodes. Nothing is copied or removed.
-      - One that this version does not have is skipped, see RV(nodes.skipped_folders).
+      - Server folders to set, by the names that M(octopus.upgrade.octopus_info) returns, V(logs), V(artifacts), V(packages), V(imports),
+        V(event_exports), V(telemetry). They are stored in the database and apply to all its nodes. No file is copied or removed.
+      - A folder that the installed version does not have is skipped, see RV(nodes.skipped_folders).
     type: dict
     default: {}
   service_account:
-    description: Account of the service, V(LocalSystem) for a new one. One whose name ends in C($) is a gMSA and needs no password.
+    description: Account of the service, V(LocalSystem) for a new one. A name that ends in C($) is a gMSA, which needs no password.
     type: str
   service_password:
     description:
-      - Its password, for where the account is set. It reaches the program in a variable of its environment; a version that does not
-        take it from there is refused. A changed password of the same account is not found out.
+      - Its password, used where the account is set. The program reads it from an environment variable; a version that does not support
+        this is refused. A changed password of the same account is not detected.
     type: str
   service_start_type:
     description:
-      - How the service starts with the host. A new one starts by itself. With V(manual), a restart of the host does not start a clone
-        that nobody has proven harmless yet.
-      - Can be changed while the service runs.
+      - How the service starts with the host. A new service starts automatically. With V(manual), a restart of the host does not start a
+        clone that has not been quarantined yet.
+      - It can be changed while the service is running.
     type: str
     choices: [auto, manual, disabled]
   never:
     description:
-      - Databases that the instance must not have, above all that of the instance that was cloned. Names are compared, short and long ones too,
-        and their addresses as the control node sees them.
-      - An instance that has one already is refused, unless O(connection) leads it to another.
+      - Databases that the instance must never use, above all that of the instance that was cloned. Server names are compared in short and
+        long form, and by their addresses as the control node resolves them.
+      - An instance that uses one of them already is refused, unless O(connection) joins it to another database.
     type: list
     elements: dict
     default: []
@@ -163,16 +165,16 @@ options:
         required: true
   purge:
     description:
-      - With O(state=absent), also remove the configuration file and the home with all that is in it. Server folders elsewhere stay.
-      - Refused where something else lies in the home, such as another instance.
+      - With O(state=absent), also remove the configuration file and the home with everything in it. Server folders elsewhere stay.
+      - Refused where the home contains something else, such as another instance.
     type: bool
     default: false
 notes:
-  - The service has to be stopped for any change but that of O(service_start_type), and a watchdog that could start it has to be disabled,
+  - Any change except that of O(service_start_type) requires the service to be stopped, and a watchdog that could start it to be disabled,
     see M(octopus.upgrade.octopus_node).
-  - The master key is an argument of the program, which takes it from nowhere else. No other secret is in one.
-  - That C(show-configuration) of the installed version refuses a database of another version is assumed.
-    M(octopus.upgrade.octopus_database) says which version a database has.
+  - The master key is passed to the program as an argument, because the program accepts it in no other way. No other secret is.
+  - It is assumed that C(show-configuration) of the installed version refuses a database of another version.
+    M(octopus.upgrade.octopus_database_info) tells which version a database has.
 seealso:
   - module: octopus.upgrade.octopus_info
   - module: octopus.upgrade.octopus_install
@@ -184,7 +186,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Join the clone's database with the master key that the restore point keeps
+- name: Join the clone's database with the master key from the restore point
   octopus.upgrade.octopus_instance:
     connection:
       server: sql-test.example.com
@@ -203,7 +205,7 @@ EXAMPLES = r"""
     never:
       - {server: sql.example.com, database: Octopus}
 
-- name: Join with the login that the source's own configuration has
+- name: Join with the login in the configuration of the source
   octopus.upgrade.octopus_instance:
     from_config: /var/backups/octopus/prod/octo-a.config.vault
     connection: {server: sql-test.example.com, database: Octopus-Clone}
@@ -221,7 +223,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: What is so on each node, by its inventory name.
+  description: The state of each node, by its inventory name.
   returned: success
   type: dict
   contains:
@@ -230,7 +232,7 @@ nodes:
       type: str
       sample: OctopusServer
     registered:
-      description: Whether it is in the node's register.
+      description: Whether it is registered on the node.
       type: bool
       sample: true
     config_path:
@@ -250,7 +252,7 @@ nodes:
       type: str
       sample: 2025.3.14357
     database:
-      description: Where its database is, as M(octopus.upgrade.octopus_info) has it. C(host) is the server as the control node reaches it.
+      description: Where its database is, as in M(octopus.upgrade.octopus_info). C(host) is the server as the control node reaches it.
       type: dict
       sample: {server: sql-test.example.com, port: 1433, database: Octopus-Clone, integrated: false, user: octopus, encrypt: "true"}
     connection_string:
@@ -258,7 +260,7 @@ nodes:
       type: str
       sample: Server=sql-test.example.com;Database=Octopus-Clone;User ID=octopus;Password=********
     master_key_fingerprint:
-      description: 16 hex digits, the same as M(octopus.upgrade.octopus_masterkey_backup) has for the key.
+      description: 16 hex digits, as M(octopus.upgrade.octopus_masterkey_backup) returns them for the same key.
       type: str
       sample: 5f0c1e6a0f4b7d21
     listen_prefixes:
@@ -267,11 +269,11 @@ nodes:
       elements: str
       sample: ["https://+:443/"]
     folders:
-      description: Every server folder, also those that were not in O(folders).
+      description: All server folders, including those that are not in O(folders).
       type: dict
       sample: {logs: 'D:\OctopusClone\TaskLogs', artifacts: 'D:\OctopusClone\Artifacts', packages: 'D:\OctopusClone\Packages'}
     skipped_folders:
-      description: Those of O(folders) that this version does not have.
+      description: Folders in O(folders) that the installed version does not have.
       type: list
       elements: str
       sample: []
@@ -279,8 +281,8 @@ nodes:
       description: Its service, with C(name), C(state), C(account) and C(start_type); null where there is none.
       type: dict
       sample: {name: OctopusDeploy, state: stopped, account: LocalSystem, start_type: manual}
-    proven:
-      description: Whether the program itself was asked, and all is as wanted; false in check mode where something is to be changed.
+    verified:
+      description: Whether the settings that the program itself reports are as wanted; false in check mode where something would change.
       type: bool
       sample: true
     removed:
@@ -289,28 +291,23 @@ nodes:
       elements: str
       sample: []
     changes:
-      description: What was changed, or would be, with C(what), C(before) and C(after). No secret is in it.
+      description: What was or would be changed, with C(what), C(before) and C(after). Contains no secret.
       type: list
       elements: dict
       sample: [{what: folder packages, before: '\\nas\octopus\Packages', after: 'D:\OctopusClone\Packages'}]
     seconds:
-      description: How long it took.
+      description: Duration in seconds.
       type: float
       sample: 41.3
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.request import InstanceRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.results import as_result
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.setup import bring_about
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
-    JOB_SPEC,
-    NODES_SPEC,
-    WINRM_IMPORT_ERROR,
-    ConnectionOptions,
-)
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.setup import set_up
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import JOB_SPEC, NODES_SPEC, ConnectionOptions
 
 DATABASE_SPEC = {
     "server": {"type": "str", "required": True},
@@ -321,52 +318,48 @@ DATABASE_SPEC = {
     "options": {"type": "dict", "default": {}},
 }
 NEVER_SPEC = {"server": {"type": "str", "required": True}, "database": {"type": "str", "required": True}}
+SPEC = {
+    "argument_spec": {
+        **NODES_SPEC,
+        **JOB_SPEC,
+        "nodes": {"type": "list", "elements": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "instance_name": {"type": "str", "default": "OctopusServer"},
+        "config_path": {"type": "str"},
+        "home": {"type": "str"},
+        "connection": {
+            "type": "dict",
+            "options": DATABASE_SPEC,
+            "required_together": [("user", "password")],
+        },
+        "from_config": {"type": "path"},
+        "master_key_file": {"type": "path", "no_log": False},
+        "vault_id": {"type": "str"},
+        "vault_password_file": {"type": "path", "no_log": False},
+        "plaintext": {"type": "bool", "default": False},
+        "server_node_name": {"type": "str"},
+        "listen_prefixes": {"type": "list", "elements": "str"},
+        "comms_port": {"type": "int"},
+        "force_ssl": {"type": "bool"},
+        "folders": {"type": "dict", "default": {}},
+        "service_account": {"type": "str"},
+        "service_password": {"type": "str", "no_log": True},
+        "service_start_type": {"type": "str", "choices": ["auto", "manual", "disabled"]},
+        "never": {"type": "list", "elements": "dict", "options": NEVER_SPEC, "default": []},
+        "purge": {"type": "bool", "default": False},
+    },
+    "required_by": {"connection": ["master_key_file"]},
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Set up or remove the instance on all nodes; the module's result."""
+    request = InstanceRequest.from_params(params, check_mode)
+    return as_result(set_up(request, [ConnectionOptions.from_params(one) for one in params["connections"] or []]), diff)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **NODES_SPEC,
-            **JOB_SPEC,
-            "nodes": {"type": "list", "elements": "str"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "instance_name": {"type": "str", "default": "OctopusServer"},
-            "config_path": {"type": "str"},
-            "home": {"type": "str"},
-            "connection": {
-                "type": "dict",
-                "options": DATABASE_SPEC,
-                "required_together": [("user", "password")],
-            },
-            "from_config": {"type": "path"},
-            "master_key_file": {"type": "path", "no_log": False},
-            "vault_id": {"type": "str"},
-            "vault_password_file": {"type": "path", "no_log": False},
-            "plaintext": {"type": "bool", "default": False},
-            "server_node_name": {"type": "str"},
-            "listen_prefixes": {"type": "list", "elements": "str"},
-            "comms_port": {"type": "int"},
-            "force_ssl": {"type": "bool"},
-            "folders": {"type": "dict", "default": {}},
-            "service_account": {"type": "str"},
-            "service_password": {"type": "str", "no_log": True},
-            "service_start_type": {"type": "str", "choices": ["auto", "manual", "disabled"]},
-            "never": {"type": "list", "elements": "dict", "options": NEVER_SPEC, "default": []},
-            "purge": {"type": "bool", "default": False},
-        },
-        required_by={"connection": ["master_key_file"]},
-        supports_check_mode=True,
-    )
-    if WINRM_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
-    try:
-        results = bring_about(
-            InstanceRequest.from_params(module.params, check_mode=module.check_mode),
-            [ConnectionOptions.from_params(connection) for connection in module.params["connections"] or []],
-        )
-    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
-        module.fail_json(msg=str(error), **getattr(error, "result", {}))
-    module.exit_json(**as_result(results, diff=module._diff))
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -3,25 +3,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep the master key of an Octopus Server, sealed."""
+"""Back up the master key of an Octopus Server, encrypted."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_masterkey_backup
-short_description: Keep the master key of an Octopus Server, sealed
+short_description: Back up the master key of an Octopus Server, encrypted
 version_added: 1.0.0
 description:
   - Without the master key, a backup of the database has none of its secrets - passwords, certificates' private keys, sensitive
     variables.
-  - Reads the key with C(Octopus.Server.exe show-master-key) on the host of the task, seals it with Ansible Vault and writes it to a
-    file on the control node, to a file that the host can reach, or both. Then opens what is stored and compares.
-  - The same key stored already is no change. A different key already stored is an error, unless O(force), and then the old file is
-    kept under another name.
-  - The key is in no argument, log or result, and on the Windows host only ever sealed.
+  - Reads the key with C(Octopus.Server.exe show-master-key) on the host of the task, encrypts it with Ansible Vault and writes it to a
+    file on the control node, to a file that the host can reach, or both. Then reads and decrypts each file, and compares.
+  - The same key stored already is no change. A different key stored already is an error, unless O(force), and then the old file is
+    renamed.
+  - The key is in no argument, log or result, and on the Windows host only ever encrypted.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
-  - octopus.upgrade.octopus_api.seal
+  - octopus.upgrade.attributes.vault_jobs
+  - octopus.upgrade.step
+  - octopus.upgrade.vault
   - octopus.upgrade.windows
   - octopus.upgrade.windows.job
 attributes:
@@ -35,21 +37,26 @@ options:
     description: Name of the instance. Needed where the host has more than one.
     type: str
   dest:
-    description: File on the control node. Missing folders are made, for their owner only.
+    description: File on the control node. Missing folders are created, for their owner only.
     type: path
   remote_dest:
     description:
-      - File as the Windows host sees it, on a drive or a share. Only ever the sealed key; not possible with O(plaintext).
+      - File as the Windows host sees it, on a drive or a share. Only ever the encrypted key; not possible with O(plaintext).
       - A share is reached by a job that runs as O(job_user), since a WinRM log-on cannot reach it.
     type: str
+  force:
+    description: Replace a different secret that is stored already. The old file is renamed, with the time added to its name.
+    type: bool
+    default: false
 seealso:
   - module: octopus.upgrade.octopus_license_backup
+  - module: octopus.upgrade.octopus_restore_point
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
 
 EXAMPLES = r"""
-- name: Keep the master key on the control node and beside the backups
+- name: Back up the master key on the control node and beside the backups
   octopus.upgrade.octopus_masterkey_backup:
     instance_name: OctopusServer
     dest: /var/backups/octopus/prod/master-key.vault
@@ -75,17 +82,17 @@ remote_dest:
   returned: with O(remote_dest)
   type: str
   sample: \\nas\octopus-backups\prod\master-key.vault
-sealed:
-  description: Whether it is sealed with Ansible Vault.
+encrypted:
+  description: Whether it is encrypted with Ansible Vault.
   returned: success
   type: bool
   sample: true
 verified:
-  description: Whether what is stored was opened and compared with the instance's key; false in check mode where nothing is stored yet.
+  description: Whether each stored file was decrypted and compared with the instance's key; false in check mode where nothing is stored yet.
   returned: success
   type: bool
   sample: true
-kept:
+backup_files:
   description: The new names of files with a different key that were replaced.
   returned: success
   type: list
@@ -98,42 +105,41 @@ fingerprint:
   sample: 5f0c1e6a0f4b7d21
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.master_key import MasterKeyRequest, keep
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import seal_spec
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.master_key import MasterKeyRequest, back_up
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import vault_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
-    WINRM_IMPORT_ERROR,
     ConnectionOptions,
     WindowsHost,
 )
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **CONNECTION_SPEC,
+        **JOB_SPEC,
+        **vault_spec(),
+        "instance_name": {"type": "str"},
+        "dest": {"type": "path"},
+        "remote_dest": {"type": "str"},
+        "force": {"type": "bool", "default": False},
+    },
+    "required_one_of": [("dest", "remote_dest")],
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Back up the master key; the module's result."""
+    request = MasterKeyRequest.from_params(params, check_mode=check_mode)
+    with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
+        return back_up(request, host)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            **JOB_SPEC,
-            **seal_spec(),
-            "instance_name": {"type": "str"},
-            "dest": {"type": "path"},
-            "remote_dest": {"type": "str"},
-        },
-        required_one_of=[("dest", "remote_dest")],
-        supports_check_mode=True,
-    )
-    if WINRM_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pywinrm"), exception=WINRM_IMPORT_ERROR)
-    try:
-        request = MasterKeyRequest.from_params(module.params, check_mode=module.check_mode)
-        with WindowsHost(ConnectionOptions.from_params(module.params["connection"])) as host:
-            result = keep(request, host)
-    except (OctopusError, HostError, ValueError) as error:  # ValueError: what cannot be said to Windows safely
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

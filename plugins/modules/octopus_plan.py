@@ -3,21 +3,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the plan of an upgrade from what preflight found."""
+"""Plan an upgrade from what was found."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_plan
-short_description: Make the plan of an upgrade from what was found
+short_description: Plan an upgrade from what was found
 version_added: 1.0.0
 description:
-  - Works out the rungs from the installed version to the wanted one, and judges what was found by named checks.
-  - Fails, naming every finding at once, where a check is not well and its name is not waived.
-  - Asks nobody and changes nothing; it takes what M(octopus.upgrade.octopus_info), M(octopus.upgrade.octopus_database) and
+  - Works out the upgrade path from the installed version to the target, and checks what was found.
+  - Fails, naming every blocker at once, where a check fails and its name is not waived.
+  - Connects to nothing and changes nothing. It takes what M(octopus.upgrade.octopus_info), M(octopus.upgrade.octopus_database_info) and
     check-mode runs of M(octopus.upgrade.octopus_install) and M(octopus.upgrade.mssql_backup) have returned.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
+  - octopus.upgrade.step
 attributes:
   check_mode:
     support: full
@@ -38,11 +39,11 @@ options:
     type: str
     default: ""
   version:
-    description: The version to end at.
+    description: The target version.
     type: str
     required: true
   ladder:
-    description: The versions to climb through; empty means O(version) alone.
+    description: The versions to go through, the target last; empty means O(version) alone.
     type: list
     elements: str
     default: []
@@ -55,22 +56,57 @@ options:
     type: dict
     required: true
   database:
-    description: What M(octopus.upgrade.octopus_database) returned.
+    description: What M(octopus.upgrade.octopus_database_info) returned.
     type: dict
     required: true
   packages:
-    description: For each version that will be staged, what is known of its MSI.
+    description: For each version that will be staged, what M(octopus.upgrade.octopus_install) returned of its MSI.
     type: dict
     default: {}
   backup:
     description: What M(octopus.upgrade.mssql_backup) returned in check mode.
     type: dict
     default: {}
+  rehearsal:
+    description:
+      - What M(octopus.upgrade.octopus_rehearsal_info) returned; a result that was skipped is fine. Without it, rehearsals are not checked.
+    type: dict
+  rehearsal_required:
+    description: Whether the upgrade needs a rehearsal that succeeded.
+    type: bool
+    default: false
+  rehearsal_days:
+    description: How many days old the rehearsal may be.
+    type: int
+    default: 30
   waivers:
     description: Names of checks whose findings are accepted.
     type: list
     elements: str
     default: []
+  run_id:
+    description: Id of the run, which the restore point is named by.
+    type: str
+  coordinator:
+    description: Inventory name of the node on which Ansible runs the instance's tasks, for RV(lines).
+    type: str
+    default: ""
+  sql:
+    description: Where the database is, for RV(lines).
+    type: dict
+    suboptions:
+      host:
+        description: Its SQL Server.
+        type: str
+        required: true
+      database:
+        description: Its name.
+        type: str
+        required: true
+  backup_folder:
+    description: The folder of the instance's restore points, for RV(lines).
+    type: str
+    default: ""
 seealso:
   - module: octopus.upgrade.octopus_info
 author:
@@ -78,7 +114,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Make the plan
+- name: Plan the upgrade
   octopus.upgrade.octopus_plan:
     instance: prod
     nodes: [octo-a, octo-b]
@@ -92,22 +128,38 @@ EXAMPLES = r"""
 RETURN = r"""
 installed:
   description: The installed version.
-  returned: success
+  returned: always
   type: str
   sample: 2020.5.7
-rungs:
-  description: The versions to climb through; empty where the instance is at the wanted version already.
-  returned: success
+upgrade_path:
+  description: The versions to go through; empty where the instance is at the target already.
+  returned: always
   type: list
   elements: str
   sample: [2025.3.14357, 2026.2.9853]
+restore_point:
+  description: Id of the restore point that the run would create. Null without O(run_id).
+  returned: always
+  type: str
+  sample: 20261125T132400Z-2020.5.7
+lines:
+  description: The plan as a person reads it.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - 'prod: 2020.5.7 -> 2025.3.14357 -> 2026.2.9853'
+    - 'nodes: octo-a, octo-b (coordinator octo-a)'
+    - 'database: OctopusDeploy on sql.example.com'
+    - 'running tasks now: 0'
+    - 'waived: nothing'
 before:
-  description: How the instance was found, so that it can be given back like that.
-  returned: success
+  description: The state to return the instance in.
+  returned: always
   type: dict
   sample: {maintenance: false, drained: [], watched: [octo-a]}
 checks:
-  description: Every check with what it wanted and found.
+  description: Every check with what it expected and found.
   returned: always
   type: list
   elements: dict
@@ -115,56 +167,79 @@ checks:
     - name: license_compliant
       ok: true
       waived: false
-      wanted: a compliant licence (newer versions refuse to upgrade or to start without one)
+      expected: a compliant licence (newer versions refuse to upgrade or to start without one)
       found: compliant
       where: prod
       todo: Renew the licence, or waive this check by name if the new version is known to take it.
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
+_FACTS: dict[str, Any] = {
+    "instance": {"type": "str", "required": True},
+    "nodes": {"type": "list", "elements": "str", "required": True},
+    "instance_name": {"type": "str", "default": ""},
+    "server": {"type": "dict", "required": True},
+    "hosts": {"type": "dict", "required": True},
+    "database": {"type": "dict", "required": True},
+    "packages": {"type": "dict", "default": {}},
+    "backup": {"type": "dict", "default": {}},
+    "rehearsal": {"type": "dict"},
+    "rehearsal_required": {"type": "bool", "default": False},
+    "rehearsal_days": {"type": "int", "default": 30},
+}
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **_FACTS,
+        "version": {"type": "str", "required": True},
+        "ladder": {"type": "list", "elements": "str", "default": []},
+        "waivers": {"type": "list", "elements": "str", "default": []},
+        "run_id": {"type": "str"},
+        "coordinator": {"type": "str", "default": ""},
+        "sql": {"type": "dict", "options": {"host": {"type": "str", "required": True}, "database": {"type": "str", "required": True}}},
+        "backup_folder": {"type": "str", "default": ""},
+    }
+}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Make the plan; the module's result."""
+    unknown = plan.unknown_waivers(params["waivers"])
+    if unknown:
+        raise InvalidValue(f"octopus_waivers names unknown checks: {', '.join(unknown)}. Known: {', '.join(sorted(plan.NAMES))}.")
+    facts = plan.Facts(**{name: params[name] for name in _FACTS})
+    installed, sql = facts.server["version"], params["sql"]
+    try:
+        path = plan.upgrade_path(installed, params["version"], params["ladder"])
+        found = plan.checks(facts, params["version"], path, params["waivers"])
+    except OctopusError as error:
+        raise InvalidValue(f"Instance {facts.instance} cannot be planned: {error}.") from error
+    setting = plan.Setting(
+        params["coordinator"],
+        f"{sql['database']} on {sql['host']}" if sql else "",
+        params["backup_folder"],
+        f"{params['run_id']}-{installed}" if params["run_id"] else None,
+    )
+    result = {
+        "installed": installed,
+        "upgrade_path": path,
+        "restore_point": setting.restore_point,
+        "before": plan.before(facts),
+        "checks": plan.as_dicts(found),
+        "lines": plan.lines(facts, installed, path, found, setting),
+    }
+    if refusal := plan.refusal(facts.instance, found):
+        raise TaskFailed(refusal, result)
+    return result
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "instance": {"type": "str", "required": True},
-            "nodes": {"type": "list", "elements": "str", "required": True},
-            "instance_name": {"type": "str", "default": ""},
-            "version": {"type": "str", "required": True},
-            "ladder": {"type": "list", "elements": "str", "default": []},
-            "server": {"type": "dict", "required": True},
-            "hosts": {"type": "dict", "required": True},
-            "database": {"type": "dict", "required": True},
-            "packages": {"type": "dict", "default": {}},
-            "backup": {"type": "dict", "default": {}},
-            "waivers": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    names = ("instance", "nodes", "instance_name", "server", "hosts", "database", "packages", "backup")
-    facts = plan.Facts(**{name: params[name] for name in names})
-    installed = facts.server["version"]
-    try:
-        climb = plan.rungs(installed, params["version"], params["ladder"])
-        found = plan.checks(facts, params["version"], climb, params["waivers"])
-    except OctopusError as error:
-        module.fail_json(msg=f"Instance {facts.instance} cannot be planned: {error}.")
-    unknown = plan.unknown_waivers(found, params["waivers"])
-    if unknown:
-        module.fail_json(
-            msg=f"octopus_waivers names unknown checks: {', '.join(unknown)}. Known: {', '.join(sorted({one.name for one in found}))}."
-        )
-    blockers = [check for check in found if check.blocks]
-    result = {"installed": installed, "rungs": climb, "before": plan.before(facts), "checks": plan.as_dicts(found)}
-    if blockers:
-        lines = "\n".join(f"- {check.sentence()}" for check in blockers)
-        module.fail_json(
-            msg=f"Preflight of instance {facts.instance} found {len(blockers)} blocker(s); nothing was changed.\n{lines}", **result
-        )
-    module.exit_json(changed=False, **result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

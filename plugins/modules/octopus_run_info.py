@@ -26,6 +26,12 @@ attributes:
     support: full
   diff_mode:
     support: none
+options:
+  results:
+    description: Names of steps of the unfinished run whose results are wanted.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: octopus.upgrade.octopus_run_lock
   - module: octopus.upgrade.octopus_run_record
@@ -95,6 +101,12 @@ unfinished:
     only_stopped:
       description: Whether it has changed nothing that a restore point would be needed for.
       type: bool
+    published:
+      description: Whether users may have been let in already.
+      type: bool
+    results:
+      description: The results of the steps in O(results) that are done.
+      type: dict
     record:
       description: The run so far.
       type: dict
@@ -120,6 +132,8 @@ unfinished:
     roll_back_first: false
     schema_failed: false
     only_stopped: true
+    published: false
+    results: {}
     record:
       instance: prod
       from_version: 2025.3.14357
@@ -154,14 +168,19 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions, WindowsHost
 
 SPEC = {
-    "argument_spec": {**CONNECTION_SPEC, **INSTANCE_SPEC, "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC}},
+    "argument_spec": {
+        **CONNECTION_SPEC,
+        **INSTANCE_SPEC,
+        "results": {"type": "list", "elements": "str", "default": []},
+        "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
+    },
 }
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read lock and runs; the module's result."""
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return {"changed": False, **InstanceRuns(host, params, Holder.from_dict(params["holder"])).info()}
+        return {"changed": False, **InstanceRuns(host, params, Holder.from_dict(params["holder"])).info(params["results"])}
 
 
 def main() -> None:

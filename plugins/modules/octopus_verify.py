@@ -3,24 +3,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prove that an Octopus Server still has what it had."""
+"""Verify that an Octopus Server still has what it had."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_verify
-short_description: Prove that an Octopus Server still has what it had
+short_description: Verify that an Octopus Server still has what it had
 version_added: 1.0.0
 description:
-  - V(baseline) counts everything, per space, and really reads samples - projects, an old task log, a package, a project's logo and an
-    artifact - with their SHA-256.
-  - V(compared) does it again and compares. It fails when something is lost or cannot be read any more.
+  - Counts everything and reads the samples again, and compares them with what M(octopus.upgrade.octopus_baseline_info) returned before.
+    Fails where something is lost or cannot be read any more.
   - Tolerates what versions change. A server before 2019.1 has no spaces; what it had is in the space C(Spaces-1) afterwards. Counts may
     grow. From 2022.3 on, old events are archived out of the database. Task logs and the pictures that the product ships with may be
-    shown differently.
-  - Changes nothing, in either state.
+    rendered differently.
+  - Changes nothing.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
+  - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.server
 attributes:
@@ -29,75 +29,41 @@ attributes:
   diff_mode:
     support: none
 options:
-  state:
-    description: Whether to look for the first time, or to look again and compare.
-    type: str
-    choices: [baseline, compared]
-    default: baseline
   baseline:
-    description: What the module returned as RV(baseline) before. Needed with O(state=compared).
+    description: RV(octopus.upgrade.octopus_baseline_info#module:baseline).
     type: dict
-  samples:
-    description: How many task logs, and how many packages, logos and artifacts per space, to read. Of projects, all are read up to 25.
-    type: int
-    default: 1
+    required: true
+seealso:
+  - module: octopus.upgrade.octopus_baseline_info
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
 
 EXAMPLES = r"""
-- name: Know what there is
-  octopus.upgrade.octopus_verify:
+- name: Record the baseline
+  octopus.upgrade.octopus_baseline_info:
     url: https://octopus.example.com
     api_key: "{{ vault_octopus_api_key }}"
   register: before
 
 # ... the upgrade ...
 
-- name: Prove that it is all still there
+- name: Verify that nothing was lost
   octopus.upgrade.octopus_verify:
     url: https://octopus.example.com
     api_key: "{{ vault_octopus_api_key }}"
-    state: compared
     baseline: "{{ before.baseline }}"
 """
 
 RETURN = r"""
-baseline:
-  description: Version, counts by space and collection (of the server as a whole under C(server)), and samples with their hashes.
-  returned: success, with state V(baseline)
-  type: dict
-  sample:
-    version: 2018.10.7
-    counts:
-      Spaces-1: {projects: 3, environments: 4, releases: 41, packages: 312}
-      server: {events: 1207, tasks: 96, users: 5}
-    samples:
-      projects:
-        - {space: Spaces-1, id: Projects-1, name: Web Shop}
-      task_logs:
-        - id: ServerTasks-1
-          description: Deploy Web Shop release 1.0.0 to Test
-          sha256: 5d8f2c7c2bd9ac1e9d9a2f2a5cf2f3a5ce64b4aef0ab3b7d6f0b0b7a54c8f0d1
-          bytes: 2210
-          content_type: text/plain
-      packages:
-        - space: Spaces-1
-          id: WebShop.Web
-          version: 1.0.7
-          sha256: 0b7d8e0ef8f1b8a4a5a2b4ff95c8be1a96c2d5d2f2b8b0d11f3e0a4f7d0a9b3c
-          bytes: 48211
-          content_type: application/octet-stream
-      logos: []
-      artifacts: []
 differences:
-  description: Every difference; C(lost) tells those that fail the module from harmless ones.
-  returned: with state V(compared), also on failure
+  description: Every difference. Those with C(lost) fail the module; the others are harmless.
+  returned: always, once everything was read
   type: list
   elements: dict
   sample:
     - {space: server, what: tasks, before: 96, after: 98, lost: false}
-proof:
+evidence:
   description: How many projects were opened, and one sample of each other kind that was read, or null where there is none.
   returned: success
   type: dict
@@ -109,42 +75,32 @@ proof:
     artifact: null
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import verify
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import REQUESTS_IMPORT_ERROR
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
+SPEC: dict[str, Any] = {"argument_spec": {**api_spec(), "baseline": {"type": "dict", "required": True}}}
+
+
+def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
+    """Compare with the baseline; the module's result."""
+    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
+        differences, read = verify.compare(api, params["baseline"])
+    lost = [verify.describe(difference) for difference in differences if difference["lost"]]
+    if lost:
+        raise TaskFailed(
+            f"Expected {params['url']} to have all that it had, but found {'; '.join(lost)}. Do not let users back in before the cause is known.",
+            {"differences": differences},
+        )
+    return {"differences": differences, "evidence": verify.evidence(read)}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **api_spec(),
-            "state": {"type": "str", "choices": ["baseline", "compared"], "default": "baseline"},
-            "baseline": {"type": "dict"},
-            "samples": {"type": "int", "default": 1},
-        },
-        required_if=[("state", "compared", ["baseline"])],
-        supports_check_mode=True,
-    )
-    if REQUESTS_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
-    try:
-        with OctopusApi(ApiOptions.for_url(module.params, module.params["url"], module.params["api_key"])) as api:
-            if module.params["state"] == "baseline":
-                found = verify.baseline(api, module.params["samples"])
-                module.exit_json(changed=False, baseline=found, proof=verify.proof(found["samples"]))
-            differences, read = verify.compare(api, module.params["baseline"])
-    except OctopusError as error:
-        module.fail_json(msg=error.message)
-    lost = [verify.describe(difference) for difference in differences if difference["lost"]]
-    if lost:
-        module.fail_json(
-            msg=f"{module.params['url']} no longer has what it had: {'; '.join(lost)}. Do not let users back in before this is understood.",
-            differences=differences,
-        )
-    module.exit_json(changed=False, differences=differences, proof=verify.proof(read))
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

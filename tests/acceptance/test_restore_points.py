@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restore points in a folder of the host: the lines of cmd that read, prove, write and remove them, all by jobs."""
+"""Restore points in a folder of the host: the lines of cmd that read, verify, write and remove them, all by jobs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point imp
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import prune as pruning
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import share
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import read_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import signature_text
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.verify import count_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
@@ -25,13 +26,13 @@ NEWER, OLDER = "20261124T210000Z-2025.3.14357", "20261123T210000Z-2025.3.14357"
 
 @pytest.fixture
 def root(host: WindowsHost, folder: str) -> str:
-    """A folder with two sealed restore points, something that is none, and a name that cmd would act on."""
+    """A folder with two signed restore points, something that is none, and a name that cmd would act on."""
     made = f"{folder}\\points & more"
     for point in (OLDER, NEWER):
-        text = form.text_of(manifest(id=point, sealed_at=f"2026-11-{point[6:8]}T21:00:00Z"))
+        text = form.text_of(manifest(id=point, signed_at=f"2026-11-{point[6:8]}T21:00:00Z"))
         files.make_folder(host, f"{made}\\{point}\\folders\\logs\\deep")
         files.write_text(host, f"{made}\\{point}\\restore-point.json", text)
-        files.write_text(host, f"{made}\\{point}\\restore-point.seal", form.seal_text(point, text, None).decode())
+        files.write_text(host, f"{made}\\{point}\\restore-point.signature", signature_text(point, text, None).decode())
         files.write_text(host, f"{made}\\{point}\\folders\\logs\\deep\\one.txt", "1")
     files.make_folder(host, f"{made}\\somebody's & other")
     return made
@@ -43,14 +44,14 @@ def points(host: WindowsHost, folder: str) -> share.Share:
 
 
 def test_all_are_read_in_one_job(points: share.Share, root: str) -> None:
-    there = read_all(points, root, None)
-    assert [(point.id, point.why) for point in there.points] == [(NEWER, None), (OLDER, None)]
-    assert there.ours == {NEWER, OLDER}
+    there = read_all(points, root)
+    assert [(point.id, point.reason) for point in there.judged(None)] == [(NEWER, None), (OLDER, None)]
+    assert {one.id for one in there.found if one.is_ours} == {NEWER, OLDER}
     assert there.free_bytes is not None and there.free_bytes > 0
 
 
 def test_a_folder_that_is_not_there_and_one_that_cannot_be_reached(points: share.Share, root: str) -> None:
-    assert read_all(points, f"{root}\\none", None).points == []
+    assert read_all(points, f"{root}\\none").found == []
     answers = points.run(
         "reach", root, [share.reach(root), share.reach(f"{root}\\none"), share.reach("\\\\127.0.0.1\\no-such-share\\x\\y")]
     )
@@ -68,7 +69,7 @@ def test_the_manifests_hash_is_what_certutil_shows(points: share.Share, root: st
         root,
         [
             f"{share.certutil(path)} >{batch_word(hashed)}",
-            share.has_hash(hashed, form.digest(form.text_of(manifest(id=NEWER, sealed_at="2026-11-24T21:00:00Z")))),
+            share.has_hash(hashed, form.digest(form.text_of(manifest(id=NEWER, signed_at="2026-11-24T21:00:00Z")))),
             share.has_hash(hashed, hashlib.sha256(b"").hexdigest()),
             share.show(path),
         ],
@@ -87,7 +88,7 @@ def test_a_copy_is_counted_against_nothing(points: share.Share, root: str) -> No
 
 
 def test_one_is_removed(points: share.Share, root: str) -> None:
-    request = pruning.PruneRequest(root, None, 1, None, [], None, 300.0)
-    assert pruning.prune(request, points)["removed"] == [OLDER]
+    request = pruning.RemoveRequest(root, None, keep=1, timeout=300.0)
+    assert pruning.remove(request, points)["removed"] == [OLDER]
     assert sorted(files.names(points.host, root) or []) == [NEWER, "somebody's & other"]
-    assert pruning.prune(request, points) == {"changed": False, "removed": [], "kept": [NEWER]}
+    assert pruning.remove(request, points) == {"changed": False, "removed": [], "remaining": [NEWER]}

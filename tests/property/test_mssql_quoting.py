@@ -11,7 +11,7 @@ import re
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import BackupOptions, statement
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, odbc_value, quote_identifier, quote_string
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import options as restore_options
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import statements as restore_statements
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoredFile, RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot.files import DataFile, create_statement, sparse_paths
 from hypothesis import example, given
@@ -83,7 +83,9 @@ def test_a_restore_statement_has_the_same_words_whatever_the_names(
     database: str, paths: list[str], files: list[tuple[str, str]], credential: str
 ) -> None:
     def words(options: RestoreOptions, moved: list[RestoredFile]) -> list[str]:
-        return [token for token in lex(restore_options.statement(options, 2, moved, over=True, checksum=True)) if token[0] not in "['"]
+        return [
+            token for token in lex(restore_statements.restore(options, 2, moved, overwrite=True, checksum=True)) if token[0] not in "['"
+        ]
 
     odd = RestoreOptions(database, paths, credential=credential or None)
     plain = RestoreOptions("d", ["p"] * len(paths), credential="c" if credential else None)
@@ -95,8 +97,8 @@ def test_a_restore_statement_has_the_same_words_whatever_the_names(
 @given(name, name)
 @example("x] SET OFFLINE --", "a")
 def test_what_is_done_to_a_database_is_one_statement_whatever_its_name(database: str, other: str) -> None:
-    assert lex(restore_options.rename(database, other)) == ["ALTER", "DATABASE", "[" + database, "MODIFY", "NAME", "=", "[" + other]
-    assert lex(restore_options.set_owner(database, other)) == [
+    assert lex(restore_statements.rename(database, other)) == ["ALTER", "DATABASE", "[" + database, "MODIFY", "NAME", "=", "[" + other]
+    assert lex(restore_statements.set_owner(database, other)) == [
         "ALTER",
         "AUTHORIZATION",
         "ON",
@@ -105,9 +107,9 @@ def test_what_is_done_to_a_database_is_one_statement_whatever_its_name(database:
         "TO",
         "[" + other,
     ]
-    assert lex(restore_options.map_user(other)) == ["ALTER", "USER", "[" + other, "WITH", "LOGIN", "=", "[" + other]
-    assert lex(restore_options.drop(database)) == ["DROP", "DATABASE", "[" + database]
-    assert [token[1:] for token in lex(restore_options.check_statement(database)) if token[0] == "'"] == [database]
+    assert lex(restore_statements.map_user(other)) == ["ALTER", "USER", "[" + other, "WITH", "LOGIN", "=", "[" + other]
+    assert lex(restore_statements.drop(database)) == ["DROP", "DATABASE", "[" + database]
+    assert [token[1:] for token in lex(restore_statements.check(database)) if token[0] == "'"] == [database]
 
 
 @pytest.mark.parametrize("bad", ["", "x" * (MAX_NAME + 1), "a\0b"])

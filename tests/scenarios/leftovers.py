@@ -15,6 +15,7 @@ from lab.estate import Lab, LabInstance
 from lab.octopus import register
 from lab.sql.server import SqlServer
 from lab.windows.host import WindowsHost
+from patience import patient
 
 TASK_FOLDER = "\\octopus.upgrade\\"
 OURS = ("C", "ProgramData", "octopus.upgrade")
@@ -22,7 +23,7 @@ LOGIN = "octopus_upgrade"
 # What stays on purpose: the journal of every run, logs of jobs, the packages of both versions.
 KEPT_FOLDERS = {"runs", "logs", "packages", "jobs"}
 TEMPORARY = (".part", ".tmp", ".partial", ".new")
-PATIENCE = 20.0  # real seconds that a process or a session that is about to end may take
+PATIENCE = patient(20.0)  # real seconds that a process or a session that is about to end may take
 
 
 def leftovers(lab: Lab, instance: LabInstance, told: str = "", old_shells: Collection[str] = ()) -> list[str]:

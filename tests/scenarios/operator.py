@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from lab.estate import Lab
+from patience import patient
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 280  # seconds of real time that one playbook may take
+DEADLINE = patient(280)  # seconds of real time that one playbook may take
+# With Ansible's own millisecond its main process is busy for as long as a worker runs; the plays here are mostly waiting for workers.
+SETTINGS = "[defaults]\ninternal_poll_interval = 0.02\n"
 
 
 @dataclass
@@ -36,15 +40,38 @@ class Run:
         """Its newest run record."""
         return self.records(instance)[-1]
 
+    def failures(self, host: str) -> str:
+        """What was printed of the tasks that failed on a host, with each run of white space as one blank."""
+        lines = re.findall(rf"^(?:fatal|failed): \[{re.escape(host)}\].*$", self.output, re.MULTILINE)
+        return " ".join(" ".join(lines).split())
+
+    def tasks(self, host: str) -> list[str]:
+        """The names of the tasks that ran on a host, in their order, skipped ones left out."""
+        found, name = [], ""
+        for line in self.output.splitlines():
+            if banner := re.match(r"TASK \[(?:[\w.]+ : )?(.*)\] \*+$", line):
+                name = banner[1]
+            elif re.match(rf"(?:ok|changed): \[{re.escape(host)}\]", line):
+                found.append(name)
+        return found
+
 
 class Operator:
-    """Somebody at a control node, in a folder of their own, with the lab's inventory."""
+    """Somebody at a control node, in a folder of their own, with the lab's inventory.
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    Args:
+        settings: The content of their ansible.cfg. Empty: none, so that Ansible's own settings hold.
+        more: Further environment variables.
+    """
+
+    def __init__(self, lab: Lab, folder: Path, settings: str = SETTINGS, more: dict[str, str] | None = None) -> None:
         self.lab = lab
+        self.more = more or {}
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.inventory = lab.write_inventory(folder / "inventory")
+        if settings:
+            (folder / "ansible.cfg").write_text(settings)
 
     def play(self, playbook: str, *arguments: str, deadline: float = DEADLINE, callbacks: str = "", **variables: Any) -> Run:
         """Run a playbook of the collection by file name or by its collection name; ``variables`` are extra vars."""
@@ -73,4 +100,5 @@ class Operator:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
             "ANSIBLE_NOCOLOR": "1",
             "PWD": str(self.folder),
+            **self.more,
         }

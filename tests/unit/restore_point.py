@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A manifest that can be relied upon, to take apart in tests, and a sealer without a process."""
+"""A valid manifest, to take apart in tests, and a vault key without cryptography."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import copy
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 
 POINT = "20261123T210000Z-2025.3.14357"
-_KEPT = {"file": "master-key.vault", "fingerprint": "0123456789abcdef"}
+_SECRET = {"file": "master-key.vault", "fingerprint": "0123456789abcdef"}
 MANIFEST: dict[str, Any] = {
     "format": 1,
     "id": POINT,
     "instance": "prod",
     "run_id": "20261123T210000Z",
-    "purpose": "upgrade",
-    "sealed_at": "2026-11-23T21:14:09Z",
-    "sealed_by": "operator@control",
+    "operation": "upgrade",
+    "signed_at": "2026-11-23T21:14:09Z",
+    "signed_by": "operator@control",
     "version": "2025.3.14357",
     "coordinator": "octo-a",
     "service_stopped": True,
@@ -35,8 +36,8 @@ MANIFEST: dict[str, Any] = {
     "database": {"name": "Octopus", "backup": {"paths": ["\\\\nas\\b\\p\\database.bak"], "files": [{"name": "database.bak", "bytes": 7}]}},
     "folders": {"logs": {"exists": True, "files": 3, "bytes": 12}},
     "package": {"file": "packages\\Octopus.2025.3.14357-x64.msi", "version": "2025.3.14357", "sha256": "0" * 64, "size": 9},
-    "master_key": _KEPT,
-    "license": {**_KEPT, "file": "license.vault"},
+    "master_key": _SECRET,
+    "license": {**_SECRET, "file": "license.vault"},
 }
 
 
@@ -52,16 +53,19 @@ def manifest(**changes: Any) -> dict[str, Any]:
     return made
 
 
-class Reversing:
-    """Seals by turning the bytes round; another key cannot open it."""
+class Reversing(VaultKey):
+    """Encrypts by reversing the bytes; another key cannot decrypt it. Counts what it decrypts."""
 
     def __init__(self, key: bytes = b"k") -> None:
-        self._head = b"$ANSIBLE_VAULT;" + key
+        super().__init__("default", "/password")
+        object.__setattr__(self, "_head", b"$ANSIBLE_VAULT;" + key)
+        object.__setattr__(self, "decrypted", [])
 
-    def seal(self, secret: bytes) -> bytes:
+    def encrypt(self, secret: bytes) -> bytes:
         return self._head + secret[::-1]
 
-    def open(self, sealed: bytes, where: str) -> bytes:
-        if not sealed.startswith(self._head):
-            raise OctopusError(f"{where} cannot be opened.")
-        return sealed[len(self._head) :][::-1]
+    def decrypt(self, encrypted: bytes, where: str) -> bytes:
+        self.decrypted.append(where)
+        if not encrypted.startswith(self._head):
+            raise OctopusError(f"{where} cannot be decrypted.")
+        return encrypted[len(self._head) :][::-1]

@@ -18,7 +18,7 @@ class Deadline:
     Args:
         seconds: From now.
         first: Seconds of the first pause.
-        most: Seconds of the longest pause.
+        most: Seconds of the longest pause, which is how late an end is noticed at most.
         clock: Gives seconds that only grow.
         sleep: Waits for seconds.
     """
@@ -27,7 +27,7 @@ class Deadline:
         self,
         seconds: float,
         first: float = 0.2,
-        most: float = 5.0,
+        most: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What went wrong at SQL Server, classified by its native error number; sentences are translated, numbers are not."""
+"""Errors of SQL Server, classified by their native number; sentences are translated, numbers are not."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ _PREFIX = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 # "Operating system error 5(Access is denied.)": the number stands before the parenthesis in every language.
 _OS_ERROR = re.compile(r"(?<!\d)(\d{1,5})\((?!\d)")
 
-# Advice for people, by number. https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
+# Advice for messages, by number. https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
 ADVICE = {
     229: "The login lacks a permission on that object.",
     262: "Give the login the database role db_backupoperator, or db_owner.",
     911: "Check the name of the database.",
     916: "Give the login a user in that database.",
-    924: "Somebody else has the one connection that SINGLE_USER allows.",
-    1468: "The database is mirrored or in an availability group; remove it from that first, and add it again afterwards.",
+    924: "Somebody else has the only connection that SINGLE_USER allows.",
+    1468: "The database is mirrored or in an availability group; remove it from there first, and add it again afterwards.",
     1834: "Name other folders with data_directory and log_directory.",
     1844: "Set compression: off; this edition cannot create compressed backups.",
-    3013: "The error before it is not shown by this ODBC driver, most often a missing permission; Microsoft's driver shows it.",
+    3013: "This ODBC driver does not show the error before it, most often a missing permission; Microsoft's driver does.",
     3021: "A backup cannot run inside a transaction.",
     3023: "Another backup or file operation is running on the database; wait until it has ended.",
     3059: "The database is a secondary of an availability group; connect to the primary, or take a copy-only backup.",
-    3101: "Somebody connected to the database in that moment; run it again when its clients are stopped.",
+    3101: "Somebody connected to the database at that moment; stop its clients and run it again.",
     3104: "Remove the database from its availability group or its mirroring first, and add it again afterwards.",
     3110: "Give the login the server role dbcreator.",
-    3132: "Name the paths of all stripes.",
-    3169: "SQL Server restores backups of its own version and of older ones only.",
+    3132: "Give the paths of all stripes.",
+    3169: "SQL Server restores only backups of its own version and of older ones.",
     3183: "The backup is damaged; take another one.",
     3187: "The backup was taken without checksums.",
     3189: "The backup is damaged; take another one.",
-    3227: "Name only the stripes of one backup.",
-    3241: "It is no backup, is damaged, or is one of a newer SQL Server.",
-    3257: "Free some room there, or name another place with data_directory and log_directory.",
-    4038: "Name a position or a backup_set_uuid that is in the file.",
+    3227: "Give only the stripes of one backup.",
+    3241: "The file is no backup, is damaged, or comes from a newer SQL Server.",
+    3257: "Free some space there, or name another place with data_directory and log_directory.",
+    4038: "Give a position or a backup_set_uuid that is in the file.",
     4060: "Check the name of the database, and that the login has a user in it.",
     5133: "Create the folder on the SQL Server host, or name another one with data_directory and log_directory.",
     5170: "Name other folders with data_directory and log_directory.",
     7983: "Give the login the database role db_owner, or the server role sysadmin.",
     15110: "Drop that user from the database first, or name another owner.",
-    15247: "The login lacks the permission for that.",
+    15247: "The login lacks a permission.",
     18452: "The login is from an untrusted domain; give login_user and login_password, or get a Kerberos ticket first.",
-    18456: "Check login_user and login_password. It was tried once only, so as not to lock the login out.",
+    18456: "Check login_user and login_password. The login was tried only once, so as not to lock it.",
     18486: "The login is locked out.",
     18487: "The login's password has expired.",
     18488: "The login's password must be changed first.",
@@ -61,11 +61,12 @@ ADVICE = {
 
 
 class MssqlError(UpgradeError):
-    """An error of SQL Server or of the way to it.
+    """An error of SQL Server or of the connection to it.
 
     Args:
+        message: What was expected, what was found, where, and what to do.
         number: SQL Server's native error number, where it gave one.
-        sqlstate: ODBC's state. Only for display: drivers disagree about it.
+        sqlstate: ODBC's state, for display only: drivers disagree about it.
     """
 
     def __init__(self, message: str, number: int | None = None, sqlstate: str | None = None) -> None:
@@ -78,7 +79,7 @@ class MssqlError(UpgradeError):
     def os_error(self) -> int | None:
         """The Windows or Linux error number in a message about a backup device."""
         found = _OS_ERROR.findall(self.message) if self.number in (3201, 3202, 3203, 3271) else []
-        return int(found[-1]) if found else None  # the last: the name of the device comes before it and may look alike
+        return int(found[-1]) if found else None  # the last: the device name before it may look similar
 
     @property
     def advice(self) -> str:
@@ -90,10 +91,11 @@ class MssqlError(UpgradeError):
 
 
 class MssqlTimeout(MssqlError):
-    """A deadline of ours has passed, and the statement was cancelled.
+    """Our deadline has passed, and the statement was cancelled.
 
     Args:
-        messages: What the server had said by then (:class:`.connection.Message`).
+        message: As for :class:`MssqlError`.
+        messages: The server's messages until then (:class:`.connection.Message`).
     """
 
     def __init__(self, message: str, messages: Sequence[Any] = ()) -> None:
@@ -102,7 +104,7 @@ class MssqlTimeout(MssqlError):
 
 
 def from_pyodbc(error: BaseException) -> MssqlError:
-    """What a pyodbc error says, without the driver's prefixes."""
+    """The error of pyodbc, without the driver's prefixes."""
     args: tuple[Any, ...] = error.args
     sqlstate = str(args[0]) if args else None
     text = str(args[1]) if len(args) > 1 else str(error)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The percentage that SQL Server reports, as progress of a module."""
+"""Progress of a module from the percentage that SQL Server reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ PERCENT = 3211  # "N percent processed."
 
 
 def percents(on_progress: Callable[[str, float | None], None], title: str) -> Callable[[Message], None]:
-    """What to call with each message of a statement WITH STATS, so that its percentage is shown under a title."""
+    """A function that takes each message of a statement WITH STATS and reports its percentage.
+
+    Args:
+        on_progress: Called with the title and the percentage.
+        title: What is being done.
+    """
 
     def report(message: Message) -> None:
         number = message.text.partition(" ")[0]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of an upgrade: the rungs to climb, and named checks over what was found. Pure: nothing here asks anybody."""
+"""The plan of an upgrade: the versions to go through, named checks of what was found, and the lines that show it. Pure functions, no I/O."""
 
 from __future__ import annotations
 
@@ -17,15 +17,32 @@ from .version import Version
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4
 MEBIBYTE = 1024 * 1024
+# The name of every check: what may be waived, whether or not the check applies to this instance or at this point.
+NAMES = (
+    "instance_found",
+    "only_instance_on_host",
+    "versions_agree",
+    "target_not_older",
+    "node_in_inventory",
+    "service_running",
+    "license_compliant",
+    "nothing_else_running",
+    "may_see_sessions",
+    "nothing_else_on_database",
+    "space_on_node",
+    "space_on_sql_server",
+    "space_for_backup",
+    "rehearsed",
+)
 
 
 @dataclass
 class Check:
-    """One named finding: whether it is well, what was wanted and found, where, and what to do."""
+    """One named finding: whether it is fine, what was expected and found, where, and what to do."""
 
     name: str
     ok: bool
-    wanted: str
+    expected: str
     found: str
     where: str
     todo: str = ""
@@ -37,12 +54,26 @@ class Check:
 
     def sentence(self) -> str:
         """One line for people."""
-        return f"{self.name} ({self.where}): wanted {self.wanted}; found {self.found}. {self.todo}".rstrip()
+        return f"{self.name} ({self.where}): expected {self.expected}, but found {self.found}. {self.todo}".rstrip()
 
 
 @dataclass
 class Facts:
-    """What preflight read: the returns of octopus_info, octopus_database, and the check-mode runs of octopus_install and mssql_backup."""
+    """What preflight read.
+
+    Attributes:
+        instance: The name of the instance, for messages.
+        nodes: The inventory names of its nodes.
+        server: What octopus_info returned of the server.
+        hosts: What octopus_info returned of the hosts.
+        database: What octopus_database_info returned.
+        instance_name: The name of the instance on its hosts, where they have several.
+        packages: For each version, what octopus_install returned of its MSI in check mode.
+        backup: What mssql_backup returned in check mode.
+        rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
+        rehearsal_required: Whether the upgrade needs a rehearsal.
+        rehearsal_days: How many days old it may be.
+    """
 
     instance: str
     nodes: list[str]
@@ -52,41 +83,45 @@ class Facts:
     instance_name: str = ""
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)
     backup: dict[str, Any] = field(default_factory=dict)
+    rehearsal: dict[str, Any] | None = None
+    rehearsal_required: bool = False
+    rehearsal_days: int = 30
 
     def on(self, node: str) -> dict[str, Any]:
-        """What was found of this instance on a node; empty where it is not there or cannot be told."""
+        """What was found of this instance on a node; empty where it is missing or ambiguous."""
         found = self.hosts.get(node, {}).get("instances") or []
         if self.instance_name:
             found = [one for one in found if one["name"].lower() == self.instance_name.lower()]
         return found[0] if len(found) == 1 else {}
 
 
-def rungs(installed: str, wanted: str, ladder: list[str]) -> list[str]:
-    """The versions still to climb through, in order; empty where ``installed`` is ``wanted``.
+def upgrade_path(installed: str, target: str, ladder: list[str]) -> list[str]:
+    """The versions still to go through, in order; empty where ``installed`` is ``target``.
 
     Raises:
-        OctopusError: The ladder does not rise, or does not end at ``wanted``; or one of them is no version.
+        OctopusError: The ladder does not rise, or does not end at ``target``; or one of them is not a version.
     """
-    steps = list(ladder) or [wanted]
+    steps = list(ladder) or [target]
     versions = [Version.parse(step) for step in steps]
-    if versions[-1] != Version.parse(wanted):
-        raise OctopusError(f"the last rung of octopus_ladder must be octopus_version {wanted}, but it is {steps[-1]}")
+    if versions[-1] != Version.parse(target):
+        raise OctopusError(f"expected octopus_ladder to end at octopus_version {target}, but it ends at {steps[-1]}")
     for lower, upper in pairwise(versions):
         if not lower < upper:
-            raise OctopusError(f"octopus_ladder must rise, but {upper} follows {lower}")
+            raise OctopusError(f"expected octopus_ladder to rise, but {upper} follows {lower}")
     have = Version.parse(installed)
     return [step for step, version in zip(steps, versions, strict=True) if version > have]
 
 
-def checks(facts: Facts, wanted: str, climb: list[str], waivers: Collection[str] = ()) -> list[Check]:
-    """Every named check over the facts, in the order in which they are worth reading."""
+def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] = ()) -> list[Check]:
+    """Every named check of the facts, the most important first."""
     found = [
         *_instance(facts),
-        *_versions(facts, wanted),
+        *_versions(facts, target),
         *_cluster(facts),
         *_license(facts),
         *_running(facts),
-        *_space(facts, climb),
+        *_space(facts, path),
+        *_rehearsal(facts, path),
     ]
     for check in found:
         check.waived = not check.ok and check.name in waivers
@@ -94,7 +129,7 @@ def checks(facts: Facts, wanted: str, climb: list[str], waivers: Collection[str]
 
 
 def before(facts: Facts) -> dict[str, Any]:
-    """How the instance was found, for giving it back like that: maintenance mode, drained nodes, nodes with a watchdog that is on."""
+    """The state to return the instance in: maintenance mode, drained nodes, nodes whose watchdog is on."""
     drained = {str(row["name"]).lower() for row in facts.server.get("nodes") or [] if row.get("draining")}
     return {
         "maintenance": bool((facts.server.get("maintenance") or {}).get("enabled")),
@@ -103,13 +138,67 @@ def before(facts: Facts) -> dict[str, Any]:
     }
 
 
-def unknown_waivers(found: list[Check], waivers: Collection[str]) -> list[str]:
-    """Waivers that name no check: a typing error there would be noticed too late."""
-    return sorted(set(waivers) - {check.name for check in found})
+def unknown_waivers(waivers: Collection[str]) -> list[str]:
+    """Waivers that name no check: a typing error would otherwise be noticed too late."""
+    return sorted(set(waivers) - set(NAMES))
 
 
 def as_dicts(found: list[Check]) -> list[dict[str, Any]]:
     return [asdict(check) for check in found]
+
+
+def refusal(instance: str, found: list[Check]) -> str:
+    """What a plan with blockers fails with, each blocker on its line; empty where there is none."""
+    blockers = [check for check in found if check.blocks]
+    if not blockers:
+        return ""
+    lines = "\n".join(f"- {check.sentence()}" for check in blockers)
+    return f"Preflight of instance {instance} found {len(blockers)} blocker(s); nothing was changed.\n{lines}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the lines name besides the facts.
+
+    Attributes:
+        coordinator: The node on which Ansible runs the instance's tasks.
+        database: The database, and its SQL Server.
+        backup_folder: The folder of the instance's restore points.
+        restore_point: The id of the restore point that the upgrade would create.
+    """
+
+    coordinator: str = ""
+    database: str = ""
+    backup_folder: str = ""
+    restore_point: str | None = None
+
+
+def lines(facts: Facts, installed: str, path: list[str], found: list[Check], setting: Setting) -> list[str]:
+    """The plan as a person reads it."""
+    if not path:
+        return [f"{facts.instance} is at {installed} already; there is nothing to do."]
+    coordinator = f" (coordinator {setting.coordinator})" if setting.coordinator else ""
+    waived = sorted({check.name for check in found if check.waived})
+    return [
+        f"{facts.instance}: {' -> '.join([installed, *path])}",
+        f"nodes: {', '.join(facts.nodes)}{coordinator}",
+        f"database: {setting.database or facts.database.get('database')}",
+        *([f"backup: {setting.backup_folder} as {setting.restore_point}"] if setting.backup_folder else []),
+        f"running tasks now: {len(facts.server.get('running_tasks') or [])}",
+        *([f"rehearsal: {rehearsal_text(facts.rehearsal)}"] if facts.rehearsal is not None else []),
+        f"waived: {', '.join(waived) or 'nothing'}",
+    ]
+
+
+def rehearsal_text(rehearsal: dict[str, Any]) -> str:
+    """How the newest rehearsal of this upgrade went."""
+    if "outlook" not in rehearsal:
+        return "not looked up in check mode"
+    outlook = rehearsal["outlook"]
+    if not outlook:
+        return "none of this upgrade"
+    outage = f", outage {outlook['outage_seconds']} s" if outlook["succeeded"] else ""
+    return f"{outlook['verdict']} on {outlook['clone']} {outlook['age_days']} days ago{outage}"
 
 
 def _instance(facts: Facts) -> Iterator[Check]:
@@ -127,14 +216,14 @@ def _instance(facts: Facts) -> Iterator[Check]:
         yield Check(
             "only_instance_on_host",
             not others,
-            "no other instance on the host, since all of them share the program folder and are upgraded by one MSI run",
+            "no other instance on the host, since all of them share the program folder and are upgraded by one MSI",
             ", ".join(others) or "none",
             node,
             "Stop and back up the others by hand, then waive this check by name.",
         )
 
 
-def _versions(facts: Facts, wanted: str) -> Iterator[Check]:
+def _versions(facts: Facts, target: str) -> Iterator[Check]:
     api = facts.server["version"]
     programs = {node: (facts.hosts.get(node, {}).get("program") or {}).get("version") or "unknown" for node in facts.nodes}
     schema = facts.database.get("version") or "unknown"
@@ -145,15 +234,15 @@ def _versions(facts: Facts, wanted: str) -> Iterator[Check]:
         "one version everywhere",
         ", ".join(f"{place} {version}" for place, version in everywhere.items()),
         facts.instance,
-        "Bring all nodes to the version of the database first (an earlier upgrade may have been left half done).",
+        "Bring all nodes to the version of the database first (an earlier upgrade may not have finished).",
     )
     yield Check(
         "target_not_older",
-        Version.parse(wanted) >= Version.parse(api),
-        f"octopus_version {wanted} at or above what is installed",
+        Version.parse(target) >= Version.parse(api),
+        f"octopus_version {target} not to be older than what is installed",
         api,
         facts.instance,
-        "An upgrade never goes down. To go back to an older version, restore the backup that was taken with it.",
+        "An upgrade never goes to an older version. To return to one, roll back to the restore point that was created with it.",
     )
 
 
@@ -171,7 +260,7 @@ def _cluster(facts: Facts) -> Iterator[Check]:
         yield Check(
             "node_in_inventory",
             known or bool(row.get("offline")),
-            "every node that is alive to be in the inventory, because all must be stopped for the schema upgrade",
+            "every running node to be in the inventory, because all must be stopped for the schema upgrade",
             "known" if known else f"node {row['name']}, last seen {row.get('last_seen')}, is not in the inventory",
             str(row["name"]),
             f"Add it to the group octopus with octopus_instance: {facts.instance}, or delete the node if it is gone.",
@@ -181,10 +270,10 @@ def _cluster(facts: Facts) -> Iterator[Check]:
         yield Check(
             "service_running",
             state == "running",
-            "the Octopus service running",
-            f"service state {state}",
+            "the Octopus service to run",
+            f"the service state {state}",
             node,
-            "Start it, and see that it stays up, before upgrading it.",
+            "Start it, and check that it stays up, before upgrading it.",
         )
 
 
@@ -211,13 +300,13 @@ def _running(facts: Facts) -> Iterator[Check]:
             "no unfinished job of another run",
             ", ".join(map(str, busy)) or "none",
             node,
-            "Another upgrade may be under way. Wait for it, or remove what an interrupted one left.",
+            "Another upgrade may be running. Wait for it, or remove what an interrupted one has left.",
         )
     yield Check(
         "may_see_sessions",
         bool(facts.database.get("sessions_visible", True)),
-        "the SQL login to see other sessions, to prove that nobody is left on the database before it is changed",
-        "only its own session is shown to it",
+        "the SQL login to see other sessions, to verify that nobody is connected to the database before it is changed",
+        "that it sees only its own",
         facts.database.get("server") or "SQL Server",
         "Grant it VIEW SERVER STATE, or waive this check by name.",
     )
@@ -232,12 +321,12 @@ def _running(facts: Facts) -> Iterator[Check]:
     )
 
 
-def _space(facts: Facts, climb: list[str]) -> Iterator[Check]:
+def _space(facts: Facts, path: list[str]) -> Iterator[Check]:
     sizes = {version: int(package.get("size") or 0) for version, package in facts.packages.items()}
-    if not climb:
+    if not path:
         return
     packages = sum(sizes.values())
-    needed = packages + max((sizes.get(version, 0) for version in climb), default=0) * (INSTALL_FACTOR - 1)
+    needed = packages + max((sizes.get(version, 0) for version in path), default=0) * (INSTALL_FACTOR - 1)
     for node in facts.nodes:
         for drive, free in sorted((facts.hosts.get(node, {}).get("free_bytes") or {}).items()):
             if not str(facts.hosts[node].get("system_drive") or "C:").lower().startswith(drive.lower()):
@@ -248,7 +337,7 @@ def _space(facts: Facts, climb: list[str]) -> Iterator[Check]:
                 f"{_size(needed)} free on drive {drive} for {len(sizes)} packages and the installation",
                 f"{_size(int(free))}",
                 node,
-                "Free some room there.",
+                "Free some space there.",
             )
     for volume in facts.database.get("volumes") or []:
         used = int(facts.database.get("used_bytes") or 0)
@@ -258,18 +347,32 @@ def _space(facts: Facts, climb: list[str]) -> Iterator[Check]:
             f"{_size(used)} free (as much as the database uses) on {volume['name']} for the migration scripts",
             _size(int(volume["free"])),
             facts.database.get("server") or "SQL Server",
-            "Free some room there; some migrations need as much again as the data they change.",
+            "Free some space there; some migrations need as much again as the data they change.",
         )
-    free, wanted = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
-    if free is not None and wanted is not None:
+    free, needed = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
+    if free is not None and needed is not None:
         yield Check(
             "space_for_backup",
-            int(free) >= int(wanted),
-            f"{_size(int(wanted))} free where the backup goes",
+            int(free) >= int(needed),
+            f"{_size(int(needed))} free where the backup goes",
             _size(int(free)),
             ", ".join(facts.backup.get("paths") or []),
-            "Free some room there, or name another octopus_backup_root.",
+            "Free some space there, or set another octopus_backup_root.",
         )
+
+
+def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
+    if facts.rehearsal is None or not path or not facts.rehearsal_required:
+        return
+    outlook = facts.rehearsal.get("outlook") or {}
+    yield Check(
+        "rehearsed",
+        bool(outlook.get("succeeded")) and outlook["age_days"] <= facts.rehearsal_days,
+        f"a rehearsal of {facts.server['version']} -> {' -> '.join(path)} that succeeded in the last {facts.rehearsal_days} days",
+        rehearsal_text(facts.rehearsal),
+        facts.instance,
+        "Run upgrade_clone.yml for a clone of it, or waive this check by name.",
+    )
 
 
 def _size(value: int) -> str:

@@ -37,7 +37,7 @@ class Version:
         """
         found = _FORM.fullmatch(text.strip())
         if not found:
-            raise OctopusError(f"{text!r} is no version of Octopus Server: wanted is a number such as 2018.10.7 or 2025.4.10423.")
+            raise OctopusError(f"{text!r} is not a version of Octopus Server. Expected a number such as 2018.10.7 or 2025.4.10423.")
         numbers, prerelease = found.groups()
         return cls(tuple(int(part) for part in numbers.split(".")), prerelease or "", text.strip())
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A clone is put under quarantine: everything in one transaction, proven before it is committed, or nothing."""
+"""Put a clone under quarantine in one transaction, which is verified before it is committed: everything or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import checks, documents, record, refusals, rows
+from . import documents, record, refusals, rows
+from .checks.look import Check
+from .checks.record import differences
+from .checks.tables import refuse_unknown
+from .checks.verify import refuse, verify
 from .record import Change
 from .request import Request
 from .rows import Row, Table
@@ -33,16 +37,21 @@ class Outcome:
 
     Attributes:
         record: The record of the quarantine, as it now is.
-        items: By item, how many rows were changed, and how many were as wanted already.
-        checks: The proof; none in check mode.
-        warnings: What the operator is to know.
+        items: For each item, how many rows were changed, and how many were silenced already.
+        checks: The verification; none in check mode.
+        warnings: What the operator should know.
     """
 
     record: dict[str, Any]
     items: dict[str, dict[str, int]]
     changed: bool
-    checks: list[checks.Check] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def lines(self, *, before: bool) -> str:
+        """What is silenced of each item, before or afterwards, for diff mode."""
+        counts = [(name, one["changed"], one["were_so_already"]) for name, one in self.items.items() if any(one.values())]
+        return "".join(f"{name}: {silent if before else loud + silent} of {loud + silent} silenced\n" for name, loud, silent in counts)
 
 
 def run(connection: SqlConnection, request: Request, connect: refusals.Connect, check_mode: bool = False) -> Outcome:
@@ -50,16 +59,16 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
 
     Args:
         connection: To the clone's database.
-        request: What is wanted.
-        connect: Logs in to the source's server, where it has to be asked what it is.
+        request: What is asked for.
+        connect: Logs in to the source's server, where that has to be asked for its name.
         check_mode: Whether nothing is changed.
 
     Raises:
-        OctopusError: It is no clone, it is alive, or it could not be proven. Nothing was changed.
+        OctopusError: It is not a clone, it is in use, or the quarantine could not be verified. Nothing was changed.
         MssqlError: SQL Server refused. Nothing was changed.
     """
     if request.source is None:
-        raise OctopusError("Wanted: the source, of which this is a clone. Found: none was named.")
+        raise OctopusError("Expected source, the live instance that this is a clone of, but none was given.")
     version = schema.read(connection).version
     refusals.refuse_source(connection, request.source, connect)
     before = record.read(connection)
@@ -70,9 +79,9 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
         return work.look()
     with _transaction(connection):
         outcome = work.look()
-        outcome.checks = checks.run(connection, work.request, applying=True)
-        checks.refuse(outcome.checks, request.database, connection, "Nothing was changed.")
-        # A node that was started meanwhile would have read what was enabled.
+        outcome.checks = verify(connection, work.request, applying=True)
+        refuse(outcome.checks, request.database, connection, "Nothing was changed.")
+        # A node that was started meanwhile has read what was enabled.
         refusals.refuse_connected(connection, request.database)
     return outcome
 
@@ -80,17 +89,17 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
 def _refuse_other_clone(request: Request, before: dict[str, Any] | None) -> None:
     if before is None:
         return
-    wrong = checks.differences(request, before)
+    wrong = differences(request, before)
     if wrong:
         raise OctopusError(
-            f"Wanted: the clone that was asked for. Found: {request.database} says of itself: {'; '.join(wrong)}. Nothing was changed. "
-            "Name what it is, or restore it anew."
+            f"Expected {request.database} to be the clone that was asked for, but its record says: {'; '.join(wrong)}. Nothing was changed. "
+            "Give what it is, or restore it again."
         )
 
 
 @contextlib.contextmanager
 def _transaction(connection: SqlConnection) -> Iterator[None]:
-    """All or nothing. A connection that breaks is rolled back by SQL Server."""
+    """All or nothing. SQL Server rolls back where the connection breaks."""
     connection.execute_drained("SET XACT_ABORT ON")
     connection.execute_drained("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     connection.execute_drained("BEGIN TRANSACTION")
@@ -98,13 +107,13 @@ def _transaction(connection: SqlConnection) -> Iterator[None]:
         yield
         connection.execute_drained("COMMIT TRANSACTION")
     except BaseException:
-        with contextlib.suppress(MssqlError):  # the first error is the one to hear of; closing the connection rolls back as well
+        with contextlib.suppress(MssqlError):  # the first error is the one that matters; closing the connection rolls back as well
             connection.execute_drained("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
         raise
 
 
 class _Work:
-    """One run over the tables. Without check mode it is within a transaction."""
+    """One pass over the tables. Except in check mode it is within a transaction."""
 
     def __init__(
         self, connection: SqlConnection, request: Request, before: dict[str, Any] | None, version: str | None, check_mode: bool
@@ -120,7 +129,7 @@ class _Work:
         self.warnings: list[str] = []
 
     def look(self) -> Outcome:
-        checks.refuse_unknown(self.tables, self.version, self.request.database, self.connection)
+        refuse_unknown(self.tables, self.version, self.request.database, self.connection)
         found = self._installation_ids()
         own = self._own_installation_id(found)
         if not self.check_mode and self.before is None:
@@ -130,15 +139,15 @@ class _Work:
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])
         self._needed_settings()
-        kept = self._record(own, found)
-        changed = self.changed or kept != self.before
+        after = self._record(own, found)
+        changed = self.changed or after != self.before
         if changed and not self.check_mode:
-            record.save(self.connection, kept)
+            record.save(self.connection, after)
         self._warn()
-        return Outcome(kept, self.items, changed, warnings=self.warnings)
+        return Outcome(after, self.items, changed, warnings=self.warnings)
 
     def _ordered(self, listed: list[Rule]) -> list[tuple[str, Table]]:
-        """The tables in the order of the rules, since what depends on a row goes before it."""
+        """The tables in the order of the rules, since what depends on a row is deleted before it."""
         found: dict[str, Table] = {}
         for rule in listed:
             for name, table in self.tables.items():
@@ -204,7 +213,7 @@ class _Work:
     # -- identity
 
     def _installation_ids(self) -> list[str]:
-        """The ids in the database, the one of the row that is known to hold it first."""
+        """The ids in the database, first that of the row that is known to hold it."""
         found = []
         for row in rows.select(self.connection, self.tables[_CONFIGURATION]):
             for document in row.documents:
@@ -217,13 +226,13 @@ class _Work:
     def _own_installation_id(self, found: list[str]) -> str | None:
         if self.before and self.before.get("installation_id"):
             return str(self.before["installation_id"])
-        if not found or self.before:  # its own server made one after the first quarantine, when there was none
+        if not found or self.before:  # its own server created one after the first quarantine, as there was none
             return None
         new = str(uuid.uuid4())
         return new.upper() if found[0] == found[0].upper() and found[0] != found[0].lower() else new
 
     def _own_nodes(self) -> set[str]:
-        """The clone's own nodes: by their names, and only after the first quarantine, which every node of the source has left."""
+        """The clone's own nodes, by their names. Only after the first quarantine, which removes every node of the source."""
         mine = {name.lower() for name in self.request.nodes} if self.before else set()
         nodes = rows.select(self.connection, self.tables["octopusservernode"], ("Name",))
         return {row.key for row in nodes if str(row.get("Name")).lower() in mine}
@@ -257,16 +266,16 @@ class _Work:
     def _warn(self) -> None:
         if not server_info.may_see_sessions(self.connection):
             self.warnings.append(
-                f"The login may not see who is connected to {self.request.database} (VIEW SERVER STATE), so only heartbeats told whether it is alive."
+                f"The login may not see who is connected to {self.request.database} (VIEW SERVER STATE), so only heartbeats show whether it is in use."
             )
         licence = self.tables.get("license")
         if licence is not None and next(iter(rows.select(self.connection, licence)), None) is not None:
             self.warnings.append(
-                "The clone has the source's licence, and counts as one more instance of it while it runs. See whether the licence covers that."
+                "The clone has the source's licence, and counts as one more instance of it while it runs. Check whether the licence covers that."
             )
         if not self.before and not self.items.get("installation_id"):
             self.warnings.append(
-                "There is no Installation ID in the table Configuration, so none was replaced. Its server will make one, or this version keeps "
+                "There is no Installation ID in the table Configuration, so none was replaced. Its server will create one, or this version stores "
                 "it elsewhere."
             )
         if self.version is None:
@@ -274,7 +283,7 @@ class _Work:
 
 
 def _ended(rule: Rule, row: Row) -> bool:
-    """Whether a row is as good as not there for the rule."""
+    """Whether the rule passes over a row."""
     if rule.unless is None:
         return False
     column, values = rule.unless
@@ -282,7 +291,7 @@ def _ended(rule: Rule, row: Row) -> bool:
 
 
 def _apply(rule: Rule, row: Row) -> tuple[bool, list[documents.Edit]]:
-    """Change a row in memory. Return whether the rule had anything to look at in it, and what it changed."""
+    """Change a row in memory. Return whether it has anything that the rule is about, and what was changed."""
     known, edits = False, []
     for setting in rule.settings:
         name = setting.path[0]
@@ -297,8 +306,8 @@ def _apply(rule: Rule, row: Row) -> tuple[bool, list[documents.Edit]]:
             edits += _marked(document, documents.edit(document.value, mine))
         if not in_column and setting.add and not row.documents:
             raise OctopusError(
-                f"Wanted: {name} of {row.key} in the table {row.table.name} set to {setting.to}. Found: neither such a column nor JSON. "
-                "Nothing was changed: this version of Octopus Server keeps it in another form, which this module does not know."
+                f"Expected a column {name} or JSON in the row {row.key} of the table {row.table.name}, to set it to {setting.to}, but found neither "
+                "such a column nor JSON. Nothing was changed: this version of Octopus Server stores it in a form unknown to this module."
             )
     if rule.edits is not None:
         for document in row.documents:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The JSON in Octopus's rows, read and changed here: SQL Server before 2016 cannot, and replacing text in it could hit something else.
+"""Reading and changing the JSON in Octopus's rows: SQL Server before 2016 cannot, and replacing text could hit something else.
 
 A row has it as text (``JSON``), or compressed (``JSONBlob``: gzip of UTF-16, https://github.com/OctopusDeploy/Nevermore). Numbers with a
-fraction are kept as they are written, so that what is not changed is the same afterwards.
+fraction are kept as they are written, so that what is not changed stays the same.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Number(str):
 
 @dataclass(frozen=True)
 class Setting:
-    """A property and what it is to be.
+    """A property and its new value.
 
     Attributes:
-        path: The names of the property and of what it is in; ``*`` stands for each element of a list or property of an object.
-        to: What it is to be.
-        accept: Other values that are as good.
-        add: Whether it is added where it is missing, to an object that is there.
+        path: The names of the property and of its parents; ``*`` stands for each element of a list or property of an object.
+        to: The new value.
+        accept: Other values that are fine too.
+        add: Whether to add it to an object that lacks it.
     """
 
     path: tuple[str, ...]
@@ -45,17 +45,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Edit:
-    """One property that was changed: its path, and the JSON of its value before; None where it was not there."""
+    """One property that was changed: its path, and the JSON of its value before; None where it was missing."""
 
     path: str
     before: str | None
 
 
 def read(text: str) -> Any:
-    """Return what a JSON text means.
+    """Parse a JSON text.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not JSON.
     """
     try:
         return json.loads(text, parse_float=Number)
@@ -64,7 +64,7 @@ def read(text: str) -> Any:
 
 
 def write(value: Any) -> str:
-    """Return the JSON of what :func:`read` gave."""
+    """Return the JSON of what :func:`read` returned."""
     if isinstance(value, Number):
         return str.__str__(value)
     if isinstance(value, dict):
@@ -77,13 +77,13 @@ def write(value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    # Half of a surrogate pair can only be sent escaped, as it was found.
+    # Half of a surrogate pair can only be written escaped, as it was found.
     lonely = any("\ud800" <= letter <= "\udfff" for letter in value)
     return json.dumps(value, ensure_ascii=lonely)
 
 
 def unpack(data: bytes) -> tuple[str, str]:
-    """Return the text in a ``JSONBlob``, and how it is encoded.
+    """Return the text in a ``JSONBlob``, and its encoding.
 
     Raises:
         ValueError: It is neither gzip of UTF-16 nor of UTF-8.
@@ -91,7 +91,7 @@ def unpack(data: bytes) -> tuple[str, str]:
     try:
         raw = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise InvalidValue(f"a JSONBlob that is no gzip: {error}") from error
+        raise InvalidValue(f"a JSONBlob that is not gzip: {error}") from error
     for encoding in ("utf-16", "utf-8-sig") if raw[:2] == b"\xff\xfe" or raw[:3] == b"\xef\xbb\xbf" else ("utf-16-le", "utf-8"):
         try:
             text = raw.decode(encoding)
@@ -108,7 +108,7 @@ def pack(text: str, encoding: str) -> bytes:
 
 
 def same(found: Any, wanted: Any) -> bool:
-    """Whether two values mean the same; old rows have truth as text here and there."""
+    """Whether two values mean the same; old rows have booleans as text here and there."""
     if isinstance(wanted, bool):
         if isinstance(found, str):
             return found.strip().lower() == ("true" if wanted else "false")
@@ -119,7 +119,7 @@ def same(found: Any, wanted: Any) -> bool:
 
 
 def get(value: Any, name: str) -> Any:
-    """Return a property, whatever the case of its name, as the product reads it; None where there is none."""
+    """Return a property, ignoring the case of its name, as the product does; None where there is none."""
     return next((value[key] for key in keys_of(value, name)), None)
 
 
@@ -128,7 +128,7 @@ def has(value: Any, name: str) -> bool:
 
 
 def keys_of(value: Any, name: str) -> list[str]:
-    """The names under which an object has a property, as they are written there."""
+    """The names of a property as an object spells them."""
     if not isinstance(value, dict):
         return []
     return [key for key in value if key.lower() == name.lower()]
@@ -146,7 +146,7 @@ def objects(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def edit(document: dict[str, Any], setting: Setting) -> list[Edit]:
-    """Change a property of a document, and tell what was changed. A second time there is nothing left to change."""
+    """Change a property of a document, and return what was changed. A second time there is nothing left to change."""
     return _edit(document, setting, setting.path, "")
 
 
@@ -171,7 +171,7 @@ def _edit(value: Any, setting: Setting, path: tuple[str, ...], at: str) -> list[
 
 
 def put(value: dict[str, Any], key: str, to: Any, path: str, accept: tuple[Any, ...] = ()) -> list[Edit]:
-    """Change one property that is there, unless it is as wanted."""
+    """Change one property that exists, unless its value is fine."""
     before = value[key]
     if any(same(before, one) for one in (to, *accept)):
         return []

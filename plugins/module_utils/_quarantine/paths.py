@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""Whether two folders of Windows are the same or lie in one another, as far as their spelling tells.
+r"""Whether two Windows folders are the same, or one is in the other, judged by their paths.
 
 In doubt they are: a clone whose folder is production's deletes production's packages. So ``\\nas`` and ``\\nas.example.com`` are one server,
-a server given by its address may be any, ``\\host\c$\x`` may be ``C:\x``, and a short name (``OCTOPU~1``) cannot be told at all.
+a server given by its address may be any, ``\\host\c$\x`` may be ``C:\x``, and a short name (``OCTOPU~1``) is refused.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ANY_HOST = "*"
 
 
 class SpellingError(InvalidValue):
-    """A path that says different things in different places, or nothing that can be compared."""
+    """A path whose meaning depends on where it is used, or that cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder: the server of its share (None: a drive; ``*``: one that may be any), drive or share, and the names below."""
+    """A folder: the server of its share (None: a drive; ``*``: any), the drive or share, and the names below."""
 
     host: str | None
     root: str
@@ -35,7 +35,7 @@ class Folder:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether a path says by itself where it is."""
+    """Whether a path is complete."""
     plain = text.strip().replace("/", "\\")
     return plain.startswith("\\\\") or bool(_DRIVE.match(plain) and plain[2:3] == "\\")
 
@@ -44,7 +44,7 @@ def parse(text: str) -> Folder:
     """Read a path.
 
     Raises:
-        SpellingError: It is relative, names nothing, or has a short name.
+        SpellingError: It is relative, names no share, or has a short name.
     """
     plain = text.strip().replace("/", "\\")
     if re.match(r"\\\\[?.]\\UNC\\", plain, re.IGNORECASE):
@@ -53,7 +53,7 @@ def parse(text: str) -> Folder:
         plain = plain[4:]
     unc = plain.startswith("\\\\")
     if not unc and not (_DRIVE.match(plain) and plain[2:3] in ("", "\\")):
-        raise SpellingError(f"{text!r} is neither a path with a drive letter nor one of a share")
+        raise SpellingError(f"{text!r} is neither a path with a drive letter nor one on a share")
     parts = [part for part in plain.split("\\") if part]
     if unc and len(parts) < 2:
         raise SpellingError(f"{text!r} names no share")
@@ -61,7 +61,7 @@ def parse(text: str) -> Folder:
     names = _resolved(rest)
     short = next((name for name in names if _SHORT.fullmatch(name)), None)
     if short:
-        raise SpellingError(f"{text!r} has the short name {short!r}, which may be any folder: give the long one")
+        raise SpellingError(f"{text!r} has the short name {short!r}, which may stand for any folder: give the long one")
     if not unc:
         return Folder(None, head[0].lower(), names)
     share = _plain(head[1])
@@ -71,7 +71,7 @@ def parse(text: str) -> Folder:
 
 
 def overlap(one: Folder, other: Folder) -> bool:
-    """Whether one of two folders may be the other, or lie in it."""
+    """Whether one of two folders may be the other, or be in it."""
     if one.root != other.root or not _one_host(one.host, other.host):
         return False
     shorter = min(len(one.names), len(other.names))
@@ -83,7 +83,7 @@ def _one_host(one: str | None, other: str | None) -> bool:
 
 
 def _host(text: str) -> str:
-    """A server's name without its domain and port; ``*`` where it is an address, which may be that of any."""
+    """A server's name without its domain and port; ``*`` for an address, which may be that of any server."""
     name = text.partition("@")[0].strip().rstrip(".")
     if _ADDRESS.fullmatch(name) or name.lower() == "localhost":
         return ANY_HOST
@@ -105,6 +105,6 @@ def _resolved(parts: list[str]) -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    """A name as Windows compares it: without blanks and dots at its end, whatever its case."""
-    # Upper case first: casefold alone would leave apart what Windows takes for one, such as K and the sign for kelvin.
+    """A name as Windows compares it: without trailing blanks and dots, ignoring case."""
+    # Upper case first: casefold alone would distinguish what Windows does not, such as K and the Kelvin sign.
     return name.rstrip(" .").upper().casefold()

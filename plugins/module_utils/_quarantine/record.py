@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was done to a clone, kept in its own database: a schema of its own, so that none of Octopus's tables gets a column or a row more.
+"""What was done to a clone, recorded in its database, in a schema of its own, so that no table of Octopus gets another column or row.
 
-``[octopus_upgrade].[Clone]`` has one row: of which instance it is a clone, since when. ``[octopus_upgrade].[Quarantine]`` has one row for
-each thing that was changed, with what it was before, so that it can be told what was enabled.
+``[octopus_upgrade].[Clone]`` has one row: which instance it is a clone of, and since when. ``[octopus_upgrade].[Quarantine]`` has one row for
+each change, with the value before, so that what was enabled can be looked up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLONE, CHANGES = f"[{SCHEMA}].[Clone]", f"[{SCHEMA}].[Quarantine]"
 FORMAT = 1
 _ID = "clone"
 # ruff: noqa: S608 - the names in the statements are those above, and every value is a parameter
-# Not longer than any of them, and no secret: what may be shown of a value before.
+# Values that are no secret and may be shown; another one is not.
 _SHOWN = ("true", "false", "0", "1", "null")
 _LONGEST = 40
 _TABLES = {
@@ -36,7 +36,7 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that was changed: the item, the table, the row; the column or property (None: the row was deleted), its JSON before."""
+    """One change: the item, the table, the row; the column or property (None: the row was deleted), and its JSON before."""
 
     item: str
     table: str
@@ -49,7 +49,7 @@ def read(connection: SqlConnection) -> dict[str, Any] | None:
     """Return the record of a quarantine; None where there is none.
 
     Raises:
-        OctopusError: There is one that this version of the collection cannot read.
+        OctopusError: This version of the collection cannot read it.
     """
     if not _exists(connection, CLONE):
         return None
@@ -63,14 +63,14 @@ def read(connection: SqlConnection) -> dict[str, Any] | None:
         known = False
     if not known:
         raise OctopusError(
-            f"Wanted: the record of this clone in {CLONE} on SQL Server {connection.options.where}. Found: one of another form. Was it written "
-            "by a newer version of the collection? Restore the clone anew."
+            f"Expected the record of this clone in {CLONE} on SQL Server {connection.options.where} in format {FORMAT}, but it is in another one. "
+            "Was it written by a newer version of the collection? Restore the clone again."
         )
     return found
 
 
 def prepare(connection: SqlConnection) -> None:
-    """Make schema and tables where they are missing, within the transaction."""
+    """Create schema and tables where they are missing, within the transaction."""
     if not connection.query("SELECT name FROM sys.schemas WHERE name = ?", SCHEMA):
         connection.execute_drained(f"CREATE SCHEMA [{SCHEMA}] AUTHORIZATION [dbo]")
     for table, columns in _TABLES.items():
@@ -99,7 +99,7 @@ def save(connection: SqlConnection, record: dict[str, Any]) -> None:
 
 
 def changes(connection: SqlConnection) -> list[dict[str, Any]]:
-    """Everything that was changed, the oldest first. What a value was is only told of switches and states: others may be secrets."""
+    """Every change, the oldest first. Values are only returned of switches and states: others may be secrets."""
     if not _exists(connection, CHANGES):
         return []
     rows = connection.query(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is never put under quarantine: the source's own database, and one that is alive."""
+"""What is never put under quarantine: the source's own database, and one that is in use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAMES = (
 def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -> None:
     """Refuse the source's own database, under whatever name its server is reached.
 
-    Where the names of both databases are the same, the servers must not be: both are asked what they call themselves.
+    Where both databases have the same name, their servers must differ: both are asked what they call themselves.
 
     Args:
         connection: To the clone's database.
@@ -38,22 +38,24 @@ def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -
         connect: Logs in to the source's server.
 
     Raises:
-        OctopusError: It is the source's, or nobody can tell.
+        OctopusError: It is the source's, or that is uncertain.
         MssqlError: SQL Server refused.
     """
     here = connection.query(_NAMES)[0]
     database = here["database_name"]
-    # SQL Server says itself whether two names mean one database to it; in doubt they do.
+    # SQL Server itself says whether two names mean one database; in doubt they do.
     known = connection.scalar("SELECT CASE WHEN DB_ID(?) = DB_ID() THEN 1 ELSE 0 END AS known", source.database)
     if not known and database.lower() != source.database.lower():
         return
     where = f"{database} on SQL Server {here['server_name']}"
-    found = f"Wanted: a clone's database. Found: {where} is the source's own. Nothing was changed. Name the clone's database and server."
+    own_database = (
+        f"Expected a clone's database, but {where} is the source's own. Nothing was changed. Give the clone's database and server."
+    )
     if _one_address(connection.options, source.options):
-        raise OctopusError(found)
+        raise OctopusError(own_database)
     own = {_server(here[name]) for name in ("server_name", "local_name") if here[name]}
     if source.server_name and _server(source.server_name) in own:
-        raise OctopusError(found)
+        raise OctopusError(own_database)
     try:
         with connect(source.options) as other:
             there = other.query(_NAMES)[0]
@@ -61,16 +63,16 @@ def refuse_source(connection: SqlConnection, source: Source, connect: Connect) -
         if source.server_name:
             return
         raise OctopusError(
-            f"Wanted: proof that {where} is not the source's own database, which has the same name. Found: the source's server "
+            f"Expected to verify that {where} is not the source's own database, which has the same name, but the source's server "
             f"{source.options.where} cannot be asked what it calls itself ({error}). Nothing was changed. Give source.server_name "
-            "(octopus_database returns it as server), or source.login_user and login_password."
+            "(octopus_database_info returns it as server), or source.login_user and login_password."
         ) from error
     if own & {_server(there[name]) for name in ("server_name", "local_name") if there[name]}:
-        raise OctopusError(found)
+        raise OctopusError(own_database)
 
 
 def _one_address(one: SqlOptions, other: SqlOptions) -> bool:
-    """Whether two servers are reached at one address, as far as the control node knows their names."""
+    """Whether two servers are reached at one address, as far as the control node can resolve their names."""
     if one.where.lower() == other.where.lower():
         return True
     (host, _backslash, instance), (host_2, _backslash_2, instance_2) = one.host.lower().partition("\\"), other.host.lower().partition("\\")
@@ -86,32 +88,34 @@ def _server(name: str) -> str:
 
 
 def refuse_connected(connection: SqlConnection, database: str) -> None:
-    """Refuse a database to which anybody else is connected, as far as the login may see it.
+    """Refuse a database that anybody else is connected to, as far as the login may see it.
 
     Raises:
-        OctopusError: Somebody is.
+        OctopusError: Somebody is connected.
     """
     others = server_info.sessions(connection, database)
     if others:
         named = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in others)
         raise OctopusError(
-            f"Wanted: a clone's database that nobody uses yet. Found: {database} on SQL Server {connection.options.where} is used: {named}. "
+            f"Expected a clone's database that nobody uses yet, but {database} on SQL Server {connection.options.where} is used: {named}. "
             "A live database is never put under quarantine. If it is the clone's, stop its nodes first."
         )
 
 
 def refuse_live(connection: SqlConnection, database: str, stale_after: float, deadline: Deadline | None = None) -> None:
-    """Refuse a database whose nodes live.
+    """Refuse a database whose nodes run.
 
-    A copy has the heartbeats of the moment of its backup, which may be young. So a young one is watched until it is old, or for as long
-    as it takes to become so; that of a node that lives goes on meanwhile.
+    A copy has the heartbeats from the time of its backup, which may be recent. So a recent one is watched until it is old, or for as long as
+    that takes; a node that runs writes a new one meanwhile.
 
     Args:
-        stale_after: Age of a heartbeat, in seconds by SQL Server's clock, from which on it is not of a node that lives.
-        deadline: For how long it is watched.
+        connection: To the database.
+        database: Its name.
+        stale_after: Age of a heartbeat, in seconds by SQL Server's clock, from which on its node does not run.
+        deadline: For how long to watch.
 
     Raises:
-        OctopusError: A heartbeat went on, or somebody is connected.
+        OctopusError: There was a new heartbeat, or somebody is connected.
         MssqlError: SQL Server refused.
     """
     refuse_connected(connection, database)
@@ -125,11 +129,11 @@ def refuse_live(connection: SqlConnection, database: str, stale_after: float, de
         beating = [row for row in rows if first and row.last_seen != first.get(row.name)]
         if beating:
             raise OctopusError(
-                f"Wanted: a clone's database that no node runs on. Found: the heartbeats of {', '.join(row.name for row in beating)} go on in "
+                f"Expected a clone's database that no node uses, but there are new heartbeats of {', '.join(row.name for row in beating)} in "
                 f"{database} on SQL Server {connection.options.where}. A live database is never put under quarantine. If it is the clone's, "
                 "stop its nodes first."
             )
         first = {row.name: row.last_seen for row in rows}
-        young = [row for row in rows if row.last_seen_age_seconds is not None and row.last_seen_age_seconds < stale_after]
-        if not young or (now - began).total_seconds() > stale_after or not watch.pause():
+        recent = [row for row in rows if row.last_seen_age_seconds is not None and row.last_seen_age_seconds < stale_after]
+        if not recent or (now - began).total_seconds() > stale_after or not watch.pause():
             return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a quarantine is asked to do: the module's options without those of the connection."""
+"""What a quarantine is asked for: the options of octopus_quarantine and octopus_quarantine_verify without those of the connection."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ SOURCE_SPEC: dict[str, Any] = {
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
 }
+# The options of both modules, documented in the fragment octopus.upgrade.quarantine.
 OPTIONS: dict[str, Any] = {
+    "database": {"type": "str", "required": True},
     "source": {"type": "dict", "options": SOURCE_SPEC, "required_together": [("login_user", "login_password")]},
-    "stale_after": {"type": "float", "default": 120},
     "name": {"type": "str"},
     "restore_point": {"type": "str"},
     "server_uri": {"type": "str"},
@@ -35,9 +36,9 @@ OPTIONS: dict[str, Any] = {
     "external_feeds": {"type": "bool", "default": False},
     "api_keys": {"type": "bool", "default": False},
     "keep_api_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "folders": {"type": "list", "elements": "str"},
-    "home": {"type": "path"},
 }
+APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}}
+VERIFY_OPTIONS: dict[str, Any] = {"folders": {"type": "list", "elements": "str"}, "home": {"type": "path"}}
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Source:
     """The live instance's database.
 
     Attributes:
-        options: How its SQL Server is reached; with the clone's own login where no other was given.
+        options: How its SQL Server is reached; with the clone's own login where no other is given.
         database: Its name.
-        server_name: What that server calls itself, where it is known.
+        server_name: What that server calls itself, where that is known.
     """
 
     options: SqlOptions
@@ -64,7 +65,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """See the module's documentation. ``again``: there is a record of an earlier quarantine in the database."""
+    """See the modules' documentation. ``again``: the database has the record of an earlier quarantine."""
 
     database: str
     source: Source | None = None
@@ -85,23 +86,24 @@ class Request:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], options: SqlOptions) -> Request:
-        """Read a module's parameters.
+        """Read the parameters of one of the modules.
 
         Raises:
-            OctopusError: They cannot be meant so.
-            MssqlError: The source's host is none.
+            OctopusError: They contradict each other, or one of them cannot be right.
+            MssqlError: The source's host is not a host.
         """
+        params = {**{name: spec.get("default") for name, spec in (APPLY_OPTIONS | VERIFY_OPTIONS).items()}, **params}
         if params["stale_after"] <= 0:
-            raise OctopusError(f"Wanted: stale_after as a number of seconds. Found: {params['stale_after']:g}.")
+            raise OctopusError(f"Expected stale_after to be a positive number of seconds, but it is {params['stale_after']:g}.")
         if params["keep_api_keys"] and not params["api_keys"]:
-            raise OctopusError("Wanted: keep_api_keys together with api_keys: true. Found: it alone, while no API key is removed anyway.")
+            raise OctopusError("Expected keep_api_keys together with api_keys: true, but no API key is to be removed anyway.")
         if not params["database"].strip():
-            raise OctopusError("Wanted: database, the clone's. Found: no name.")
+            raise OctopusError("Expected database to name the clone's database, but it is empty.")
         for folder in params["folders"] or []:
             try:
                 paths.parse(folder)
             except paths.SpellingError as error:
-                raise OctopusError(f"Wanted: folders, the source's, each as a full path. Found: {error}.") from error
+                raise OctopusError(f"Expected folders to be the source's, each as a full path, but {error}.") from error
         return cls(
             database=params["database"],
             source=_source(params["source"], params, options) if params["source"] else None,
@@ -128,7 +130,7 @@ class Request:
 
 def _source(given: dict[str, Any], params: dict[str, Any], options: SqlOptions) -> Source:
     if not given["database"].strip():
-        raise OctopusError("Wanted: source with the name of the live instance's database. Found: no name.")
+        raise OctopusError("Expected source to name the live instance's database, but its database is empty.")
     where = SqlOptions.from_params({**params, "login_host": given["host"], "login_port": given["port"] or params["login_port"]})
     # The certificate's name is that of the clone's server, unless it is the same one.
     same = where.where.lower() == options.where.lower()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rows of Octopus's tables: what there is of columns, what a row holds in columns and in JSON, and how it is changed."""
+"""Rows of Octopus's tables: their columns, what a row has in columns and in JSON, and how it is changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import documents
 
 JSON, BLOB = "json", "jsonblob"
 _BINARY = ("binary", "varbinary", "timestamp", "rowversion", "image")
-# Drivers know these only in part, or not at all.
+# Types that drivers support only in part, or not at all.
 _AS_TEXT = ("datetimeoffset", "datetime2", "datetime", "date", "time", "smalldatetime", "uniqueidentifier", "sql_variant", "xml")
 
 
@@ -41,17 +41,17 @@ class Table:
 
     @property
     def key(self) -> str:
-        """The column that tells a row apart.
+        """The column that identifies a row.
 
         Raises:
-            OctopusError: There is none that is known.
+            OctopusError: The table has no such column.
         """
         for name in ("Id", "OctopusServerNodeId"):
             if self.has(name):
                 return name
         raise OctopusError(
-            f"Wanted: the table {self.name} as it is known. Found: it has no column Id. Nothing was changed: this version of Octopus Server "
-            "keeps it in another form, which this module does not know."
+            f"Expected the table {self.name} to have a column Id, but it has no column Id. Nothing was changed: this version of Octopus Server "
+            "stores it in a form unknown to this module."
         )
 
 
@@ -71,7 +71,7 @@ def tables(connection: SqlConnection) -> dict[str, Table]:
 
 @dataclass
 class Document:
-    """What one of a row's two columns of JSON holds. ``encoding`` is that of a compressed one; ``edited`` says whether it is to be written."""
+    """The content of one of a row's two JSON columns. ``encoding`` is that of a compressed one; ``edited`` says whether it is to be written."""
 
     column: str
     value: dict[str, Any]
@@ -96,20 +96,24 @@ class Row:
     changed: dict[str, Any] = field(default_factory=dict)
 
     def get(self, name: str) -> Any:
-        """A column's value; where there is no such column, that property of the JSON."""
+        """The value of a column or, where there is no such column, of that property of the JSON."""
         if self.table.has(name):
             return self.columns[name.lower()]
         return next((documents.get(one.value, name) for one in self.documents if documents.has(one.value, name)), None)
 
 
 def select(connection: SqlConnection, table: Table, names: Iterable[str] = (), where: str = "", *params: Any) -> Iterator[Row]:
-    """Read rows with the columns of these names that there are, and their JSON.
+    """Read rows, with those of the named columns that exist, and their JSON.
 
     Args:
-        where: A condition, in which every name is quoted and every value a parameter.
+        connection: To the database.
+        table: The table.
+        names: The columns.
+        where: A condition, in which every name is quoted and every value is a parameter.
+        params: Its values.
 
     Raises:
-        OctopusError: A row's JSON cannot be read, so that nobody can tell what it would do.
+        OctopusError: A row's JSON cannot be read, so that its effect is unknown.
     """
     wanted = {name.lower() for name in (*names, JSON, BLOB) if table.has(name)}
     listed = [f"CAST({table.column(table.key)} AS nvarchar(450)) AS row_key", *(_read(table, name) for name in sorted(wanted))]
@@ -128,10 +132,12 @@ def whole(connection: SqlConnection, table: Table, row: Row) -> dict[str, Any]:
 
 
 def update(connection: SqlConnection, row: Row, stamp: str | None = None) -> None:
-    """Write what was changed of a row.
+    """Write the changes of a row.
 
     Args:
-        stamp: A column with a time, which gets the present one where it is empty.
+        connection: To the database.
+        row: The row.
+        stamp: A column with a time, which is set to now where it is empty.
     """
     sets: list[str] = []
     params: list[Any] = []
@@ -156,7 +162,7 @@ def update(connection: SqlConnection, row: Row, stamp: str | None = None) -> Non
 
 
 def insert(connection: SqlConnection, table: Table, key: str, text: str) -> None:
-    """A row of nothing but its key and its JSON. SQL Server refuses it where this version has more in a row, and nothing is changed then."""
+    """Insert a row with only its key and its JSON. SQL Server refuses it where this version has more in a row, and then nothing is changed."""
     columns = f"{table.column(table.key)}, {table.column(JSON)}"
     connection.query(f"INSERT INTO {table.quoted} ({columns}) VALUES (?, ?)", key, text)  # noqa: S608 - every name is quoted
 
@@ -195,8 +201,8 @@ def _documents(connection: SqlConnection, table: Table, key: str, values: dict[s
             value = documents.read(found)
         except ValueError as error:
             raise OctopusError(
-                f"Wanted: the JSON of every row of {table.name}. Found: that of {key} cannot be read ({error}). Nothing was changed, since "
-                f"nobody can tell what it would do. Look at that row in the database on SQL Server {connection.options.where}."
+                f"Expected to read the JSON of every row of {table.name}, but that of {key} cannot be read ({error}). Nothing was changed, since "
+                f"the effect of that row is unknown. Look at it in the database on SQL Server {connection.options.where}."
             ) from error
         if isinstance(value, dict):
             yield Document(column, value, encoding)

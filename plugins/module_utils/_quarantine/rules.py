@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is silenced in a clone: one list. What applies it is in apply.py; what proves it, without this list, is in checks.py.
+"""The list of what is silenced in a clone. apply.py applies it; the package checks verifies the result without it.
 
 Sources: the vendor's script for a cloned database (octopus.com/docs/administration/managing-infrastructure, "sanitise"), marked *vendor*;
 the names that Octopus's own client gives to properties (https://github.com/OctopusDeploy/OctopusClients), marked *client*: that the
-database has the same names is likely and not proven. What neither tells is looked for by what it is called, and marked *unverified*.
+database has the same names is likely but not confirmed. What neither of them names is found by words in its name, and marked *unverified*.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .documents import ANY, Edit, Setting
 from .request import Request
 from .rows import Row, Table
 
-# The states of a task that has ended [client]; whatever else there is may still run.
+# The states of a task that has ended [client]; in any other it may still run.
 ENDED = ("Success", "Failed", "Canceled", "TimedOut")
 # Ids of ExtensionConfiguration. The vendor deletes the first two; the others are switched off [client].
 DELETED_EXTENSIONS = ("authentication-octopusid", "jira-integration")
-# Rows of Configuration that are made where they are missing, since what is missing is on [client].
+# Rows of Configuration that are inserted where they are missing, since a missing setting is on [client].
 NEEDED_SETTINGS = {"upgradeconfiguration": {"AllowChecking": False, "IncludeStatistics": False}}
-NOWHERE = "https://quarantine.invalid/"  # RFC 2606: that name never leads anywhere
+NOWHERE = "https://quarantine.invalid/"  # RFC 2606: that name never resolves
 _INTEGRATION = re.compile(r"issuetracker-.*|.*-integration|jira.*|servicenow.*|authentication-octopusid", re.IGNORECASE)
 _SIGN_IN = re.compile(r"authentication-.*", re.IGNORECASE)
 _AUDIT = re.compile(r".*audit.?stream.*|.*stream.?audit.*", re.IGNORECASE)
@@ -38,7 +38,7 @@ _ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint|host|hostname|address)", re.I
 _OWN_FEEDS = ("builtin", "octopusproject")
 FOREVER = {"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": True}
 
-# Changes a document, and tells what it changed; None where there was nothing of that kind in it.
+# Changes a document, and returns what it changed; None where it has nothing of that kind.
 Edits = Callable[[dict[str, Any]], "list[Edit] | None"]
 
 
@@ -53,12 +53,12 @@ class Rule:
     Attributes:
         what: The name of the item, as it is returned.
         table: The table's name in lower case, or what its name matches.
-        settings: Properties and what they are to be. One without a parent is set in its column where there is one, and in the JSON too
-            where it has a copy of it.
-        edits: Changes of the JSON that cannot be said with settings.
-        of: To which rows it applies.
+        settings: Properties and their new values. One without a parent is set in its column where there is one, and in the JSON too
+            where that has a copy.
+        edits: Changes of the JSON that settings cannot express.
+        of: Which rows it applies to.
         reads: Columns that ``of`` reads.
-        unless: A column, and the values of it with which a row is left in the database, unread. For large tables.
+        unless: A column, and the values with which a row is not even read. For large tables.
         remove: Whether the rows are deleted.
         stamp: A column that gets the present time where it is empty.
     """
@@ -74,7 +74,7 @@ class Rule:
     stamp: str | None = None
 
     def takes(self, name: str) -> bool:
-        """Whether it is for the table of that name."""
+        """Whether it applies to the table of that name."""
         return name.lower() == self.table if isinstance(self.table, str) else bool(self.table.fullmatch(name))
 
     @property
@@ -85,12 +85,12 @@ class Rule:
 
 
 def rules(request: Request, tables: dict[str, Table], installation_id: str | None, own_nodes: set[str]) -> list[Rule]:
-    """Everything that is silenced, in the order in which it happens.
+    """Everything that is silenced, in order.
 
     Args:
-        request: What is wanted.
+        request: What is asked for.
         tables: Those of the database, by their names in lower case.
-        installation_id: The clone's own. None: the present one stays.
+        installation_id: The clone's own. None: it is not replaced.
         own_nodes: Ids of the nodes that are the clone's own, after its first start.
     """
     found = [
@@ -104,7 +104,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
             remove=True,
         ),
         Rule("server_nodes", "octopusservernode", of=lambda row: row.key not in own_nodes, remove=True),  # [vendor]
-        # [client] The address that stands in e-mails and in what is posted elsewhere.
+        # [client] The address in e-mails and in messages to others.
         _in_configuration("server_uri", Setting(("ServerUri",), request.server_uri or "")),
     ]
     if installation_id:
@@ -113,7 +113,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
         found.append(execution(tables))
     if request.git:
         found += [
-            # [client] PersistenceSettings. Without a credential a repository can be read at most, if it is public.
+            # [client] PersistenceSettings. Without a credential a repository can at most be read, if it is public.
             Rule("git", "project", edits=_without_credentials),
             _in_configuration("git", edits=_without_credentials),
         ]
@@ -125,7 +125,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
                 "external_feeds",
                 "feed",
                 (Setting(("FeedUri",), NOWHERE),),
-                # One without an address, such as S3's, would only seem to be silenced by it: that is left for the check to name.
+                # One without an address, such as S3's, would only look silenced: it is left for the check to name.
                 of=lambda row: is_external(row.get("FeedType")) and bool(row.get("FeedUri")),
                 reads=("FeedType",),
             )
@@ -137,15 +137,15 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
 
 
 def execution(tables: dict[str, Table]) -> Rule:
-    """What keeps deployments that need no target (on the server, cloud, Kubernetes) from running: the queue of each space is stopped; where
-    there are no spaces, each project is disabled."""
+    """Stop deployments that need no target (on the server, cloud, Kubernetes): stop the queue of each space or, where there are no spaces,
+    disable each project."""
     if "space" in tables:
         return Rule("execution", "space", (Setting(("TaskQueueStopped",), True, add=True),))
     return Rule("execution", "project", (Setting(("IsDisabled",), True, add=True),))
 
 
 def is_external(feed_type: Any) -> bool:
-    """Whether a feed of that type is anywhere else."""
+    """Whether a feed of that type is outside the instance."""
     return str(feed_type or "").replace(" ", "").lower() not in _OWN_FEEDS
 
 
@@ -171,7 +171,7 @@ def _installation_id(document: dict[str, Any], new: str) -> list[Edit] | None:
 
 
 def _silent(document: dict[str, Any]) -> list[Edit]:
-    """Switches off what can be switched, and empties every address, in settings whose form nobody tells [unverified]."""
+    """Switch off what can be switched, and empty every address, in settings whose form is not documented [unverified]."""
     found: list[Edit] = []
     for path, inner in documents.objects(document):
         for key, value in list(inner.items()):
@@ -184,7 +184,7 @@ def _silent(document: dict[str, Any]) -> list[Edit]:
 
 
 def _without_credentials(document: dict[str, Any]) -> list[Edit] | None:
-    """A Git repository is reached without a name and password: the credential, and what may stand in the address, is taken away."""
+    """Remove the credentials of Git repositories, also those in their addresses."""
     found: list[Edit] | None = None
     for path, inner in documents.objects(document):
         credentials = documents.get(inner, "Credentials")
@@ -199,14 +199,14 @@ def _without_credentials(document: dict[str, Any]) -> list[Edit] | None:
 
 
 def without_user(url: str) -> str:
-    """An address without the name and password that may stand in it."""
+    """An address without a name and password."""
     scheme, mark, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else url
 
 
 def _forever(document: dict[str, Any]) -> list[Edit] | None:
-    """Every retention policy in a document keeps everything. Strategy is of newer versions [client]; older ones pass over it."""
+    """Let every retention policy in a document keep everything. Newer versions have Strategy [client]; older ones ignore it."""
     found: list[Edit] | None = None
     for path, inner in documents.objects(document):
         if documents.has(inner, "QuantityToKeep"):
@@ -223,7 +223,7 @@ _ALWAYS = (
     _disabled("triggers", "projecttrigger"),  # [vendor]; scheduled, feed and Git triggers are rows of that table too [client]
     Rule("automatic_releases", "project", (Setting(("AutoCreateRelease",), False),)),  # [client]
     _disabled("subscriptions", "subscription"),  # [vendor]
-    # Whatever is queued, scheduled for later, runs or waits for an answer.
+    # Tasks that are queued, scheduled, running or waiting for an answer.
     Rule("tasks", "servertask", (Setting(("State",), "Canceled", add=True),), unless=("State", ENDED), stamp="CompletedTime"),
     Rule("extensions", "extensionconfiguration", of=lambda row: row.key.lower() in DELETED_EXTENSIONS, remove=True),  # [vendor]
     Rule(
@@ -239,7 +239,7 @@ _ALWAYS = (
     _in_configuration("telemetry", *_off("IncludeStatistics", "SendTelemetry")),  # [client]
     _in_configuration("telemetry", *_off("Enabled", "IsEnabled"), of=re.compile(r".*telemetry.*", re.IGNORECASE)),  # [client]
     _in_configuration("upgrade_check", *_off("AllowChecking")),  # [client]
-    # Where they are not there, both are on.
+    # Both are on where they are missing.
     _in_configuration("upgrade_check", Setting(("AllowChecking",), False, add=True), of=_UPGRADE),
     _in_configuration("telemetry", Setting(("IncludeStatistics",), False, add=True), of=_UPGRADE),
     _in_configuration("telemetry", Setting(("Enabled",), False, add=True), of=re.compile("telemetry", re.IGNORECASE)),
@@ -254,7 +254,7 @@ _ALWAYS = (
             Setting(("MachineUpdatePolicy", "CalamariUpdateBehavior"), "UpdateOnDeployment", accept=(0,)),
         ),
     ),
-    # A copy that was made while maintenance mode was on has it on. The drained nodes go with their rows.
+    # A copy that was made during maintenance mode has it on. The drained nodes are removed with their rows.
     _in_configuration("maintenance", *_off("IsInMaintenanceMode")),
 )
 

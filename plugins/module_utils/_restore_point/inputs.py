@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes into a restore point and what is there already: secrets, the nodes' configurations, a look into its folder."""
+"""What goes into a restore point and what it holds already: secrets, the nodes' configurations, the content of its folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import MARKER, SEAL
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import MARKER, SIGNATURE
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
@@ -20,58 +20,61 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_word
 
 from . import manifest as form
-from .manifest import FOLDERS, MANIFEST, PACKAGES, Found
+from .manifest import FOLDERS, MANIFEST, PACKAGES
 from .node_config import NodeConfig, capture
-from .request import SECRETS, SealRequest, Secret
+from .request import SECRETS, CreateRequest, Secret
 from .share import Share, certutil, listing, reach, show
+from .signature import Found
 
-# One id for the three jobs of a run, so that the first one finds whatever a killed run has left.
-JOB = "seal"
+# One id for all jobs of a run, so that the first one finds whatever a killed run has left.
+JOB = "create"
 
 
-def given_secret(path: str, sealer: Sealer | None) -> Secret:
-    """Read a file of the control node, and open it: what does not open now will not open in a year.
+def given_secret(path: str, vault_key: VaultKey | None) -> Secret:
+    """Read and decrypt a file of the control node: one that cannot be decrypted now cannot be decrypted in a year.
 
     Raises:
-        OctopusError: It is not there, does not open, or is sealed where it must not be, or not where it must.
+        OctopusError: It is missing, cannot be decrypted, or is encrypted where it must not be, or the reverse.
     """
     content = LocalFile(path).read()
     if content is None:
-        raise OctopusError(f"{path} is not there on the control node.")
-    if sealer is None:
-        if is_sealed(content):
-            raise OctopusError(f"{path} is sealed, and plaintext is true. Give vault_password_file or vault_id instead.")
+        raise OctopusError(f"There is no file {path} on the control node.")
+    if vault_key is None:
+        if is_encrypted(content):
+            raise OctopusError(f"{path} is encrypted, but plaintext is true. Give vault_password_file or vault_id instead.")
         return Secret(path, content, content)
-    if not is_sealed(content):
+    if not is_encrypted(content):
         raise OctopusError(
-            f"{path} is not sealed, so it is not put into a restore point. With plaintext: true it stays on the control node only."
+            f"{path} is not encrypted, so it is not put into a restore point. With plaintext: true it stays on the control node only."
         )
-    return Secret(path, content, sealer.open(content, path))
+    return Secret(path, content, vault_key.decrypt(content, path))
 
 
-def prepared_secret(request: SealRequest, there: There, name: str) -> Secret:
-    """A secret that is in the restore point already, where another control node has put it.
+def staged_secret(request: CreateRequest, there: There, name: str) -> Secret:
+    """A secret that is in the restore point already, staged by another control node.
 
     Raises:
-        OctopusError: It is not there either, or does not open.
+        OctopusError: It is missing there too, or cannot be decrypted.
     """
     path, content = request.files[name], there.files.get(name)
-    if content is None or request.sealer is None:
-        raise OctopusError(f"{path} is not there on the control node, and {name} is not in the restore point {request.place.path} either.")
-    sealed = content.encode()
-    return Secret(path, sealed, request.sealer.open(sealed, f"{name} in the restore point {request.place.path}"))
+    if content is None or request.vault_key is None:
+        raise OctopusError(f"Expected {path} on the control node, or {name} in the restore point {request.place.path}, but found neither.")
+    encrypted = content.encode()
+    return Secret(path, encrypted, request.vault_key.decrypt(encrypted, f"{name} in the restore point {request.place.path}"))
 
 
-def capture_all(request: SealRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeConfig]:
+def capture_all(request: CreateRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeConfig]:
     """Read each node's configuration.
 
     Raises:
-        OctopusError: The manifest has a node that is not asked, or one of them does not answer; the message names each.
+        OctopusError: The manifest has a node without a connection, or a node does not answer; the message names each.
     """
     known = request.manifest.get("nodes") or {}
     missing = sorted(set(known) - {connection.name for connection in connections})
     if missing:
-        raise OctopusError(f"The manifest has the node {', '.join(missing)}, and nodes does not: each node's configuration is kept.")
+        raise OctopusError(
+            f"Expected all nodes of the manifest in nodes, since each node's configuration is backed up, but {', '.join(missing)} is missing."
+        )
     for connection in connections:
         form.config_file(connection.name)
     found = on_each(connections, lambda host: capture(host, known.get(host.name) or {}, request.instance_name))
@@ -84,7 +87,7 @@ def capture_all(request: SealRequest, connections: Sequence[ConnectionOptions]) 
 
 @dataclass(frozen=True)
 class There:
-    """What a look into the restore point's folder found."""
+    """The content of a restore point's folder."""
 
     found: Found
     exists: bool
@@ -95,14 +98,14 @@ class There:
     folders: dict[str, bool]
 
 
-def look(request: SealRequest, share: Share, nodes: list[str]) -> There:
-    """Look into the restore point's folder, by one job.
+def look(request: CreateRequest, share: Share, nodes: list[str]) -> There:
+    """Read the content of the restore point's folder, by one job.
 
     Raises:
         HostError: The job could not be run.
     """
     place = request.place
-    kept = [*SECRETS, *(form.config_file(name) for name in nodes)]
+    secrets = [*SECRETS, *(form.config_file(name) for name in nodes)]
     folders = [name for name in request.manifest.get("folders") or {} if form.is_folder(name)]
     package = place.file(request.package.file)
     answers = iter(
@@ -112,12 +115,12 @@ def look(request: SealRequest, share: Share, nodes: list[str]) -> There:
             [
                 reach(place.path),
                 show(place.file(MANIFEST)),
-                show(place.file(SEAL)),
+                show(place.file(SIGNATURE)),
                 show(place.file(f"{FOLDERS}\\{MARKER}")),
                 listing(place.path),
                 listing(place.file(PACKAGES)),
                 f"if exist {batch_word(package)} {certutil(package)}",
-                *(show(place.file(name)) for name in kept),
+                *(show(place.file(name)) for name in secrets),
                 *(reach(place.file(f"{FOLDERS}\\{name}")) for name in folders),
             ],
             timeout=request.timeout,
@@ -131,6 +134,6 @@ def look(request: SealRequest, share: Share, nodes: list[str]) -> There:
         next(answers).text,
         next(answers).text,
         files.hash_in(next(answers).text),
-        {name: content for name in kept if (content := next(answers).file) is not None},
+        {name: content for name in secrets if (content := next(answers).file) is not None},
         {name: next(answers).code == 0 for name in folders},
     )

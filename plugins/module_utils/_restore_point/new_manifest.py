@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The manifest of a restore point, completed with what the module itself knows."""
+"""The manifest of a new restore point: the caller's, completed by the module."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows import fi
 from . import manifest as form
 from .manifest import MASTER_KEY, NODES
 from .node_config import NodeConfig
-from .request import SECRETS, SealRequest, Secret
+from .request import SECRETS, CreateRequest, Secret
 
 
 def complete(
-    request: SealRequest, secrets: dict[str, Secret], configs: dict[str, NodeConfig], size: int | None, listed: str
+    request: CreateRequest, secrets: dict[str, Secret], configs: dict[str, NodeConfig], size: int | None, listed: str
 ) -> dict[str, Any]:
-    """Return the caller's manifest with what the module itself knows: that wins.
+    """The caller's manifest with what the module itself knows, which takes precedence.
 
     Args:
-        request: Has the caller's.
-        secrets: Those that are kept, by file name.
+        request: Has the caller's manifest.
+        secrets: Secrets, by file name.
         configs: Each node's configuration.
-        size: The package's in bytes; None where it is not known.
-        listed: The restore point's folder, as ``dir`` lists it.
+        size: Size of the package in bytes; None where it is not known.
+        listed: Output of ``dir`` for the restore point's folder.
 
     Raises:
-        OctopusError: A secret is another one than the manifest has.
+        OctopusError: A secret is not the one that the manifest names.
     """
     manifest = dict(request.manifest)
     here = socket.gethostname()
     manifest |= {
         "format": form.FORMAT,
         "id": request.place.restore_point,
-        "sealed_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "sealed_by": manifest.get("sealed_by") or f"{_user()}@{here}",
+        "signed_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "signed_by": manifest.get("signed_by") or f"{_user()}@{here}",
         "package": {"file": request.package.file, "version": request.package.version, "sha256": request.package.sha256, "size": size},
         "nodes": {
-            name: {**config.facts, "config": _kept(request, form.config_file(name), local_config(request, name), config.content)}
+            name: {**config.facts, "config": _entry(request, form.config_file(name), local_config(request, name), config.content)}
             for name, config in configs.items()
         },
         "license": None,
@@ -56,10 +56,10 @@ def complete(
         key = SECRETS[name]
         there = manifest.get(key)
         given = there if isinstance(there, dict) else {}
-        kept = _kept(request, name, secret.path, secret.plain)
-        if given.get("fingerprint") not in (None, kept["fingerprint"]):
-            raise OctopusError(f"{secret.path} is not the {key} that the manifest has: their fingerprints differ.")
-        manifest[key] = {**given, **kept}
+        entry = _entry(request, name, secret.path, secret.plain)
+        if given.get("fingerprint") not in (None, entry["fingerprint"]):
+            raise OctopusError(f"{secret.path} is not the {key} of the manifest: their fingerprints differ.")
+        manifest[key] = {**given, **entry}
     database = dict(manifest.get("database") or {})
     backup = dict(database.get("backup") or {})
     names = [form.file_name(str(path)) for path in backup.get("paths") or []]
@@ -69,8 +69,14 @@ def complete(
 
 
 def as_of(finished: Any, now: str | None) -> str | None:
-    """Return the moment whose data a backup has, with its offset: a backup holds what was there when it ended, and msdb has that moment
-    without an offset. ``now`` is the server's clock with one."""
+    """The time, with its offset, up to which a backup has data.
+
+    A backup holds the data at its end, and msdb records that time without an offset.
+
+    Args:
+        finished: The time in msdb.
+        now: The server's clock, with its offset.
+    """
     clock = moment_of(now)
     try:
         ended = datetime.fromisoformat(str(finished))
@@ -81,15 +87,15 @@ def as_of(finished: Any, now: str | None) -> str | None:
     return ended.replace(tzinfo=clock.tzinfo).isoformat() if clock is not None else None
 
 
-def _kept(request: SealRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:
-    """Where a secret is: sealed in the restore point, or as plain text on this control node alone."""
-    if request.sealer is not None:
+def _entry(request: CreateRequest, file: str, path: str, plain: bytes) -> dict[str, Any]:
+    """The manifest's entry of a secret: encrypted in the restore point, or as plain text on this control node alone."""
+    if request.vault_key is not None:
         return {"file": file, "fingerprint": fingerprint(plain)}
     return {"file": None, "control_node": {"host": socket.gethostname(), "path": path}, "fingerprint": fingerprint(plain)}
 
 
-def local_config(request: SealRequest, node: str) -> str:
-    """Where a configuration stays as plain text: beside the master key, in a folder of the restore point's name."""
+def local_config(request: CreateRequest, node: str) -> str:
+    """The path of a configuration that stays as plain text: beside the master key, in a folder named after the restore point."""
     return str(Path(request.files[MASTER_KEY]).parent / request.place.restore_point / NODES / f"{node}.config")
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node's OctopusServer.config, read and put back. It holds a SQL password: never in an argument, never unsealed but where it was."""
+"""A node's OctopusServer.config, read and restored. It holds a SQL password: never in an argument, never in plain text except at its place."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """What a node says of itself, for the manifest, and the bytes of its configuration file."""
+    """A node's entry in the manifest, and the bytes of its configuration file."""
 
     facts: dict[str, Any]
     content: bytes = field(repr=False)
 
 
 def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None) -> NodeConfig:
-    """Read a node's configuration file, and what the manifest has to say of the node and does not say yet.
+    """Read a node's configuration file, and what is missing in its entry in the manifest.
 
     Args:
         host: The node.
-        known: What the manifest has of it.
-        instance_name: The instance, where the manifest has none.
+        known: Its entry in the manifest so far.
+        instance_name: The instance, where the entry has none.
 
     Raises:
         OctopusError: There is no such instance, or its file cannot be read as it is.
@@ -44,7 +44,7 @@ def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None)
     path = str(facts["config_path"] or "")
     content = config_file.read(host, path)
     if content is None:
-        raise OctopusError(f"{host.where}: the configuration file {path!r} of the instance {facts['instance_name']} is not there.")
+        raise OctopusError(f"{host.where}: there is no configuration file {path!r} of the instance {facts['instance_name']}.")
     if not facts.get("server_node_name"):
         settings = cli_output.settings_in_xml(text_of(content), f"{host.where}: {path}")
         facts["server_node_name"] = Configuration(settings).node_name or computer_name(host)
@@ -52,12 +52,16 @@ def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None)
 
 
 @dataclass(frozen=True)
-class PutBack:
-    """What was done on a node, or would be."""
+class Restored:
+    """What was done on a node, or would be.
+
+    Attributes:
+        backup_file: The new name of the file that was replaced; None where there was none.
+    """
 
     config_path: str
     restored: bool
-    kept: str | None
+    backup_file: str | None
     registered: bool
 
     @property
@@ -65,44 +69,44 @@ class PutBack:
         return self.restored or self.registered
 
     def as_result(self) -> dict[str, Any]:
-        return {"config_path": self.config_path, "restored": self.restored, "kept": self.kept, "registered": self.registered}
+        return {"config_path": self.config_path, "restored": self.restored, "backup_file": self.backup_file, "registered": self.registered}
 
 
-def put_back(host: WindowsHost, work_root: str, restore_point: str, *, node: dict[str, Any], content: bytes, check_mode: bool) -> PutBack:
-    """Register the instance where it is not, and have the configuration file hold what the restore point kept.
+def restore(host: WindowsHost, work_root: str, restore_point: str, *, node: dict[str, Any], content: bytes, check_mode: bool) -> Restored:
+    """Register the instance where it is not registered, and restore the configuration file where it differs.
 
     Args:
         host: The node.
-        work_root: The collection's folder on it, which only administrators have rights on.
-        restore_point: The id, which the old file's new name gets.
+        work_root: The collection's folder on it, where only administrators have rights.
+        restore_point: The id, which becomes part of the old file's new name.
         node: The node in the manifest.
-        content: The configuration file as it was.
-        check_mode: Only tell.
+        content: The configuration file of the restore point.
+        check_mode: Only predict.
 
     Raises:
-        OctopusError: It cannot be done, or was done and does not hold.
+        OctopusError: It cannot be done, or is not in place afterwards.
         HostError: The host cannot do it.
     """
     name, path = node["instance_name"], node["config_path"]
     registered = _register(host, name, path, check_mode)
     now = config_file.read(host, path)
     if now is not None and fingerprint(now) == node["config"]["fingerprint"]:
-        return PutBack(path, False, None, registered)
+        return Restored(path, False, None, registered)
     aside = f"{path}.before-rollback-{restore_point}"
     if not check_mode:
         config_file.write(host, work_root, path, content, aside)
-    return PutBack(path, True, aside if now is not None else None, registered)
+    return Restored(path, True, aside if now is not None else None, registered)
 
 
 def _register(host: WindowsHost, name: str, path: str, check_mode: bool) -> bool:
-    """The register was in the registry and moved to files, so an older program may not find what a newer one has moved."""
+    """Newer programs moved registrations from the registry to files, where an older program does not find them."""
     octopus = OctopusHost(host)
     entry = next((entry for entry in octopus.instances() if entry.name.lower() == name.lower()), None)
     if entry is not None:
         if entry.config_path.lower() != path.lower():
             raise OctopusError(
-                f"{host.where}: the instance {name} is registered with the configuration file {entry.config_path}, and the restore point has "
-                f"{path}. Nothing was changed: remove that registration with delete-instance if it is not the one in use."
+                f"{host.where}: expected the instance {name} to be registered with the configuration file {path} of the restore point, but found "
+                f"{entry.config_path}. Nothing was changed: remove that registration with delete-instance if it is not in use."
             )
         return False
     if check_mode:

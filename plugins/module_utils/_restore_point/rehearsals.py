@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Records of rehearsals, kept beside the restore points of the instance that was rehearsed: what its own upgrade reads before it begins.
+"""Records of rehearsals, beside the restore points of the rehearsed instance. The instance's own upgrade reads them before it begins.
 
-One JSON file a rehearsal, ``rehearsals\\<run id>.json``. What it foresees is the outage that the clone had: the same steps over the same data.
+There is one JSON file per rehearsal, ``rehearsals\\<run id>.json``. The outage to expect is the clone's: the same steps over the same data.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _TEXTS = ("clone", "clone_of", "run_id", "restore_point", "from_version", "to_ve
 
 @dataclass(frozen=True)
 class Jump:
-    """What is to be rehearsed: the installed version, and those to climb through."""
+    """What is upgraded: the installed version, and the versions of the upgrade path."""
 
     from_version: str
     ladder: Sequence[str]
 
 
 def checked(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record that can be written.
+    """The record, in the form that is written.
 
     Raises:
-        OctopusError: Something is missing or is of another kind.
+        OctopusError: Something is missing or has the wrong type.
     """
     wrong = [name for name in _TEXTS if not isinstance(record.get(name), str) or not record[name]]
     if not wrong and not _RUN_ID.fullmatch(record["run_id"]):
@@ -57,18 +57,20 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(record.get("outage_seconds"), (int, float)) and record.get("verdict") == UPGRADED:
         wrong.append("outage_seconds")
     if wrong:
-        raise OctopusError(f"rehearsal: {', '.join(wrong)} missing, or not what a record of a rehearsal has there. Nothing was written.")
+        raise OctopusError(
+            f"Expected the record of a rehearsal, but {', '.join(wrong)} is missing or not valid in it. Nothing was written."
+        )
     return {**record, "format": FORMAT}
 
 
 def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool = False) -> dict[str, Any]:
-    """Put a record beside the restore points; the same one again is no change.
+    """Write a record beside the restore points; the same one again is no change.
 
     Returns:
-        What the module returns.
+        The module's result.
 
     Raises:
-        OctopusError: It cannot be written, or another one of that run is there.
+        OctopusError: It cannot be written, or the run has another record already.
         HostError: The host cannot do it.
     """
     record = checked(record)
@@ -76,9 +78,9 @@ def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool =
     path = f"{folder}\\{record['run_id']}.json"
     there = next((one for one in read(share, root) if one["run_id"] == record["run_id"]), None)
     if there is not None and there != record:
-        raise OctopusError(f"{share.host.where}: {path} holds another rehearsal already. Nothing was written.")
+        raise OctopusError(f"{share.host.where}: {path} already holds another rehearsal. Nothing was written.")
     if there is None and not check_mode:
-        # Lines as short as what puts a file on the host can take.
+        # One value a line: what writes files to the host takes no longer lines.
         text = json.dumps(record, indent=1, sort_keys=True).replace("\n", "\r\n") + "\r\n"
         source, part = f"{share.job_folder('rehearsal', path)}\\{_INPUT}", f"{path}.part"
         copied = f"{batch_builtin('copy', '/y', '/b', source, part)} >nul && {batch_builtin('move', '/y', part, path)} >nul"
@@ -90,7 +92,7 @@ def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool =
 
 
 def read(share: Share, root: str) -> list[dict[str, Any]]:
-    """Return all records, the newest first; what cannot be read as one is left out.
+    """All records, the newest first. A file that is not a record is left out.
 
     Raises:
         OctopusError: The folder cannot be reached.
@@ -102,7 +104,7 @@ def read(share: Share, root: str) -> list[dict[str, Any]]:
     reached, found = share.run("rehearsals", folder, [reach(folder), each])
     if reached.code == ABSENT:
         return []
-    # Where not even the folder above is there, nothing was ever kept for the instance.
+    # Where not even the folder above exists, nothing was ever backed up for the instance.
     if reached.code:
         above = share.run("rehearsals", root, [reach(root)])[0]
         if above.code == ABSENT:
@@ -123,16 +125,16 @@ def _parse(text: str, mark: str) -> list[dict[str, Any]]:
 
 
 def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None = None) -> dict[str, Any] | None:
-    """Return what the newest rehearsal of this very jump says; None where there is none.
+    """What the newest rehearsal of this very upgrade path says; None where there is none.
 
     Args:
         records: The newest first.
-        jump: What is to be done.
-        now: To tell the age from.
+        jump: The upgrade.
+        now: The time that the age is counted from.
     """
     for record in records:
         if record["from_version"] == jump.from_version and list(record["ladder"]) == list(jump.ladder):
-            finished = moment_of(record["finished"]) or datetime.min.replace(tzinfo=timezone.utc)  # checked when it was read
+            finished = moment_of(record["finished"]) or datetime.min.replace(tzinfo=timezone.utc)  # valid: checked when it was read
             age = ((now or datetime.now(timezone.utc)) - finished).total_seconds()
             return {
                 "run_id": record["run_id"],

@@ -4,8 +4,7 @@
 
 """The folder of restore points as a node's jobs see it. It is usually a share, which a WinRM log-on cannot reach (the double hop).
 
-Each job answers several questions at once: what each of its lines printed is told apart by a mark that no file can hold, since it is
-new each time.
+Each job runs several lines. A mark between their outputs tells them apart; no file can hold it, since it is a new random one each time.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
@@ -23,6 +23,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from .manifest import check_id
 
+# The options of modules that name a restore point; documented in the fragment octopus.upgrade.restore_point.
+POINT_SPEC: dict[str, Any] = {"root": {"type": "str"}, "path": {"type": "str"}, "restore_point": {"type": "str"}}
+
 UNREACHABLE, ABSENT = 101, 100
 # Seconds for a job that only reads a few small files.
 SHORT = 600.0
@@ -31,7 +34,7 @@ _THERE = "+"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a restore point lies: the folder of all of them, as the nodes see it, and its id."""
+    """The place of a restore point: the folder of all restore points, as the nodes see it, and the id."""
 
     root: str
     restore_point: str
@@ -45,7 +48,7 @@ class Place:
 
 
 def root_of(path: str) -> str:
-    """Return the path of a folder that can hold restore points.
+    """The path of a folder that can hold restore points, normalized.
 
     Raises:
         OctopusError: It is relative, or the root of a drive or share.
@@ -53,55 +56,53 @@ def root_of(path: str) -> str:
     folder = path.replace("/", "\\").rstrip("\\")
     try:
         if folder + "\\" == disks.root_of(folder):
-            raise OctopusError(
-                f"{path!r} is the root of a drive or share: give a folder of its own, which holds nothing but restore points."
-            )
+            raise OctopusError(f"{path!r} is the root of a drive or share. Give a folder that holds nothing but restore points.")
     except ValueError as error:
         raise OctopusError(str(error)) from error
     return folder
 
 
 def place_of(path: str | None, root: str | None, restore_point: str | None) -> tuple[str, str | None]:
-    """Return the folder of restore points, and the id of the one that was named; None where none was.
+    """The folder of restore points, and the id of the named one, or None.
 
     Raises:
-        OctopusError: The options contradict each other, or name nothing.
+        OctopusError: The options contradict each other, or none is given.
     """
     if path:
         folder, _slash, name = path.replace("/", "\\").rstrip("\\").rpartition("\\")
         if restore_point not in (None, name):
-            raise OctopusError(
-                f"path ends in {name!r}, and restore_point is {restore_point!r}: the folder of a restore point has its id as name."
-            )
+            raise OctopusError(f"Expected the last part of path to be the id of the restore point ({restore_point!r}), but found {name!r}.")
         if root and root_of(root).lower() != folder.lower():
-            raise OctopusError(f"path {path!r} does not lie directly below root {root!r}. Give one of the two.")
+            raise OctopusError(f"path {path!r} is not directly below root {root!r}. Give one of the two.")
         root, restore_point = folder, name
     if not root:
-        raise OctopusError("Nothing says where restore points lie: give root, or path for one restore point.")
+        raise OctopusError(
+            "Expected the folder of the restore points, but found neither root nor path. Give root, or path for one restore point."
+        )
     return root_of(root), check_id(restore_point) if restore_point is not None else None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one line of a job ended with and printed."""
+    """Exit code and output of one line of a job."""
 
     code: int
     text: str
 
     @property
     def file(self) -> str | None:
-        """The content that :meth:`Share.show` printed; None where there was no such file."""
+        """The content that the line of :func:`show` printed; None where there was no such file."""
         first, _end, rest = self.text.partition("\n")
         return rest if first.strip() == _THERE else None
 
     @property
     def said(self) -> str:
-        """What it printed, for a message."""
+        """Its output, for a message."""
         return " ".join(self.text.split())[:300] or f"exit code {self.code}"
 
 
 class Share:
-    """What jobs of one host can do in the folder of restore points.
+    """Jobs of one host in the folder of restore points.
 
     Args:
         host: The host.
@@ -115,13 +116,18 @@ class Share:
         self._work_root = work_root
         self._mark = f"--{secrets.token_hex(12)}--"
 
-    def job_folder(self, purpose: str, path: str) -> str:
-        """Return the folder that a job has for itself, with its inputs, as :meth:`run` will make it."""
-        return self._job(purpose, path).folder
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any], host: WindowsHost) -> Share:
+        """Read a module's parameters."""
+        return cls(host, RunAs(params["job_user"], params["job_password"]), params["work_root"])
+
+    def job_folder(self, job: str, path: str) -> str:
+        """The folder of a job and its inputs, as :meth:`run` will make it."""
+        return self._job(job, path).folder
 
     def run(
         self,
-        purpose: str,
+        job: str,
         path: str,
         lines: Sequence[str],
         *,
@@ -130,38 +136,42 @@ class Share:
         timeout: float = SHORT,
         tick: Callable[[], object] = lambda: None,
     ) -> list[Answer]:
-        """Run lines of a command file, one after the other, whatever each ends with; return what came of each.
+        """Run lines of a command file, one after the other, whatever exit code each has.
 
-        The job's id follows from ``purpose`` and ``path``, so that one which a killed controller left is found by the next run, waited
-        for, and removed: what it saw or did is of no use any more. Whoever may not need a job each time shares its purpose with one that does.
+        The job's id follows from ``job`` and ``path``. The next run therefore finds a job that a killed controller left, waits for it, and
+        removes it; its output is outdated. A job that is not needed each time shares its name with one that is.
+
+        Returns:
+            Exit code and output of each line.
 
         Raises:
             HostError: The job cannot be started, was lost, or takes too long.
+            OctopusError: The output cannot be told apart.
         """
-        job = self._job(purpose, path)
+        running = self._job(job, path)
         # In brackets, because the job redirects each of its lines as a whole.
         commands = [f"(echo {self._mark}& {line})" for line in lines]
         while True:
-            with job.removed_on_error():
-                job.start(commands, self.run_as, restart_lost=True, inputs=inputs, copies=copies)
-                state = job.wait(timeout, tick=tick)
-                output, attached = job.output(), job.attached
-                job.remove()
+            with running.removed_on_error():
+                running.start(commands, self.run_as, restart_lost=True, inputs=inputs, copies=copies)
+                state = running.wait(timeout, tick=tick)
+                output, attached = running.output(), running.attached
+                running.remove()
             if not attached:
                 break
         texts = [text.removeprefix("\n") for text in output.split(self._mark)[1:]]
         if len(texts) != len(lines) or len(state.exit_codes) != len(lines):
             raise OctopusError(
-                f"{self.host.where}: the job {job.identity} was asked {len(lines)} questions and answered {len(texts)}: "
+                f"{self.host.where}: the job {running.identity} was expected to print the output of {len(lines)} lines, but printed that of {len(texts)}: "
                 f"{' '.join(output.split())[-300:]}"
             )
         return [Answer(code, text) for code, text in zip(state.exit_codes, texts, strict=True)]
 
-    def _job(self, purpose: str, path: str) -> Job:
-        return Job(self.host, self._work_root, job_id(f"point-{purpose}", path.lower()))
+    def _job(self, job: str, path: str) -> Job:
+        return Job(self.host, self._work_root, job_id(f"point-{job}", path.lower()))
 
     def unreachable(self, path: str, answer: Answer) -> OctopusError:
-        """Return what to say of a folder that is not there, by the exit code of :func:`reach`."""
+        """The error for a folder that cannot be read, by the exit code of :func:`reach`."""
         why = "there is no such folder" if answer.code == ABSENT else "neither it nor the folder above can be reached"
         return OctopusError(
             f"{self.host.where}: {path} cannot be read by a job as {self.run_as.account}: {why}. SYSTEM reaches a share as the computer "
@@ -170,33 +180,40 @@ class Share:
 
 
 def reach(path: str) -> str:
-    """Return the line that ends with 0 where there is the folder, else with ABSENT or UNREACHABLE: a share that cannot be reached, and
-    a folder that is not there, look the same but for the folder above."""
+    """The line with exit code 0 for an existing folder, else ABSENT or UNREACHABLE.
+
+    A missing folder and an unreachable share look alike, except for the folder above.
+    """
     parent = path.rpartition("\\")[0]
     missing = f"if exist {batch_word(parent + chr(92))} ({CMD} /d /c exit {ABSENT}) else {CMD} /d /c exit {UNREACHABLE}"
     return f"if exist {batch_word(path + chr(92))} (ver >nul) else {missing}"
 
 
 def show(path: str) -> str:
-    """Return the line that prints a file, so that :attr:`Answer.file` has it, or nothing where there is none."""
+    """The line that prints a file, for :attr:`Answer.file`; nothing where there is no file."""
     return f"if exist {batch_word(path)} (echo {_THERE}& {batch_builtin('type', path)})"
 
 
 def certutil(path: str) -> str:
-    """Return the line that prints a file's SHA-256."""
+    """The line that prints a file's SHA-256."""
     return batch_line([f"{SYSTEM32}certutil.exe", "-hashfile", path, "SHA256"])
 
 
 def listing(path: str) -> str:
-    """Return the line that lists the files in a folder with their sizes."""
+    """The line that lists the files in a folder with their sizes."""
     return batch_builtin("dir", "/-c", "/a-d", path)
 
 
 def has_hash(path: str, sha256: str) -> str:
-    """Return the line that prints what certutil wrote to a file, and ends with 0 if it is that hash.
+    """The line that prints the output of certutil from a file, with exit code 0 if it has that hash.
 
     Before Windows 10, certutil puts blanks between the bytes.
     """
     spaced = " ".join(re.findall("..", sha256))
     find = batch_line([f"{SYSTEM32}findstr.exe", "/i", "/x", f"/c:{sha256}", f"/c:{spaced}", path])
     return f"{batch_builtin('type', path)} & {find} >nul"
+
+
+def same_text(found: str | None, wanted: str) -> bool:
+    """Whether a file has a text, whatever line ends it was read with."""
+    return found is not None and found.split() == wanted.split()

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that a restore point needs to be a way back, checked. All checks are run, whatever the others find."""
+"""Verify everything that a rollback needs of a restore point. All checks are run, whatever the others find."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,39 +19,55 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import trial
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line
 
-from . import manifest as form
-from .listing import VAULTS_AT_ONCE, choose
-from .manifest import FOLDERS, Point
-from .secrets import open_kept
-from .share import Answer, Place, Share, certutil, listing, reach, show
+from .listing import choose
+from .manifest import FOLDERS
+from .manifest_check import problems
+from .secret_files import read_secret
+from .share import Answer, Place, Share, certutil, listing, place_of, reach, show
+from .signature import Point
 
 Connect = Callable[[], SqlConnection]
 
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """The options of ``octopus_restore_point`` with ``state: verified``. ``sql_root`` is the root as SQL Server sees it."""
+    """The options of ``octopus_restore_point_verify``.
+
+    Attributes:
+        sql_root: The folder of all restore points as SQL Server sees it.
+    """
 
     root: str
     restore_point: str | None
     sql_root: str | None
     test_restore: bool
-    sealer: Sealer | None
+    vault_key: VaultKey | None
     timeout: float
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
 
+    @classmethod
+    def from_params(cls, params: dict[str, Any], check_mode: bool) -> VerifyRequest:
+        """Read a module's parameters.
+
+        Raises:
+            OctopusError: They contradict each other.
+        """
+        root, restore_point = place_of(params["path"], params["root"], params["restore_point"])
+        return cls(
+            root, restore_point, params["sql_root"], params["test_restore"], VaultKey.from_params(params), params["timeout"], check_mode
+        )
+
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it found, and how long it took; those that one job answered share its time."""
+    """The outcome of one check. The checks that one job answers share its time."""
 
     name: str
     ok: bool
@@ -84,11 +99,12 @@ class Verified:
         }
 
     def message(self, where: str) -> str:
-        """Return what to say of a restore point that failed."""
+        """The message for a restore point that failed."""
         listed = "; ".join(f"{check.name}: {check.detail}" for check in self.failed)
         return (
-            f"{where}: the restore point {self.point.path} is no way back: {len(self.failed)} of {len(self.checks)} checks failed. {listed} "
-            "Do not upgrade or roll back with it: make a new one with playbooks/backup.yml, or choose another one with restore_point."
+            f"{where}: the restore point {self.point.path} cannot be used for a rollback: {len(self.failed)} of {len(self.checks)} checks "
+            f"failed. {listed} Do not upgrade or roll back with it: create a new one with playbooks/backup.yml, or name another one in "
+            "restore_point."
         )
 
 
@@ -104,9 +120,9 @@ def verify(request: VerifyRequest, share: Share, connect: Connect | None) -> Ver
         OctopusError: There is no such restore point, or it cannot be reached.
         HostError: The host cannot do it.
     """
-    point = choose(share, request.root, request.restore_point, request.sealer)
-    checks = [Check("seal", point.is_sealed, "it opens and is that of the manifest." if point.is_sealed else f"{point.why}.", 0.0)]
-    wrong = form.problems(point.manifest) if point.manifest else ["there is none"]
+    point = choose(share, request.root, request.restore_point, request.vault_key)
+    checks = [Check("signature", point.is_signed, "it is that of the manifest." if point.is_signed else f"{point.reason}.", 0.0)]
+    wrong = problems(point.manifest) if point.manifest else ["there is none"]
     if point.manifest is None or wrong:
         checks.append(Check("manifest", False, f"nothing else can be checked: {'; '.join(wrong)}.", 0.0))
         return Verified(point, checks)
@@ -126,7 +142,7 @@ class _Verifying:
         return self.checks
 
     def _check(self, name: str, check: Callable[[], str], shared: float = 0.0) -> None:
-        """Run one check; what it returns is what it found, what it raises is why it failed."""
+        """Run one check; it returns what it found, or raises why it failed."""
         began = time.monotonic()
         try:
             ok, detail = True, check()
@@ -136,19 +152,19 @@ class _Verifying:
             Check(name, ok, detail if detail.endswith((".", "?")) else f"{detail}.", round(shared + time.monotonic() - began, 3))
         )
 
-    # -- what a job on the node sees
+    # -- by a job on the node
 
     def _files(self) -> None:
-        """One job looks at everything in the restore point's folder."""
+        """One job reads everything in the restore point's folder."""
         place, manifest = self.place, self.manifest
-        kept = self._kept()
+        entries = self._secrets()
         folders = {name: folder for name, folder in manifest["folders"].items() if folder["exists"]}
         empty = self.share.job_folder("verify", place.path) + "\\empty"
         lines = [
             reach(place.path),
             listing(place.path),
             certutil(place.file(manifest["package"]["file"])),
-            *(show(place.file(one["file"])) if one.get("file") else "ver >nul" for one in kept.values()),
+            *(show(place.file(one["file"])) if one.get("file") else "ver >nul" for one in entries.values()),
             *(count_line(place.file(f"{FOLDERS}\\{name}"), empty) for name in folders),
         ]
         began = time.monotonic()
@@ -156,25 +172,20 @@ class _Verifying:
         seconds = time.monotonic() - began
         if reached.code:
             raise self.share.unreachable(place.path, reached)
-        secrets, counted = rest[: len(kept)], rest[len(kept) :]
+        secrets, counted = rest[: len(entries)], rest[len(entries) :]
         self._check("backup_files", lambda: self._backup_files(listed), seconds)
         self._check("package", lambda: self._package(hashed), seconds)
-        with ThreadPoolExecutor(VAULTS_AT_ONCE) as pool:
-            opened = [
-                pool.submit(_opened, one, answer.file, self.request.sealer) for one, answer in zip(kept.values(), secrets, strict=True)
-            ]
-        opening = time.monotonic() - began
-        for name, future in zip(kept, opened, strict=True):
-            self._check(name, future.result, opening)
+        for (name, entry), answer in zip(entries.items(), secrets, strict=True):
+            self._check(name, partial(self._secret, entry, answer), seconds)
         for (name, folder), answer in zip(folders.items(), counted, strict=True):
             self._check(f"folder_{name}", partial(self._folder, name, folder, answer), seconds)
 
-    def _kept(self) -> dict[str, dict[str, Any]]:
+    def _secrets(self) -> dict[str, dict[str, Any]]:
         manifest = self.manifest
-        kept = {"master_key": manifest["master_key"]}
+        entries = {"master_key": manifest["master_key"]}
         if manifest.get("license"):
-            kept["license"] = manifest["license"]
-        return kept | {f"configuration_{name}": node["config"] for name, node in manifest["nodes"].items()}
+            entries["license"] = manifest["license"]
+        return entries | {f"configuration_{name}": node["config"] for name, node in manifest["nodes"].items()}
 
     def _backup_files(self, listed: Answer) -> str:
         wrong = []
@@ -183,10 +194,10 @@ class _Verifying:
             if size is None:
                 wrong.append(f"{self.place.file(one['name'])} is missing")
             elif size != one["bytes"]:
-                wrong.append(f"{self.place.file(one['name'])} has {size} bytes, and had {one['bytes']} when it was sealed")
+                wrong.append(f"{self.place.file(one['name'])} has {size} bytes, but had {one['bytes']} when it was signed")
         if wrong:
             raise OctopusError("; ".join(wrong))
-        return f"{len(self.backup['files'])} with {sum(one['bytes'] for one in self.backup['files'])} bytes, as when they were sealed."
+        return f"{len(self.backup['files'])} with {sum(one['bytes'] for one in self.backup['files'])} bytes, as when they were signed."
 
     def _package(self, hashed: Answer) -> str:
         package = self.manifest["package"]
@@ -195,8 +206,12 @@ class _Verifying:
         if found is None:
             raise OctopusError(f"{path} is missing or cannot be read: {hashed.said}")
         if found != package["sha256"]:
-            raise OctopusError(f"{path} was altered: its SHA-256 is {found}, and was {package['sha256']} when it was sealed")
+            raise OctopusError(f"{path} was altered: its SHA-256 is {found}, but was {package['sha256']} when it was signed")
         return f"{package['file']} has the SHA-256 {found}."
+
+    def _secret(self, entry: dict[str, Any], answer: Answer) -> str:
+        read_secret(entry, answer.file, self.request.vault_key)
+        return "it can be decrypted, and is what was signed."
 
     def _folder(self, name: str, folder: dict[str, Any], answer: Answer) -> str:
         path = self.place.file(f"{FOLDERS}\\{name}")
@@ -207,16 +222,16 @@ class _Verifying:
         there = found[0]
         if (there.files.total, there.bytes.total) != (folder["files"], folder["bytes"]):
             raise OctopusError(
-                f"{path} holds {there.files.total} files with {there.bytes.total} bytes, and held {folder['files']} with {folder['bytes']} "
-                "when it was sealed"
+                f"{path} holds {there.files.total} files with {there.bytes.total} bytes, but held {folder['files']} with {folder['bytes']} "
+                "when it was signed"
             )
-        return f"{there.files.total} files with {there.bytes.total} bytes, as when they were sealed."
+        return f"{there.files.total} files with {there.bytes.total} bytes, as when they were signed."
 
-    # -- what SQL Server sees
+    # -- by SQL Server
 
     def _database(self, connect: Connect | None) -> None:
         if connect is None:
-            unverified = "not verified: no login to SQL Server was given, so only its files were looked at."
+            unverified = "not verified: no login to SQL Server was given, so only the sizes of its files were compared."
             self.checks.append(Check("database", True, unverified, 0.0))
             if self.request.test_restore:
                 self.checks.append(Check("test_restore", False, "it needs a login to SQL Server: give login_host.", 0.0))
@@ -229,7 +244,7 @@ class _Verifying:
             self._check("test_restore", lambda: self._trial(connect))
 
     def _paths(self) -> list[str]:
-        """The files as SQL Server sees them: where the root is now, not where it was."""
+        """The files as SQL Server sees them: where the root is now, which may not be where it was."""
         if not self.request.sql_root:
             return [str(path) for path in self.backup["paths"]]
         root = self.request.sql_root
@@ -243,16 +258,16 @@ class _Verifying:
                 backup_media.sets(connection, paths), self.backup.get("backup_set_uuid"), self.manifest["database"]["name"]
             )
             backup_media.verify(connection, paths, chosen.position, self.request.timeout, checksum=chosen.has_checksums)
-        without = "" if chosen.has_checksums else " It has no checksums, so damage within it may be overlooked."
+        without = "" if chosen.has_checksums else " It has no checksums, so damage within it may go unnoticed."
         return f"SQL Server finds the backup set {chosen.backup_set_uuid} in {', '.join(paths)} valid.{without}"
 
     def _trial(self, connect: Connect) -> str:
-        """Restore it under another name, which shows damage that a verification passes."""
+        """Restore it under another name, which finds damage that a verification does not."""
         options = RestoreOptions(
             self.manifest["database"]["name"],
             self._paths(),
             backup_set_uuid=self.backup.get("backup_set_uuid"),
-            verify=False,  # that was done just now
+            verify=False,  # done just before
             timeout=self.request.timeout,
         )
         with connect() as connection:
@@ -260,15 +275,6 @@ class _Verifying:
         return f"restored as {done['database']}, found sound by DBCC CHECKDB, and dropped."
 
 
-def _opened(kept: dict[str, Any], text: str | None, sealer: Sealer | None) -> str:
-    content = open_kept(kept, text, sealer)
-    if fingerprint(content) != kept["fingerprint"]:
-        raise OctopusError(
-            f"{kept.get('file') or kept['control_node']['path']} opens, and holds another content than the one that was sealed"
-        )
-    return "it opens, and is what was sealed."
-
-
 def count_line(path: str, empty: str) -> str:
-    """Return the line that counts what is in a folder: against one that is not there, robocopy would copy all of it."""
+    """The line that counts the content of a folder: robocopy would copy all of it to one that does not exist."""
     return batch_line([f"{SYSTEM32}robocopy.exe", *robocopy.compare(path, empty)[1:]])

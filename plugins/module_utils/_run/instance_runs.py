@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
@@ -19,6 +20,7 @@ from .errors import RunError
 from .holder import Holder
 from .host_journal import Found, HostJournal, Journals
 from .lock import Broken, Lock, RunLock
+from .steps import results as results_of
 
 INSTANCE_SPEC: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
@@ -47,14 +49,17 @@ class InstanceRuns:
         self._holder = holder
         self._lock = RunLock(host, self._folder, params["instance"], holder)
 
-    def info(self) -> dict[str, Any]:
+    def info(self, results: list[str]) -> dict[str, Any]:
         """Return the lock and the runs.
+
+        Args:
+            results: The steps of the unfinished run whose results are wanted.
 
         Raises:
             RunError: They cannot be read.
             HostError: The host cannot be reached.
         """
-        return self._runs(self._lock.read())
+        return self._runs(self._lock.read(), results)
 
     def take(self, run_id: str, operation: str | None, break_lock: str | None, check_mode: bool) -> dict[str, Any]:
         """Take the lock, and return it with the runs.
@@ -111,11 +116,11 @@ class InstanceRuns:
             return False, None
         return True, Broken(found, self._lock.why_break(found, break_lock))
 
-    def _runs(self, lock: Lock | None) -> dict[str, Any]:
+    def _runs(self, lock: Lock | None, results: Sequence[str] = ()) -> dict[str, Any]:
         unfinished, last = Journals(self._host, self._folder, self._lock.names).newest()
         return {
             "lock": self._described(lock),
-            "unfinished": _unfinished(unfinished) if unfinished else None,
+            "unfinished": _unfinished(unfinished, results) if unfinished else None,
             "last": run_record.summary(last.events) if last else None,
             "last_facts": run_record.facts(last.events) if last else {},
         }
@@ -124,7 +129,7 @@ class InstanceRuns:
         return lock.to_dict(self._holder) if lock else None
 
 
-def _unfinished(found: Found) -> dict[str, Any]:
+def _unfinished(found: Found, results: Sequence[str]) -> dict[str, Any]:
     """Return an unfinished run with what it means for the next one."""
     result = found.to_dict()
     steps, record = result["steps"], result["record"]
@@ -138,6 +143,8 @@ def _unfinished(found: Found) -> dict[str, Any]:
         "roll_back_first": outcome.must_roll_back_first(steps, record),
         "schema_failed": outcome.schema_must_not_be_retried(record, steps),
         "only_stopped": outcome.only_stopped(steps),
+        "published": outcome.published(steps),
+        "results": {step: result for step, result in results_of(found.events).items() if step in results},
     }
 
 

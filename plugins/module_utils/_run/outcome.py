@@ -31,6 +31,8 @@ UPGRADE = "upgrade"
 # The playbooks that are not named after their operation.
 _PLAYBOOKS = {UPGRADE: "upgrade_inplace.yml", "clone": "refresh_clone.yml"}
 _CHANGES_FIRST = ("quiesce.watchdog", "freeze.maintenance", "rollback.watchdog")
+# publish.start, which a backup takes, lets nobody in.
+_PUBLISHES = ("publish.undrain", "publish.maintenance", "publish.watchdog", "publish.snapshot")
 _SCHEMA = re.compile(r"apply\..*\.schema$")
 
 
@@ -78,7 +80,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
         verdict = "failed_lock_lost"
     elif check_mode:
         verdict = "failed_before_outage"
-    elif "publish.undrain" in steps and not _any(steps, "rollback."):
+    elif published(steps) and not _any(steps, "rollback."):
         verdict = "failed_after_upgrade"
     elif changed:
         action = ROLLBACK if on_failure == "rollback" else NONE
@@ -123,6 +125,11 @@ def is_open(verdict: str, second_error: bool) -> bool:
         second_error: Whether what followed the failure has failed too.
     """
     return verdict in OPEN or second_error
+
+
+def published(steps: Sequence[str]) -> bool:
+    """Return whether users may have been let in: from then on a rollback can lose something of theirs."""
+    return any(step in steps for step in _PUBLISHES)
 
 
 # -- an unfinished run

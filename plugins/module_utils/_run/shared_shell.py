@@ -33,11 +33,11 @@ def shared_shell(host: WindowsHost, file: Path, last: bool) -> Iterator[None]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(file.read_text(encoding="utf-8"))
         if known["whose"] == whose:
-            host.take_up(str(known["shell"]), int(known["commands"]))
+            host.resume_shell(str(known["shell"]), int(known["commands"]))
     noted = False
     try:
         yield
-        left = None if last else host.leave()
+        left = None if last else host.leave_shell()
         if left:
             noted = True
             _write(file, {"whose": whose, "shell": left[0], "commands": left[1]})

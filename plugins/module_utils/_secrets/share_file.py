@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sealed files on a share. A WinRM log-on cannot reach one (the double hop), so each step is a job of the host.
+"""Encrypted files on a share. A WinRM log-on cannot reach one (the double hop), so each step is a job of the host.
 
-What is to be written lies in the job's own folder until the job has copied it: the account that reaches the share need not be an
-administrator, and only those have rights on the collection's other folders.
+The content to write is an input in the job's own folder until the job has copied it: the account that reaches the share may not be an
+administrator, and only administrators have rights on the collection's other folders.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, JobState, RunAs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, word
 
-from .vault import is_sealed
+from .vault import is_encrypted
 
 _SECONDS = 300.0
 _THERE, _ABSENT = "there", "absent"
-_INPUT = "sealed.vault"
+_INPUT = "encrypted.vault"
 
 
 class ShareFile:
-    """A file on a share; only ever sealed content.
+    """A file on a share. Its content is always encrypted.
 
     Args:
         host: The host whose job reaches the share.
@@ -45,21 +45,21 @@ class ShareFile:
 
     def read(self) -> bytes | None:
         if self._written is not None:
-            return self._written  # read back by the job that wrote it
+            return self._written  # as the job that wrote it read it back
         look = f"if exist {word(self._path)} (echo {_THERE}) else (echo {_ABSENT})"
         output = self._run(self._job(), [look, f"if exist {word(self._path)} {builtin('type', self._path)}"], "read")
         first, _end, rest = output.partition("\n")
         return None if first.strip() == _ABSENT else rest.encode()
 
     def write(self, content: bytes) -> None:
-        """Have a job copy it under another name, rename that, and read it back.
+        """Have a job copy it under another name, rename the copy, and read it back.
 
         Raises:
-            OctopusError: It is not sealed; or it could not be written, and what was there before still is.
+            OctopusError: It is not encrypted; or it could not be written, and the former content is still there.
             HostError: The job could not be started, or was lost.
         """
-        if not is_sealed(content):
-            raise OctopusError(f"{self.name} was to be written with something that is not sealed; it was not.")
+        if not is_encrypted(content):
+            raise OctopusError(f"Expected encrypted content for {self.name}, but found plain text. Nothing was written.")
         folder = self._path.rpartition("\\")[0]
         part = f"{self._path}.part"
         job = self._job()
@@ -78,24 +78,24 @@ class ShareFile:
         self._written = output.encode()
 
     def set_aside(self, suffix: str) -> str:
-        kept = self._path + suffix
-        taken = f"if exist {word(kept)} (echo {_THERE}) else ({builtin('move', self._path, kept)} >nul)"
+        backup = self._path + suffix
+        taken = f"if exist {word(backup)} (echo {_THERE}) else ({builtin('move', self._path, backup)} >nul)"
         if self._run(self._job(), [taken], "renamed").strip() == _THERE:
-            raise OctopusError(f"The old {self.name} cannot be kept as {kept}: that exists.")
-        return kept
+            raise OctopusError(f"The old {self.name} cannot be backed up as {backup}: that exists.")
+        return backup
 
     def loose(self) -> bool:
-        """Rights on a share are its owner's business: what is here is sealed."""
+        """The rights on a share are left to its owner: the file is encrypted."""
         return False
 
     def tighten(self) -> None:
         raise OctopusError(f"The rights on {self.name} are not changed.")
 
     def _job(self) -> Job:
-        return Job(self._host, self._root, f"sealed-file-{uuid.uuid4().hex[:12]}")
+        return Job(self._host, self._root, f"encrypted-file-{uuid.uuid4().hex[:12]}")
 
     def _run(self, job: Job, lines: list[str], done: str, inputs: dict[str, str] | None = None) -> str:
-        """Run lines of a command file as the job's account; return what they printed, which is nothing that is not sealed."""
+        """Run lines of a command file as the job's account, and return their output, which holds no plain text of a secret."""
         try:
             # In brackets, because the job sends the output of each line to its file: without, that would only be of what follows an else,
             # and would undo a >nul.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A secret kept in a file: sealed or, if asked for by name, plain; compared by opening; replaced only on request."""
+"""A secret stored in a file: encrypted or, if asked for by name, as plain text; verified by decrypting; replaced only on request."""
 
 from __future__ import annotations
 
@@ -18,43 +18,52 @@ from typing import Protocol
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from .vault import Sealer, is_sealed
+from .vault import VaultKey, is_encrypted
 
 _MODE = 0o600
 
 
 class Place(Protocol):
-    """Where a file may be: on the control node, on a Windows host, on a share that only a job of that host reaches."""
+    """A file on the control node, on a Windows host, or on a share that only a job of that host reaches."""
 
     name: str
 
     def read(self) -> bytes | None:
-        """Return the content; None where there is no file."""
+        """The content; None where there is no file."""
 
     def write(self, content: bytes) -> None:
-        """Put the whole file there at once, or raise."""
+        """Write the whole file at once, or raise."""
 
     def set_aside(self, suffix: str) -> str:
-        """Rename the file, so that its name is free; return the new name."""
+        """Rename the file, so that its name is free.
+
+        Returns:
+            The new name.
+        """
 
     def loose(self) -> bool:
-        """Whether others than the owner can read it, as far as this side can see and correct."""
+        """Whether others than its owner can read it, as far as the control node can see and correct."""
 
     def tighten(self) -> None:
-        """Take the others' right to read it."""
+        """Make it readable for its owner only."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """How storing ended. ``kept`` is the new name of a file that was replaced."""
+    """The outcome of storing a secret.
+
+    Attributes:
+        content: The content of the file.
+        backup_file: The new name of a file that was replaced.
+    """
 
     changed: bool
     content: bytes
-    kept: str | None = None
+    backup_file: str | None = None
 
 
 class LocalFile:
-    """A file on the control node, written under another name first, with mode 0600 from its first byte on."""
+    """A file on the control node. It is written under another name first, with mode 0600 from its first byte on."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -71,7 +80,7 @@ class LocalFile:
     def write(self, content: bytes) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, part = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)  # mkstemp makes it 0600
+            handle, part = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)  # mkstemp creates it with mode 0600
             try:
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(content)
@@ -86,12 +95,12 @@ class LocalFile:
             raise OctopusError(f"{self.name} cannot be written on the control node: {error}") from error
 
     def set_aside(self, suffix: str) -> str:
-        kept = self._path.with_name(self._path.name + suffix)
+        backup = self._path.with_name(self._path.name + suffix)
         try:
-            os.link(self._path, kept)  # fails if that name is taken, and leaves the old one until it is replaced
+            os.link(self._path, backup)  # fails if that name is taken, and leaves the old one until it is replaced
         except OSError as error:
-            raise OctopusError(f"The old {self.name} cannot be kept as {kept}: {error}") from error
-        return str(kept)
+            raise OctopusError(f"The old {self.name} cannot be backed up as {backup}: {error}") from error
+        return str(backup)
 
     def loose(self) -> bool:
         return bool(self._path.stat().st_mode & 0o077)
@@ -103,78 +112,85 @@ class LocalFile:
 def store(
     place: Place,
     secret: bytes,
-    sealer: Sealer | None,
+    vault_key: VaultKey | None,
     *,
     what: str,
     force: bool = False,
     check_mode: bool = False,
-    sealed: bytes | None = None,
+    encrypted: bytes | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Stored:
-    """Keep a secret in a file, then open the file and compare.
+    """Store a secret in a file, then read the file again and compare.
 
     Args:
-        place: Where.
-        secret: What.
-        sealer: How to seal it; None keeps it as plain text.
+        place: The file.
+        secret: The secret.
+        vault_key: Encrypts it; None stores plain text.
         what: Its name in messages, such as "master key".
-        force: Replace a different secret; the old file is kept under a name with the time.
-        check_mode: Only tell whether it would change anything.
-        sealed: The secret sealed already, to have the same file in two places.
+        force: Replace a different secret; the old file is renamed to a name with the time.
+        check_mode: Only predict.
+        encrypted: The secret, encrypted already, to have the same file in two places.
+        now: Gives the time in the name of a backup file.
 
     Raises:
-        OctopusError: A different secret is stored there, or what was written cannot be opened again.
+        OctopusError: A different secret is stored there, or the written file cannot be verified.
     """
     found = place.read()
-    same = found if found is not None and _same(place, found, secret, sealer, what=what, force=force) else None
-    if same is not None and is_sealed(same) == (sealer is not None):
+    same = found if found is not None and _same(place, found, secret, vault_key, what=what, force=force) else None
+    if same is not None and is_encrypted(same) == (vault_key is not None):
         if not place.loose():
             return Stored(False, same)
         if not check_mode:
             place.tighten()
         return Stored(True, same)
 
-    content = (sealed or sealer.seal(secret)) if sealer else secret
+    content = (encrypted or vault_key.encrypt(secret)) if vault_key else secret
     if check_mode:
         return Stored(True, content)
-    kept = None
+    backup_file = None
     if found is not None and same is None:
-        kept = place.set_aside(now().strftime(".%Y%m%dT%H%M%SZ"))
+        backup_file = place.set_aside(now().strftime(".%Y%m%dT%H%M%SZ"))
     place.write(content)
-    _prove(place, secret, sealer, what)
-    return Stored(True, content, kept)
+    _verify(place, secret, vault_key, what)
+    return Stored(True, content, backup_file)
 
 
-def _same(place: Place, found: bytes, secret: bytes, sealer: Sealer | None, *, what: str, force: bool) -> bool:
-    """Whether the file holds this secret; an error if it holds another and may not be replaced."""
+def _same(place: Place, found: bytes, secret: bytes, vault_key: VaultKey | None, *, what: str, force: bool) -> bool:
+    """Whether the file holds this secret.
+
+    Raises:
+        OctopusError: It holds another one, or cannot be read, and must not be replaced.
+    """
     try:
-        if not is_sealed(found):
+        if not is_encrypted(found):
             same = found == secret
-        elif sealer is None:
-            raise OctopusError(f"{place.name} exists and is sealed, and plaintext is true: it cannot be compared.")
+        elif vault_key is None:
+            raise OctopusError(f"{place.name} is encrypted, but plaintext is true, so it cannot be compared.")
         else:
-            same = sealer.open(found, place.name) == secret
+            same = vault_key.decrypt(found, place.name) == secret
     except OctopusError as error:
         if force:
             return False
-        raise OctopusError(f"{error.message} Nothing was changed. With force: true it is replaced, and kept under another name.") from error
+        raise OctopusError(
+            f"{error.message} Nothing was changed. With force: true it is replaced, and the old file remains under another name."
+        ) from error
     if same or force:
         return same
     raise OctopusError(
         f"{place.name} already holds a different {what}, which may be the only copy of it. Nothing was changed. "
-        "Is it of another instance? Choose another file, or say force: true to replace it; the old file is then kept under another name."
+        "If it is another instance's, choose another file. With force: true it is replaced, and the old file remains under another name."
     )
 
 
-def _prove(place: Place, secret: bytes, sealer: Sealer | None, what: str) -> None:
-    """Read back what was written and compare."""
+def _verify(place: Place, secret: bytes, vault_key: VaultKey | None, what: str) -> None:
+    """Read the written file and compare."""
     written = place.read()
     if written is None:
-        raise OctopusError(f"The {what} was written to {place.name}, and then there was no such file.")
-    if (sealer.open(written, place.name) if sealer else written) != secret:
-        raise OctopusError(f"What was written to {place.name} is not the {what} that should be there.")
+        raise OctopusError(f"The {what} was written to {place.name}, but there is no such file now.")
+    if (vault_key.decrypt(written, place.name) if vault_key else written) != secret:
+        raise OctopusError(f"Expected the {what} in {place.name} after writing it, but found something else.")
 
 
 def fingerprint(secret: bytes) -> str:
-    """Return 16 hex digits by which two secrets can be told apart, and from which none can be guessed in reasonable time."""
+    """16 hex digits that tell two secrets apart, and from which no secret can be guessed in reasonable time."""
     return hashlib.scrypt(secret, salt=b"octopus.upgrade fingerprint 1", n=2**14, r=8, p=1, dklen=8).hex()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Commands on a Windows host through WinRM: argument vectors in, exit codes and output out.
+"""Commands on a Windows host over WinRM: from argument vectors to exit codes and output.
 
-pywinrm's own ``Session.run_cmd`` opens and closes a shell around every command, five requests each. Here one connection and one shell
-serve a whole module run, and a finished command is not signalled, which leaves two requests: Command and Receive
+pywinrm's own ``Session.run_cmd`` opens and closes a shell for every command, which takes five requests. Here one connection and one shell
+serve a whole module run, and a finished command is not signalled, so that two requests remain: Command and Receive
 (https://learn.microsoft.com/openspecs/windows_protocols/ms-wsmv, 3.1.4.11 and 3.1.4.14).
 """
 
@@ -49,12 +49,12 @@ __all__ = (
 SYSTEM32 = "C:\\Windows\\System32\\"
 CMD = SYSTEM32 + "cmd.exe"
 UTF8 = 65001
-# A shell holds what it knows of finished commands that nobody signalled; Windows allows 25 processes and their like a shell by default
-# (MaxProcessesPerShell, https://learn.microsoft.com/windows/win32/winrm/installation-and-configuration-for-windows-remote-management).
+# A shell keeps finished commands that nobody signalled, and Windows limits a shell to 25 processes by default (MaxProcessesPerShell,
+# https://learn.microsoft.com/windows/win32/winrm/installation-and-configuration-for-windows-remote-management).
 COMMANDS_PER_SHELL = 20
-# An envelope may have 150 KB (MaxEnvelopeSize of older hosts); base64 makes four bytes of three.
+# An envelope may have 150 KB (MaxEnvelopeSize of older hosts); base64 turns three bytes into four.
 SEND_BYTES = 96 * 1024
-# HRESULTs of ERROR_BROKEN_PIPE and ERROR_NO_DATA: what a Send gets whose command has ended.
+# HRESULTs of ERROR_BROKEN_PIPE and ERROR_NO_DATA: the answer to a Send whose command has ended.
 PIPE_CLOSED = (2147942509, 2147942632)
 
 Result = TypeVar("Result")
@@ -62,7 +62,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command gave. Its repr shows neither arguments nor output: either may hold a secret.
+    """The result of a command. Its repr shows neither arguments nor output, because either may contain a secret.
 
     ``exit_code`` is signed, as ``%ERRORLEVEL%`` shows it; ``stdout`` and ``stderr`` are text with ``\\n`` line ends.
     """
@@ -76,7 +76,7 @@ class CommandResult:
 
 @dataclass(frozen=True, repr=False)
 class _Command:
-    """A command as WinRM gets it, and how to deal with it."""
+    """A command as it is sent over WinRM, and how to handle it."""
 
     program: str
     arguments: str
@@ -90,15 +90,15 @@ class _Command:
 
     @property
     def name(self) -> str:
-        """What messages call it: the program, never its arguments."""
+        """Its name in messages: the program, never its arguments."""
         return self.argv[0].rpartition("\\")[2] if self.argv[0] != CMD else self.argv[1].split()[0].strip('"').rpartition("\\")[2]
 
 
 class WindowsHost:
-    """One Windows host. Open it with ``with``; the connection is made at the first command. Not for use by several threads.
+    """One Windows host, used with ``with``. The first command opens the connection. Not for use by several threads.
 
     Args:
-        options: Where and as whom.
+        options: Its endpoint and account.
         connect: Gives a pywinrm ``Protocol`` for its arguments (tests give another).
     """
 
@@ -145,25 +145,26 @@ class WindowsHost:
         idempotent: bool = False,
         secret: bool = False,
     ) -> CommandResult:
-        r"""Run a program and wait for it.
+        r"""Run a program, and wait for it.
 
-        A bare name (``sc``) is a program of ``C:\Windows\System32``. A path with a space goes through the constant cmd prefix, since
-        nothing says how ``WINRS_SKIP_CMD_SHELL`` takes one; its arguments then may hold neither ``%`` nor a double quote.
+        A bare name (``sc``) is a program in ``C:\Windows\System32``. A path with a space is run through the constant cmd prefix, because
+        it is not documented how ``WINRS_SKIP_CMD_SHELL`` handles one; its arguments must then contain neither ``%`` nor a double quote.
 
         Args:
-            stdin: What the program reads, text as UTF-8. The program then reads a pipe that ends.
-            env: Environment variables for this command alone, a better place for secrets than ``argv``; costs a shell of its own.
-            timeout: Seconds; after that the command is ended.
-            check: An exit code other than 0 raises.
-            idempotent: May run twice: when the connection is lost, it is run once more over a new one.
-            secret: The command's output never appears in a message.
+            argv: The program and its arguments.
+            stdin: Standard input of the program; text is sent as UTF-8.
+            env: Environment variables for this command only, a better place for secrets than ``argv``; needs a shell of its own.
+            timeout: Seconds after which the command is ended.
+            check: Whether an exit code other than 0 raises.
+            idempotent: Whether it may run twice: after a lost connection, it is run once more over a new one.
+            secret: Whether the output of the command must not appear in messages.
 
         Raises:
-            ValueError: An argument cannot be passed safely.
-            HostUnreachable: The host does not answer, or no longer.
-            HostRefused: Account, certificate or transport are refused; never tried twice.
+            InvalidValue: An argument cannot be passed safely.
+            HostUnreachable: The host does not answer, or not any more.
+            HostRefused: Account, certificate or transport are refused; there is no second attempt.
             HostTimeout: The time was up.
-            HostError: The program is missing, or ``check`` and a bad exit code.
+            HostError: The program is missing, or ``check`` is set and the exit code is not 0.
         """
         program = _full_path(argv[0])
         if " " in program:
@@ -173,7 +174,7 @@ class WindowsHost:
         return self._run(_Command(command, arguments, tuple(argv), _bytes(stdin), env or {}, timeout, check, idempotent, secret))
 
     def run_builtin(self, word: str, *arguments: str, **options: Any) -> CommandResult:
-        """Run a command that cmd.exe has built in, e.g. ``run_builtin("type", path)``; options as for :meth:`run`."""
+        """Run a command built into cmd.exe, such as ``run_builtin("type", path)``; options as for :meth:`run`."""
         return self.run_cmd(builtin(word, *arguments), **options)
 
     def run_cmd(
@@ -186,7 +187,7 @@ class WindowsHost:
         idempotent: bool = False,
         secret: bool = False,
     ) -> CommandResult:
-        """Run one line of cmd.exe. Compose it of constants and what :mod:`quoting` gives, of nothing else."""
+        """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`."""
         return self._run(_Command(CMD, f'/d /s /c "{line}"', (CMD, line), _bytes(stdin), {}, timeout, check, idempotent, secret))
 
     def _run(self, command: _Command) -> CommandResult:
@@ -231,8 +232,10 @@ class WindowsHost:
                 if left <= 0:
                     protocol.operation_timeout_sec = usual
                     protocol.cleanup_command(shell, command_id)
-                    raise HostTimeout(f"{self.where}: {command.name} was not done after {command.timeout:.0f} s and was ended.", self.name)
-                # pywinrm asks again for ever when a Receive finds nothing within the operation timeout: the deadline is ours to keep.
+                    raise HostTimeout(
+                        f"{self.where}: expected {command.name} to end within {command.timeout:.0f} s. It was ended.", self.name
+                    )
+                # pywinrm repeats a Receive for ever that finds nothing within the operation timeout, so this loop keeps the deadline.
                 protocol.operation_timeout_sec = max(1, min(usual, int(left) + 1))
                 try:
                     out, err, code, done = protocol.get_command_output_raw(shell, command_id)
@@ -252,14 +255,14 @@ class WindowsHost:
                 self._protocol.send_command_input(shell, command_id, piece)
             self._protocol.send_command_input(shell, command_id, last, end=True)
         except WSManFaultError as error:
-            # A command may end without reading what it is sent; what it says and its exit code are to be had all the same.
+            # A command may end without reading its input; its output and exit code are available nevertheless.
             if error.wsman_fault_code not in PIPE_CLOSED:
                 raise
 
     # -- the connection
 
     def _asking(self, function: Callable[[], Result]) -> Result:
-        """Do something over the wire; what goes wrong becomes an exception of ours, and a lost connection is forgotten."""
+        """Call a function that uses the connection; translate its exceptions, and discard a lost connection."""
         try:
             return function()
         except HostError:
@@ -271,15 +274,26 @@ class WindowsHost:
             if isinstance(ours, HostUnreachable):
                 self._lost_shell = self._shell or self._lost_shell
                 self._forget()
-            # The original may hold the request, and that a password sent to stdin.
+            # The original exception may contain the request, and so a password sent to standard input.
             raise ours from None
 
-    def take_up(self, shell: str, commands: int) -> None:
-        """Go on in a shell that an earlier connection of the same account has left. One that is gone is as a lost connection."""
+    def resume_shell(self, shell: str, commands: int) -> None:
+        """Continue in a shell that an earlier connection of the same account left open.
+
+        A shell that no longer exists is treated like a lost connection.
+
+        Args:
+            shell: Its id.
+            commands: How many commands have run in it.
+        """
         self._shell, self._commands = shell, commands
 
-    def leave(self) -> tuple[str, int] | None:
-        """Leave the shell open for a later connection: its id, and how many commands it has had. The host closes it when it is idle."""
+    def leave_shell(self) -> tuple[str, int] | None:
+        """Leave the shell open for a later connection; the host closes it when it has been idle for long.
+
+        Returns:
+            Its id and how many commands have run in it; None where no shell is open.
+        """
         left = None if self._shell is None else (self._shell, self._commands)
         self._shell = None
         return left
@@ -299,9 +313,9 @@ class WindowsHost:
         self._close_lost_shell()
 
     def _close_lost_shell(self) -> None:
-        """End what a command does whose connection broke: it may wait for input for hours, and hold the files that it is to write."""
+        """End a command that has lost its connection: it may wait for input for hours, and hold the files it was to write."""
         if self._lost_shell is not None:
-            # Only now that the host answers again. It may have closed the shell itself, or not know of it any more.
+            # Only possible once the host answers again. It may have closed the shell itself.
             with contextlib.suppress(WSManFaultError):
                 self._protocol.close_shell(self._lost_shell, close_session=False)
             self._lost_shell = None
@@ -330,7 +344,7 @@ class WindowsHost:
         self._stack.close()
 
     def close(self) -> None:
-        """Close shell and connection. A host that is gone by now closes its shell itself (idle timeout)."""
+        """Close shell and connection. A host that does not answer closes its shell itself after the idle timeout."""
         if self._lost_shell is not None:
             with contextlib.suppress(HostError):
                 self._asking(self._reconnect)
@@ -355,7 +369,7 @@ def _full_path(program: str) -> str:
 
 
 def _signed(code: int) -> int:
-    """The 32-bit exit code as Windows shows it: 0xC0000005 is -1073741819."""
+    """Return a 32-bit exit code as Windows shows it: 0xC0000005 is -1073741819."""
     return code - 2**32 if code >= 2**31 else code
 
 
@@ -364,7 +378,7 @@ def _bytes(stdin: str | bytes | None) -> bytes | None:
 
 
 def text_of(data: bytes) -> str:
-    """Output or a file's content as text with ``\\n`` line ends: UTF-16 where it plainly is, else UTF-8."""
+    """Decode output or the content of a file to text with ``\\n`` line ends: UTF-16 where it clearly is, else UTF-8."""
     if data[:2] == b"\xff\xfe":
         text = data.decode("utf-16", "replace")
     elif b"\0" in data[1:16:2]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong between this collection and a Windows host. No message holds a secret."""
+"""Failures between this collection and a Windows host. No message contains a secret."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 
 
 class HostError(UpgradeError):
-    """A Windows host could not do what was wanted.
+    """Something failed on a Windows host.
 
     Args:
-        message: What was wanted, what was found, where, and what to do.
+        message: What was expected, what was found, where, and what to do.
         host: The inventory name of the host.
         code: The exit code or Windows error number, where there is one.
     """
@@ -26,12 +26,12 @@ class HostError(UpgradeError):
 
 
 class HostUnreachable(HostError):
-    """No answer, or the connection was lost. What was running goes on or not: nobody knows."""
+    """There was no answer, or the connection was lost. Whether a running command continues is unknown."""
 
 
 class HostRefused(HostError):
-    """The host answers, but the account, the certificate or the options of the connection are refused. Never worth a retry."""
+    """The host answers, but the account, the certificate or the connection options are refused. A retry is pointless."""
 
 
 class HostTimeout(HostError):
-    """A command ran longer than it was allowed to; it was ended."""
+    """The time was up. A command was ended; a job continues."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What pywinrm and requests raise, in words that say what to do."""
+"""Exceptions of pywinrm and requests, translated to messages that say what to do."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ QUOTA_SHELLS = (2150859173, 2150859174, 2150859078)
 
 
 def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
-    """The exception of ours for one of theirs, without the request's content; None where it is not about the connection."""
+    """Return our exception for one of theirs, without the content of the request; None where it is not about the connection."""
     if not HAS_FAULTS:
         return None
     where, name = options.where, options.name
     if isinstance(error, AuthenticationError):
         return HostRefused(
-            f"{where}: the WinRM service refused {options.username!r}: wrong name or password, or an account that may not log on there. "
-            "It was tried once only, so that it is not locked out. Check ansible_user, ansible_password and ansible_winrm_transport.",
+            f"{where}: the WinRM service refused {options.username!r}: the name or password is wrong, or the account lacks the right to log on. "
+            "There was only one attempt, so that the account is not locked. Check ansible_user, ansible_password and ansible_winrm_transport.",
             name,
             401,
         )
@@ -50,14 +50,14 @@ def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
         return _http(error, options)
     if isinstance(error, requests.exceptions.SSLError):
         return HostRefused(
-            f"{where}: the certificate of the WinRM service is not trusted: {_reason(error)} Give the authority that issued it with "
-            "ansible_winrm_ca_trust_path, or accept any certificate with ansible_winrm_server_cert_validation: ignore.",
+            f"{where}: the certificate of the WinRM service is not trusted: {_reason(error)} Set "
+            "ansible_winrm_ca_trust_path to the authority that issued it, or accept any certificate with ansible_winrm_server_cert_validation: ignore.",
             name,
         )
     if isinstance(error, requests.exceptions.RequestException):
         return HostUnreachable(
-            f"{where}: no WinRM answer from {options.endpoint}: {_reason(error)} Is the host up, its WinRM service running and the port "
-            "open (ansible_port, ansible_winrm_scheme)?",
+            f"{where}: no WinRM answer from {options.endpoint}: {_reason(error)} Check that the host is up, that its WinRM service is running "
+            "and that the port is open (ansible_port, ansible_winrm_scheme).",
             name,
         )
     if isinstance(error, WinRMOperationTimeoutError):
@@ -70,20 +70,20 @@ def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
 def _fault(error: WSManFaultError, options: ConnectionOptions) -> HostError:
     code = error.wsman_fault_code
     if code in (FILE_NOT_FOUND, PATH_NOT_FOUND):
-        return HostError(f"{options.where}: the program does not exist there (WinRM fault {code}).", options.name, 2)
+        return HostError(f"{options.where}: the program does not exist on the host (WinRM fault {code}).", options.name, 2)
     if code in SHELL_GONE:
         return HostUnreachable(f"{options.where}: the WinRM shell is gone (fault {code}): {_sentence(error.reason)}", options.name, code)
     if code in QUOTA_SHELLS:
         return HostError(
             f"{options.where}: the host allows no further WinRM shell for {options.username!r} (fault {code}): {_sentence(error.reason)} "
-            "Wait until others are closed, or raise MaxShellsPerUser.",
+            "Wait until other shells are closed, or increase MaxShellsPerUser.",
             options.name,
             code,
         )
     if code == ACCESS_DENIED:
         return HostRefused(
-            f"{options.where}: access denied (WinRM fault 5): {options.username!r} may not use WinRM. "
-            "It has to be an administrator of the host.",
+            f"{options.where}: access denied (WinRM fault 5): {options.username!r} is not allowed to use WinRM. "
+            "The account has to be an administrator of the host.",
             options.name,
             code,
         )
@@ -93,10 +93,10 @@ def _fault(error: WSManFaultError, options: ConnectionOptions) -> HostError:
 def _http(error: WinRMTransportError, options: ConnectionOptions) -> HostError:
     status = error.code
     advice = {
-        403: "The account may not use WinRM, or a proxy stands between.",
-        404: f"Nothing is there under {options.path}: see ansible_winrm_path.",
-        411: "A proxy stands between.",
-    }.get(status, "Is it a WinRM service that listens there?")
+        403: "The account is not allowed to use WinRM, or there is a proxy in between.",
+        404: f"There is no service at {options.path}. Check ansible_winrm_path.",
+        411: "There is a proxy in between.",
+    }.get(status, "Check that a WinRM service listens there.")
     return HostUnreachable(
         f"{options.where}: HTTP {status} instead of a WinRM answer from {options.endpoint}. {advice}", options.name, status
     )
@@ -108,7 +108,7 @@ def _sentence(text: str | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reason: requests and urllib3 wrap it in several layers of repr."""
+    """Return the innermost reason, which requests and urllib3 wrap in several layers of repr."""
     seen = error
     while True:
         inner = next((one for one in (getattr(seen, "reason", None), *getattr(seen, "args", ())) if isinstance(one, BaseException)), None)

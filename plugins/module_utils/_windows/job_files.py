@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""What a job's folder holds: the command file, the task's definition, and what is read back of both.
+r"""The content of a job's folder: the command file, the definition of the task, and how their results are read.
 
-``C:\ProgramData\octopus.upgrade\jobs\ID``: ``command.cmd``, ``task.xml``, ``started``, ``output.txt``, and at the end ``exit.code``, which
-is written under another name first, so that it is there whole or not at all.
+``C:\ProgramData\octopus.upgrade\jobs\ID`` holds ``command.cmd``, ``task.xml``, ``started``, ``output.txt``, and at the end ``exit.code``,
+which is written under another name first, so that it is either complete or missing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SYSTEM_SID = "S-1-5-18"
 ICACLS = f"{SYSTEM32}icacls.exe"
 ADMINISTRATORS_SID = "S-1-5-32-544"
 MARK = "--octopus.upgrade--"
-# A command of a job: an argument vector, or a line that quoting.py made, for a command file.
-Command = Union[Sequence[str], str]  # noqa: UP007 - pylint takes "|" for an operation here
+# A command of a job: an argument vector, or a line for a command file, made by quoting.py.
+Command = Union[Sequence[str], str]  # noqa: UP007 - pylint mistakes "|" for an operation here
 
 _SYSTEM = {"system", "nt authority\\system", "localsystem", "s-1-5-18"}
 _NO_PASSWORD = {"nt authority\\network service", "network service", "nt authority\\local service", "local service"}
@@ -35,7 +35,7 @@ _NO_PASSWORD = {"nt authority\\network service", "network service", "nt authorit
 
 @dataclass(frozen=True)
 class RunAs:
-    """The account that a job runs as. Without a password only SYSTEM, a service account of Windows, or a gMSA (``DOMAIN\\name$``)."""
+    """The account of a job. Only SYSTEM, a service account of Windows and a gMSA (``DOMAIN\\name$``) need no password."""
 
     account: str = "SYSTEM"
     password: str | None = field(default=None, repr=False)
@@ -56,10 +56,13 @@ class RunAs:
 
 @dataclass(frozen=True)
 class JobState:
-    """How a job stands.
+    """The state of a job.
 
-    ``status``: absent (nothing there), created (never ran), running, finished, lost (ended without an exit code: the host was restarted, or
-    somebody ended it). ``exit_codes`` are those of its commands, ``output_tail`` the last lines of what they printed.
+    Attributes:
+        status: absent, created (never ran), running, finished, or lost (ended without an exit code, because the host was restarted or
+            somebody ended it).
+        exit_codes: Those of its commands.
+        output_tail: The last lines of their output.
     """
 
     status: str
@@ -75,13 +78,13 @@ class JobState:
 
 
 def command_file(folder: str, commands: Sequence[Command]) -> str:
-    """The command file: runs all commands one after the other, whatever they end with, and writes their exit codes.
+    """Return the command file, which runs all commands one after the other, whatever their exit codes, and records these.
 
     Raises:
-        ValueError: A command cannot be said safely, or there is none.
+        InvalidValue: A command cannot be passed safely, or there is none.
     """
     if not commands:
-        raise InvalidValue("a job without a command")
+        raise InvalidValue("a job needs at least one command")
 
     def path(name: str) -> str:
         return batch_word(f"{folder}\\{name}")
@@ -90,13 +93,13 @@ def command_file(folder: str, commands: Sequence[Command]) -> str:
         "@echo off",
         # A second start finds the work done.
         f"if exist {path('exit.code')} exit /b 0",
-        # Programs then print UTF-8, and this file is read as such.
+        # Programs then print UTF-8, and cmd.exe reads this file as UTF-8.
         "chcp 65001 >nul",
         f"(echo started)>{path('started')}",
     ]
     for number, command in enumerate(commands):
         text = command if isinstance(command, str) else batch_line(command)
-        # Some built-in commands leave the error level of what ran before them; ver resets it.
+        # Some built-in commands keep the error level of the previous command; ver resets it.
         lines.append("ver >nul")
         lines.append(f"{text} {'>' if number == 0 else '>>'}{path('output.txt')} 2>&1 <nul")
         lines.append(f"set octopus_code{number}=%ERRORLEVEL%")
@@ -106,10 +109,10 @@ def command_file(folder: str, commands: Sequence[Command]) -> str:
 
 
 def task_xml(folder: str, run_as: RunAs, description: str) -> str:
-    r"""The task's definition: no trigger, no time limit, never twice at once, with normal priority.
+    r"""Return the definition of the task: no trigger, no time limit, never twice at once, normal priority.
 
-    The scheduler's own default is below normal, for the disk too. It is plain ASCII and names no encoding: schtasks takes a file in
-    whatever encoding, but refuses one whose declaration says another ("unable to switch encoding").
+    The default priority of the scheduler is below normal, for the disk too. The text is plain ASCII and declares no encoding: schtasks
+    accepts a file in any encoding, but refuses one whose declaration differs ("unable to switch encoding").
     """
     if run_as.is_system:
         principal = f"<UserId>{SYSTEM_SID}</UserId><RunLevel>HighestAvailable</RunLevel>"
@@ -149,10 +152,10 @@ def task_xml(folder: str, run_as: RunAs, description: str) -> str:
 
 
 def prepare_line(root: str, folder: str, run_as: RunAs) -> str:
-    """The cmd line that makes the job's folder, closed to all but administrators and the job's account, and writes the command file.
+    """Return the cmd line that creates the job's folder, with rights for administrators and the job's account, and the command file.
 
-    ProgramData lets every user make folders and files in it. Whoever could write to a job's command file would run as SYSTEM. 100 says
-    that there is such a folder already.
+    ProgramData lets every user create folders and files, and whoever could write to the command file would run commands as SYSTEM. Exit
+    code 100 means that the folder exists already.
     """
     steps = [protect_line(root), f"(if exist {word(folder + chr(92))} (exit /b 100) else mkdir {word(folder)})"]
     if not run_as.is_system:
@@ -162,21 +165,23 @@ def prepare_line(root: str, folder: str, run_as: RunAs) -> str:
 
 
 def protect_line(root: str) -> str:
-    """The cmd line that makes the collection's folder, which only SYSTEM and administrators have rights on."""
+    """Return the cmd line that creates the collection's folder, with rights for SYSTEM and administrators only."""
     rights = f'"*{SYSTEM_SID}:(OI)(CI)F" "*{ADMINISTRATORS_SID}:(OI)(CI)F"'
     return f"(mkdir {word(root)} 2>nul & {ICACLS} {word(root)} /inheritance:r /grant:r {rights} /q >nul)"
 
 
 def write_line(path: str) -> str:
-    """The cmd line that writes standard input to a file."""
+    """Return the cmd line that writes standard input to a file."""
     return f'{SYSTEM32}findstr.exe "^" >{word(path)}'
 
 
 def poll_line(task: str, folder: str, read: str) -> str:
-    """The cmd line that says everything about a job at once: exit codes, whether it started, output, the task's last result.
+    """Return the cmd line that prints everything about a job: exit codes, whether it started, output, the last result of the task.
 
     Args:
-        read: The line that prints output.
+        task: Name of the task.
+        folder: Folder of the job.
+        read: The line that prints the output.
     """
     query = f"{SYSTEM32}schtasks.exe /query /tn {word(task)} /fo csv /nh /v"
     parts = (f"type {word(folder + chr(92) + 'exit.code')} 2>nul", f"type {word(folder + chr(92) + 'started')} 2>nul", f"{read} 2>nul")
@@ -185,7 +190,7 @@ def poll_line(task: str, folder: str, read: str) -> str:
 
 @dataclass(frozen=True)
 class Polled:
-    """What a poll found."""
+    """The result of a poll."""
 
     status: str
     exit_codes: tuple[int, ...]
@@ -193,8 +198,8 @@ class Polled:
 
 
 def read_poll(text: str) -> Polled | None:
-    """What the poll line printed; None where a part is missing."""
-    # The output in the middle could hold anything, even the mark.
+    """Parse the output of the poll line; None where a part is missing."""
+    # The output in the middle may contain anything, even the mark.
     first = text.split(MARK, 2)
     if len(first) != 3 or MARK not in first[2]:
         return None
@@ -208,10 +213,10 @@ def read_poll(text: str) -> Polled | None:
 
 
 def status_of(result: int | None, started: bool) -> str:
-    """How a job without an exit code stands.
+    """Return the status of a job without an exit code.
 
     Args:
-        result: The last result of its task; None where there is no task.
+        result: The last result of its task; None where it has no task.
         started: Whether its commands have begun.
     """
     if result in (RUNNING, QUEUED):

@@ -2,25 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which jobs there are on a host, whoever started them, and how they stand: all in one command, and a second one for what has ended."""
+"""The jobs on a host, whoever started them, and their status: found by one command, and a second one for jobs that have ended."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from .connection import SYSTEM32, WindowsHost
+from .connection import SYSTEM32, ConnectionOptions, WindowsHost
 from .errors import HostError
 from .job_files import MARK, JobState, status_of
 from .jobs import IDENTITY, TASK_FOLDER
+from .parallel import failures, on_each
 from .quoting import builtin, word
 from .scheduled_tasks import LAST_RESULT, last_result
 
-# The place of "Last Run Time" among the columns of /query /fo csv /v.
+# The index of "Last Run Time" among the columns of /query /fo csv /v.
 LAST_RUN = 5
-# A line of cmd.exe takes 8191 characters; a question about one job has at most 300 or so.
+# A line of cmd.exe holds 8191 characters; a query about one job takes about 300 at most.
 _LINE = 6000
 _HELD, _FREE = "held", "free"
 
@@ -29,9 +31,15 @@ _HELD, _FREE = "held", "free"
 class FoundJob:
     """A job on a host.
 
-    ``status`` is that of :class:`JobState`, but for one whose task has ended, or is gone, while something that it started still runs: that
-    runs too, and is ``orphaned``. ``since`` is when its task was started last, as the host writes times. ``files`` are the names in its
-    folder, in small letters.
+    Attributes:
+        identity: Its id.
+        status: As of :class:`JobState`; but a job whose task has ended or is gone while a process that it started is still running is
+            running too.
+        exit_code: Its exit code; None where it has none.
+        since: When its task was last started, as the host writes times.
+        orphaned: Whether its task has ended or is gone while a process that it started is still running.
+        files: The names in its folder, in lower case.
+        task_result: The last result of its task; None where it has no task.
     """
 
     identity: str
@@ -42,22 +50,53 @@ class FoundJob:
     files: set[str] = field(default_factory=set)
     task_result: int | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a module returns of it."""
+        return {"id": self.identity, "kind": self.kind, "status": self.status, "exit_code": self.exit_code}
+
     @property
-    def purpose(self) -> str:
+    def kind(self) -> str:
         """The first word of its id."""
         return self.identity.partition("-")[0]
 
 
-def survey(host: WindowsHost, root: str) -> list[FoundJob]:
-    r"""All jobs of a host, by id: those that have a task in the collection's folder, or a folder below ``root\jobs``.
+def list_jobs(
+    connections: Sequence[ConnectionOptions], root: str, open_host: Callable[[ConnectionOptions], WindowsHost] = WindowsHost
+) -> dict[str, Any]:
+    """List the jobs on all nodes at once.
 
-    What is there under a name that no job can have is nobody's job, and left out.
+    Args:
+        connections: The nodes.
+        root: The collection's folder on them.
+        open_host: Opens a host.
+
+    Returns:
+        The result of ``octopus_jobs_info``.
 
     Raises:
-        HostError: The host does not tell.
+        HostError: There is no node, or a node cannot be asked; the message says why.
+    """
+    if not connections:
+        raise HostError("No node to act on. Set nodes, or run the task for a Windows host.")
+    root = root.replace("/", "\\").rstrip("\\")
+    outcomes = on_each(connections, lambda host: survey(host, root), open_host)
+    failed = failures(outcomes)
+    if failed:
+        raise HostError(" ".join(failed))
+    jobs = {name: found for name, found in outcomes.items() if isinstance(found, list)}
+    return {"changed": False, "nodes": {name: {"jobs": [job.as_dict() for job in found]} for name, found in jobs.items()}}
+
+
+def survey(host: WindowsHost, root: str) -> list[FoundJob]:
+    r"""Return all jobs of a host, by id: those with a task in the collection's task folder, or with a folder below ``root\jobs``.
+
+    A task or folder with a name that no job can have is left out.
+
+    Raises:
+        HostError: They cannot be listed.
     """
     folder = root.rstrip("\\") + "\\jobs"
-    # The tasks first: a job that ends meanwhile has its exit code by the time that its folder is looked at.
+    # The tasks come first: a job that ends meanwhile has written its exit code by the time its folder is listed.
     query = f"{SYSTEM32}schtasks.exe /query /fo csv /nh /v"
     listings = (builtin("dir", "/b", "/ad", folder), builtin("dir", "/s", "/b", "/a-d", folder))
     line = f"{query} && echo {MARK}& " + f" & echo {MARK}& ".join(f"{one} 2>nul" for one in listings)
@@ -65,7 +104,7 @@ def survey(host: WindowsHost, root: str) -> list[FoundJob]:
     parts = result.stdout.split(MARK)
     if len(parts) != 3:
         said = " ".join(result.stderr.split())
-        raise HostError(f"{host.where}: the jobs there cannot be listed: {said or 'schtasks.exe failed and said nothing'}", host.name)
+        raise HostError(f"{host.where}: cannot list the jobs: {said or 'schtasks.exe failed without a message'}", host.name)
     found: dict[str, FoundJob] = {}
     _read_tasks(host, parts[0], found)
     _read_folders(folder, parts[1], parts[2], found)
@@ -78,7 +117,7 @@ def survey(host: WindowsHost, root: str) -> list[FoundJob]:
 
 def _read_tasks(host: WindowsHost, text: str, found: dict[str, FoundJob]) -> None:
     for line in text.splitlines():
-        # The line, and no row of more lines: what other tasks have as their comment may break off anywhere.
+        # Each line alone, and no row of several lines: the comment of another task may break off anywhere.
         row = next(csv.reader([line]), [])
         if len(row) <= LAST_RESULT or not row[1].lower().startswith(TASK_FOLDER):
             continue
@@ -87,7 +126,9 @@ def _read_tasks(host: WindowsHost, text: str, found: dict[str, FoundJob]) -> Non
             continue
         result = last_result(line)
         if result is None:
-            raise HostError(f"{host.where}: how the task {row[1]} stands cannot be read: {row[LAST_RESULT]!r}", host.name)
+            raise HostError(
+                f"{host.where}: expected a number as the last result of the task {row[1]} but found {row[LAST_RESULT]!r}.", host.name
+            )
         job = found.setdefault(identity.lower(), FoundJob(identity))
         job.task_result, job.since = result, row[LAST_RUN].strip() or None
 
@@ -103,9 +144,9 @@ def _read_folders(folder: str, folders: str, paths: str, found: dict[str, FoundJ
 
 
 def _ask_of_ended(host: WindowsHost, folder: str, jobs: list[FoundJob]) -> None:
-    """Exit codes, and of those without one whether something of it still runs.
+    """Read the exit codes of ended jobs, and find out whether a process of those without one is still running.
 
-    What a job's cmd.exe has started has inherited its output file, and Windows lets nobody else write to that as long as one of them runs.
+    A process that a job's cmd.exe starts inherits the output file, and Windows lets nobody else write to it while one of them is running.
     """
     questions = []
     for job in jobs:
@@ -118,7 +159,7 @@ def _ask_of_ended(host: WindowsHost, folder: str, jobs: list[FoundJob]) -> None:
         result = host.run_cmd(f" & echo {MARK}& ".join(line for _job, line in part), idempotent=True)
         answers = result.stdout.split(MARK)
         if len(answers) != len(part):
-            raise HostError(f"{host.where}: how the jobs there ended cannot be read: {' '.join(result.stderr.split())}", host.name)
+            raise HostError(f"{host.where}: cannot read how the jobs ended: {' '.join(result.stderr.split())}", host.name)
         for (job, _line), answer in zip(part, answers, strict=True):
             if job.status == "finished":
                 job.exit_code = JobState("finished", tuple(int(code) for code in re.findall(r"-?\d+", answer))).exit_code

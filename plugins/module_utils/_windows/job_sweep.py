@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run that broke off has left on hosts: its jobs waited for or ended, their output kept, tasks and folders removed."""
+"""Removal of the jobs that an interrupted run has left on hosts: they are waited for or cancelled, and their output is retained."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 
@@ -20,17 +21,19 @@ from .connection import ConnectionOptions, WindowsHost
 from .errors import HostError, HostUnreachable
 from .job_survey import FoundJob, survey
 from .jobs import ENDING, FIRST_PAUSE, GROWTH, IDENTITY, LONGEST_PAUSE, PATIENCE, START_GRACE, TASK_FOLDER, Job
-from .parallel import on_each
+from .parallel import failures, on_each
 
-# What msiexec does is never ended half-way: Windows would be left with a program that is neither there nor gone.
-NEVER_ENDED = ("install", "uninstall")
+# msiexec is never cancelled: that would leave Windows with a half-installed program.
+NEVER_CANCELLED = ("install", "uninstall", "msiexec")
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What a module was asked to do. Times are in seconds; ``grace`` is how long a task that never ran may still begin to."""
+    """Which jobs are cancelled, and how long the others may take.
 
-    state: str
+    Times are in seconds; ``grace`` is how long a task that never ran may take to begin.
+    """
+
     work_root: str
     cancel: tuple[str, ...] = ()
     timeout: float = 3600
@@ -40,33 +43,32 @@ class SweepRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> SweepRequest:
-        """Read a module's parameters.
+        """Read the parameters of ``octopus_jobs``.
 
         Raises:
-            ValueError: Something may not be ended.
+            InvalidValue: A job must not be cancelled.
         """
-        for purpose in params["cancel"]:
-            if not IDENTITY.fullmatch(purpose):
-                raise InvalidValue(f"cancel: {purpose!r} is the purpose of no job: those are the beginnings of their ids, such as schema.")
-            if _first(purpose) in NEVER_ENDED:
+        for kind in params["cancel"]:
+            if not IDENTITY.fullmatch(kind):
+                raise InvalidValue(f"cancel: expected the beginning of a job's id, such as schema, but found {kind!r}.")
+            if _first(kind) in NEVER_CANCELLED:
                 raise InvalidValue(
-                    f"cancel: a job that does {purpose} is never ended: Windows would be left with a program that is neither there nor gone. "
-                    "It is waited for."
+                    f"cancel: a job of the kind {kind} is never cancelled, because that would leave a half-installed program. "
+                    "Leave it out; the job is waited for."
                 )
         return cls(
-            params["state"],
             params["work_root"].replace("/", "\\").rstrip("\\"),
-            tuple(purpose.lower() for purpose in params["cancel"]),
+            tuple(kind.lower() for kind in params["cancel"]),
             params["timeout"],
             check_mode,
             Progress(),
             START_GRACE,
         )
 
-    def ends(self, identity: str) -> bool:
-        """Whether a job of that id is ended rather than waited for."""
+    def cancels(self, identity: str) -> bool:
+        """Whether the job with an id is cancelled instead of waited for."""
         name = identity.lower()
-        return _first(name) not in NEVER_ENDED and any(name == one or name.startswith(f"{one}-") for one in self.cancel)
+        return _first(name) not in NEVER_CANCELLED and any(name == one or name.startswith(f"{one}-") for one in self.cancel)
 
 
 def _first(text: str) -> str:
@@ -74,11 +76,11 @@ def _first(text: str) -> str:
 
 
 @dataclass
-class LeftJob:
-    """A job that was there, how it stood when it was last looked at, and what was done."""
+class SweptJob:
+    """A job that was found, its latest status, and what was done about it."""
 
     id: str
-    purpose: str
+    kind: str
     status: str
     exit_code: int | None = None
     action: str = "none"
@@ -87,19 +89,19 @@ class LeftJob:
 
 @dataclass
 class NodeJobs:
-    """What was found and done on one node. ``first`` is how each job stood at first; None where nobody could look."""
+    """What was found and done on one node. ``first`` is the first status of each job; None where the node could not be asked."""
 
-    jobs: dict[str, LeftJob] = field(default_factory=dict)
+    jobs: dict[str, SweptJob] = field(default_factory=dict)
     first: dict[str, str] | None = None
     seconds: float = 0.0
 
     @property
     def left(self) -> dict[str, str]:
-        """The jobs that nothing was done about, and how they stand."""
+        """The status of each job that is still there."""
         return {job.id: job.status for job in self.jobs.values() if job.action == "none"}
 
     @property
-    def unsettled(self) -> int | None:
+    def remaining(self) -> int | None:
         return None if self.first is None else len(self.left)
 
     @property
@@ -107,29 +109,29 @@ class NodeJobs:
         return any(job.action != "none" for job in self.jobs.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the module returns of it."""
-        return {"jobs": [asdict(job) for job in self.jobs.values()], "unsettled": self.unsettled, "seconds": self.seconds}
+        """Return what the module returns of the node."""
+        return {"jobs": [asdict(job) for job in self.jobs.values()], "remaining": self.remaining, "seconds": self.seconds}
 
 
 @dataclass
 class Swept:
-    """What came of all nodes."""
+    """The outcome on all nodes."""
 
     request: SweepRequest
     nodes: dict[str, NodeJobs]
 
     def as_result(self, diff: bool = False) -> dict[str, Any]:
-        """Return what the module returns."""
-        foreseen = self.request.check_mode and self.request.state == "settled"
+        """Return the module's result."""
+        check_mode = self.request.check_mode
         result: dict[str, Any] = {
-            "changed": any(node.changed or (foreseen and node.jobs) for node in self.nodes.values()),
+            "changed": any(node.changed or (check_mode and bool(node.jobs)) for node in self.nodes.values()),
             "nodes": {name: node.as_dict() for name, node in self.nodes.items()},
-            "unsettled": sum(node.unsettled or 0 for node in self.nodes.values()),
+            "remaining": sum(node.remaining or 0 for node in self.nodes.values()),
         }
         if diff:
             before = {name: node.first or {} for name, node in self.nodes.items()}
-            left = {name: {} if foreseen else node.left for name, node in self.nodes.items()}
-            result["diff"] = {"before": _lines(before), "after": _lines(left)}
+            after = {name: {} if check_mode else node.left for name, node in self.nodes.items()}
+            result["diff"] = {"before": _lines(before), "after": _lines(after)}
         return result
 
 
@@ -137,34 +139,34 @@ def _lines(nodes: dict[str, dict[str, str]]) -> str:
     return "".join(f"{name}: {identity}: {status}\n" for name, jobs in nodes.items() for identity, status in jobs.items())
 
 
-class JobsUnsettled(HostError):
-    """Some nodes did not get there. ``swept`` is what was found and done on all of them."""
+class JobsRemain(HostError):
+    """Jobs are left on some nodes. ``result`` tells what was found and done on all of them."""
 
     def __init__(self, message: str, swept: Swept) -> None:
         super().__init__(message)
-        self.swept = swept
+        self.result = swept.as_result()
 
 
 def sweep(
     request: SweepRequest, connections: Sequence[ConnectionOptions], open_host: Callable[[ConnectionOptions], WindowsHost] = WindowsHost
 ) -> Swept:
-    """Do what was asked for, on all nodes at once.
+    """Remove the jobs of all nodes at once.
+
+    Args:
+        request: Which jobs are cancelled, and how long the others may take.
+        connections: The nodes.
+        open_host: Opens a host.
 
     Raises:
-        JobsUnsettled: Some nodes did not get there; the message tells each job's reason.
+        JobsRemain: Jobs are left on some nodes; the message says why for each job.
         HostError: There is no node.
     """
     if not connections:
-        raise HostError("There is no node to act on: give nodes, or run the task for a Windows host.")
+        raise HostError("No node to act on. Set nodes, or run the task for a Windows host.")
     swept = Swept(request, {options.name: NodeJobs() for options in connections})
-    failures = []
-    for name, outcome in on_each(connections, lambda host: _on_node(host, request, swept.nodes[host.name]), open_host).items():
-        if isinstance(outcome, HostError):
-            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
-        elif isinstance(outcome, Exception):
-            raise outcome
-    if failures:
-        raise JobsUnsettled(" ".join(failures), swept)
+    failed = failures(on_each(connections, lambda host: _on_node(host, request, swept.nodes[host.name]), open_host))
+    if failed:
+        raise JobsRemain(" ".join(failed), swept)
     return swept
 
 
@@ -172,16 +174,24 @@ def _on_node(host: WindowsHost, request: SweepRequest, node: NodeJobs) -> None:
     start = time.monotonic()
     try:
         one = NodeSweep(host, request, node)
-        if request.state == "listed" or request.check_mode:
+        if request.check_mode:
             one.look()
         else:
-            one.settle()
+            one.run()
     finally:
         node.seconds = round(time.monotonic() - start, 3)
 
 
 class NodeSweep:
-    """The jobs of one node, looked at again and again until none is left."""
+    """The jobs of one node, looked at again and again until none is left.
+
+    Args:
+        host: The node.
+        request: Which jobs are cancelled, and how long the others may take.
+        node: Receives the outcome.
+        sleep: Waits for seconds.
+        clock: Gives seconds that only grow.
+    """
 
     def __init__(
         self,
@@ -195,34 +205,34 @@ class NodeSweep:
         self._sleep, self._clock = sleep, clock
         self._start = clock()
         self._awaited: set[str] = set()
-        self._ended: dict[str, float] = {}  # when
-        self._never_ran: dict[str, float] = {}  # since when it is seen so
+        self._cancelled: dict[str, float] = {}  # when
+        self._never_ran: dict[str, float] = {}  # first seen
         self._failed: dict[str, str] = {}
-        self._actions: dict[str, str] = {}  # what will have been done when it is gone
+        self._actions: dict[str, str] = {}  # to report once the job is gone
 
     def look(self) -> list[FoundJob]:
-        """How all stand now, which is also kept in the result."""
+        """Return all jobs as they are now, and record them in the result."""
         found = survey(self.host, self.request.work_root)
         if self.node.first is None:
             self.node.first = {}
         for job in found:
             self.node.first.setdefault(job.identity, job.status)
-            left = self.node.jobs.setdefault(job.identity.lower(), LeftJob(job.identity, job.purpose, job.status))
+            left = self.node.jobs.setdefault(job.identity.lower(), SweptJob(job.identity, job.kind, job.status))
             left.status, left.exit_code = job.status, job.exit_code
         return found
 
-    def settle(self) -> None:
-        """Until nothing is there, or what is there is not to be had.
+    def run(self) -> None:
+        """Continue until no job is left, or until those that are left cannot be removed.
 
         Raises:
-            HostError: That; the message tells of each job.
+            HostError: Jobs are left; the message says why for each.
         """
         pause, answered = FIRST_PAUSE, self._clock()
         while True:
             try:
                 found = [job for job in self._look_again() if job.identity.lower() not in self._failed]
                 answered = self._clock()
-                # Not only until all is removed, but until a look has shown that it is.
+                # Not when all have been removed, but when a look has shown that they are gone.
                 if not found:
                     break
                 done = [self._step(job) for job in found]
@@ -232,6 +242,7 @@ class NodeSweep:
                     raise
                 waits = True
             if waits:
+                stopping.check()
                 left = self._start + self.request.timeout - self._clock()
                 self._sleep(min(pause, left) if left > 0 else pause)
                 pause = min(pause * GROWTH, LONGEST_PAUSE)
@@ -239,7 +250,7 @@ class NodeSweep:
             raise HostError(" ".join(self._failed.values()), self.host.name)
 
     def _look_again(self) -> list[FoundJob]:
-        """Look, and note what is gone though nobody heard that it was removed: the answer was lost, or it was somebody else."""
+        """Look, and record jobs that are gone although no answer said so: it was lost, or somebody else removed them."""
         found = self.look()
         there = {job.identity.lower() for job in found} | set(self._failed)
         for name, left in self.node.jobs.items():
@@ -248,18 +259,18 @@ class NodeSweep:
         return found
 
     def _step(self, job: FoundJob) -> bool:
-        """Do what can be done now. False where it has to be waited for."""
+        """Do what is possible now. False where the job has to be waited for."""
         name = job.identity.lower()
         left = self.node.jobs[name]
         try:
             if left.action != "none":
                 left.action = "none"
-                raise HostError(f"{self.host.where}: the job {job.identity} is there again after it was removed. Who starts it?")
+                raise HostError(f"{self.host.where}: the job {job.identity} appeared again after it was removed. Who starts it?")
             if job.status == "running":
                 return self._running(job)
             if job.status == "created" and self._clock() - self._never_ran.setdefault(name, self._clock()) < self.request.grace:
-                return False  # it may be just about to begin
-            self._put_away(job, left)
+                return False  # it may be about to begin
+            self._remove(job, left)
         except HostUnreachable:
             raise
         except HostError as error:
@@ -268,40 +279,40 @@ class NodeSweep:
 
     def _running(self, job: FoundJob) -> bool:
         name, now = job.identity.lower(), self._clock()
-        if self.request.ends(name) and name not in self._ended:
-            self.request.tell(f"{self.host.name}: ending the job {job.identity}")
+        if self.request.cancels(name) and name not in self._cancelled:
+            self.request.tell(f"{self.host.name}: cancelling the job {job.identity}")
             Job(self.host, self.request.work_root, job.identity, self._sleep).cancel()
-            self._ended[name] = self._clock()
+            self._cancelled[name] = self._clock()
             return True
-        if name not in self._awaited and name not in self._ended:
+        if name not in self._awaited and name not in self._cancelled:
             self.request.tell(f"{self.host.name}: waiting for the job {job.identity} of an earlier run")
             self._awaited.add(name)
-        over = now >= self._ended[name] + ENDING if name in self._ended else now >= self._start + self.request.timeout
+        over = now >= self._cancelled[name] + ENDING if name in self._cancelled else now >= self._start + self.request.timeout
         if over:
             raise HostError(self._too_long(job))
         return False
 
     def _too_long(self, job: FoundJob) -> str:
         name = job.identity.lower()
-        wanted = "ended" if name in self._ended else f"done within {self.request.timeout:g} s"
-        since = f"since {job.since} (as the host writes it)" if job.since else "since nobody knows when"
+        expected = "end after it was cancelled" if name in self._cancelled else f"end within {self.request.timeout:g} s"
+        since = f"since {job.since} (in the host's time format)" if job.since else "since an unknown time"
         if job.orphaned:
             return (
-                f"{self.host.where}: Wanted: the job {job.identity} {wanted}. Found: its task does not run any more, but a process that it "
-                f"started {since} does, and holds {self.request.work_root}\\jobs\\{job.identity}\\output.txt. It was left alone. See on the "
-                "host what that is, and wait for it or end it; then run this task again."
+                f"{self.host.where}: expected the job {job.identity} to {expected}. Its task is not running any more, but a process that it "
+                f"started {since} is, and holds {self.request.work_root}\\jobs\\{job.identity}\\output.txt. It was left running. Find the "
+                "process on the host, and wait for it or end it; then run this task again."
             )
-        if _first(name) in NEVER_ENDED:
-            advice = "It must not be ended: wait for it, with a longer timeout."
+        if _first(name) in NEVER_CANCELLED:
+            advice = "It must not be cancelled: wait for it with a longer timeout."
         else:
-            advice = f"Wait for it, with a longer timeout, or have it ended with {job.purpose} in cancel."
+            advice = f"Wait for it with a longer timeout, or cancel it with {job.kind} in cancel."
         return (
-            f"{self.host.where}: Wanted: the job {job.identity} {wanted}. Found: its task {TASK_FOLDER}{job.identity} runs {since}. It was "
-            f"left alone. {advice}"
+            f"{self.host.where}: expected the job {job.identity} to {expected}, but its task {TASK_FOLDER}{job.identity} has been running "
+            f"{since}. It was left running. {advice}"
         )
 
-    def _put_away(self, job: FoundJob, left: LeftJob) -> None:
-        """Keep the output where it ended badly, remove the rest."""
+    def _remove(self, job: FoundJob, left: SweptJob) -> None:
+        """Retain the output of a job that failed or was cancelled, and remove the rest."""
         name, root = job.identity.lower(), self.request.work_root
         folder = f"{root}\\jobs\\{job.identity}"
         if "output.txt" in job.files and job.exit_code != 0:
@@ -310,9 +321,9 @@ class NodeSweep:
             files.make_folder(self.host, logs)
             files.move(self.host, f"{folder}\\output.txt", path)
             left.log_path = path
-        if name in self._ended and job.status == "lost":
-            self._actions[name] = "ended"
+        if name in self._cancelled and job.status == "lost":
+            self._actions[name] = "cancelled"
         else:
-            self._actions[name] = "waited" if name in self._ended or name in self._awaited else "removed"
+            self._actions[name] = "waited" if name in self._cancelled or name in self._awaited else "removed"
         Job(self.host, root, job.identity, self._sleep).remove()
         left.action = self._actions[name]

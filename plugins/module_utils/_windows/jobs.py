@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Long commands that outlive the WinRM connection: each is a scheduled task that writes its output and exit code to a folder.
+"""Long commands that outlive the WinRM connection: each runs as a scheduled task that writes its output and exit code to a folder.
 
-A shell's processes end with it, and WinRM itself may end it; a scheduled task goes on, and is found again by its id by whoever asks next.
-It also has credentials for a second hop, which a WinRM log-on has not.
+The processes of a shell end with the shell, and WinRM itself may end it. A scheduled task continues, and any later run finds it by its id.
+It also has credentials for a second hop, which a WinRM logon lacks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 
 from . import files, processes, scheduled_tasks
@@ -32,14 +33,15 @@ DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
 FOLDER_EXISTS = 100
 TAIL = 20
 TASK_FOLDER = "\\octopus.upgrade\\"
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
-# How long a host may be unreachable while its job runs on, and how long a task that was started may take to run.
+# Seconds between polls. The longest pause is how late the end of a job is noticed at most, and jobs run during the outage.
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 1.0, 1.5
+# How long a host may be unreachable while its job is running, and how long a started task may take to run.
 PATIENCE = 300.0
 START_GRACE = 60.0
-# How long one that somebody failed to wait for may take to end, so that it can be removed.
+# How long a job may take to end, so that it can be removed, after waiting for it has failed.
 MOMENT = 10.0
 COPY_SECONDS = 1800.0
-# How long processes that are ended by force may take to be gone.
+# How long processes may take to end after they were killed.
 ENDING = 60.0
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -47,14 +49,14 @@ OnOutput = Callable[[list[str]], object]
 
 
 def unfinished(host: WindowsHost) -> list[str]:
-    """The ids of jobs that run on the host now, whoever started them."""
+    """Return the ids of the jobs that are running on the host, whoever started them."""
     ours = [name for name in scheduled_tasks.names(host) if name.startswith(TASK_FOLDER)]
     return [name.removeprefix(TASK_FOLDER) for name in ours if scheduled_tasks.is_running(host, name)]
 
 
-def job_id(purpose: str, *what: str) -> str:
-    """An id that the same purpose with the same parameters gives again, and another never does."""
-    text = re.sub(r"[^A-Za-z0-9._-]+", "-", purpose)
+def job_id(kind: str, *what: str) -> str:
+    """Return an id that is the same for the same kind and parameters, and different for any others."""
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", kind)
     return f"{text[:60]}-{hashlib.sha256(chr(0).join(what).encode()).hexdigest()[:10]}"
 
 
@@ -62,13 +64,15 @@ class Job:
     """One job of a host.
 
     Args:
-        work_root: Folder on the host; jobs lie in its subfolder ``jobs``.
-        identity: Letters, digits, ``.``, ``_`` and ``-``; whoever uses the same id means the same job.
+        host: The host.
+        work_root: The collection's folder on the host; jobs are in its subfolder ``jobs``.
+        identity: Letters, digits, ``.``, ``_`` and ``-``. The same id means the same job.
+        sleep: Waits for seconds.
     """
 
     def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
         if not IDENTITY.fullmatch(identity):
-            raise InvalidValue(f"{identity!r} cannot be the id of a job")
+            raise InvalidValue(f"expected the id of a job but found {identity!r}")
         self.host = host
         self.identity = identity
         self.root = work_root.rstrip("\\")
@@ -85,7 +89,7 @@ class Job:
 
     @property
     def output_path(self) -> str:
-        """The file on the host that the commands' output goes to."""
+        """The file on the host that the commands write their output to."""
         return f"{self.folder}\\output.txt"
 
     # -- life
@@ -98,37 +102,41 @@ class Job:
         inputs: Mapping[str, str] | None = None,
         copies: Mapping[str, str] | None = None,
     ) -> JobState:
-        """Start the job, or find it again: one with this id that runs or has finished is attached to (:attr:`attached`), not started twice.
+        """Start the job, or attach to it (:attr:`attached`) where a job with this id is running or has finished.
 
         Args:
-            commands: Run one after the other, whatever each ends with.
-            restart_lost: Start anew where the last run ended without an exit code.
-            inputs: Text files for the commands, by name, written to the job's :attr:`folder`: the one place of the collection's where
-                an account that is no administrator may read. They go with the job.
+            commands: They run one after the other, whatever their exit codes.
+            run_as: The account of the job.
+            restart_lost: Whether to start again where the last run ended without an exit code.
+            inputs: Text files for the commands, by name. They are written to the job's :attr:`folder`, the only folder of the collection
+                that an account other than an administrator may read, and removed with it.
             copies: Files of the host that are copied there too, by name.
 
+        Returns:
+            Its state.
+
         Raises:
-            ValueError: A command cannot be said safely.
-            HostError: The host refuses, e.g. a wrong password of the account; or the job was lost, and that is not to be ignored.
+            InvalidValue: A command cannot be passed safely.
+            HostError: The host refuses, for example because the password of the account is wrong; or the job was lost.
         """
         text = command_file(self.folder, commands)
         if run_as.needs_password and run_as.password is None:
             raise HostError(
-                f"{self.host.where}: a job as {run_as.account} needs the account's password: give job_password, or use SYSTEM or a gMSA.",
+                f"{self.host.where}: a job as {run_as.account} needs the password of the account. Set job_password, or use SYSTEM or a gMSA.",
                 self.host.name,
             )
         if not self._prepare(text, run_as):
             state = self.poll()
-            self._lines = []  # whoever waits from here on gets the output from its beginning
+            self._lines = []  # waiting from here on reports the output from its beginning
             if state.status == "lost" and not restart_lost:
                 raise self._lost(state)
             if state.status in ("running", "finished"):
                 self.attached = True
                 return state
-            # What an interrupted start, or a lost run, left.
+            # Left by an interrupted start or a lost run.
             self.remove()
             if not self._prepare(text, run_as):
-                raise HostError(f"{self.host.where}: somebody else starts the job {self.identity} at the same time.", self.host.name)
+                raise HostError(f"{self.host.where}: somebody else is starting the job {self.identity} at the same time.", self.host.name)
         self.attached = False
         for name, content in (inputs or {}).items():
             files.write_text(self.host, f"{self.folder}\\{name}", content)
@@ -139,12 +147,12 @@ class Job:
         return JobState("running")
 
     def _prepare(self, text: str, run_as: RunAs) -> bool:
-        """Make folder and command file; False where the folder was there, which another start made."""
+        """Create folder and command file; False where another start has created the folder."""
         result = self.host.run_cmd(prepare_line(self.root, self.folder, run_as), stdin=text)
         if result.exit_code not in (0, FOLDER_EXISTS):
             said = " ".join((result.stderr or result.stdout).split())
             raise HostError(
-                f"{self.host.where}: the folder {self.folder} for a job cannot be made: {said}",
+                f"{self.host.where}: cannot create the folder {self.folder} for a job: {said}",
                 self.host.name,
                 result.exit_code,
             )
@@ -158,7 +166,7 @@ class Job:
         if run_as.needs_password:
             self._good(self.host.run_cmd(write_line(path), stdin=xml), run_as)
             line = f"{cmd_line([*create, '/rp', '*'])} && {cmd_line(run)}"
-            # The password is asked for and read from standard input: it is in no command line.
+            # schtasks prompts for the password and reads it from standard input, so that no command line shows it.
             self._good(self.host.run_cmd(line, stdin=f"{run_as.password}\r\n", secret=True), run_as)
         else:
             self._good(self.host.run_cmd(f"{write_line(path)} && {cmd_line(create)} && {cmd_line(run)}", stdin=xml), run_as)
@@ -169,30 +177,31 @@ class Job:
             if run_as.password:
                 said = said.replace(run_as.password, "********")
             raise HostError(
-                f"{self.host.where}: the job {self.identity} cannot be started as {run_as.account}: {said or result.exit_code}. "
-                "The account needs the right to log on as a batch job, and its password has to be the right one.",
+                f"{self.host.where}: cannot start the job {self.identity} as {run_as.account}: {said or result.exit_code}. "
+                "Check that the account has the right to log on as a batch job, and that its password is correct.",
                 self.host.name,
                 result.exit_code,
             )
 
     def cancel(self) -> None:
-        """End what the job runs, and all that this has started, and see that it is gone. The job is lost after that.
+        """End every process of the job, and verify that they are gone. The job is lost after that.
 
-        Ending a task ends its own cmd.exe alone; what that has started runs on (https://github.com/syncthing/docs/pull/582).
+        Ending a task ends only its cmd.exe; what that has started continues (https://github.com/syncthing/docs/pull/582).
 
         Raises:
-            HostError: Something of it still runs.
+            HostError: A process of the job is still running.
         """
         family = processes.Family(self.host, f"\\jobs\\{self.identity}\\command.cmd")
-        family.look()  # while cmd.exe lives, by which its children are told
-        # Whether there is such a task, and whether it runs, is all the same: what counts is what is left.
+        family.look()  # while cmd.exe is running, which identifies its children
+        # It does not matter whether the task exists or is running, only which processes are left.
         self.host.run(["schtasks", "/end", "/tn", self.task], idempotent=True)
         give_up, pause = time.monotonic() + ENDING, FIRST_PAUSE
         while left := family.look():
+            stopping.check()
             if time.monotonic() >= give_up:
                 raise HostError(
-                    f"{self.host.where}: what the job {self.identity} runs cannot be ended: the processes {', '.join(map(str, left))} are "
-                    f"still there after {ENDING:.0f} s. End them there before anything else is done.",
+                    f"{self.host.where}: expected the processes of the job {self.identity} to end within {ENDING:.0f} s, but "
+                    f"{', '.join(map(str, left))} are still running. End them on the host before you continue.",
                     self.host.name,
                 )
             processes.kill_all(self.host, left)
@@ -200,14 +209,14 @@ class Job:
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
     def remove(self) -> None:
-        """Delete the task and the folder; none is fine. What still runs is not ended.
+        """Delete the task and the folder, if they exist. A process that is still running is not ended.
 
         Raises:
             HostError: The folder is still in use.
         """
         delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
         folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} (exit /b 1) else exit /b 0"
-        # The task's own cmd.exe may have written the exit code and not ended yet.
+        # The task's cmd.exe may have written the exit code but not ended yet.
         for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
             if self.host.run_cmd(f"{delete} >nul 2>nul & {folder}", idempotent=True).exit_code == 0:
                 self._lines = []
@@ -215,20 +224,20 @@ class Job:
             if pause is not None:
                 self._sleep(pause)
         raise HostError(
-            f"{self.host.where}: the folder {self.folder} of the job {self.identity} cannot be deleted. Something in it is in use: by a "
-            "program that the job has started, or by a WinRM shell that was cut off while it wrote there, which Windows closes by itself "
-            "after a while.",
+            f"{self.host.where}: cannot delete the folder {self.folder} of the job {self.identity}. A file in it is in use: by a program that "
+            "the job has started, or by a WinRM shell that lost its connection while it was writing there, which Windows closes after a while.",
             self.host.name,
         )
 
     @contextmanager
     def removed_on_error(self) -> Iterator[None]:
-        """Remove the job where what is done within fails, for one that the next run may have no reason to ask for.
+        """Remove the job if the body fails, for a job that the next run may not ask for.
 
-        It may just be running, the answer to its start being lost, so it is given a moment. What runs longer stays, for who asks the same.
+        The job may be running although the answer to its start was lost, so it is given a moment to end. If it takes longer, it stays, and a
+        later run that asks for the same job attaches to it.
 
         Raises:
-            HostError: As it comes from within.
+            HostError: As raised in the body.
         """
         try:
             yield
@@ -242,6 +251,7 @@ class Job:
     def _remove_soon(self) -> None:
         give_up, pause = time.monotonic() + MOMENT, FIRST_PAUSE
         while self.poll().status == "running":
+            stopping.check()
             if time.monotonic() >= give_up:
                 return
             self._sleep(pause)
@@ -251,28 +261,26 @@ class Job:
     # -- looking
 
     def poll(self, on_output: OnOutput | None = None) -> JobState:
-        """How the job stands now; ``on_output`` gets the lines that are new since the last poll."""
+        """Return the job's state; ``on_output`` gets the lines that are new since the last poll."""
         state = self._ask(on_output)
         if state.status != "lost":
             return state
-        # It may have ended between the look for its exit code and the look at the task.
+        # It may have ended after the query for its exit code and before that for its task.
         state = self._ask(on_output)
         if state.status == "lost" and time.monotonic() - self._started_at < START_GRACE and not self._was_started():
             return JobState("running", (), state.output_tail)
         return state
 
     def _ask(self, on_output: OnOutput | None) -> JobState:
-        # more +N leaves N lines out. That it did is seen by the last known line, which it has to start with.
+        # more +N skips N lines. The last known line, which has to come first, shows that it did.
         skip = len(self._lines) - 1 if self._pages and self._lines else 0
         read = f"{SYSTEM32}more.com +{skip} {word(self.output_path)}" if skip > 0 else builtin("type", self.output_path)
         result = self.host.run_cmd(poll_line(self.task, self.folder, read), idempotent=True)
         polled = read_poll(result.stdout)
         if polled is None:
-            raise HostError(
-                f"{self.host.where}: the job {self.identity} cannot be looked at: {' '.join(result.stderr.split())}", self.host.name
-            )
+            raise HostError(f"{self.host.where}: cannot query the job {self.identity}: {' '.join(result.stderr.split())}", self.host.name)
         lines = polled.output.split("\n")
-        # Without its end, a line is not whole yet.
+        # A line without its end is not complete yet.
         whole = lines if polled.status == "finished" and lines[-1] else lines[:-1]
         if skip > 0 and polled.status != "absent":
             if not whole or whole[0] != self._lines[skip]:
@@ -292,14 +300,22 @@ class Job:
         return files.exists(self.host, f"{self.folder}\\started")
 
     def output(self) -> str:
-        """Everything that the commands have printed so far, both streams in one."""
+        """Return the output of the commands so far, both streams in one."""
         return files.read_text(self.host, self.output_path)
 
     def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
-        """Wait until the job has finished; ``tick`` is called after every look at it that finds it running.
+        """Wait until the job has finished.
+
+        Args:
+            deadline_seconds: How long to wait.
+            on_output: Gets new lines of output.
+            tick: Called after every poll that finds the job running.
+
+        Returns:
+            Its final state.
 
         Raises:
-            HostTimeout: The time is up; the job runs on.
+            HostTimeout: The time is up; the job continues.
             HostError: The job was lost.
             HostUnreachable: The host has not answered for too long.
         """
@@ -309,7 +325,7 @@ class Job:
     def _lost(self, state: JobState) -> HostError:
         last = f" Its output ends with: {' | '.join(state.output_tail[-3:])}" if state.output_tail else ""
         return HostError(
-            f"{self.host.where}: the job {self.identity} ended without an exit code: the host was restarted, or somebody ended the task "
+            f"{self.host.where}: the job {self.identity} ended without an exit code. The host was restarted, or somebody ended the task "
             f"{self.task}.{last}",
             self.host.name,
         )
@@ -322,17 +338,29 @@ def wait_all(
     tick: Callable[[], object] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, JobState]:
-    """Wait until all of these jobs have finished; a host that is away for a while is waited for.
+    """Wait until all jobs have finished, even if a host does not answer for a while.
+
+    Args:
+        jobs: The jobs by name.
+        deadline_seconds: How long to wait.
+        on_output: Gets the name of a job and new lines of its output.
+        tick: Called after every round of polls that finds a job running.
+        sleep: Waits for seconds.
+
+    Returns:
+        The final states by name.
 
     Raises:
-        HostTimeout: The time is up; what runs goes on, and the same task run again finds it.
-        HostError: One was lost, or does not exist.
+        HostTimeout: The time is up; the jobs continue, and the same task, run again, finds them.
+        HostError: A job was lost, or does not exist.
+        HostUnreachable: A host has not answered for too long.
     """
     done: dict[str, JobState] = {}
     deadline = time.monotonic() + deadline_seconds
     answered = time.monotonic()
     pause = FIRST_PAUSE
     while True:
+        stopping.check()
         for name in [name for name in jobs if name not in done]:
             job = jobs[name]
             try:
@@ -347,7 +375,10 @@ def wait_all(
             elif state.status == "lost":
                 raise job._lost(state)
             elif state.status != "running":
-                raise HostError(f"{job.host.where}: the job {job.identity} is {state.status}: nobody started it.", job.host.name)
+                raise HostError(
+                    f"{job.host.where}: expected the job {job.identity} to be running or finished, but it is {state.status}.",
+                    job.host.name,
+                )
         if len(done) == len(jobs):
             return {name: done[name] for name in jobs}
         tick()
@@ -355,7 +386,8 @@ def wait_all(
             left = ", ".join(jobs[name].identity for name in jobs if name not in done)
             where = next(iter(jobs.values())).host
             raise HostTimeout(
-                f"{where.where}: not done after {deadline_seconds:.0f} s: {left}. It goes on there; run the task again to wait on.",
+                f"{where.where}: expected {left} to finish within {deadline_seconds:.0f} s. The job continues on the host; run the task again to "
+                "wait for it.",
                 where.name,
             )
         sleep(min(pause, max(0.0, deadline - time.monotonic())))

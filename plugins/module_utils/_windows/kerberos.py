@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Kerberos ticket of its own for one module run, as ansible.builtin.winrm gets one."""
+"""A Kerberos ticket for one module run, obtained as ansible.builtin.winrm does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import ConnectionOptions
 
 
 def is_managed(options: ConnectionOptions) -> bool:
-    """Whether we get the ticket, or the user already has (kinit_mode, or whether there is a password)."""
+    """Whether this module run obtains the ticket, by kinit_mode or, without that, by whether there is a password."""
     if options.kinit_mode is not None:
         return options.kinit_mode == "managed"
     return bool(options.password)
@@ -26,12 +26,12 @@ def is_managed(options: ConnectionOptions) -> bool:
 
 @contextlib.contextmanager
 def ticket(options: ConnectionOptions, timeout: float = 60.0) -> Iterator[None]:
-    """While this lasts, Kerberos of this process uses a ticket for ``options.username``; the password goes to kinit by stdin.
+    """Use a ticket for ``options.username`` in this process; kinit reads the password from standard input.
 
-    The ticket cache is an environment variable, so it is one per process: nodes that share a module run share the account's ticket.
+    An environment variable names the ticket cache, so there is one per process: nodes in one module run share the account's ticket.
 
     Raises:
-        HostRefused: kinit is missing or refuses.
+        HostRefused: kinit is missing, or it failed.
     """
     if not is_managed(options):
         yield
@@ -62,14 +62,14 @@ def _kinit(options: ConnectionOptions, timeout: float) -> None:
         )
     except FileNotFoundError as error:
         raise HostRefused(
-            f"{options.where}: Kerberos needs {options.kinit_command} on the control node, and it is not there. "
+            f"{options.where}: Kerberos needs {options.kinit_command}, which is not installed on the control node. "
             "Install krb5-user (krb5-workstation), or set ansible_winrm_transport: ntlm.",
             options.name,
         ) from error
     except subprocess.TimeoutExpired as error:
         raise HostRefused(
-            f"{options.where}: {options.kinit_command} got no ticket for {options.username} within {timeout:.0f} s: "
-            "can the control node reach the domain's KDC?",
+            f"{options.where}: {options.kinit_command} obtained no ticket for {options.username} within {timeout:.0f} s. "
+            "Check that the control node can reach the KDC of the domain.",
             options.name,
         ) from error
     if done.returncode:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Windows Installer: msiexec's exit codes, command lines, logs, and what is installed.
+"""Windows Installer: exit codes, command lines and logs of msiexec, and the installed products.
 
 https://learn.microsoft.com/windows/win32/msi/error-codes and https://learn.microsoft.com/windows/win32/msi/command-line-options
 """
@@ -26,24 +26,24 @@ SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION =
 MEANINGS = {
     0: "done",
     1601: "the Windows Installer service cannot be reached",
-    1602: "cancelled by somebody",
+    1602: "cancelled by a user",
     1603: "a fatal error during the installation",
     1605: "the product is not installed",
-    1612: "the package that it was installed from is missing",
+    1612: "the original installation package is missing",
     1618: "another installation is in progress",
     1619: "the package cannot be opened",
-    1620: "the package is no Windows Installer package",
+    1620: "the file is not a Windows Installer package",
     1622: "the log file cannot be written",
     1625: "a system policy forbids the installation",
     1633: "the package is for another processor type",
     1638: "another version of the product is installed",
-    1639: "a bad argument on the command line",
-    1641: "done, and a restart was begun",
+    1639: "an invalid argument on the command line",
+    1641: "done, and a restart was started",
     1643: "a system policy forbids the patch",
-    3010: "done, a restart is needed",
+    3010: "done, a restart is required",
 }
 
-# Lines of a verbose log that say what failed. The engine's own words are English on any Windows.
+# Parts of the lines in a verbose log that say what failed. The engine writes English on any Windows.
 _TELLING = (
     "Return value 3.",
     "returned actual error code",
@@ -62,7 +62,7 @@ _STAMP = re.compile(r"^MSI \([a-zA-Z]\) \([0-9A-F!:]+\) \[[^\]]*\]: ")
 
 @dataclass(frozen=True)
 class Product:
-    """An installed product: its code, name and version, and where its program is and its package was."""
+    """An installed product: its code, name and version."""
 
     code: str
     name: str
@@ -70,25 +70,25 @@ class Product:
 
 
 def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
-    """The line of a command file that installs a package silently, with a verbose log, and waits for it.
+    """Return the line of a command file that installs a package silently, with a verbose log, and waits for it.
 
-    msiexec is a GUI program: without ``start /wait`` nobody would wait for it in every version of cmd.
+    msiexec is a GUI program: without ``start /wait``, not every version of cmd.exe waits for it.
 
     Raises:
-        ValueError: A path or property cannot be said safely.
+        InvalidValue: A path or property cannot be passed safely.
     """
-    # Restart Manager must neither close nor wait for other people's programs.
+    # Restart Manager must neither close nor wait for programs of others.
     return _line("/i", package, log, {"MSIRESTARTMANAGERCONTROL": "Disable", **properties})
 
 
 def uninstall_line(product_code: str, log: str) -> str:
-    """The line of a command file that removes a product silently.
+    """Return the line of a command file that removes a product silently.
 
     Raises:
-        ValueError: No product code, or the log's path cannot be said safely.
+        InvalidValue: It is not a product code, or the path of the log cannot be passed safely.
     """
     if not re.fullmatch(r"\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", product_code):
-        raise InvalidValue(f"{product_code!r} is no product code")
+        raise InvalidValue(f"expected a product code but found {product_code!r}")
     return _line("/x", product_code, log, {})
 
 
@@ -98,17 +98,17 @@ def _line(action: str, target: str, log: str, properties: Mapping[str, str]) -> 
 
 
 def is_success(code: int) -> bool:
-    """Whether the product is there (or gone) now."""
+    """Whether the product was installed or removed."""
     return code in (SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED)
 
 
 def meaning(code: int) -> str:
-    """An exit code in words."""
+    """Return an exit code with its meaning."""
     return f"{code}, {MEANINGS.get(code, 'see https://learn.microsoft.com/windows/win32/msi/error-codes')}"
 
 
 def products(host: WindowsHost, name: str) -> list[Product]:
-    """What is installed under that name, or a name that begins with it and goes on after a blank."""
+    """Return the installed products with a name, or with a name that continues after it and a blank."""
     found = []
     for key, display in registry.find_values(host, UNINSTALL, "DisplayName").items():
         code = key.rpartition("\\")[2]
@@ -118,15 +118,15 @@ def products(host: WindowsHost, name: str) -> list[Product]:
 
 
 def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
-    """The last lines of an installation's log that say what failed; none where there is no log.
+    """Return the last lines of an installation's log that say what failed; none where there is no log.
 
-    The log is UTF-16 and can have many megabytes: type turns it into text (it has a byte order mark) and findstr picks the lines there.
+    The log is UTF-16 and may have many megabytes, so type converts it (it has a byte order mark) and findstr selects the lines on the host.
     """
     literals = " ".join(f"/c:{word(text)}" for text in _TELLING)
     result = host.run_cmd(f"{builtin('type', log)} 2>nul | {SYSTEM32}findstr.exe /l {literals}", idempotent=True, timeout=120)
     lines = result.stdout.splitlines()
     if not lines:
-        # An older cmd may pass UTF-16 on as it is, in which findstr finds nothing.
+        # An older cmd.exe may not convert UTF-16, and findstr finds nothing in that.
         try:
             lines = [line for line in files.read_text(host, log, timeout=120).splitlines() if any(text in line for text in _TELLING)]
         except HostError:
@@ -135,6 +135,6 @@ def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:
 
 
 def telling(lines: list[str], count: int = 8) -> list[str]:
-    """The last of these lines, without the stamps of the engine, each once."""
+    """Return the last of these lines, without the engine's time stamps and without duplicates."""
     clean = (_STAMP.sub("", line.strip()) for line in lines)
     return list(dict.fromkeys(line for line in clean if line))[-count:]

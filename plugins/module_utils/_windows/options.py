@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a Windows host is reached: the options of the modules, and the arguments for pywinrm that follow from them."""
+"""The connection to a Windows host: the options of the modules, and the arguments for pywinrm derived from them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "url": {"type": "str"},
 }
 
-# Argument specs of modules; the documentation fragment octopus.upgrade.windows says what they mean.
+# Argument specs of modules, documented in the fragment octopus.upgrade.windows.
 CONNECTION_SPEC: dict[str, Any] = {"connection": {"type": "dict", "options": _OPTIONS}}
 NODES_SPEC: dict[str, Any] = {"connections": {"type": "list", "elements": "dict", "options": _OPTIONS}}
 JOB_SPEC: dict[str, Any] = {
@@ -59,7 +59,7 @@ _CLEAR_TEXT = ("basic", "plaintext", "ssl")
 
 @dataclass(frozen=True)
 class ConnectionOptions:
-    """One host's WinRM endpoint and account. ``name`` is its inventory name, ``url`` where the Octopus node on it answers."""
+    """The WinRM endpoint and the account of a host. ``name`` is its inventory name, ``url`` the address of the Octopus node on it."""
 
     name: str
     host: str
@@ -91,15 +91,15 @@ class ConnectionOptions:
 
     @classmethod
     def from_params(cls, params: dict[str, Any] | None) -> ConnectionOptions:
-        """From a module's ``connection``, or one of its ``connections``.
+        """Read a module's ``connection``, or one of its ``connections``.
 
         Raises:
-            HostRefused: There is none, or it says no host.
+            HostRefused: There is none, or it names no host.
         """
         if not params or not params.get("host"):
             raise HostRefused(
-                "There is no WinRM connection: the action plugin of this collection hands it over for a task on a Windows host. "
-                "Run the task for a host with ansible_connection: winrm or psrp, or give the option connection."
+                "There is no WinRM connection. The action plugin of this module provides it for a task on a Windows host: run the task for a host "
+                "with ansible_connection: winrm or psrp, or set the option connection."
             )
         known = {one.name for one in fields(cls)}
         given = {option: value for option, value in params.items() if option in known and value is not None}
@@ -117,37 +117,37 @@ class ConnectionOptions:
             if ipaddress.ip_address(host).version == 6:
                 host = f"[{host}]"
         except ValueError:
-            host = self.host  # a name, which needs no brackets
+            host = self.host  # a name needs no brackets
         return f"{self.scheme}://{host}:{self.port}/{self.path.lstrip('/')}"
 
     @property
     def where(self) -> str:
-        """The host for messages: its name and the address that was tried."""
+        """The host for messages: its name and its address."""
         return f"{self.name} ({self.host}:{self.port})"
 
     def chosen_transport(self, supported: set[str]) -> str:
-        """The one transport to use: the first wanted one that this control node supports. One attempt with a password is enough.
+        """Return the transport to use: the first wanted one that this control node supports. Only one is tried with the password.
 
         Args:
-            supported: Names of transports that pywinrm and its optional libraries can do here.
+            supported: The transports that pywinrm and its optional libraries support here.
 
         Raises:
-            HostRefused: None of them, or it would send the password readable over HTTP.
+            HostRefused: None is supported, or it would send the password unencrypted over HTTP.
         """
         wanted = self.transport or self._default_transport()
         tried = [name for one in wanted for name in self._expand(one)]
         usable = [name for name in tried if name in supported]
         if not usable:
             raise HostRefused(
-                f"{self.where}: the WinRM transport {', '.join(tried)} cannot be used on this control node; it supports "
+                f"{self.where}: expected support for the WinRM transport {', '.join(tried)} on this control node but found only "
                 f"{', '.join(sorted(supported))}. Install pywinrm[kerberos] or pywinrm[credssp], or set ansible_winrm_transport.",
                 self.name,
             )
         chosen = usable[0]
         if chosen in _CLEAR_TEXT and self.scheme == "http" and self.message_encryption != "never":
             raise HostRefused(
-                f"{self.where}: {chosen} over HTTP would send the password readable. Set ansible_winrm_transport: ntlm or kerberos "
-                "(encrypted over HTTP too), or use HTTPS on port 5986. If it has to be, ansible_winrm_message_encryption: never allows it.",
+                f"{self.where}: {chosen} over HTTP would send the password unencrypted. Set ansible_winrm_transport: ntlm or kerberos, which "
+                "encrypt over HTTP too, or use HTTPS on port 5986. ansible_winrm_message_encryption: never allows it nevertheless.",
                 self.name,
             )
         return chosen
@@ -159,12 +159,12 @@ class ConnectionOptions:
         return ("ssl",) if self.scheme == "https" else ("plaintext",)
 
     def _expand(self, transport: str) -> tuple[str, ...]:
-        if transport != "negotiate":  # psrp's default, which pywinrm has not
+        if transport != "negotiate":  # psrp's default, which pywinrm lacks
             return (transport,)
         return ("kerberos", "ntlm") if self.username and "@" in self.username else ("ntlm",)
 
     def protocol_arguments(self, transport: str) -> dict[str, Any]:
-        """Arguments for ``winrm.protocol.Protocol``; they hold the password."""
+        """Return the arguments for ``winrm.protocol.Protocol``, which contain the password."""
         arguments: dict[str, Any] = {
             "endpoint": self.endpoint,
             "transport": transport,
@@ -187,5 +187,5 @@ class ConnectionOptions:
         if self.ca_trust_path:
             arguments["ca_trust_path"] = self.ca_trust_path
         if self.proxy is not None:
-            arguments["proxy"] = self.proxy or None  # an empty text: no proxy at all
+            arguments["proxy"] = self.proxy or None  # an empty text means no proxy
         return arguments

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running processes, through tasklist and taskkill; who started whom, through PowerShell, since only WMI says it."""
+"""Running processes, by tasklist and taskkill; their parents by PowerShell, because only WMI knows them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .errors import HostError
 
 GONE = 128
 POWERSHELL = f"{SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe"
-# Which command lines hold what is looked for is decided there: a command line may hold a secret.
+# The host itself compares the command lines, because they may contain secrets.
 _TABLE = (
     "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object {{ '{{0}},{{1}},{{2}},{{3}}' -f "
     "$_.ProcessId, $_.ParentProcessId, $_.CreationDate.Ticks, ($_.CommandLine -like '*{text}*') }}"
@@ -28,47 +28,47 @@ _ROW = re.compile(r"(\d+),(\d+),(\d*),(True|False)")
 
 @dataclass(frozen=True)
 class ProcessInfo:
-    """A process: the name of its program's file and its id."""
+    """A process: the file name of its program, and its id."""
 
     image: str
     pid: int
 
 
 def find(host: WindowsHost, image: str | None = None, pid: int | None = None) -> list[ProcessInfo]:
-    """The processes of that program's file name, or of that id, or all."""
+    """Return the processes with a file name of the program, with an id, or all."""
     argv = ["tasklist", "/fo", "csv", "/nh"]
     if image is not None:
         argv += ["/fi", f"imagename eq {image}"]
     if pid is not None:
         argv += ["/fi", f"pid eq {pid}"]
     result = host.run(argv, check=True, idempotent=True)
-    # Where nothing fits, a translated sentence stands there instead of the table.
+    # Where there are none, a translated sentence replaces the table.
     rows = [row for row in csv.reader(result.stdout.splitlines()) if len(row) >= 5 and row[1].isdigit()]
     return [ProcessInfo(row[0], int(row[1])) for row in rows]
 
 
 def is_running(host: WindowsHost, pid: int) -> bool:
-    """Whether there is a process with that id."""
+    """Whether a process with an id exists."""
     return bool(find(host, pid=pid))
 
 
 def kill(host: WindowsHost, pid: int) -> bool:
-    """End a process by force. False where there was none.
+    """Kill a process. False where it does not exist.
 
     Raises:
-        HostError: It cannot be ended.
+        HostError: It cannot be killed.
     """
     result = host.run(["taskkill", "/f", "/pid", str(pid)])
     if result.exit_code == GONE:
         return False
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise HostError(f"{host.where}: the process {pid} cannot be ended: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: cannot kill the process {pid}: {said}", host.name, result.exit_code)
     return True
 
 
 def kill_all(host: WindowsHost, pids: Iterable[int]) -> None:
-    """End processes by force; those that are gone are fine. Whether they end is seen by looking again."""
+    """Kill processes that still exist. The caller has to look again to see whether they have ended."""
     host.run(["taskkill", "/f", *(word for pid in pids for word in ("/pid", str(pid)))], idempotent=True)
 
 
@@ -81,33 +81,34 @@ class _Process:
 
 
 class Family:
-    """The processes whose command line holds a text, and all that descends from them.
+    """The processes whose command line contains a text, and all their descendants.
 
-    A process is told by its parent's number and its own start, since numbers are used again. So one whose parent has ended is told as well,
-    if the family was looked at while that one lived.
+    A process is identified by its parent's id and its own start, because ids are reused. So a process whose parent has ended is found too,
+    if the family was looked at while the parent was running.
 
     Args:
-        text: Letters, digits and what file names have, but no quote and nothing that ``-like`` takes for more than itself.
+        host: The host.
+        text: Letters, digits and other characters of file names, without quotes and wildcards of ``-like``.
     """
 
     def __init__(self, host: WindowsHost, text: str) -> None:
         if not re.fullmatch(r"[\w .\\:-]+", text):
-            raise InvalidValue(f"{text!r} cannot be looked for in command lines")
+            raise InvalidValue(f"expected a text without quotes and wildcards to find in command lines but found {text!r}")
         self._host = host
         self._script = _TABLE.format(text=text)
-        self._known: dict[int, int] = {}  # number: start
+        self._known: dict[int, int] = {}  # id: start
 
     def look(self) -> list[int]:
-        """The numbers of those that run now, parents first.
+        """Return the ids of those that are running, parents first.
 
         Raises:
-            HostError: They cannot be told.
+            HostError: They cannot be listed.
         """
         argv = [POWERSHELL, "-NoProfile", "-NonInteractive", "-Command", self._script]
         result = self._host.run(argv, check=True, idempotent=True, timeout=120)
         rows = [match for match in map(_ROW.fullmatch, result.stdout.splitlines()) if match]
         if not rows:
-            raise HostError(f"{self._host.where}: PowerShell lists no processes.", self._host.name)
+            raise HostError(f"{self._host.where}: expected PowerShell to list the processes, but it lists none.", self._host.name)
         table = {int(row[1]): _Process(int(row[1]), int(row[2]), int(row[3] or 0), row[4] == "True") for row in rows}
         found: dict[int, None] = {}
         grows = True

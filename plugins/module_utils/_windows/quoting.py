@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument vectors to Windows command lines, for each of the parsers that reads them.
+"""Argument vectors turned into Windows command lines, for each of the parsers that read them.
 
-* A program gets one string and splits it itself, most by the rules of Microsoft's C runtime
+* A program gets one string and splits it itself, usually by the rules of Microsoft's C runtime
   (https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments): :func:`argv_line`.
-* ``cmd.exe`` reads the line first, with rules of its own (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd):
+* ``cmd.exe`` parses the line first, by rules of its own (https://learn.microsoft.com/windows-server/administration/windows-commands/cmd):
   :func:`cmd_line` and :func:`builtin` for a line after ``/d /s /c``, :func:`batch_line` for a line of a command file.
 * ``msiexec`` reads ``NAME="value"``: :func:`msi_property`.
-* ``echo`` prints what cmd.exe has left of its line: :func:`json_line` is JSON of which it leaves everything.
+* ``echo`` prints what cmd.exe leaves of its line: :func:`json_line` is JSON that it leaves unchanged.
 
-What cannot be said safely raises ValueError; nothing is dropped or changed silently.
+A value that cannot be passed safely raises InvalidValue; nothing is dropped or changed silently.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ CMD_LIMIT = 8191
 # CreateProcess: https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
 PROCESS_LIMIT = 32766
 
-# What XML cannot hold, or would change: https://www.w3.org/TR/xml/#charsets
+# Characters that XML does not allow, or would change: https://www.w3.org/TR/xml/#charsets
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _CMD_ACTS_ON = re.compile(r'["%]')
 _QUOTE = re.compile('"')
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
-# Not even the question mark: echo answers "/?", wherever it stands, with its help.
+# The question mark is missing too: echo prints its help for "/?" at any position.
 _JSON_ACTS = re.compile(r"[^A-Za-z0-9 _.,:;=+@#$~*'\[\]{}/-]")
 _SWITCH = re.compile(r"/[A-Za-z0-9?-]+(:[A-Za-z0-9-]+)?\Z")
 _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
 
 def argv_line(argv: Sequence[str]) -> str:
-    """The arguments as the C runtime of a program splits them again, for CreateProcess without a shell.
+    """Return the arguments in the form that a program's C runtime splits again, for CreateProcess without a shell.
 
     Raises:
-        ValueError: An argument holds a control character (WS-Management's XML would change or refuse it), or the line is too long.
+        InvalidValue: An argument contains a control character (the XML of WS-Management would change or refuse it), or the line is too long.
     """
     for argument in argv:
         _refuse(argument, _CONTROL, "a control character")
@@ -53,17 +53,17 @@ def argv_line(argv: Sequence[str]) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """In quotes, with the backslashes before the closing one doubled: they would escape it."""
+    """Quote an argument, and double its trailing backslashes, which would otherwise escape the closing quote."""
     trailing = len(argument) - len(argument.rstrip("\\"))
     return '"' + argument + "\\" * trailing + '"'
 
 
 def cmd_line(argv: Sequence[str]) -> str:
-    r"""A program and its arguments for ``cmd.exe /d /s /c "LINE"``: every word in quotes, where ``& | < > ^ ( )`` mean nothing.
+    r"""Return a program and its arguments for ``cmd.exe /d /s /c "LINE"``: every word in quotes, where ``& | < > ^ ( )`` are not special.
 
     Raises:
-        ValueError: A word holds ``"`` (it would end the quotes, and what follows could run), ``%`` (expanded even within quotes)
-            or a line break, or the line is longer than cmd takes.
+        InvalidValue: A word contains ``"`` (it would end the quotes, and the rest could run), ``%`` (expanded even within quotes) or a
+            line break, or the line is longer than cmd.exe accepts.
     """
     for argument in argv:
         _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
@@ -72,21 +72,21 @@ def cmd_line(argv: Sequence[str]) -> str:
 
 
 def builtin(name: str, *arguments: str) -> str:
-    r"""A command that cmd.exe has built in: its name and its switches (``/y``) as they are, every other argument in quotes.
+    r"""Return a command built into cmd.exe: its name and its switches (``/y``) unchanged, every other argument in quotes.
 
     Raises:
-        ValueError: As :func:`cmd_line`, or the word is no plain word.
+        InvalidValue: As :func:`cmd_line`, or it is not the name of such a command.
     """
     if not re.fullmatch(r"[a-z]+", name):
-        raise InvalidValue(f"{name!r} is not the name of a command built into cmd.exe")
+        raise InvalidValue(f"expected the name of a command built into cmd.exe but found {name!r}")
     return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else word(argument) for argument in arguments)]), CMD_LIMIT)
 
 
 def word(argument: str) -> str:
-    r"""One word for cmd.exe itself, a file name of a redirection or of ``if exist``: in quotes, in which a backslash escapes nothing.
+    r"""Return one word for cmd.exe itself, such as a file name after ``>`` or ``if exist``, in quotes, where a backslash escapes nothing.
 
     Raises:
-        ValueError: As :func:`cmd_line`.
+        InvalidValue: As :func:`cmd_line`.
     """
     _refuse(argument, _CMD_ACTS_ON, 'a double quote or "%", which cmd.exe would act on,')
     _refuse(argument, _CONTROL, "a control character")
@@ -94,13 +94,13 @@ def word(argument: str) -> str:
 
 
 def json_line(value: Any) -> str:
-    r"""A value as JSON on one line for ``echo``: in its texts every character that cmd.exe could act on is written ``\uXXXX``.
+    r"""Return a value as one line of JSON for ``echo``, in which every character that cmd.exe could act on is written as ``\uXXXX``.
 
-    What is left for cmd.exe are the quotes around the texts, an even number of them. This way data needs no standard input: a program
-    that waits for one holds its output file open, and goes on doing so when the connection is lost before the data came.
+    Only the quotes around the texts are left, an even number of them. So data needs no standard input: a program that waits for it holds
+    its output file open, and would continue to do so if the connection were lost before the data arrives.
 
     Raises:
-        ValueError: JSON cannot say it.
+        ValueError: JSON cannot represent the value.
     """
     return _JSON_TEXT.sub(lambda match: _plain_text(json.loads(match[0])), json.dumps(value, allow_nan=False))
 
@@ -116,10 +116,10 @@ def _plain_text(text: str) -> str:
 
 
 def batch_line(argv: Sequence[str]) -> str:
-    """A program and its arguments for a line of a command file: as :func:`cmd_line`, with ``%`` doubled, which a file reads as one.
+    """Return a program and its arguments for a line of a command file: as :func:`cmd_line`, with ``%`` doubled.
 
     Raises:
-        ValueError: A word holds a double quote or a control character, or the line is too long.
+        InvalidValue: A word contains a double quote or a control character, or the line is too long.
     """
     for argument in argv:
         _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
@@ -128,10 +128,10 @@ def batch_line(argv: Sequence[str]) -> str:
 
 
 def batch_word(argument: str) -> str:
-    """One word for cmd.exe itself in a command file: as :func:`word`, with ``%`` doubled.
+    """Return one word for cmd.exe itself in a command file: as :func:`word`, with ``%`` doubled.
 
     Raises:
-        ValueError: It holds a double quote or a control character.
+        InvalidValue: It contains a double quote or a control character.
     """
     _refuse(argument, _QUOTE, "a double quote, which cmd.exe would act on,")
     _refuse(argument, _CONTROL, "a control character")
@@ -139,30 +139,30 @@ def batch_word(argument: str) -> str:
 
 
 def batch_builtin(name: str, *arguments: str) -> str:
-    """A command built into cmd.exe, for a line of a command file: as :func:`builtin`, with ``%`` doubled.
+    """Return a command built into cmd.exe, for a line of a command file: as :func:`builtin`, with ``%`` doubled.
 
     Raises:
-        ValueError: As :func:`batch_word`.
+        InvalidValue: As :func:`batch_word`.
     """
     return _fits(" ".join([name, *(argument if _SWITCH.match(argument) else batch_word(argument) for argument in arguments)]), CMD_LIMIT)
 
 
 def batch_text(line: str) -> str:
-    """A line made by :func:`builtin` or :func:`msi_property` for a command file."""
+    """Return a line made by :func:`builtin` or :func:`msi_property` for a command file."""
     return line.replace("%", "%%")
 
 
 def msi_property(name: str, value: str) -> str:
-    r"""``NAME="value"`` as msiexec reads it: the quotes stand after the ``=``
+    r"""Return ``NAME="value"`` as msiexec reads it, with the quotes after the ``=``
     (https://learn.microsoft.com/windows/win32/msi/command-line-options).
 
-    A value ending in ``\`` is written without it: msiexec would take ``\"`` for a quote (as measured on Wine 8.0).
+    A trailing ``\`` of the value is removed, because msiexec would take ``\"`` for a quote (as measured on Wine 8.0).
 
     Raises:
-        ValueError: The name is no property name, or the value holds a double quote or a control character.
+        InvalidValue: The name is not a property name, or the value contains a double quote or a control character.
     """
     if not _PROPERTY.match(name):
-        raise InvalidValue(f"{name!r} is not the name of an MSI property")
+        raise InvalidValue(f"expected the name of an MSI property but found {name!r}")
     _refuse(value, _QUOTE, "a double quote, which msiexec cannot be given,", f"the value of {name}")
     _refuse(value, _CONTROL, "a control character", f"the value of {name}")
     return f'{name}="{value.rstrip(chr(92))}"'
@@ -170,11 +170,11 @@ def msi_property(name: str, value: str) -> str:
 
 def _refuse(argument: str, pattern: re.Pattern[str], what: str, name: str = "an argument") -> None:
     if pattern.search(argument):
-        # The argument itself is not shown: it may be a secret.
-        raise InvalidValue(f"{name} of {len(argument)} characters holds {what} and cannot be passed to a Windows command safely")
+        # The argument itself is not shown, because it may be a secret.
+        raise InvalidValue(f"{name} of {len(argument)} characters contains {what} and cannot be passed to a Windows command safely")
 
 
 def _fits(line: str, limit: int) -> str:
     if len(line) > limit:
-        raise InvalidValue(f"a command line of {len(line)} characters is longer than Windows takes here ({limit})")
+        raise InvalidValue(f"a command line of {len(line)} characters is longer than Windows accepts here ({limit})")
     return line

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The registry through reg.exe, 64-bit view. Types are not translated on other Windows; the name of a key's default value is."""
+"""The 64-bit registry by reg.exe. Types are the same in every language of Windows; the name of a key's default value is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROOTS = {
 
 
 def get(host: WindowsHost, key: str, value: str) -> str | None:
-    """A value's data as text; None where key or value is missing."""
+    """Return the data of a value as text; None where key or value is missing."""
     result = host.run(["reg", "query", key, "/v", value, "/reg:64"], idempotent=True)
     if result.exit_code:
         _raise_unless_missing(host, key, result.exit_code, result.stderr)
@@ -35,13 +35,13 @@ def get(host: WindowsHost, key: str, value: str) -> str | None:
 
 
 def get_number(host: WindowsHost, key: str, value: str) -> int | None:
-    """A REG_DWORD's number; None where key or value is missing."""
+    """Return the number in a REG_DWORD; None where key or value is missing."""
     data = get(host, key, value)
     return None if data is None else int(data, 0)
 
 
 def values(host: WindowsHost, key: str) -> dict[str, str]:
-    """All values of a key; none where the key is missing. The default value has the translated name that reg.exe gives it."""
+    """Return all values of a key; none where the key is missing. The default value has the translated name that reg.exe prints."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
         _raise_unless_missing(host, key, result.exit_code, result.stderr)
@@ -53,7 +53,7 @@ def values(host: WindowsHost, key: str) -> dict[str, str]:
 
 
 def subkeys(host: WindowsHost, key: str) -> list[str]:
-    """The names directly below a key; none where the key is missing."""
+    """Return the names directly below a key; none where the key is missing."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
         _raise_unless_missing(host, key, result.exit_code, result.stderr)
@@ -64,8 +64,8 @@ def subkeys(host: WindowsHost, key: str) -> list[str]:
 
 
 def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
-    """That value of every key below: full key -> data."""
-    # 1 also where nothing matches. The Uninstall key of a server holds a few hundred entries.
+    """Return a value of every key below a key, by full key."""
+    # reg.exe exits with 1 also where nothing matches. The Uninstall key of a server has a few hundred entries.
     result = host.run(["reg", "query", key, "/s", "/v", value, "/reg:64"], idempotent=True, timeout=120)
     if result.exit_code:
         _raise_unless_missing(host, key, result.exit_code, result.stderr)
@@ -76,12 +76,12 @@ def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
 
 
 def set_value(host: WindowsHost, key: str, value: str, data: str, kind: str = "REG_SZ") -> None:
-    """Write a value, with its key where that is missing."""
+    """Write a value, and create its key where it is missing."""
     host.run(["reg", "add", key, "/v", value, "/t", kind, "/d", data, "/f", "/reg:64"], check=True, idempotent=True)
 
 
 def delete(host: WindowsHost, key: str) -> bool:
-    """Delete a key and all below. False where there was none."""
+    """Delete a key with everything below it. False where it does not exist."""
     result = host.run(["reg", "delete", key, "/f", "/reg:64"])
     if result.exit_code:
         _raise_unless_missing(host, key, result.exit_code, result.stderr)
@@ -89,7 +89,7 @@ def delete(host: WindowsHost, key: str) -> bool:
 
 
 def parse(text: str) -> dict[str, dict[str, str]]:
-    """What ``reg query`` prints, as key -> value -> data."""
+    """Parse the output of ``reg query`` to key -> value -> data."""
     found: dict[str, dict[str, str]] = {}
     content: dict[str, str] = {}
     for line in text.splitlines():
@@ -103,11 +103,11 @@ def parse(text: str) -> dict[str, dict[str, str]]:
 
 
 def short(key: str) -> str:
-    r"""``HKLM\...`` for ``HKEY_LOCAL_MACHINE\...``."""
+    r"""Return ``HKLM\...`` for ``HKEY_LOCAL_MACHINE\...``."""
     root, separator, rest = key.partition("\\")
     return _ROOTS.get(root.upper(), root) + separator + rest
 
 
 def _raise_unless_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
     if code != MISSING:
-        raise HostError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'it said nothing'}", host.name, code)
+        raise HostError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'there was no message'}", host.name, code)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Folder copies with robocopy: its arguments, its exit bits, its summary.
+"""Folder copies by robocopy: its arguments, exit codes and summary.
 
 https://learn.microsoft.com/windows-server/administration/windows-commands/robocopy and, for the exit code,
 https://learn.microsoft.com/troubleshoot/windows-server/backup-and-storage/return-codes-used-robocopy-utility
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run found and did, in folders, files and bytes."""
+    """The folders, files and bytes that a run found and copied."""
 
     folders: Row
     files: Row
@@ -46,36 +46,36 @@ class Summary:
 
     @property
     def is_same(self) -> bool:
-        """For a run that only listed: source and target hold the same files."""
+        """Whether source and target hold the same files, after a run that only lists."""
         return all(row.copied == row.mismatched == row.failed == row.extra == 0 for row in (self.files, self.bytes)) and (
             self.folders.failed == self.folders.extra == self.folders.copied == 0
         )
 
 
 def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | None = None) -> list[str]:
-    """The arguments that make the target a copy of the source: what it has beyond that is deleted.
+    """Return the arguments that mirror the source to the target; what exists only in the target is deleted.
 
-    Data, attributes and times are copied, no rights: those of the target's own folder hold.
+    Data, attributes and times are copied. Rights are not: the target inherits those of its folder.
 
     Args:
         threads: Files copied at once, 1 to 128.
         newer_than_days: Leave out the files that were last written more days ago.
 
     Raises:
-        ValueError: Bad number of threads.
+        InvalidValue: robocopy does not accept this number of threads.
     """
     if not 1 <= threads <= 128:
-        raise InvalidValue(f"robocopy copies 1 to 128 files at once, not {threads}")
+        raise InvalidValue(f"expected 1 to 128 threads, as robocopy accepts, but found {threads}")
     return [*_both(source, target, newer_than_days), f"/mt:{threads}", "/r:3", "/w:2"]
 
 
 def compare(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
-    """The arguments that only list what a mirror would do."""
+    """Return the arguments that only list what a mirror would do."""
     return [*_both(source, target, newer_than_days), "/l", "/r:0", "/w:0"]
 
 
 def _both(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
-    # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even back.
+    # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even into the source itself.
     paths = [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in (source, target)]
     # Numbers below 1900 are days (robocopy /?).
     young = [f"/maxage:{newer_than_days}"] if newer_than_days else []
@@ -83,7 +83,7 @@ def _both(source: str, target: str, newer_than_days: int | None = None) -> list[
 
 
 def summaries(text: str) -> list[Summary]:
-    """The summaries in the output of one or several runs. Read by their place: first row folders, then files, then bytes."""
+    """Parse the summaries of one or several runs by the order of their rows: folders, files, bytes."""
     found = []
     rows: list[Row] = []
     for line in text.splitlines():
@@ -98,14 +98,14 @@ def summaries(text: str) -> list[Summary]:
 
 
 def is_success(code: int) -> bool:
-    """Whether everything was copied that had to be: below 8 the bits say what was done, not what failed."""
+    """Whether everything was copied: below 8, the bits say what was done and not what failed."""
     return 0 <= code < FAILED
 
 
 def meaning(code: int) -> str:
-    """An exit code in words."""
+    """Return an exit code with its meaning."""
     if code & FATAL:
-        return f"{code}: it could not even begin (a path is missing or may not be read)"
+        return f"{code}: it could not begin (a path is missing or not readable)"
     if code & FAILED:
         return f"{code}: some files could not be copied"
     words = [text for bit, text in ((COPIED, "files copied"), (EXTRA, "extra files found"), (MISMATCHED, "mismatched files")) if code & bit]
@@ -113,7 +113,7 @@ def meaning(code: int) -> str:
 
 
 def errors(text: str, count: int = 5) -> list[str]:
-    """The lines that tell of a Windows error, e.g. ``ERROR 5 (0x00000005) Copying File ...`` with the line that explains it."""
+    """Return the lines with a Windows error, such as ``ERROR 5 (0x00000005) Copying File ...``, each with its explanation."""
     lines = [line.strip() for line in text.splitlines()]
     found = []
     for number, line in enumerate(lines):
@@ -124,5 +124,5 @@ def errors(text: str, count: int = 5) -> list[str]:
 
 
 def in_use(text: str) -> bool:
-    """Whether a run met a file that somebody else has open."""
+    """Whether a run found a file that another program has open."""
     return bool(_IN_USE.search(text))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Scheduled tasks through schtasks.exe: read from XML and from a column by its place, never from translated words.
+"""Scheduled tasks by schtasks.exe, read from XML and from a column by its index, never from translated words.
 
 https://learn.microsoft.com/windows-server/administration/windows-commands/schtasks,
 https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema and, for the numbers,
@@ -20,7 +20,7 @@ from .connection import CommandResult, WindowsHost
 from .errors import HostError
 
 RUNNING, NEVER_RUN, QUEUED = 0x41301, 0x41303, 0x41325
-# The place of "Last Result" among the columns of /query /fo csv /v.
+# The index of "Last Result" among the columns of /query /fo csv /v.
 LAST_RESULT = 6
 
 _NAMESPACE = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
@@ -29,7 +29,7 @@ _DURATION = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minu
 
 @dataclass(frozen=True)
 class ScheduledTask:
-    """A task's definition. ``interval_minutes`` is that of its first repeating trigger."""
+    """The definition of a task. ``interval_minutes`` is that of its first repeating trigger."""
 
     name: str
     enabled: bool
@@ -40,7 +40,7 @@ class ScheduledTask:
 
 
 def names(host: WindowsHost) -> list[str]:
-    r"""The full names (``\folder\name``) of all tasks."""
+    r"""Return the full names (``\folder\name``) of all tasks."""
     result = host.run(["schtasks", "/query", "/fo", "csv", "/nh"], check=True, idempotent=True)
     rows = csv.reader(result.stdout.splitlines())
     # A task with several triggers has several rows.
@@ -48,23 +48,23 @@ def names(host: WindowsHost) -> list[str]:
 
 
 def get(host: WindowsHost, name: str) -> ScheduledTask | None:
-    """A task's definition; None where there is none (or it is kept from this account)."""
+    """Return the definition of a task; None where it does not exist or this account must not see it."""
     result = host.run(["schtasks", "/query", "/tn", name, "/xml"], idempotent=True)
     return None if result.exit_code else parse(name, result.stdout, host)
 
 
 def parse(name: str, xml: str, host: WindowsHost) -> ScheduledTask:
-    """A task from what ``/query /xml`` prints.
+    """Parse the output of ``/query /xml``.
 
     Raises:
-        HostError: It is no task XML.
+        HostError: It is not the XML of a task.
     """
-    # It says UTF-16 of itself, and came as UTF-8.
+    # It declares UTF-16 but arrives as UTF-8.
     text = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", xml.lstrip("\ufeff"))
     try:
         root = ET.fromstring(text)  # noqa: S314 - from the host's own task scheduler, without a DTD
     except ET.ParseError as error:
-        raise HostError(f"{host.where}: the definition of the task {name} cannot be read: {error}", host.name) from error
+        raise HostError(f"{host.where}: cannot read the definition of the task {name}: {error}", host.name) from error
     interval = root.findtext(f".//{_NAMESPACE}Triggers//{_NAMESPACE}Repetition/{_NAMESPACE}Interval")
     enabled = root.findtext(f"./{_NAMESPACE}Settings/{_NAMESPACE}Enabled")
     return ScheduledTask(
@@ -78,7 +78,7 @@ def parse(name: str, xml: str, host: WindowsHost) -> ScheduledTask:
 
 
 def minutes(duration: str) -> float | None:
-    """The minutes of an XML duration such as ``PT5M``; None where it is none."""
+    """Return the minutes of an XML duration such as ``PT5M``; None where it is not one."""
     match = _DURATION.match(duration.strip())
     if not match:
         return None
@@ -87,7 +87,7 @@ def minutes(duration: str) -> float | None:
 
 
 def last_result(text: str) -> int | None:
-    """The "Last Result" in what ``/query /fo csv /nh /v`` prints: a state's number or the exit code, signed. None without a row."""
+    """Parse the "Last Result" in the output of ``/query /fo csv /nh /v``, a state or the signed exit code; None without a row."""
     for row in csv.reader(text.splitlines()):
         if len(row) > LAST_RESULT and re.fullmatch(r"-?\d+", row[LAST_RESULT]):
             return int(row[LAST_RESULT])
@@ -95,33 +95,33 @@ def last_result(text: str) -> int | None:
 
 
 def is_running(host: WindowsHost, name: str) -> bool:
-    """Whether the task runs now; a task that is gone does not."""
+    """Whether the task exists and is running."""
     result = host.run(["schtasks", "/query", "/tn", name, "/fo", "csv", "/nh", "/v"], idempotent=True)
     return not result.exit_code and last_result(result.stdout) == RUNNING
 
 
 def set_enabled(host: WindowsHost, name: str, enabled: bool) -> None:
-    """Let the task's triggers work, or not. A run that is under way goes on."""
+    """Enable or disable the triggers of a task. A run in progress continues."""
     result = host.run(["schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable"], idempotent=True)
-    _good(host, result, f"change the task {name}")
+    _check(host, result, f"change the task {name}")
 
 
 def run(host: WindowsHost, name: str) -> None:
-    """Start the task now."""
-    _good(host, host.run(["schtasks", "/run", "/tn", name]), f"run the task {name}")
+    """Start a task now."""
+    _check(host, host.run(["schtasks", "/run", "/tn", name]), f"run the task {name}")
 
 
 def end(host: WindowsHost, name: str) -> None:
-    """End what the task started."""
-    _good(host, host.run(["schtasks", "/end", "/tn", name], idempotent=True), f"end the task {name}")
+    """End a running task."""
+    _check(host, host.run(["schtasks", "/end", "/tn", name], idempotent=True), f"end the task {name}")
 
 
 def delete(host: WindowsHost, name: str) -> None:
-    """Delete the task."""
-    _good(host, host.run(["schtasks", "/delete", "/tn", name, "/f"]), f"delete the task {name}")
+    """Delete a task."""
+    _check(host, host.run(["schtasks", "/delete", "/tn", name, "/f"]), f"delete the task {name}")
 
 
-def _good(host: WindowsHost, result: CommandResult, wanted: str) -> None:
+def _check(host: WindowsHost, result: CommandResult, action: str) -> None:
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise HostError(f"{host.where}: could not {wanted}: {said or result.exit_code}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: cannot {action}: {said or result.exit_code}", host.name, result.exit_code)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Windows services through sc.exe, read by numbers and order: the words are translated, those are not.
+"""Windows services by sc.exe, read by numbers and by order, because the words are translated.
 
 https://learn.microsoft.com/windows-server/administration/windows-commands/sc-query and
 https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_status_process
@@ -14,6 +14,8 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 
 from .connection import CommandResult, WindowsHost
 from .errors import HostError, HostTimeout
@@ -28,7 +30,7 @@ _NUMBER = re.compile(r"(0x[0-9a-f]+|[0-9]+)", re.I)
 
 @dataclass(frozen=True)
 class ServiceState:
-    """A service's state (a value of :data:`STATES`), its process and the exit code of its last one."""
+    """The state of a service (a value of :data:`STATES`), its process, and the exit code of its last process."""
 
     name: str
     state: str
@@ -38,7 +40,7 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """How a service is set up. ``start_type`` is a value of :data:`START_TYPES`."""
+    """The configuration of a service. ``start_type`` is a value of :data:`START_TYPES`."""
 
     name: str
     start_type: str
@@ -48,29 +50,29 @@ class ServiceConfig:
 
 
 def query(host: WindowsHost, name: str) -> ServiceState | None:
-    """What the service does now; None where there is none."""
+    """Return the state of a service; None where it does not exist."""
     result = host.run(["sc", "queryex", name], idempotent=True)
     if result.exit_code == NO_SUCH_SERVICE:
         return None
-    _good(host, result, f"query the service {name}")
+    _check(host, result, f"query the service {name}")
     numbers = [found[1] for found in (_NUMBER.match(value) for value in _values(result.stdout)) if found]
     if len(numbers) < 7:
-        raise HostError(f"{host.where}: what sc queryex {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
+        raise HostError(f"{host.where}: cannot parse the output of sc queryex {name}: {result.stdout.strip()!r}", host.name)
     # TYPE, STATE, WIN32_EXIT_CODE, SERVICE_EXIT_CODE, CHECKPOINT, WAIT_HINT, PID, FLAGS
     return ServiceState(name, STATES.get(int(numbers[1]), numbers[1]), int(numbers[6]), int(numbers[2], 0))
 
 
 def config(host: WindowsHost, name: str) -> ServiceConfig | None:
-    """How the service is set up; None where there is none."""
+    """Return the configuration of a service; None where it does not exist."""
     result = host.run(["sc", "qc", name], idempotent=True)
     if result.exit_code == BUFFER_TOO_SMALL:
         result = host.run(["sc", "qc", name, "8192"], idempotent=True)
     if result.exit_code == NO_SUCH_SERVICE:
         return None
-    _good(host, result, f"read the configuration of the service {name}")
+    _check(host, result, f"read the configuration of the service {name}")
     values = _values(result.stdout)
     if len(values) < 8:
-        raise HostError(f"{host.where}: what sc qc {name} printed cannot be read: {result.stdout.strip()!r}", host.name)
+        raise HostError(f"{host.where}: cannot parse the output of sc qc {name}: {result.stdout.strip()!r}", host.name)
     # TYPE, START_TYPE, ERROR_CONTROL, BINARY_PATH_NAME, LOAD_ORDER_GROUP, TAG, DISPLAY_NAME, DEPENDENCIES..., SERVICE_START_NAME
     start = _NUMBER.match(values[1])
     return ServiceConfig(
@@ -79,14 +81,14 @@ def config(host: WindowsHost, name: str) -> ServiceConfig | None:
 
 
 def start(host: WindowsHost, name: str) -> None:
-    """Ask for the start; whether it succeeds shows in :func:`query`. Running already is fine."""
+    """Start a service unless it is running. :func:`query` shows whether it succeeds."""
     result = host.run(["sc", "start", name], idempotent=True)
     if result.exit_code != ALREADY_RUNNING:
-        _good(host, result, f"start the service {name}")
+        _check(host, result, f"start the service {name}")
 
 
 def stop(host: WindowsHost, name: str) -> None:
-    """Ask for the stop; when it is done shows in :func:`query`. Stopped already, or stopping, is fine."""
+    """Stop a service unless it is stopped or stopping. :func:`query` shows when it has stopped."""
     result = host.run(["sc", "stop", name], idempotent=True)
     if result.exit_code in (NOT_STARTED, NO_SUCH_SERVICE):
         return
@@ -94,14 +96,14 @@ def stop(host: WindowsHost, name: str) -> None:
         now = query(host, name)
         if now and now.state in ("stop_pending", "stopped"):
             return
-    _good(host, result, f"stop the service {name}")
+    _check(host, result, f"stop the service {name}")
 
 
 def set_start_type(host: WindowsHost, name: str, start_type: str) -> None:
-    """Set how the service starts: auto, manual or disabled."""
+    """Set the start type of a service: auto, manual or disabled."""
     word = {"auto": "auto", "manual": "demand", "disabled": "disabled"}[start_type]
-    # sc.exe wants "start=" and its value as two arguments.
-    _good(host, host.run(["sc", "config", name, "start=", word], idempotent=True), f"set the start type of the service {name}")
+    # sc.exe expects "start=" and its value as two arguments.
+    _check(host, host.run(["sc", "config", name, "start=", word], idempotent=True), f"set the start type of the service {name}")
 
 
 def wait_for(
@@ -113,43 +115,50 @@ def wait_for(
     tell: Callable[[ServiceState], object] = lambda now: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ServiceState:
-    """Wait until the service is in a state.
+    """Wait until a service is in a state.
 
     Args:
+        host: The host.
+        name: The service.
+        state: The state to wait for.
         timeout: Seconds.
+        tell: Gets every other state that is found.
+        sleep: Waits for seconds.
 
     Raises:
-        HostTimeout: It did not get there; the message names the state it was in.
-        HostError: The service does not exist, or stopped where it should start.
+        HostTimeout: The time was up; the message has the last state.
+        HostError: The service does not exist, or stopped during its start.
     """
     deadline = time.monotonic() + timeout
     pause, seen_pending = 0.2, False
     while True:
         now = query(host, name)
         if now is None:
-            raise HostError(f"{host.where}: there is no service {name}.", host.name, NO_SUCH_SERVICE)
+            raise HostError(f"{host.where}: the service {name} does not exist.", host.name, NO_SUCH_SERVICE)
         if now.state == state:
             return now
         tell(now)
         if state == "running" and now.state == "stopped" and seen_pending:
             raise HostError(
-                f"{host.where}: the service {name} stopped again while it started (exit code {now.exit_code}).", host.name, now.exit_code
+                f"{host.where}: the service {name} stopped during its start (exit code {now.exit_code}).", host.name, now.exit_code
             )
         seen_pending = seen_pending or now.state == "start_pending"
         if time.monotonic() >= deadline:
             raise HostTimeout(
-                f"{host.where}: the service {name} is {now.state} (process {now.pid}) instead of {state} after {timeout:.0f} s.", host.name
+                f"{host.where}: expected the service {name} to be {state} within {timeout:.0f} s, but it is {now.state} (process {now.pid}).",
+                host.name,
             )
+        stopping.check()
         sleep(pause)
-        pause = min(pause * 1.5, 3.0)
+        pause = min(pause * 1.5, 1.0)
 
 
 def _values(text: str) -> list[str]:
-    """What stands after the colon of each indented line; the first line, with the name, is not indented."""
+    """Return the values after the colon in each indented line; the first line, with the name, is not indented."""
     return [match["value"] for match in map(_FIELD.match, text.splitlines()) if match]
 
 
-def _good(host: WindowsHost, result: CommandResult, wanted: str) -> None:
+def _check(host: WindowsHost, result: CommandResult, action: str) -> None:
     if result.exit_code:
         said = " ".join((result.stderr or result.stdout).split())
-        raise HostError(f"{host.where}: could not {wanted}: Windows error {result.exit_code}: {said}", host.name, result.exit_code)
+        raise HostError(f"{host.where}: cannot {action}: Windows error {result.exit_code}: {said}", host.name, result.exit_code)

@@ -15,6 +15,7 @@ import scenarios.leftovers
 from lab.estate import SINGLE, Lab, LabInstance
 from lab.tds.engine_api import LoginRequest
 from lab.windows.tasks import Task
+from patience import patient
 from scenarios.leftovers import leftovers, shells
 
 ROOT = ("C", "ProgramData", "octopus.upgrade")
@@ -128,9 +129,9 @@ def test_a_shell_and_a_process_in_it_are_found(lab: Lab, instance: LabInstance) 
     assert shells(instance) == {shell.id}
     assert leftovers(lab, instance, old_shells=shells(instance)) == []
     stop = threading.Event()
-    process = host.spawn(None, "hostname.exe", host.system, job=shell.job, handler=lambda process: int(stop.wait(30)))
+    process = host.spawn(None, "hostname.exe", host.system, job=shell.job, handler=lambda process: int(stop.wait(patient(30))))
     assert leftovers(lab, instance, old_shells=shells(instance)) == ["octo01: the process hostname.exe"]
     stop.set()
-    process.wait(10)
+    process.wait(patient(10))
     server.shells.delete(shell)
     assert leftovers(lab, instance) == []

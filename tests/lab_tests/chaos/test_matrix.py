@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cases of a matrix, the choice of a quarter, the failures that make a run go back."""
+"""The cases of a matrix, the choice of some, the failures that make a run go back."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from scenarios.chaos.effects import Break, Moment
@@ -14,6 +15,7 @@ from scenarios.chaos.matrix import (
     BREAK,
     FAIL,
     KILL,
+    ROTATING,
     WITHIN,
     Case,
     Step,
@@ -22,9 +24,9 @@ from scenarios.chaos.matrix import (
     chosen,
     dump,
     full,
+    gate,
     giving_back,
     load,
-    quarter,
     rolling_back,
 )
 
@@ -74,17 +76,35 @@ def test_about_half_of_the_cases_go_on_from_a_second_control_node() -> None:
         assert abs(own.count("same") - own.count("second")) <= 1
 
 
-def test_a_quarter_has_every_phase_kind_and_controller_and_is_the_same_again() -> None:
+def test_the_gate_has_each_phase_each_kind_and_each_controller() -> None:
     matrix = cases(STORIES)
-    part = quarter(matrix)
-    for attribute in ("phase", "kind", "controller"):
-        assert {getattr(case, attribute) for case in part} == {getattr(case, attribute) for case in matrix}
-    assert part == quarter(matrix)
-    assert len(matrix) / 4 <= len(part) <= len(matrix) / 4 + 8
-    assert set(map(id, matrix[::4])) <= set(map(id, part))
+    own = gate(matrix, "a commit")
+    fixed = own[:-ROTATING]
+    assert [case.phase for case in fixed] == list(dict.fromkeys(case.phase for case in matrix)), "one of each phase"
+    for attribute in ("kind", "controller"):
+        assert {getattr(case, attribute) for case in fixed} == {getattr(case, attribute) for case in matrix}
+    assert [case.step for case in fixed if case.phase == "upgrade: apply" and case.kind == FAIL] == ["apply.1.schema"], "not the start"
 
 
-def test_the_full_matrix_kills_and_breaks_each_step_once_and_its_quarter_does_both() -> None:
+def test_the_gate_depends_on_no_name() -> None:
+    def renamed(name: str) -> str:
+        return f"new-{name}"
+
+    stories = [replace(story, steps=[replace(step, name=renamed(step.name)) for step in story.steps]) for story in STORIES]
+    old, new = gate(cases(STORIES), "a commit"), gate(cases(stories), "a commit")
+    assert [(renamed(case.step), case.kind) for case in old[:-ROTATING]] == [(case.step, case.kind) for case in new[:-ROTATING]]
+
+
+def test_some_of_the_gate_rotate_with_the_seed() -> None:
+    matrix = cases(STORIES)
+    gates = [gate(matrix, f"commit {number}") for number in range(100)]
+    assert gate(matrix, "commit 7") == gates[7]
+    assert len({tuple(case.name for case in own[:-ROTATING]) for own in gates}) == 1
+    assert {case.name for own in gates for case in own} == {case.name for case in matrix}, "everybody's turn comes"
+    assert all(len({case.name for case in own}) == len(own) for own in gates)
+
+
+def test_the_full_matrix_kills_and_breaks_each_step_once() -> None:
     matrix = cases(STORIES)
     whole = full(matrix)
     for story in STORIES:
@@ -92,14 +112,13 @@ def test_the_full_matrix_kills_and_breaks_each_step_once_and_its_quarter_does_bo
             own = [case.kind for case in whole if (case.story, case.step) == (story.name, step.name)]
             assert len([kind for kind in own if kind in (KILL, WITHIN)]) == 1
             assert len([kind for kind in own if kind in (BREAK, FAIL)]) == (1 if step.breaks or step.failures else 0)
-    assert {case.kind for case in quarter(whole)} == {case.kind for case in matrix}
 
 
 def test_cases_are_chosen_by_name_and_a_strange_name_is_refused() -> None:
     matrix = cases(STORIES)
     assert chosen(matrix, "all") == matrix
     assert chosen(matrix, "full") == full(matrix)
-    assert chosen(matrix, "quarter") == quarter(full(matrix))
+    assert chosen(matrix, "gate", "a commit") == gate(matrix, "a commit")
     assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, give-back")] == [
         "upgrade/quiesce.down/kill",
         *(case.name for case in matrix if case.story == "give back"),

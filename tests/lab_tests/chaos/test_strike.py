@@ -13,10 +13,11 @@ import pytest
 from lab.estate import SINGLE, Lab
 from lab.windows.process import Process
 from lab.windows.tasks import ENDED_BY_SHUTDOWN, Task
+from patience import patient
 from scenarios.chaos.effects import JOB_ENDS, Break
 from scenarios.chaos.strike import Strike
 
-WAIT = 30.0
+WAIT = patient(30.0)
 
 
 @pytest.fixture

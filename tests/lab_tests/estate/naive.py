@@ -20,6 +20,7 @@ from lab.tds.engine_api import LoginRequest, Parameters
 from lab.windows import installer
 from lab.windows.host import WindowsHost
 from lab_tests.sql.collector import Collector
+from patience import patient
 
 NAME = "OctopusServer"
 
@@ -47,7 +48,7 @@ def octopus(host: WindowsHost, *words: str) -> Result:
     """Run Octopus.Server.exe as an administrator at a WinRM prompt."""
     line = subprocess.list2cmdline([f"{register.PROGRAM_FOLDER}\\Octopus.Server.exe", *words])
     process = host.spawn(None, line, Logon.network("LAB\\somebody"))
-    code = process.wait(60)
+    code = process.wait(patient(60))
     assert code is not None, f"{words[0]} does not end"
     return Result(code, process.output.take().decode("cp437"), process.errors.take().decode("cp437"))
 
@@ -95,7 +96,9 @@ def join(clone: LabClone, host: WindowsHost, database: str, version: str | None 
 def start(lab: Lab, host: WindowsHost) -> None:
     mark = lab.ledger.mark()
     assert octopus(host, "service", f"--instance={NAME}", "--start").code == 0
-    lab.ledger.wait_for(lambda event: event.kind == "octopus" and event.machine == host.name and event["what"] == "started", 60, mark)
+    lab.ledger.wait_for(
+        lambda event: event.kind == "octopus" and event.machine == host.name and event["what"] == "started", patient(60), mark
+    )
 
 
 def settings(host: WindowsHost) -> dict[str, str]:

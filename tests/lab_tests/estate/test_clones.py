@@ -17,6 +17,7 @@ from lab.estate import CLUSTER, SINGLE, CloneSpec, Lab
 from lab.octopus import register
 from lab.windows import services
 from lab_tests.estate import naive
+from patience import patient
 
 NEAR = CloneSpec("near", "single", ("octo-n1",))
 FAR = CloneSpec("far", "single", ("octo-f1", "octo-f2"), sql="sql-far", transport="ntlm")
@@ -30,7 +31,7 @@ def test_a_clone_by_hand_on_another_sql_server_lives_and_ends_with_the_lab(tmp_p
             with pytest.raises(Exception, match="1060"):
                 host.services.query("OctopusDeploy")
         with pytest.raises(requests.ConnectionError):
-            requests.get(f"{clone.url}/api", verify=str(lab.ca_path), timeout=10)
+            requests.get(f"{clone.url}/api", verify=str(lab.ca_path), timeout=patient(10))
         naive.restore(lab, clone, "Copy")
         for host in clone.hosts:
             naive.join(clone, host, "Copy")
@@ -38,11 +39,11 @@ def test_a_clone_by_hand_on_another_sql_server_lives_and_ends_with_the_lab(tmp_p
         assert clone.balancer is not None
         clone.balancer.check()
         answer = requests.get(
-            f"{clone.url}/api/users/me", headers={"X-Octopus-ApiKey": clone.secrets.api_key}, verify=str(lab.ca_path), timeout=10
+            f"{clone.url}/api/users/me", headers={"X-Octopus-ApiKey": clone.secrets.api_key}, verify=str(lab.ca_path), timeout=patient(10)
         )
         assert answer.json()["Username"] == "admin"
         for host in clone.hosts:
-            root = requests.get(f"https://{host.address}:8443/api", verify=str(lab.ca_path), timeout=10)
+            root = requests.get(f"https://{host.address}:8443/api", verify=str(lab.ca_path), timeout=patient(10))
             assert root.headers["Octopus-Node"] == host.name.upper()
         with clone.store("Copy") as store:
             assert store.count("Project") == 4

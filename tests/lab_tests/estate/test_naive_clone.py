@@ -19,8 +19,9 @@ from lab.estate import CLUSTER, DEMO, CloneSpec, InstanceSpec, Lab, LabClone
 from lab.octopus.folders import ROW
 from lab_tests.estate import naive
 from lab_tests.octopus.silencers import SILENCERS, Rows, column
+from patience import patient
 
-WAIT = 60.0
+WAIT = patient(60.0)
 NEWER = replace(CLUSTER, name="source", version="2025.3.14357", dangers=True)
 OLDER = replace(DEMO, name="source", dangers=True)
 CLONE = CloneSpec("copy", "source", ("octo-copy",), sql="sql-copy")
@@ -112,7 +113,7 @@ def test_a_push_makes_a_release_and_a_change_is_a_commit(tmp_path: Path) -> None
         key = {"X-Octopus-ApiKey": clone.secrets.api_key}
 
         def call(method: str, path: str, **options: Any) -> requests.Response:
-            return requests.request(method, clone.url + path, headers=key, verify=str(lab.ca_path), timeout=20, **options)
+            return requests.request(method, clone.url + path, headers=key, verify=str(lab.ca_path), timeout=patient(20), **options)
 
         package = {"files": {"fileData": ("Lab.Intranet.9.1.0.nupkg", b"PK new")}}
         mark = lab.ledger.mark()

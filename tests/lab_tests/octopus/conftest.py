@@ -31,6 +31,7 @@ from lab.octopus.store import Store
 from lab.sql.server import SqlServer
 from lab.windows import installer
 from lab.windows.host import WindowsHost
+from patience import patient
 
 MASTER_KEY = "bGFiLW1hc3Rlci1rZXkhIQ=="
 
@@ -90,7 +91,7 @@ class World:
         line = subprocess.list2cmdline([f"{register.PROGRAM_FOLDER}\\{program}", *words])
         logon = logon or Logon.network(self.admin)
         process = host.spawn(None, line, logon, env={**host.environment(logon), **env})
-        code = process.wait(30)
+        code = process.wait(patient(30))
         assert code is not None, f"{line} does not end"
         return Result(code, process.output.take().decode("cp437"), process.errors.take().decode("cp437"))
 
@@ -102,7 +103,7 @@ class World:
     def get(self, path: str, host: WindowsHost | None = None, key: str | None = None) -> requests.Response:
         """A REST call to one node."""
         url = self.instance.urls[(host or self.host).name]
-        return requests.get(f"{url}{path}", headers={"X-Octopus-ApiKey": key or self.instance.api_key}, timeout=10)
+        return requests.get(f"{url}{path}", headers={"X-Octopus-ApiKey": key or self.instance.api_key}, timeout=patient(10))
 
     def started(self, since: int = 0) -> None:
         self.instance.wait_until_healthy(20, since)

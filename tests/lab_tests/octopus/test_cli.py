@@ -20,6 +20,7 @@ from lab.octopus.cli import limit
 from lab.octopus.media import build_msi
 from lab.windows import installer, services
 from lab.windows.host import WindowsHost
+from patience import patient
 
 QUIET = ("--nologo", "--noconsolelogging")
 
@@ -149,7 +150,7 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
 def test_the_watchdogs_task_as_schtasks_shows_it(world: Any) -> None:
     here = world("octo01", version="2018.10.7", watchdog=True)
     process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog Server" /xml', here.host.system)
-    assert process.wait(10) == 0
+    assert process.wait(patient(10)) == 0
     text = process.output.take().decode("utf-8", "replace").replace("\0", "")
     assert "checkservices" in text and "PT5M" in text
     flat = json.loads(here.octopus("show-configuration", "--format=json", *QUIET).out)
@@ -195,7 +196,7 @@ def test_a_wrong_master_key_stops_the_next_start(world: Any) -> None:
     mark = here.ledger.mark()
     here.octopus("service", "--start")
     assert "could not be decrypted" in here.wait("start failed", mark)["error"]
-    assert here.host.services.wait("OctopusDeploy", services.STOPPED, 20), "until then it counts as started"
+    assert here.host.services.wait("OctopusDeploy", services.STOPPED, patient(20)), "until then it counts as started"
     assert here.octopus("set-master-key", "--masterKey", here.instance.master_key).code == 0
     mark = here.ledger.mark()
     assert here.octopus("service", "--start").code == 0

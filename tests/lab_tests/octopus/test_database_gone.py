@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from patience import patient
+
 PROGRAM = "Octopus Server"
 
 
@@ -56,7 +58,7 @@ def test_a_killed_server_leaves_no_session_and_a_stale_heartbeat(world: Any) -> 
     here.started()
     process = next(one for one in here.host.processes() if one.name == "Octopus.Server.exe")
     process.kill()
-    assert process.wait(10) is not None
+    assert process.wait(patient(10)) is not None
     assert sessions(here) == []
     with here.instance.store() as store:
         seen = store.nodes()[0]["LastSeen"]
@@ -74,7 +76,7 @@ def test_an_upgrade_that_is_killed_is_rolled_back(world: Any) -> None:
     process = here.host.spawn(None, line, here.host.system)
     here.wait("schema upgrade", mark, action="start")
     process.kill()
-    assert process.wait(10) == 1
+    assert process.wait(patient(10)) == 1
     assert sessions(here) == []
     mark = here.ledger.mark()
     assert here.octopus("database", "--upgrade").code == 0

@@ -14,6 +14,7 @@ import requests
 from lab.octopus import register
 from lab.octopus.media import build_msi, product_code
 from lab.windows import installer, services
+from patience import patient
 
 LADDER = ("2021.1.8045", "2025.3.14357", "2026.2.9853")
 
@@ -119,7 +120,7 @@ def test_tasks_of_a_node_that_ends_are_lost(world: Any, kill: bool) -> None:
         here.wait("task", task=task["Id"], state="Executing")
         if kill:
             next(one for one in here.host.processes() if one.name == "Octopus.Server.exe").kill()
-            assert here.host.services.wait("OctopusDeploy", services.STOPPED, 10)
+            assert here.host.services.wait("OctopusDeploy", services.STOPPED, patient(10))
             assert store.document("ServerTask", task["Id"])["State"] == "Executing"
             assert here.octopus("service", "--start").code == 0
             here.wait("task", task=task["Id"], state="Failed")
@@ -178,4 +179,4 @@ def test_https_needs_a_certificate_and_has_one(world: Any) -> None:
     here = world("octo01", version="2021.1.8045", scheme="https", web_port=8443)
     here.started()
     url = here.instance.urls["octo01"]
-    assert requests.get(f"{url}/api", verify=str(here.network.authority.path), timeout=10).json()["Version"] == "2021.1.8045"
+    assert requests.get(f"{url}/api", verify=str(here.network.authority.path), timeout=patient(10)).json()["Version"] == "2021.1.8045"

@@ -18,6 +18,7 @@ from lab.core.ledger import Ledger
 from lab.core.network import Network
 from lab.octopus.web import WebServer, create_app
 from lab_tests.octopus_rest.memory_store import ADMIN, MemoryStore, filled
+from patience import patient
 
 
 class Server:
@@ -31,7 +32,7 @@ class Server:
 
     def call(self, method: str, path: str, key: str | None = ADMIN, **options: Any) -> requests.Response:
         headers = {"X-Octopus-ApiKey": key} if key else {}
-        return self.session.request(method, self.web.url + path, headers=headers, timeout=20, **options)
+        return self.session.request(method, self.web.url + path, headers=headers, timeout=patient(20), **options)
 
     def get(self, path: str, key: str | None = ADMIN, **query: Any) -> requests.Response:
         return self.call("GET", path, key, params=query)

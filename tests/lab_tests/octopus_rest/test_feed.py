@@ -12,6 +12,7 @@ import pytest
 import requests
 import urllib3
 from lab.octopus.feed import ReleaseSite
+from patience import patient
 
 DATA = bytes(range(256)) * 4096
 VERSIONS = ["2018.10.7", "2021.1.8045", "2025.3.14357", "2026.2.9853", "2026.3.100-rc1"]
@@ -36,24 +37,24 @@ def client(site, network):
 
 
 def test_the_feed_has_every_version_in_no_order(site, client):
-    entries = client.get(site.feed_url, timeout=10).json()
+    entries = client.get(site.feed_url, timeout=patient(10)).json()
     found = [entry["Version"] for entry in entries]
     assert sorted(found) == sorted(VERSIONS)
     assert found not in (sorted(VERSIONS), sorted(VERSIONS, reverse=True))
     assert [entry["Version"] for entry in entries if entry["IsPreRelease"]] == ["2026.3.100-rc1"]
-    assert found == [entry["Version"] for entry in client.get(site.feed_url, timeout=10).json()]
+    assert found == [entry["Version"] for entry in client.get(site.feed_url, timeout=patient(10)).json()]
 
 
 def test_head_tells_size_and_hash_get_gives_the_bytes(site, client):
     url, data = site.msi_url("2026.2.9853"), DATA + b"2026.2.9853"
-    head = client.head(url, timeout=10)
+    head = client.head(url, timeout=patient(10))
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Length"] == str(len(data))
     assert head.headers["x-amz-meta-sha256"] == hashlib.sha256(data).hexdigest()
-    got = client.get(url, timeout=10)
+    got = client.get(url, timeout=patient(10))
     assert got.content == data
     assert got.headers["ETag"] == head.headers["ETag"]
-    assert client.get(url, headers={"If-None-Match": head.headers["ETag"]}, timeout=10).status_code == 304
+    assert client.get(url, headers={"If-None-Match": head.headers["ETag"]}, timeout=patient(10)).status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_head_tells_size_and_hash_get_gives_the_bytes(site, client):
 )
 def test_a_download_can_be_taken_up_again(site, client, wanted, status, span):
     data = DATA + b"2018.10.7"
-    answer = client.get(site.msi_url("2018.10.7"), headers={"Range": wanted}, timeout=10)
+    answer = client.get(site.msi_url("2018.10.7"), headers={"Range": wanted}, timeout=patient(10))
     assert answer.status_code == status
     if span:
         part = data[slice(*span)]
@@ -80,18 +81,18 @@ def test_a_download_can_be_taken_up_again(site, client, wanted, status, span):
 
 @pytest.mark.parametrize("name", ["Octopus.9999.1.1-x64.msi", "Octopus.2021.1.8045-x64.msi", "Octopus.2026.2.9853.msi", "other.txt"])
 def test_what_is_not_there_is_refused_as_a_bucket_does(site, client, name):
-    answer = client.get(f"{site.url}/octopus/{name}", timeout=10)
+    answer = client.get(f"{site.url}/octopus/{name}", timeout=patient(10))
     assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/xml")
     assert "<Code>AccessDenied</Code>" in answer.text
 
 
 def test_corrupt_bytes_have_the_right_length_and_the_wrong_hash(site, client, network):
     network.faults.arm("download.corrupt", "releases", times=1, version="2026.2.9853")
-    assert client.get(site.msi_url("2018.10.7"), timeout=10).content == DATA + b"2018.10.7"
-    got = client.get(site.msi_url("2026.2.9853"), timeout=10)
+    assert client.get(site.msi_url("2018.10.7"), timeout=patient(10)).content == DATA + b"2018.10.7"
+    got = client.get(site.msi_url("2026.2.9853"), timeout=patient(10))
     assert len(got.content) == len(DATA) + 11
     assert hashlib.sha256(got.content).hexdigest() != got.headers["x-amz-meta-sha256"]
-    again = client.get(site.msi_url("2026.2.9853"), timeout=10)
+    again = client.get(site.msi_url("2026.2.9853"), timeout=patient(10))
     assert hashlib.sha256(again.content).hexdigest() == again.headers["x-amz-meta-sha256"]
 
 
@@ -112,7 +113,7 @@ def test_a_download_that_breaks_off_can_be_finished(site, network):
 
 
 def test_the_ledger_remembers(site, client, network):
-    client.head(site.msi_url("2018.10.7"), timeout=10)
-    client.get(f"{site.url}/octopus/none", timeout=10)
+    client.head(site.msi_url("2018.10.7"), timeout=patient(10))
+    client.get(f"{site.url}/octopus/none", timeout=patient(10))
     seen = [(event["method"], event["path"], event["status"]) for event in network.ledger.events("http", "releases")]
     assert seen == [("HEAD", "/octopus/Octopus.2018.10.7-x64.msi", 200), ("GET", "/octopus/none", 403)]

@@ -12,6 +12,7 @@ from lab.core.network import Machine
 from lab.octopus.load_balancer import LoadBalancer
 from lab.octopus.web import WebServer, create_app
 from lab_tests.octopus_rest.memory_store import filled
+from patience import patient
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def cluster(network):
 
 
 def ask(balancer, network) -> str:
-    answer = requests.get(f"{balancer.url}/api", verify=str(network.authority.path), timeout=10)
+    answer = requests.get(f"{balancer.url}/api", verify=str(network.authority.path), timeout=patient(10))
     assert answer.status_code == 200
     return answer.headers["Octopus-Node"]
 
@@ -80,10 +81,10 @@ def test_a_kept_connection_dies_with_its_node_and_the_port_with_the_balancer(clu
     with requests.Session() as session:
         session.trust_env = False  # REQUESTS_CA_BUNDLE would win over verify
         session.verify = str(network.authority.path)
-        name = session.get(f"{balancer.url}/api", timeout=10).headers["Octopus-Node"]
-        assert session.get(f"{balancer.url}/api", timeout=10).headers["Octopus-Node"] == name  # the same connection
+        name = session.get(f"{balancer.url}/api", timeout=patient(10)).headers["Octopus-Node"]
+        assert session.get(f"{balancer.url}/api", timeout=patient(10)).headers["Octopus-Node"] == name  # the same connection
         servers[name].stop()
-        assert session.get(f"{balancer.url}/api", timeout=10).headers["Octopus-Node"] != name
+        assert session.get(f"{balancer.url}/api", timeout=patient(10)).headers["Octopus-Node"] != name
     balancer.stop()
     with pytest.raises(requests.ConnectionError):
         ask(balancer, network)

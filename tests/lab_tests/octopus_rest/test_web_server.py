@@ -17,6 +17,7 @@ import requests
 import urllib3
 from lab.core.network import Machine, Network
 from lab.octopus.web import WebServer
+from patience import patient
 
 
 def echo(environ, start_response):
@@ -53,7 +54,7 @@ def test_it_stops_at_once_with_connections_open_and_the_port_can_be_taken_again(
     session = requests.Session()
     url = web.url
     for _round in range(3):
-        assert session.get(url, timeout=5).text == "GET http"
+        assert session.get(url, timeout=patient(5)).text == "GET http"
         idle = socket.create_connection(("127.0.0.1", web.port))
         began = time.monotonic()
         web.stop()
@@ -62,7 +63,7 @@ def test_it_stops_at_once_with_connections_open_and_the_port_can_be_taken_again(
         idle.close()
         assert not web.running
         with pytest.raises(requests.ConnectionError):
-            session.get(url, timeout=5)
+            session.get(url, timeout=patient(5))
         web.start()
         assert web.url == url
     web.stop()
@@ -87,9 +88,9 @@ def test_tls_is_verifiable_and_a_client_that_stalls_in_the_handshake_holds_up_no
     web = WebServer(echo, machine.address, 8443, context).start()
     stalled = socket.create_connection((machine.address, 8443))
     try:
-        assert requests.get(web.url, verify=str(network.authority.path), timeout=5).text == "GET https"
+        assert requests.get(web.url, verify=str(network.authority.path), timeout=patient(5)).text == "GET https"
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(web.url, timeout=5)
+            requests.get(web.url, timeout=patient(5))
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname = False
         old.verify_mode = ssl.CERT_NONE
@@ -103,7 +104,7 @@ def test_tls_is_verifiable_and_a_client_that_stalls_in_the_handshake_holds_up_no
 
 
 def test_requests_run_side_by_side() -> None:
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=patient(10))
 
     def meet(environ: Any, start_response: Any) -> Any:
         together.wait()  # breaks unless all four are here at once
@@ -111,7 +112,9 @@ def test_requests_run_side_by_side() -> None:
 
     web = WebServer(meet, "127.0.0.1", 0).start()
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(requests.get(web.url, timeout=15).status_code)) for dummy in range(4)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(requests.get(web.url, timeout=patient(15)).status_code)) for dummy in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,6 +14,7 @@ import pytest
 from lab.tds.engine_api import Attention, SqlError
 from lab_tests.sql.collector import Collector
 from lab_tests.sql.conftest import Client, World, numbers
+from patience import patient
 
 BACKUP = "BACKUP DATABASE [Shop] TO DISK = N'D:\\Backup\\a.bak'"
 
@@ -228,7 +229,7 @@ def test_kill_from_another_session(make_world: Callable[..., World]) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    world.ledger.wait_for(lambda event: event.kind == "sql.backup", 10)
+    world.ledger.wait_for(lambda event: event.kind == "sql.backup", patient(10))
     ((command, percent),) = boss.rows(
         f"SELECT command, percent_complete FROM sys.dm_exec_requests WHERE session_id = {victim.session.spid}"
     )
@@ -236,7 +237,7 @@ def test_kill_from_another_session(make_world: Callable[..., World]) -> None:
     assert numbers(boss.fails(BACKUP.replace("a.bak", "b.bak"))) == [3023, 3013]
     assert boss.fails("BACKUP DATABASE Shop TO DISK = 'D:\\Backup\\a.bak'").number == 3023
     boss.run(f"KILL {victim.session.spid}")
-    thread.join(10)
+    thread.join(patient(10))
     assert isinstance(ended[0], ConnectionError)
     assert not world.real("D:\\Backup\\a.bak").exists()
     boss.run("ALTER DATABASE Shop SET RECOVERY SIMPLE")

@@ -14,6 +14,7 @@ from lab.sql.database import DatabaseUser
 from lab.tds.engine_api import SqlError
 from lab_tests.sql.collector import Collector
 from lab_tests.sql.conftest import Client, World, numbers
+from patience import patient
 
 
 def test_create_and_drop(world: World, boss: Client) -> None:
@@ -80,7 +81,7 @@ def test_sessions_that_wait_for_each_other_are_thrown_out_together(world: World,
         thread = threading.Thread(target=wait)
         thread.start()
         boss.run("ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
-    thread.join(10)
+    thread.join(patient(10))
     assert seen in ([596], [])  # it may have got the lock before its own end
     boss.run("ALTER DATABASE Shop SET ONLINE")
     assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200

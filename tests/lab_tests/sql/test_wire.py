@@ -16,9 +16,10 @@ import pytest
 from lab.tds.server import TdsServer
 from lab_tests.sql.conftest import PASSWORD, World
 from lab_tests.tds import conftest as tds
+from patience import patient
 
 DRIVERS, driver, pyodbc = tds.DRIVERS, tds.driver, tds.pyodbc  # the fixtures of the wire's own tests
-WAIT = 20.0
+WAIT = patient(20.0)
 BACKUP = "BACKUP DATABASE [a]]b' c] TO DISK = N'D:\\Backup\\o''x].bak' WITH COPY_ONLY, CHECKSUM, COMPRESSION, FORMAT, INIT, STATS = 5"
 
 
@@ -56,7 +57,7 @@ def wire(request: pytest.FixtureRequest, make_world: Callable[..., World], pyodb
     def connect(user: str = "boss", password: str = PASSWORD, autocommit: bool = True, **words: str) -> Any:
         more = "".join(f"{name}={value};" for name, value in words.items())  # not last: FreeTDS then keeps the closing brace
         text = f"DRIVER={path};{where};{more}UID={user};PWD={{{password}}};APP=test"
-        opened.append(pyodbc.connect(text, autocommit=autocommit, timeout=10))
+        opened.append(pyodbc.connect(text, autocommit=autocommit, timeout=patient(10)))
         return opened[-1]
 
     yield Wire(world, tds, connect)

@@ -22,8 +22,9 @@ from lab.core.ledger import Ledger
 from lab.core.pki import Authority
 from lab.tds.server import TdsServer
 from lab_tests.tds.echo_engine import PASSWORD, EchoEngine
+from patience import patient
 
-WAIT = 20.0  # seconds that a test waits for something that must happen, at most
+WAIT = patient(20.0)  # seconds that a test waits for something that must happen, at most
 
 
 def microsoft_driver() -> str | None:
@@ -149,7 +150,7 @@ def connect(pyodbc, driver: str):
     opened = []
 
     def make(world: World, autocommit: bool = True, **options: str):
-        opened.append(pyodbc.connect(dsn(driver, world.port, **options), autocommit=autocommit, timeout=10))
+        opened.append(pyodbc.connect(dsn(driver, world.port, **options), autocommit=autocommit, timeout=patient(10)))
         return opened[-1]
 
     yield make
@@ -161,5 +162,5 @@ def connect(pyodbc, driver: str):
 def run_python(source: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program of its own, where the environment must be set before a library is loaded."""
     return subprocess.run(
-        [sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True, timeout=patient(60), check=False
     )

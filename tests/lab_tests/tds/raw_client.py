@@ -10,6 +10,8 @@ import socket
 import struct
 from types import TracebackType
 
+from patience import patient
+
 PRELOGIN = struct.pack(">BHHBHHB", 0, 11, 6, 1, 17, 1, 0xFF) + bytes(6) + b"\x02"  # version, encryption: not supported
 HEADERS = struct.pack("<IIHQI", 22, 18, 2, 0, 1)  # ALL_HEADERS with a transaction descriptor
 
@@ -36,7 +38,7 @@ class RawClient:
     """One connection, in the clear."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patient(20))
 
     def __enter__(self) -> RawClient:
         return self

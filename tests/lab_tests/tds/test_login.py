@@ -17,6 +17,7 @@ from lab.core.pki import Authority
 from lab.tds.engine_api import LoginRequest
 from lab_tests.tds.conftest import WAIT, World, dsn, run_python
 from lab_tests.tds.echo_engine import PASSWORD, EchoSession
+from patience import patient
 
 CONNECT = """
 import sys, pyodbc
@@ -93,7 +94,7 @@ def test_what_microsofts_driver_and_the_server_agree_on(
     make_world: Callable[..., World], pyodbc, server: str, options: dict[str, str], encrypted: bool
 ) -> None:
     world = make_world(server)
-    connection = pyodbc.connect(dsn("microsoft", world.port, **options), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn("microsoft", world.port, **options), autocommit=True, timeout=patient(10))
     assert connection.execute("select ?", "é").fetchval() == "é"
     connection.close()
     assert [login["encrypted"] for login in world.tds("login")] == [encrypted]
@@ -102,7 +103,7 @@ def test_what_microsofts_driver_and_the_server_agree_on(
 def test_encryption_that_the_server_has_not(make_world: Callable[..., World], pyodbc) -> None:
     world = make_world("off")
     with pytest.raises(pyodbc.Error, match="Encryption not supported"):
-        pyodbc.connect(dsn("microsoft", world.port, Encrypt="yes"), autocommit=True, timeout=10)
+        pyodbc.connect(dsn("microsoft", world.port, Encrypt="yes"), autocommit=True, timeout=patient(10))
     assert not world.tds("login")
 
 
@@ -115,7 +116,7 @@ def strict(world: World, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("server", ["on", "required", "strict"])
 def test_strict_encryption(make_world: Callable[..., World], pyodbc, tmp_path: Path, server: str) -> None:
     world = make_world(server)
-    connection = pyodbc.connect(dsn("microsoft", world.port, **strict(world, tmp_path)), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn("microsoft", world.port, **strict(world, tmp_path)), autocommit=True, timeout=patient(10))
     assert connection.execute("select ?", "é" * 9000).fetchval() == "é" * 9000
     connection.close()
     assert [login["encrypted"] for login in world.tds("login")] == [True]
@@ -124,7 +125,7 @@ def test_strict_encryption(make_world: Callable[..., World], pyodbc, tmp_path: P
 def test_strict_is_newer_than_sql_server_2019(make_world: Callable[..., World], pyodbc, tmp_path: Path) -> None:
     world = make_world("on", version=15)
     with pytest.raises(pyodbc.Error):
-        pyodbc.connect(dsn("microsoft", world.port, **strict(world, tmp_path)), autocommit=True, timeout=10)
+        pyodbc.connect(dsn("microsoft", world.port, **strict(world, tmp_path)), autocommit=True, timeout=patient(10))
     assert "SQL Server 2022" in world.wait("handshake failed")["error"]
     with pytest.raises(ValueError, match="SQL Server 2022"):
         make_world("strict", version=15)
@@ -185,7 +186,7 @@ def test_windows_authentication_has_no_trusted_domain(world: World) -> None:
     if not shutil.which("tsql"):
         pytest.skip("FreeTDS's tsql is not installed")
     command = ["tsql", "-H", "127.0.0.1", "-p", str(world.port), "-U", "LAB\\someone", "-P", "x"]
-    done = subprocess.run(command, input="exit\n", capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input="exit\n", capture_output=True, text=True, timeout=patient(60), check=False)
     assert "18452" in done.stderr
     assert world.wait("refused")["error"] == 18452
 
@@ -195,7 +196,13 @@ def tsql(world: World, script: str, password: str = PASSWORD, version: str = "7.
         pytest.skip("FreeTDS's tsql is not installed")
     command = ["tsql", "-H", "127.0.0.1", "-p", str(world.port), "-U", "sa", "-P", password]
     return subprocess.run(
-        command, input=script, capture_output=True, text=True, timeout=60, check=False, env={"LC_ALL": "C.UTF-8", "TDSVER": version}
+        command,
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+        check=False,
+        env={"LC_ALL": "C.UTF-8", "TDSVER": version},
     )
 
 

@@ -11,6 +11,7 @@ from lab.tds.engine_api import UPDATE, Column, Output, Parameters, SqlError
 from lab.tds.types import SqlType
 from lab_tests.tds.conftest import WAIT, World, dsn
 from lab_tests.tds.echo_engine import PASSWORD, EchoSession
+from patience import patient
 
 INT = [Column("n", SqlType("int"))]
 
@@ -201,7 +202,7 @@ def test_the_mssql_python_package(world: World) -> None:
 
 def test_the_wrong_description_of_a_result_is_a_fault_of_the_lab(world: World, pyodbc) -> None:
     world.engine.answers("wrong", [("v", "nvarchar(2)")], [["too long"]])
-    connection = pyodbc.connect(dsn("freetds", world.port), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn("freetds", world.port), autocommit=True, timeout=patient(10))
     with pytest.raises(pyodbc.Error, match=r"lab: internal error.*does not fit"):
         connection.execute("wrong").fetchall()
     assert connection.execute("select ?", 1).fetchval() == 1

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lab.tds.types import SqlType
 from lab_tests.tds.conftest import World, dsn, run_python
 from lab_tests.tds.echo_engine import PASSWORD
+from patience import patient
 
 TWO_HOURS = dt.timezone(dt.timedelta(hours=2))
 TEN_PAST = dt.datetime(2026, 11, 23, 12, 10)
@@ -130,7 +131,7 @@ def test_sql_variant_as_serverproperty_has_it(shared: World, value: object) -> N
 @pytest.mark.parametrize("value", ["é😀", 1.5, b"\0x", True, TEN_PAST])
 def test_sql_variant_through_microsofts_driver(shared: World, pyodbc, value: object) -> None:
     shared.engine.answers("a variant", [("v", "sql_variant")], [[value]])
-    connection = pyodbc.connect(dsn("microsoft", shared.port), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn("microsoft", shared.port), autocommit=True, timeout=patient(10))
     assert connection.execute("a variant").fetchval() == value
     connection.close()
 
@@ -160,7 +161,7 @@ PARAMETERS = st.one_of(
 @pytest.fixture(scope="module", params=["microsoft", "freetds"])
 def echo(request: pytest.FixtureRequest, shared: World, pyodbc) -> Iterator[Callable[[object], tuple[object, object]]]:
     """Sends a value as a parameter: what the engine was given, and what came back."""
-    connection = pyodbc.connect(dsn(request.param, shared.port), autocommit=True, timeout=10)
+    connection = pyodbc.connect(dsn(request.param, shared.port), autocommit=True, timeout=patient(10))
 
     def send(value: object) -> tuple[object, object]:
         found = connection.execute("select ?", value).fetchval()

@@ -18,6 +18,7 @@ from lab.tds.engine_api import Attention, Column, Output, Parameters
 from lab.tds.types import SqlType
 from lab_tests.tds.conftest import WAIT, World, dsn, run_python
 from lab_tests.tds.echo_engine import PASSWORD, EchoSession
+from patience import patient
 
 
 class Backup:
@@ -296,7 +297,7 @@ def test_a_result_without_end_is_streamed_and_can_be_left(world: World, client: 
     if client == "pytds":
         connection = pytest.importorskip("pytds").connect("127.0.0.1", port=world.port, user="sa", password=PASSWORD, autocommit=True)
     else:
-        connection = pyodbc.connect(dsn(client, world.port), autocommit=True, timeout=10)
+        connection = pyodbc.connect(dsn(client, world.port), autocommit=True, timeout=patient(10))
     cursor = connection.cursor()
     cursor.execute("endless")
     assert [cursor.fetchone()[0] for _n in range(5000)] == list(range(5000))
@@ -317,7 +318,7 @@ def test_many_sessions_at_once(world: World, pyodbc) -> None:
 
     def work(number: int) -> None:
         name = ["microsoft", "freetds"][number % 2]
-        connection = pyodbc.connect(dsn(name, world.port), autocommit=True, timeout=20)
+        connection = pyodbc.connect(dsn(name, world.port), autocommit=True, timeout=patient(20))
         for step in range(20):
             value = f"{number}-{step}"
             found = connection.execute("select ?", value).fetchval()
@@ -329,7 +330,7 @@ def test_many_sessions_at_once(world: World, pyodbc) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(patient(60))
         assert not thread.is_alive()
     assert not wrong
     assert len({session.spid for session in world.engine.sessions}) == 12

@@ -19,8 +19,9 @@ from lab.core.ledger import Ledger
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
 from lab.windows.process import Process
+from patience import patient
 
-PATIENCE = 20.0  # real seconds until a command counts as hung
+PATIENCE = patient(20.0)  # real seconds until a command counts as hung
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 import pytest
 from lab.core.filesystem import Logon
 from lab.windows.host import WindowsHost
+from patience import patient
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_utf16_is_shown_in_the_code_page(cmd, host: WindowsHost, admin: Logon) -
 
 def test_output_is_bytes_in_the_consoles_code_page(host: WindowsHost, admin: Logon) -> None:
     process = host.spawn(None, "cmd.exe /c echo ü", admin)
-    assert process.wait(5) == 0
+    assert process.wait(patient(5)) == 0
     assert process.wait_output(0)[0] == b"\x81\r\n"
 
 

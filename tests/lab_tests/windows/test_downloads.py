@@ -15,6 +15,7 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.core.network import Machine, Network
 from lab.windows.host import WindowsHost
+from patience import patient
 
 BODY = b"0123456789" * 1000
 
@@ -136,7 +137,7 @@ def _powershell(url: str) -> str:
 
 def test_powershell_downloads(host: WindowsHost, admin: Logon, site: str) -> None:
     path = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
-    assert host.spawn(path, _powershell(f"{site}:8443/file"), admin).wait(20) == 0
+    assert host.spawn(path, _powershell(f"{site}:8443/file"), admin).wait(patient(20)) == 0
     assert host.fs.read("C:\\it's.bin", admin) == BODY
 
 

@@ -14,6 +14,7 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.windows import installer, msi
 from lab.windows.host import WindowsHost
+from patience import patient
 
 from .conftest import waits
 
@@ -173,9 +174,9 @@ def test_killing_the_shell_leaves_a_wreck(host: WindowsHost, run, admin: Logon) 
     run("msiexec /i C:\\old.msi /qn /norestart")
     mark = host.ledger.mark()
     process = host.spawn(None, "msiexec /i C:\\new.msi /qn /norestart", admin)
-    host.ledger.wait_for(lambda event: event.kind == "file" and event["path"].endswith("only11.dll"), 5, since=mark)
+    host.ledger.wait_for(lambda event: event.kind == "file" and event["path"].endswith("only11.dll"), patient(5), since=mark)
     process.kill()
-    process.wait(5)
+    process.wait(patient(5))
     assert _entries(host) == []
     assert run("msiexec /i C:\\new.msi /qn /norestart").code == 0, "the mutex is free again"
 

@@ -13,6 +13,7 @@ from lab.core.filesystem import Logon, WinError
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
 from lab.windows.process import Handler, Job, Process
+from patience import patient
 
 from .conftest import waits
 
@@ -32,7 +33,7 @@ def test_a_program_gets_its_vector_its_file_and_its_streams(host: WindowsHost, a
         return 0xFFFFFFFF
 
     process = host.spawn(None, f'{_tool(host, tool)} a "b c"', admin, stdin=b"in")
-    assert process.wait(5) == 0xFFFFFFFF
+    assert process.wait(patient(5)) == 0xFFFFFFFF
     assert process.wait_output(0) == (b"['a', 'b c', '1.2']\r\n", b"IN", True)
 
 
@@ -41,14 +42,14 @@ def test_output_comes_in_pieces_while_it_runs(host: WindowsHost, admin: Logon) -
 
     def tool(proc: Process) -> int:
         proc.print("one")
-        go.wait(5)
+        go.wait(patient(5))
         proc.print("two")
         return 0
 
     process = host.spawn(None, _tool(host, tool), admin)
     assert process.wait_output(5) == (b"one\r\n", b"", False)
     go.set()
-    assert process.wait(5) == 0
+    assert process.wait(patient(5)) == 0
     assert process.wait_output(0) == (b"two\r\n", b"", True)
 
 
@@ -69,7 +70,7 @@ def test_a_file_that_is_no_program(host: WindowsHost, admin: Logon) -> None:
 
 def test_a_batch_file_runs_through_cmd(host: WindowsHost, admin: Logon) -> None:
     host.fs.write("C:\\x.cmd", b"@exit /b 12\r\n", host.system)
-    assert host.spawn(None, "C:\\x.cmd", admin).wait(5) == 12
+    assert host.spawn(None, "C:\\x.cmd", admin).wait(patient(5)) == 12
 
 
 def test_killing_ends_a_sleep_a_read_and_a_wait(host: WindowsHost, admin: Logon) -> None:
@@ -77,10 +78,10 @@ def test_killing_ends_a_sleep_a_read_and_a_wait(host: WindowsHost, admin: Logon)
     host.add_program("C:\\child.exe", "child")
     sleeper = host.spawn(None, "C:\\child.exe", admin)
     waiter = host.spawn(None, 'cmd.exe /d /s /c "C:\\child.exe"', admin)
-    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["parent"] == waiter.pid, 5)
+    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["parent"] == waiter.pid, patient(5))
     waiter.kill(9)
     sleeper.kill()
-    assert (sleeper.wait(5), waiter.wait(5)) == (1, 9)
+    assert (sleeper.wait(patient(5)), waiter.wait(patient(5))) == (1, 9)
     orphans = host.processes()
     assert [one.name for one in orphans] == ["child.exe"], "a killed parent's child goes on"
 
@@ -90,12 +91,12 @@ def test_a_job_ends_with_all_its_processes(host: WindowsHost, admin: Logon) -> N
     host.add_program("C:\\child.exe", "child")
     job = Job()
     top = host.spawn(None, 'cmd.exe /d /s /c "C:\\child.exe"', admin, job=job)
-    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["parent"] == top.pid, 5)
+    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["parent"] == top.pid, patient(5))
     job.kill()
-    assert top.wait(5) == 1
-    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["path"] == "C:\\child.exe" and event["killed"], 5)
+    assert top.wait(patient(5)) == 1
+    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["path"] == "C:\\child.exe" and event["killed"], patient(5))
     late = host.spawn(None, "C:\\child.exe", admin, job=job)
-    assert late.wait(5) == 1, "what starts in an ended job ends at once"
+    assert late.wait(patient(5)) == 1, "what starts in an ended job ends at once"
 
 
 def test_a_running_programs_file_is_in_use(host: WindowsHost, admin: Logon) -> None:
@@ -105,13 +106,13 @@ def test_a_running_programs_file_is_in_use(host: WindowsHost, admin: Logon) -> N
     assert caught.value.code == 32
     assert host.fs.read(TOOL, admin)
     process.kill()
-    process.wait(5)
+    process.wait(patient(5))
     host.fs.remove(TOOL, admin)
 
 
 def test_a_crashing_handler_is_noticed(host: WindowsHost, admin: Logon) -> None:
     process = host.spawn(None, _tool(host, lambda proc: 1 // 0), admin)
-    assert process.wait(5) == 0xC0000005
+    assert process.wait(patient(5)) == 0xC0000005
     assert "ZeroDivisionError" in host.crashes.pop()
 
 
@@ -126,7 +127,7 @@ def test_a_network_logon_has_no_second_hop(host: WindowsHost, network: Network, 
 
 def test_the_ledger_knows_processes(host: WindowsHost, admin: Logon) -> None:
     pid = host.spawn(None, "hostname", admin).pid
-    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["pid"] == pid, 5)
+    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["pid"] == pid, patient(5))
     (start,) = host.ledger.events("process.start", pid=pid)
     assert (start["argv"], start["account"], start["logon"]) == (["hostname"], "LAB\\octo-admin", "network")
 

@@ -14,6 +14,7 @@ from lab.core.filesystem import WinError
 from lab.windows.host import WindowsHost
 from lab.windows.process import Process
 from lab.windows.services import AUTO, DEMAND, RUNNING, START_PENDING, STOP_PENDING, STOPPED
+from patience import patient
 
 
 class Gates:
@@ -55,7 +56,7 @@ def test_a_life_through_all_states(run, host: WindowsHost, gates: Gates) -> None
     assert run("sc start OctopusDeploy").code == 1056
     assert run("sc stop OctopusDeploy").code == 1061
     gates.start.set()
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
     listed = run('tasklist /fo csv /nh /fi "imagename eq svc.exe"')
     queried = re.search(r"^        PID                : (\d+)", run("sc queryex OctopusDeploy").out, re.M)
     assert queried is not None and queried[1] in listed.out
@@ -63,7 +64,7 @@ def test_a_life_through_all_states(run, host: WindowsHost, gates: Gates) -> None
     assert (stopping.code, _state(stopping)) == (0, STOP_PENDING)
     assert _state(run("sc query OctopusDeploy")) == STOP_PENDING
     gates.stop.set()
-    assert host.services.wait("OctopusDeploy", STOPPED, 5)
+    assert host.services.wait("OctopusDeploy", STOPPED, patient(5))
     assert run("sc stop OctopusDeploy").code == 1062
     assert run('tasklist /fo csv /nh /fi "imagename eq svc.exe"').out.startswith("INFO: No tasks")
     states = [event["state"] for event in host.ledger.events("service.state", name="OctopusDeploy".lower())]
@@ -98,9 +99,9 @@ def test_settings_lie_in_the_registry(run, gates: Gates) -> None:
 def test_killed_and_started_again(run, host: WindowsHost, gates: Gates) -> None:
     gates.start.set()
     pid = host.services.start("OctopusDeploy")
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
     assert run(f"taskkill /f /pid {pid}").code == 0
-    assert host.services.wait("OctopusDeploy", STOPPED, 5)
+    assert host.services.wait("OctopusDeploy", STOPPED, patient(5))
     assert host.services.query("OctopusDeploy").exit_code == 1067
     assert run(f"taskkill /f /pid {pid}").code == 128
     assert host.services.start("OctopusDeploy") != pid
@@ -110,30 +111,30 @@ def test_a_stop_that_hangs_until_the_process_is_killed(run, host: WindowsHost, g
     gates.start.set()
     gates.stop.set()
     pid = host.services.start("OctopusDeploy")
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
     host.faults.arm("service.hang_stop", service="OctopusDeploy")
     assert run("sc stop OctopusDeploy").code == 0
     assert not host.services.wait("OctopusDeploy", STOPPED, 0.2)
     assert run(f"taskkill /f /pid {pid}").code == 0
-    assert host.services.wait("OctopusDeploy", STOPPED, 5)
+    assert host.services.wait("OctopusDeploy", STOPPED, patient(5))
 
 
 def test_a_stop_that_takes_long(run, host: WindowsHost, gates: Gates) -> None:
     gates.start.set()
     gates.stop.set()
     host.services.start("OctopusDeploy")
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
     host.faults.arm("service.hang_stop", seconds=20)
     before = host.clock.seconds()
     host.services.stop("OctopusDeploy")
-    assert host.services.wait("OctopusDeploy", STOPPED, 5)
+    assert host.services.wait("OctopusDeploy", STOPPED, patient(5))
     assert host.clock.seconds() - before >= 20
 
 
 def test_a_start_that_fails(run, host: WindowsHost, gates: Gates) -> None:
     host.faults.arm("service.fail_start")
     assert run("sc start OctopusDeploy").code == 0
-    assert host.services.wait("OctopusDeploy", STOPPED, 5)
+    assert host.services.wait("OctopusDeploy", STOPPED, patient(5))
     assert "WIN32_EXIT_CODE    : 1067" in run("sc query OctopusDeploy").out
 
 
@@ -142,21 +143,21 @@ def test_boot_starts_the_automatic_ones(host: WindowsHost, gates: Gates) -> None
     gates.stop.set()
     host.services.config("OctopusDeploy", Start=AUTO)
     host.restart()
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
 
 
 def test_delete_waits_for_the_stop(run, host: WindowsHost, gates: Gates) -> None:
     gates.start.set()
     gates.stop.set()
     host.services.start("OctopusDeploy")
-    assert host.services.wait("OctopusDeploy", RUNNING, 5)
+    assert host.services.wait("OctopusDeploy", RUNNING, patient(5))
     assert run("sc delete OctopusDeploy").code == 0
     assert run("sc delete OctopusDeploy").code == 1072
     process = next(one for one in host.processes() if one.service_name)
     host.services.stop("OctopusDeploy")
-    assert process.wait(5) == 0
+    assert process.wait(patient(5)) == 0
     with host.services.changed:
-        assert host.services.changed.wait_for(lambda: not host.services.names(), 5)
+        assert host.services.changed.wait_for(lambda: not host.services.names(), patient(5))
     with pytest.raises(WinError) as caught:
         host.services.query("OctopusDeploy")
     assert caught.value.code == 1060

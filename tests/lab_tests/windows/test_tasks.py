@@ -16,6 +16,7 @@ from lab.core.filesystem import Logon
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
 from lab.windows.process import Job, Process
+from patience import patient
 
 NAME = "\\octopus.upgrade\\j1"
 XML = """<?xml version="1.0" encoding="UTF-16"?>
@@ -61,7 +62,7 @@ def _row(run, name: str = NAME) -> list[str]:
 
 def _wait_end(host: WindowsHost, name: str = NAME) -> None:
     with host.tasks.changed:
-        assert host.tasks.changed.wait_for(lambda: host.tasks.get(name).last_result != 0x41301, 5)
+        assert host.tasks.changed.wait_for(lambda: host.tasks.get(name).last_result != 0x41301, patient(5))
 
 
 def test_a_run_is_found_again_and_its_result_kept(run, host: WindowsHost, work: Work) -> None:
@@ -138,7 +139,7 @@ def test_ending_a_task_leaves_what_it_started(run, cmd, host: WindowsHost, admin
     mark = host.ledger.mark()
     run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM /f")
     run(f"schtasks /run /tn {NAME}")
-    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["path"] == "C:\\work.exe", 20, mark)
+    host.ledger.wait_for(lambda event: event.kind == "process.start" and event["path"] == "C:\\work.exe", patient(20), mark)
     run(f"schtasks /end /tn {NAME}")
     _wait_end(host)
     assert _row(run)[3] == "Ready"
@@ -149,7 +150,7 @@ def test_ending_a_task_leaves_what_it_started(run, cmd, host: WindowsHost, admin
     assert "being used by another process" in cmd(append).err
     assert "being used by another process" in cmd("move C:\\out.txt C:\\other.txt").err
     work.go.set()
-    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["path"] == "C:\\work.exe", 20, mark)
+    host.ledger.wait_for(lambda event: event.kind == "process.end" and event["path"] == "C:\\work.exe", patient(20), mark)
     assert cmd(append).out == "free\r\n"
 
 
@@ -165,8 +166,8 @@ def test_an_interval_runs_again_and_again_on_lab_time(run, host: WindowsHost, ad
     before = host.clock.seconds()
     assert run(f"schtasks /create /tn {NAME} /xml C:\\j.xml /ru SYSTEM /f").code == 0
     mark = host.ledger.mark()
-    first = host.ledger.wait_for(lambda event: event.kind == "task.run", 5)
-    second = host.ledger.wait_for(lambda event: event.kind == "task.run" and event.seq > first.seq, 5, since=mark)
+    first = host.ledger.wait_for(lambda event: event.kind == "task.run", patient(5))
+    second = host.ledger.wait_for(lambda event: event.kind == "task.run" and event.seq > first.seq, patient(5), since=mark)
     assert second.t - before >= 120
     assert run(f"schtasks /change /tn {NAME} /disable").code == 0
     assert _row(run)[2:4] == ["N/A", "Disabled"]

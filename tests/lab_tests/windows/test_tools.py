@@ -13,6 +13,7 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
+from patience import patient
 
 from .conftest import waits
 
@@ -53,7 +54,7 @@ def test_certutil_of_old_windows_puts_blanks_between_bytes(network: Network, adm
     old = WindowsHost("old", network, os_build="6.3.9600", has_curl=False)
     old.fs.write("C:\\d.bin", b"x", admin)
     process = old.spawn(None, "certutil -hashfile C:\\d.bin SHA256", admin)
-    assert process.wait(5) == 0
+    assert process.wait(patient(5)) == 0
     line = process.wait_output(0)[0].decode().splitlines()[1]
     assert line == " ".join(re.findall("..", hashlib.sha256(b"x").hexdigest()))
 
@@ -109,7 +110,7 @@ def test_tasklist_and_taskkill(run, host: WindowsHost, admin: Logon) -> None:
     assert run("tasklist /fo csv").lines[0].startswith('"Image Name","PID"')
     assert run(f"taskkill /pid {one.pid}").code == 1, "only by force: it has no window"
     assert run("taskkill /f /im child.exe").code == 0
-    assert (one.wait(5), two.wait(5)) == (1, 1)
+    assert (one.wait(patient(5)), two.wait(patient(5))) == (1, 1)
     assert run("taskkill /f /im child.exe").code == 128
     assert run("tasklist /svc").err.startswith("lab: unsupported")
 

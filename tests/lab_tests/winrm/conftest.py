@@ -21,6 +21,7 @@ from lab.windows.host import WindowsHost
 from lab.windows.process import Process
 from lab.winrm.server import WinRMServer
 from lab.winrm.shells import Quotas
+from patience import patient
 from winrm.protocol import Protocol
 
 ACCOUNT = "LAB\\octo-admin"
@@ -28,7 +29,7 @@ PASSWORD = "Lösung 1!"
 TOOL = "C:\\Tools\\tool.exe"
 SPACED = "C:\\Program Files\\Tool\\tool.exe"
 CMD = "C:\\Windows\\System32\\cmd.exe"
-WAIT = 30.0
+WAIT = patient(30.0)
 """Real seconds after which a wait has failed."""
 
 

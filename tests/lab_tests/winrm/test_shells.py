@@ -15,6 +15,7 @@ import pytest
 import requests
 from lab.windows.process import Process
 from lab.winrm.shells import Quotas
+from patience import patient
 from winrm.exceptions import WSManFaultError
 from winrm.protocol import Protocol
 
@@ -62,7 +63,7 @@ def test_processes_die_with_their_shell(lab: Lab) -> None:
     lab.handler = family
     shell = client.open_shell()
     client.run_command(shell, TOOL, skip_cmd_shell=True)
-    child = lab.ledger.wait_for(lambda event: event.kind == "process.start" and bool(event["parent"]), 30)
+    child = lab.ledger.wait_for(lambda event: event.kind == "process.start" and bool(event["parent"]), patient(30))
     client.close_shell(shell)
     assert lab.wait("process.end", pid=child["pid"])["killed"]
     assert lab.wait("process.end", pid=child["parent"])["killed"]

@@ -20,10 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from patience import patient
 from scenarios.operator import ROOT
 
 MARK = "OCTOPUS_UPGRADE_CHAOS"
-KILL_PATIENCE = 10.0
+KILL_PATIENCE = patient(10.0)
 # A process namespace of its own, as a container has: from there nobody can see whether a process here lives, as from another computer.
 ELSEWHERE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc")
 

@@ -59,7 +59,7 @@ def parse(text: str) -> list[Entry]:
 
 
 def step_names(found: Iterable[Entry]) -> list[str]:
-    """The steps in their order; one that comes again, as when a run is resumed, gets its number: ``seal.folders#2``."""
+    """The steps in their order; one that comes again, as when a run is resumed, gets its number: ``backup.folders#2``."""
     names: list[str] = []
     counts: dict[str, int] = {}
     for entry in found:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +16,8 @@ from scenarios.chaos.effects import Break, Moment
 
 UPGRADE, GIVE_BACK, ROLL_BACK = "upgrade", "give back", "roll back"
 
-KILL, WITHIN, BREAK, FAIL = "kill", "kill within", "break", "fail"
+KILL, WITHIN, BREAK, FAIL = KINDS = "kill", "kill within", "break", "fail"
+ROTATING = 2
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
 VARIABLES: dict[str, Any] = {"octopus_stop_timeout": 12, "octopus_start_timeout": 60, "octopus_drain_timeout": 60}
@@ -68,7 +71,7 @@ class Case:
 
 
 def cases(stories: Iterable[Story]) -> list[Case]:
-    """The whole matrix, in the order of the steps. The kinds take turns, so that every so-manieth case is another kind."""
+    """The whole matrix, in the order of the steps."""
     out: list[Case] = []
     for story in stories:
         for number, step in enumerate(story.steps):
@@ -91,33 +94,56 @@ def full(matrix: Sequence[Case]) -> list[Case]:
     for number, step in enumerate(steps):
         own = {case.kind: case for case in matrix if (case.story, case.step) == step}
         pair = [[kind for kind in kinds if kind in own] for kinds in ((KILL, WITHIN), (FAIL, BREAK))]
-        # In turns of two, so that every fourth case is now the one, now the other.
-        for have in pair if number // 2 % 2 == 0 else pair[::-1]:
+        for have in pair:
             if have:
                 found.append(own[have[number % len(have)]])
     return found
 
 
-def quarter(matrix: Sequence[Case]) -> list[Case]:
-    """Every fourth case, and beyond that the first of each phase, each kind and each controller that this leaves out."""
-    chosen = set(range(0, len(matrix), 4))
-    for attribute in ("phase", "kind", "controller"):
-        have = {getattr(matrix[number], attribute) for number in chosen}
-        for number, case in enumerate(matrix):
-            if getattr(case, attribute) not in have:
-                have.add(getattr(case, attribute))
-                chosen.add(number)
-    return [matrix[number] for number in sorted(chosen)]
+def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
+    """What a commit has to pass: one case of each phase, and :data:`ROTATING` more that are others for another seed.
+
+    Nothing here knows a phase or a step by its name. The kinds and the controllers take turns over the phases, and within a phase comes first
+    what the fewest cases meet: a schema upgrade that fails rather than one more connection that breaks.
+
+    Args:
+        matrix: All cases, in the order of the steps.
+        seed: What the rotating ones depend on, such as the commit.
+    """
+    common = Counter(_what(case) for case in matrix)
+    kinds: Counter[str] = Counter()
+    controllers: Counter[str] = Counter()
+    found: list[Case] = []
+    for phase in dict.fromkeys(case.phase for case in matrix):
+        own = [case for case in matrix if case.phase == phase]
+        case = min(own, key=lambda one: (kinds[one.kind], KINDS.index(one.kind), common[_what(one)], controllers[one.controller]))
+        kinds[case.kind] += 1
+        controllers[case.controller] += 1
+        found.append(case)
+    rest = [case for case in matrix if case not in found]
+    rest.sort(key=lambda case: hashlib.sha256(f"{seed} {case.name}".encode()).digest())
+    return found + rest[:ROTATING]
 
 
-def chosen(matrix: Sequence[Case], which: str) -> list[Case]:
-    """``all``; ``full``, two of each step; ``quarter`` of that; or cases by their names, or by what their names begin with.
+def _what(case: Case) -> str:
+    """What is done in a case, whatever it is done to."""
+    return f"{case.kind} {case.strike.fault if case.strike else case.moment.kind if case.moment else ''}"
+
+
+def chosen(matrix: Sequence[Case], which: str, seed: str = "") -> list[Case]:
+    """Choose cases.
+
+    Args:
+        matrix: All cases.
+        which: ``all``; ``full``, two of each step; ``gate``, about one of each phase; or cases by their names, or by what their names begin
+            with, separated by commas.
+        seed: For ``gate``.
 
     Raises:
         ValueError: There is no case of that name.
     """
-    if which in ("all", "full", "quarter"):
-        return list(matrix) if which == "all" else full(matrix) if which == "full" else quarter(full(matrix))
+    if which in ("all", "full", "gate"):
+        return list(matrix) if which == "all" else full(matrix) if which == "full" else gate(matrix, seed)
     wanted = [name.strip() for name in which.split(",") if name.strip()]
     strange = [name for name in wanted if not any(case.name.startswith(name) for case in matrix)]
     if strange or not wanted:

@@ -14,6 +14,7 @@ from lab.core.ledger import Event
 from lab.estate import SINGLE, Lab
 from lab.windows.services import STOP_PENDING
 from lab.windows.tasks import ENDED_BY_SHUTDOWN
+from patience import patient
 from scenarios import leftovers
 from scenarios.chaos.effects import HANG, JOB_ENDS, Break, Moment
 
@@ -97,7 +98,7 @@ class Strike:
 
     def _wait_for_service(self) -> None:
         instance = self.lab.instances[SINGLE.name]
-        deadline = time.monotonic() + 2 * HANG
+        deadline = time.monotonic() + patient(2 * HANG)
         for host in instance.hosts:
             while host.services.query(instance.handle.service).state == STOP_PENDING:
                 if time.monotonic() > deadline:

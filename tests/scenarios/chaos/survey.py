@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lab.core.ledger import Event
 from lab.estate import SINGLE, Lab
+from patience import patient
 from scenarios.chaos import effects, journal, matrix
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.journal import Journals
@@ -26,7 +27,7 @@ from scenarios.operator import ROOT, Operator
 
 SCALE = 40.0
 BACKUP_RATE = 40 * 1024.0  # bytes a lab second: a backup takes long enough to be in the middle of it
-DEADLINE = 600.0  # real seconds for one run, which takes 25 on a computer that has nothing else to do
+DEADLINE = patient(600.0)  # real seconds for one run, which takes 25 on a computer that has nothing else to do
 PAUSE = 0.01
 OUT = ROOT / "build" / "chaos"
 # What the steps of a run, and what they do, can depend on.
@@ -40,8 +41,11 @@ def make_lab(folder: Path) -> Lab:
     return lab
 
 
-def stories() -> list[Story]:
+def stories(workers: int = 1) -> list[Story]:
     """All of them, surveyed once for this state of the sources: the file in build/ is shared by processes that ask at the same time.
+
+    Args:
+        workers: How many runs may be under way at the same time.
 
     Raises:
         RuntimeError: A run that nobody disturbed did not end well.
@@ -52,7 +56,7 @@ def stories() -> list[Story]:
     with (OUT / "stories.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            found = matrix.dump(_survey_all(OUT / "survey"))
+            found = matrix.dump(_survey_all(OUT / "survey", workers))
             path.write_text(json.dumps(found, indent=1))
         return matrix.load(json.loads(path.read_text()))
 
@@ -62,11 +66,11 @@ def stories_path() -> Path:
     return OUT / f"stories-{_sources()}.json"
 
 
-def _survey_all(folder: Path) -> list[Story]:
+def _survey_all(folder: Path, workers: int) -> list[Story]:
     shutil.rmtree(folder, ignore_errors=True)
     upgrade = survey(UPGRADE, folder / "upgrade")
     ways = [(GIVE_BACK, matrix.giving_back(upgrade.steps)), (ROLL_BACK, matrix.rolling_back(upgrade.steps))]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         ended = [pool.submit(survey, name, folder / name.replace(" ", "-"), *late) for name, late in ways if late]
     return [upgrade, *(one.result() for one in ended)]
 

@@ -16,6 +16,7 @@ import pytest
 import requests
 from lab.estate import CLUSTER, SINGLE, CloneSpec, InstanceSpec
 from lab_tests.estate import naive
+from patience import patient
 from scenarios.clone.scene import MakeCloneScene
 
 pytestmark = pytest.mark.timeout(1500)
@@ -60,7 +61,7 @@ def test_harmless_whole_and_the_source_as_it_was(make_scene: MakeCloneScene, sou
     session = requests.Session()
     session.trust_env, session.verify = False, str(scene.lab.ca_path)
     session.headers["X-Octopus-ApiKey"] = scene.clone.secrets.api_key
-    assert session.get(f"{scene.clone.url}/api", timeout=30).json()["Version"] == source.version
+    assert session.get(f"{scene.clone.url}/api", timeout=patient(30)).json()["Version"] == source.version
     with scene.clone.store(result["database"]) as copy, scene.instance.handle.store() as live:
         assert {row["Version"] for row in copy.documents("Release")} >= {"99.0.0"}
         assert copy.installation_id() != live.installation_id()

@@ -21,6 +21,7 @@ from lab.core.faults import Faults
 from lab.core.filesystem import Logon
 from lab.core.ledger import Event, Ledger
 from lab.core.network import Machine, Network
+from lab.sql.database import Database
 from lab.sql.server import SqlServer
 from lab.tds.server import TdsServer
 
@@ -94,6 +95,11 @@ class World:
 
     def backup(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
         return self.module("mssql_backup", check_mode, **({"database": "Octopus", "path": ["D:\\Backup\\a.bak"]} | params))
+
+    def database(self, name: str) -> Database:
+        found = self.sql.database(name)
+        assert found is not None, f"no database {name}"
+        return found
 
     def is_file(self, path: str) -> bool:
         """Whether the server's service account sees that file."""

@@ -97,6 +97,6 @@ def test_damage_is_found_by_its_checksum(world: World, connection: SqlConnection
     at = raw.index(b"SQLite format 3")
     raw[at] ^= 1
     real.write_bytes(raw)
-    with pytest.raises(MssqlError, match="Treat it as no backup") as caught:
+    with pytest.raises(MssqlError, match="Do not use it as a backup") as caught:
         backup_media.verify(connection, [A], 1)
     assert caught.value.number == 3189

@@ -94,14 +94,14 @@ def test_strict_encryption(make_world: Callable[..., World]) -> None:
 def test_a_wrong_password_is_tried_once(world: World) -> None:
     result = world.backup(login_password="wrong")
     assert "Login failed for user 'backup'" in result["msg"]
-    assert "tried once only" in result["msg"]
+    assert "tried only once" in result["msg"]
     assert "wrong" not in result["msg"]
     assert [event["error"] for event in world.logins("refused")] == [18456]
     assert not world.logins("login")
 
 
 def test_a_database_that_is_not_there(world: World) -> None:
-    result = world.module("octopus_database", database="Missing")
+    result = world.module("octopus_database_info", database="Missing")
     assert result["failed"]
     # FreeTDS tells only the last of the two errors.
     assert "Missing" in result["msg"]

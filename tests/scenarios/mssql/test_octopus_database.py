@@ -31,10 +31,11 @@ from lab.tds.server import TdsServer
 from lab.windows import host as windows
 from lab.windows import installer
 from lab.winrm.server import WinRMServer
+from patience import patient
 
 OLD, NEW = "2018.10.7", "2021.1.8045"
 SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD = "Sq1!upgrade", "Oc2!product", "Wr3!admin"
-WAIT = 60.0
+WAIT = patient(60.0)
 WORK = "C:\\ProgramData\\octopus.upgrade"
 
 
@@ -65,7 +66,7 @@ class Estate:
             "ca_trust_path": str(self.network.authority.path),
         }
 
-    def database(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    def database(self, kind: str = "info", check_mode: bool = False, **params: Any) -> dict[str, Any]:
         given = {
             "login_host": self.sql.machine.address,
             "login_user": "upgrade",
@@ -74,15 +75,13 @@ class Estate:
             "ca_path": str(self.network.authority.path),
             "database": "OctopusDeploy",
         }
-        result = run_module("octopus_database", check_mode, **(given | params))
+        result = run_module(f"octopus_database_{kind}", check_mode, **(given | params))
         result.pop("invocation", None)
         assert not any(secret in json.dumps(result) for secret in (SQL_PASSWORD, PRODUCT_PASSWORD, ADMIN_PASSWORD))
         return result
 
     def upgrade(self, expected: str | None = NEW, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        return self.database(
-            check_mode, state="upgraded", expected_version=expected, connection=self.connection, **({"timeout": 60} | params)
-        )
+        return self.database("upgrade", check_mode, expected_version=expected, connection=self.connection, **({"timeout": 60} | params))
 
     def install(self, version: str) -> None:
         """Put another version of the program there, as its MSI does."""
@@ -92,7 +91,7 @@ class Estate:
     def stop(self) -> None:
         mark = self.ledger.mark()
         self.host.services.stop(self.instance.service)
-        self.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "STOPPED", 30, mark)
+        self.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "STOPPED", patient(30), mark)
 
     def start(self) -> None:
         mark = self.ledger.mark()
@@ -115,7 +114,7 @@ class Estate:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Have the REST API make something, as a user does."""
         url = next(iter(self.instance.urls.values()))
-        answer = requests.post(f"{url}/api/{path}", json=body, headers={"X-Octopus-ApiKey": self.instance.api_key}, timeout=30)
+        answer = requests.post(f"{url}/api/{path}", json=body, headers={"X-Octopus-ApiKey": self.instance.api_key}, timeout=patient(30))
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -197,12 +196,23 @@ def test_what_a_stopped_instance_shows(up: Estate) -> None:
     assert (result["version"], result["sessions"]) == (OLD, [])
 
 
+def test_the_sessions_of_a_node_that_is_stopped_are_waited_for(up: Estate) -> None:
+    running = up.database("wait", timeout=0.1)
+    assert running["failed"] and "octopus from " in running["msg"]
+    assert up.database("wait", check_mode=True, timeout=0.1)["sessions"] == running["sessions"] != []
+    up.stop()
+    result = up.database("wait", timeout=WAIT)
+    assert (result.get("failed"), result["changed"], result["sessions"], result["sessions_visible"]) == (None, False, [], True)
+
+
 def test_a_login_that_may_not_see_others(up: Estate) -> None:
     up.sql.add_login("reader", "Reader!1")
     up.sql.databases["octopusdeploy"].add_user("reader", {"db_datareader"})
     result = up.database(login_user="reader", login_password="Reader!1")
     assert not result.get("failed"), result
     assert (result["version"], result["sessions_visible"], result["sessions"], result["volumes"]) == (OLD, False, [], [])
+    waited = up.database("wait", login_user="reader", login_password="Reader!1")
+    assert (waited.get("failed"), waited["sessions_visible"]) == (None, False)
 
 
 @pytest.mark.parametrize("version", ["2018.10.7", "2020.5.7", "2025.3.14357"])
@@ -294,7 +304,7 @@ def test_a_running_node_is_named(up: Estate) -> None:
 def test_a_program_of_another_version_is_refused(up: Estate) -> None:
     up.stop()
     result = up.upgrade()
-    assert f"is {OLD}" in result["msg"]
+    assert f"but it is {OLD}" in result["msg"]
     assert "octopus_install" in result["msg"]
     assert not up.schema("start")
 
@@ -349,10 +359,10 @@ def test_a_schema_upgrade_that_nobody_follows_is_ended_before_a_rollback(make_es
             UpgradeRequest(None, NEW, 60, RunAs(), WORK), OctopusHost(host), lambda: pytest.fail("the database is not asked")
         ).job
         job.start([[OctopusHost(host).cli.program, "database", "--instance=OctopusServer", "--upgrade"]])
-    estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", 30, mark)
-    result = run_module("octopus_jobs", connections=[estate.connection], state="settled", cancel=["schema"])
+    estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", patient(30), mark)
+    result = run_module("octopus_jobs", connections=[estate.connection], state="absent", cancel=["schema"])
     [left] = result["nodes"]["octo01"]["jobs"]
-    assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "ended")
+    assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "cancelled")
     assert estate.is_file(left["log_path"])
     assert not estate.is_file(f"{job.folder}\\command.cmd")
     assert not estate.schema("done")
@@ -370,4 +380,4 @@ def test_the_heartbeat_of_a_node_that_has_just_stopped_is_waited_for(make_estate
     estate.install("2025.3.14357")
     result = estate.upgrade("2025.3.14357")
     assert not result.get("failed"), result
-    assert all(row["last_seen_age_seconds"] >= 60 for row in result["node_rows"])
+    assert all(row["last_seen_age_seconds"] >= 60 for row in estate.database(gather=["nodes"])["node_rows"])

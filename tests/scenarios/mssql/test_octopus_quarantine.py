@@ -58,16 +58,19 @@ class Clone:
     version: str
     database: str = NAME
 
-    def module(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        result = self.world.module("octopus_quarantine", check_mode, **({"database": self.database, "stale_after": 60} | params))
+    def module(self, kind: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        result = self.world.module(f"octopus_quarantine{kind}", check_mode, **({"database": self.database} | params))
         assert SECRET not in json.dumps(result)
         return result
 
     def apply(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        return self.module(check_mode, **({"state": "applied", "name": "rehearsal", "source": SOURCE} | params))
+        return self.module("", check_mode, **({"name": "rehearsal", "source": SOURCE, "stale_after": 60} | params))
 
     def verify(self, **params: Any) -> dict[str, Any]:
-        return self.module(state="verified", **params)
+        return self.module("_verify", **params)
+
+    def info(self, **params: Any) -> dict[str, Any]:
+        return self.module("_info", **params)
 
     def rows(self, table: str) -> dict[str, dict[str, Any]]:
         connection = self.world.sql.open(self.database, login="backup")
@@ -171,7 +174,7 @@ def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
     ("version", "sql"),
     [("2018.4.1", SQL_2014), ("2018.10.7", SQL_2014), ("2019.13.7", SQL_2017), ("2022.2.8552", "15.0.4430.1"), ("2025.3.14357", SQL_2014)],
 )
-def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql: str) -> None:
+def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, sql: str) -> None:
     clone = make_clone(version, sql)
     had = {
         table: clone.rows(table)
@@ -180,7 +183,7 @@ def test_silenced_and_proven(make_clone: Callable[..., Clone], version: str, sql
     clone.write('DELETE FROM "Configuration" WHERE "Id" = ?', "upgradeconfiguration")
     before = clone.everything()
     assert clone.verify()["failed"] is True
-    assert clone.module(state="queried")["quarantined"] is False
+    assert clone.info()["quarantined"] is False
     told = clone.apply(check_mode=True)
     assert not told.get("failed"), told
     assert told["changed"] is True
@@ -287,11 +290,11 @@ def test_heartbeats_that_go_on_are_of_a_live_database(make_clone: Callable[..., 
         for check_mode in (True, False):
             result = clone.apply(check_mode)
             assert result["failed"] is True
-            assert "heartbeats of OCTO-A go on" in result["msg"]
+            assert "new heartbeats of OCTO-A" in result["msg"]
     finally:
         over.set()
         node.join()
-    assert clone.module(state="queried")["quarantined"] is False
+    assert clone.info()["quarantined"] is False
     assert not any(row["IsDisabled"] for row in list(clone.rows("Machine").values())[:7])
 
 
@@ -316,7 +319,7 @@ def test_whoever_is_connected_is_named(make_clone: Callable[..., Clone]) -> None
     session = clone.world.sql.open(NAME, login="backup", host="OCTO-A", program="Octopus Server")
     try:
         refused(clone, "backup from OCTO-A (Octopus Server)", "A live database is never put under quarantine")
-        assert clone.module(state="queried").get("failed") is None
+        assert clone.info().get("failed") is None
         assert "targets" in names(clone.verify())
     finally:
         session.close()
@@ -347,10 +350,10 @@ def test_a_source_that_answers_under_another_address(make_clone: Callable[..., C
     asked = {"host": other.machine.address, "database": NAME}
     result = clone.apply(source=asked)
     assert "is the source's own" in result["msg"] or "certificate" in result["msg"], result["msg"]
-    result = clone.module(True, state="applied", name="rehearsal", source=asked, validate_certs=False, ca_path=None)
+    result = clone.apply(True, source=asked, validate_certs=False, ca_path=None)
     assert "is the source's own" in result["msg"]
     other.sql.name = "SQL02"
-    result = clone.module(True, state="applied", name="rehearsal", source=asked, validate_certs=False, ca_path=None)
+    result = clone.apply(True, source=asked, validate_certs=False, ca_path=None)
     assert result.get("failed") is None and result["changed"] is True
 
 
@@ -378,14 +381,14 @@ def test_all_or_nothing(make_clone: Callable[..., Clone], spoil: str, said: str)
         clone.write('ALTER TABLE "Space" RENAME COLUMN "Id" TO "Number"')
         said = "it has no column Id"
     refused(clone, said, check_modes=(False,))
-    assert clone.module(state="queried").get("quarantined") in (False, None)
+    assert clone.info().get("quarantined") in (False, None)
 
 
 @one_driver
 def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     first = clone.apply()
-    before = clone.module(state="queried")["changes"]
+    before = clone.info()["changes"]
     assert {"item": "targets", "table": "Machine", "row": "Machines-2", "column": "IsDisabled", "before": False} in [
         {name: one[name] for name in ("item", "table", "row", "column", "before")} for one in before
     ]
@@ -407,7 +410,7 @@ def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clon
     assert again["record"]["installation_id"] == first["record"]["installation_id"]
     assert clone.rows("Configuration")["upgradeavailability"]["InstallationId"] == first["record"]["installation_id"]
     assert again["record"]["silenced"]["targets"] == {"changed": 8, "were_so_already": 1}
-    after = clone.module(state="queried")["changes"]
+    after = clone.info()["changes"]
     assert after[: len(before)] == before
     assert {(one["item"], one["row"], one["column"], one["before"]) for one in after[len(before) :]} == {
         ("targets", "Machines-8", "IsDisabled", False),
@@ -458,7 +461,7 @@ def test_what_is_asked_for_beyond_that(make_clone: Callable[..., Clone]) -> None
     feeds = clone.rows("Feed")
     assert {row["FeedUri"] for row in feeds.values() if row["FeedType"] != "BuiltIn"} == {"https://quarantine.invalid/"}
     assert clone.verify(**strict).get("failed") is None
-    shown = json.dumps(clone.module(state="queried"))
+    shown = json.dumps(clone.info())
     assert "ApiKeyHashed" not in shown and "smtp.lab.example" not in shown
 
 
@@ -493,7 +496,7 @@ def test_folders(make_clone: Callable[..., Clone]) -> None:
     for theirs in ("d:/octopus/packagesdirectory", "D:\\Octopus\\.\\PackagesDirectory\\Spaces-1", "\\\\sql01\\d$\\OCTOPUS"):
         result = clone.verify(folders=[theirs])
         assert names(result) == {"folders"}
-        assert "PackagesDirectory (D:\\Octopus\\PackagesDirectory: it is, is in or has" in result["msg"]
+        assert "PackagesDirectory (D:\\Octopus\\PackagesDirectory: it is, is in or contains" in result["msg"]
     clone.change("Configuration", folders.ROW, PackagesDirectory=None, ArtifactsDirectory="Artifacts")
     result = clone.verify(folders=["\\\\nas\\octopus\\Packages"])
     assert "empty: it lies below the node's home, which was not given as home" in result["msg"]
@@ -503,7 +506,7 @@ def test_folders(make_clone: Callable[..., Clone]) -> None:
     assert names(clone.verify(folders=["C:\\Octopus\\Packages"], home="C:\\Octopus")) == {"folders"}
     clone.write('DELETE FROM "Configuration" WHERE "Id" = ?', folders.ROW)
     assert "none at all" in clone.verify(folders=["\\\\nas\\octopus\\Packages"])["msg"]
-    assert "Wanted: folders" in clone.verify(folders=["Packages"])["msg"]
+    assert "Expected folders" in clone.verify(folders=["Packages"])["msg"]
 
 
 @one_driver
@@ -544,6 +547,6 @@ def test_the_record_goes_where_the_database_goes(make_clone: Callable[..., Clone
     restored = clone.world.module("mssql_restore", database="Moved", path=[path])
     assert restored.get("failed") is None, restored
     clone.database = "Moved"
-    assert clone.module(state="queried")["record"] == result["record"]
+    assert clone.info()["record"] == result["record"]
     assert clone.apply()["changed"] is False
-    assert clone.module(database="master", state="queried")["failed"] is True
+    assert clone.info(database="master")["failed"] is True

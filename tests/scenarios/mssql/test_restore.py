@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress
 from lab.sql.database import Database
 from lab.tds.engine_api import SqlError
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
@@ -50,13 +50,21 @@ def restore(world: World, check_mode: bool = False, **params: Any) -> dict[str, 
     return world.module("mssql_restore", check_mode, **({"database": "Octopus", "path": [A]} | params))
 
 
+def verify(world: World, **params: Any) -> dict[str, Any]:
+    return world.module("mssql_backup_verify", **({"database": "Octopus", "path": [A]} | params))
+
+
+def try_restore(world: World, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    return world.module("mssql_restore_test", check_mode, **({"database": "Octopus", "path": [A]} | params))
+
+
 def good(result: dict[str, Any]) -> dict[str, Any]:
     assert not result.get("failed"), result
     return result
 
 
 def open_to_all(world: World, *names: str) -> None:
-    """Whether everybody can use these databases: what was taken was given back."""
+    """Whether everybody can use these databases again."""
     for name in names:
         assert (database(world, name).state, database(world, name).user_access) == ("ONLINE", "MULTI_USER"), name
         world.sql.open(name, login="backup").close()
@@ -73,14 +81,15 @@ def taken(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("progress_done", [True, False])
-def test_the_rows_that_were_there(make_world: Callable[..., World], tmp_path: Path, progress_done: bool) -> None:
+def test_the_rows_that_were_there(make_world: Callable[..., World], progress_done: bool) -> None:
     world = make_world(progress_done=progress_done)
     fill(world)
     backup, before = good(world.backup()), rows(world)
     fill(world, first=1000)
     files = [file.path for file in database(world).files]
-    progress = tmp_path / "progress"
-    result = good(restore(world, replace=True, checkdb=True, progress_file=str(progress)))
+    shown: list[str] = []
+    with progress.listening(shown.append):
+        result = good(restore(world, replace=True, checkdb=True))
     assert rows(world) == before
     assert (result["changed"], result["replaced"], result["kept_as"], result["verified"]) == (True, True, None, True)
     assert result["backup_set_uuid"] == backup["backup_set_uuid"]
@@ -88,22 +97,18 @@ def test_the_rows_that_were_there(make_world: Callable[..., World], tmp_path: Pa
     assert result["checkdb"]["clean"] is True
     assert (result["owner"], result["compatibility_level"], result["position"]) == ("sa", 140, 1)
     open_to_all(world, "Octopus")
-    percents = [
-        line["percent"]
-        for line in map(json.loads, progress.read_text().splitlines())
-        if line["message"] == "Restoring Octopus" and "percent" in line
-    ]
+    percents = [int(found[1]) for found in (re.fullmatch(r"Restoring Octopus \((\d+) %\)", line) for line in shown) if found]
     assert percents == sorted(percents) and percents[-1] == 100
     ran = [event["sql"] for event in world.ledger.events("sql")]
     assert all(statement in ran for statement in result["sql"])
 
 
 @one_driver
-def test_without_leave_nothing_is_overwritten(world: World, taken: dict[str, Any]) -> None:
+def test_without_permission_nothing_is_overwritten(world: World, taken: dict[str, Any]) -> None:
     fill(world, first=1000)
     before = rows(world)
     refused = restore(world)
-    assert "Octopus is there already, ONLINE" in refused["msg"]
+    assert "Octopus exists already (ONLINE)" in refused["msg"]
     assert "keep_as" in refused["msg"] and "replace: true" in refused["msg"]
     assert rows(world) == before
     assert not world.ledger.events("sql.restore")
@@ -135,7 +140,7 @@ def test_check_mode_changes_nothing(world: World, taken: dict[str, Any]) -> None
 
 
 def test_another_session_in_the_database(world: World, taken: dict[str, Any]) -> None:
-    """It is thrown out, with what it had open; clients that come back at once do not stop the restore."""
+    """It is disconnected, with its open transaction; clients that reconnect at once do not stop the restore."""
     before = rows(world)
     fill(world, first=1000)
     product = world.sql.open("Octopus", login="backup", program="Octopus Server")
@@ -227,7 +232,7 @@ def test_folders_and_names_that_are_taken(world: World, taken: dict[str, Any]) -
     assert [file["path"] for file in result["files"]] == ["D:\\Data\\Copy_2.mdf", "D:\\Log\\Copy_log.ldf"]
     assert world.machine.fs.read("D:\\Data\\Copy.mdf", world.sql.logon) == b"precious"
     missing = restore(world, database="Other", data_directory="D:\\Nowhere")
-    assert "the folder D:\\Nowhere" in missing["msg"] and "not there" in missing["msg"]
+    assert "the folder D:\\Nowhere" in missing["msg"] and "does not exist" in missing["msg"]
     # Over a database, into another folder: its new file must not be one that exists.
     world.write("D:\\Log\\Copy.mdf", b"precious")
     moved = good(restore(world, database="Copy", replace=True, data_directory="D:\\Log"))
@@ -253,9 +258,8 @@ def test_a_backup_of_a_newer_server(make_world: Callable[..., World]) -> None:
     good(newer.backup())
     older.write(A, newer.machine.fs.read(A, newer.sql.logon))
     mark = older.ledger.mark()
-    for params in ({"replace": True}, {"keep_as": "kept"}, {"state": "verified"}, {"state": "tested"}):
-        refused = restore(older, **params)
-        assert "15.0.4430" in refused["msg"] and "No SQL Server restores backups of newer ones" in refused["msg"]
+    for refused in (restore(older, replace=True), restore(older, keep_as="kept"), verify(older), try_restore(older)):
+        assert "15.0.4430" in refused["msg"] and "SQL Server restores no backups of newer versions" in refused["msg"]
     assert not older.ledger.events("sql.restore", since=mark)
     open_to_all(older, "Octopus")
 
@@ -312,9 +316,12 @@ def test_a_restore_that_was_killed_is_done_by_running_it_again(world: World, tak
     failed = rows(world)
     world.faults.arm("sql.kill_restore", NAME)
     broken = restore(world, keep_as="kept")
-    assert "ended the session while it ran" in broken["msg"]
+    assert "ended the session during the restore" in broken["msg"]
     assert "Octopus is RESTORING and cannot be used: run this again, or drop it" in broken["msg"]
-    assert "is kept as kept, ONLINE" in broken["msg"] and "ALTER DATABASE [kept] MODIFY NAME = [Octopus]" in broken["msg"]
+    assert (
+        "The original database is kept as kept, ONLINE" in broken["msg"]
+        and "ALTER DATABASE [kept] MODIFY NAME = [Octopus]" in broken["msg"]
+    )
     assert rows(world, "kept") == failed
     open_to_all(world, "kept")
     result = good(restore(world, keep_as="kept"))
@@ -383,8 +390,8 @@ def test_what_is_not_ours_is_not_replaced(world: World, taken: dict[str, Any]) -
     assert f"restored last from the backup set {taken['backup_set_uuid']}, not from {second['backup_set_uuid']}" in refused["msg"]
     assert "Name another keep_as" in refused["msg"]
     world.sql.create_database("New")
-    assert "not restored by what msdb knows" in restore(world, database="New", keep_as="kept")["msg"]
-    assert "Found: neither" in restore(world, database="Nowhere", keep_as="nowhere either")["msg"]
+    assert "never restored according to msdb" in restore(world, database="New", keep_as="kept")["msg"]
+    assert "found neither" in restore(world, database="Nowhere", keep_as="nowhere either")["msg"]
     assert rows(world) == before
 
 
@@ -419,9 +426,7 @@ def test_a_database_with_snapshots(world: World, taken: dict[str, Any]) -> None:
 def test_not_enough_room(world: World, taken: dict[str, Any]) -> None:
     before = rows(world)
     world.machine.fs.drives["C"].capacity = 300 * 1024**2
-    targets: tuple[dict[str, Any], ...] = ({"keep_as": "kept"}, {"database": "Copy"}, {"state": "tested"})
-    for params in targets:
-        refused = restore(world, **params)
+    for refused in (restore(world, keep_as="kept"), restore(world, database="Copy"), try_restore(world)):
         assert "bytes free on C:\\" in refused["msg"] and "data_directory" in refused["msg"], refused
     assert world.sql.database("kept") is None and rows(world) == before
     assert not world.ledger.events("sql.restore")
@@ -435,8 +440,8 @@ def test_a_login_that_may_not(world: World, taken: dict[str, Any]) -> None:
     assert "dbcreator" in restore(world, replace=True, **as_plain)["msg"]
     world.sql.add_login("maker", "Maker!1", roles={"dbcreator"})
     as_maker: dict[str, Any] = {"login_user": "maker", "login_password": "Maker!1"}
-    unproven = restore(world, database="Copy", **as_maker)
-    assert "db_datareader" in unproven["msg"]
+    unverifiable = restore(world, database="Copy", **as_maker)
+    assert "db_datareader" in unverifiable["msg"]
     database(world, "msdb").add_user("maker", {"db_datareader"})
     assert "IMPERSONATE" in restore(world, database="Copy", owner="sa", **as_maker)["msg"]
     assert world.sql.database("Copy") is None
@@ -466,9 +471,14 @@ def test_nothing_is_touched_before_the_backup_was_found_valid(world: World, take
     good(world.backup(path=["D:\\Backup\\b.bak"], compression="off", verify=False))
     spoil(world, "D:\\Backup\\b.bak")
     product = world.sql.open("Octopus", login="backup")
-    for params in ({"replace": True}, {"keep_as": "kept"}, {"state": "verified"}, {"state": "tested"}):
-        refused = restore(world, path=["D:\\Backup\\b.bak"], **params)
-        assert "Treat it as no backup" in refused["msg"]
+    spoiled = ["D:\\Backup\\b.bak"]
+    for refused in (
+        restore(world, path=spoiled, replace=True),
+        restore(world, path=spoiled, keep_as="kept"),
+        verify(world, path=spoiled),
+        try_restore(world, path=spoiled),
+    ):
+        assert "Do not use it as a backup" in refused["msg"]
     assert not world.ledger.events("sql.restore")
     assert not product.client.closed.is_set()
     product.close()
@@ -491,21 +501,21 @@ def spoil(world: World, path: str) -> None:
 
 
 @one_driver
-def test_a_restore_that_breaks_before_it_overwrites_gives_the_database_back(
+def test_a_restore_that_breaks_before_it_overwrites_leaves_the_database_available(
     world: World, taken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file disappears after it was verified: taken offline, the database must come back as it was."""
-    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import restore as library
+    from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive
 
     fill(world, first=1000)
     before = rows(world)
-    real = library.exclusive.take
+    real = exclusive.take
 
     def take(*args: Any) -> None:
         real(*args)
         world.machine.fs.remove(A, world.sql.logon)
 
-    monkeypatch.setattr(library.exclusive, "take", take)
+    monkeypatch.setattr(exclusive, "take", take)
     broken = restore(world, replace=True)
     assert "no such file" in broken["msg"] and "Octopus is ONLINE" in broken["msg"]
     assert rows(world) == before
@@ -523,10 +533,10 @@ def test_a_deadline_tells_what_it_leaves(make_world: Callable[..., World], progr
     good(world.backup(database="Huge"))
     world.sql.backup_rate /= 10000
     slow = restore(world, database="Huge", replace=True, timeout=1)
-    assert "verified within 1 s" in slow["msg"] and "Nothing was changed" in slow["msg"]
+    assert "verify the backup set at position 1 of D:\\Backup\\a.bak within 1 s" in slow["msg"] and "Nothing was changed" in slow["msg"]
     open_to_all(world, "Huge")
     cancelled = restore(world, database="Huge", keep_as="kept", timeout=1, verify=False)
-    assert "restored within 1 s" in cancelled["msg"]
+    assert "restore Huge within 1 s" in cancelled["msg"]
     assert "Huge is RESTORING and cannot be used: run this again, or drop it" in cancelled["msg"]
     open_to_all(world, "kept")
     world.sql.backup_rate *= 10000
@@ -534,15 +544,15 @@ def test_a_deadline_tells_what_it_leaves(make_world: Callable[..., World], progr
     assert rows(world, "Huge") == rows(world, "kept")
 
 
-# -- verified and tested
+# -- backups verified, and tested by a restore
 
 
 def test_verified(world: World, taken: dict[str, Any]) -> None:
-    result = good(restore(world, state="verified"))
+    result = good(verify(world))
     assert (result["changed"], result["verified"], result["backup_set_uuid"]) == (False, True, taken["backup_set_uuid"])
     assert result["sql"] == [f"RESTORE VERIFYONLY FROM DISK = N'{A}' WITH FILE = 1, CHECKSUM, STATS = 5"]
     good(world.backup(path=["D:\\Backup\\b.bak"], checksum=False, verify=False))
-    assert "taken without any" in restore(world, path=["D:\\Backup\\b.bak"], state="verified")["msg"]
+    assert "taken without any" in verify(world, path=["D:\\Backup\\b.bak"])["msg"]
     unsure = good(restore(world, path=["D:\\Backup\\b.bak"], database="Copy"))
     assert unsure["backup"]["has_checksums"] is False
     assert "CHECKSUM" not in unsure["sql"][0]
@@ -551,9 +561,9 @@ def test_verified(world: World, taken: dict[str, Any]) -> None:
 def test_tested_leaves_nothing(world: World, taken: dict[str, Any]) -> None:
     before, names = rows(world), set(world.sql.databases)
     files = set(world.machine.fs.listdir(world.sql.data_folder, world.sql.logon))
-    checked = good(restore(world, state="tested", check_mode=True))
+    checked = good(try_restore(world, check_mode=True))
     assert not checked["changed"] and not world.ledger.events("sql.restore")
-    result = good(restore(world, state="tested"))
+    result = good(try_restore(world))
     assert (result["changed"], result["checkdb"]["clean"]) == (False, True)
     assert result["database"].startswith("restore_test_")
     (done,) = world.ledger.events("sql.restore", action="done")
@@ -567,19 +577,19 @@ def test_a_test_finds_damage_that_verifyonly_passes(world: World) -> None:
     good(world.backup(checksum=False, compression="off", verify=False))
     spoil(world, A)
     names = set(world.sql.databases)
-    found = restore(world, state="tested")
-    assert "DBCC CHECKDB says" in found["msg"] and "page (1:" in found["msg"]
+    found = try_restore(world)
+    assert "DBCC CHECKDB reports" in found["msg"] and "page (1:" in found["msg"]
     assert set(world.sql.databases) == names
 
 
 def test_a_test_that_was_killed_is_cleaned_up(world: World, taken: dict[str, Any]) -> None:
     names = set(world.sql.databases)
     world.faults.arm("sql.kill_restore", NAME)
-    broken = restore(world, state="tested")
-    assert "ended the session while it ran" in broken["msg"]
+    broken = try_restore(world)
+    assert "ended the session during the restore" in broken["msg"]
     assert set(world.sql.databases) == names
     # A controller that died leaves it: the next test of the same backup finds it by its name.
-    name = world.results[-1]["msg"].split("Wanted: ")[1].split(" ")[0]
+    name = world.results[-1]["msg"].split("Expected to restore ")[1].split(",")[0]
     good(restore(world, database=name))
-    good(restore(world, state="tested"))
+    good(try_restore(world))
     assert set(world.sql.databases) == names

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Database snapshots with both ODBC drivers: taken, gone back to, dropped; and a database that is open again whatever happens."""
+"""Database snapshots with both ODBC drivers: created, reverted to, dropped; and a database that is available again whatever happens."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import pytest
 from lab.core.filesystem import Logon
 from lab.sql.database import Database, DatabaseFile
 from lab.tds.engine_api import SqlError
+from patience import patient
 from scenarios.mssql.conftest import GIGABYTE, NAME, World
 
 S = "Octopus_before"
-WAIT = 20.0
+WAIT = patient(20.0)
 
 
 @pytest.fixture
@@ -59,6 +60,19 @@ def snapshot(world: World, check_mode: bool = False, **params: Any) -> dict[str,
     return world.module("mssql_snapshot", check_mode, **({"database": "Octopus", "name": S} | params))
 
 
+def revert(world: World, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    return world.module("mssql_snapshot_revert", check_mode, **({"database": "Octopus", "name": S} | params))
+
+
+def info(world: World, **params: Any) -> dict[str, Any]:
+    return world.module("mssql_snapshot_info", **({"database": "Octopus"} | params))
+
+
+def act(world: World, wanted: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    """Any of the three things that are done with a snapshot."""
+    return revert(world, check_mode, **params) if wanted == "reverted" else snapshot(world, check_mode, state=wanted, **params)
+
+
 def good(result: dict[str, Any]) -> dict[str, Any]:
     assert not result.get("failed"), result
     return result
@@ -92,7 +106,7 @@ def test_taken_once_reverted_to_and_dropped(world: World) -> None:
 
     change(world)
     assert state(world) != before
-    reverted = good(snapshot(world, state="reverted"))
+    reverted = good(revert(world))
     assert (reverted["changed"], reverted["tables"], reverted["recovery_model"]) == (True, 1, "FULL")
     assert state(world) == before
     assert (database(world, "Octopus").state, database(world, "Octopus").user_access) == ("ONLINE", "MULTI_USER")
@@ -113,7 +127,7 @@ def test_check_mode_changes_nothing(world: World, wanted: str) -> None:
         good(snapshot(world))
     change(world)
     before, mark = state(world), world.ledger.mark()
-    result = good(snapshot(world, check_mode=True, state=wanted))
+    result = good(act(world, wanted, check_mode=True))
     assert result["changed"] and result["sql"]
     assert not world.ledger.events("file", since=mark)
     ran = {event["sql"].split()[0] for event in world.ledger.events("sql", since=mark)}
@@ -123,7 +137,7 @@ def test_check_mode_changes_nothing(world: World, wanted: str) -> None:
 
 
 def test_a_program_that_connects_again_by_itself_does_not_stop_a_revert(world: World) -> None:
-    """As the product's own pool does: whoever is thrown out comes back at once."""
+    """As the product's own pool does: whoever is disconnected reconnects at once."""
     good(snapshot(world))
     change(world)
     there, done = threading.Event(), threading.Event()
@@ -138,7 +152,7 @@ def test_a_program_that_connects_again_by_itself_does_not_stop_a_revert(world: W
     product.start()
     try:
         assert there.wait(WAIT)
-        result = good(snapshot(world, state="reverted"))
+        result = good(revert(world))
     finally:
         done.set()
         product.join()
@@ -147,31 +161,31 @@ def test_a_program_that_connects_again_by_itself_does_not_stop_a_revert(world: W
     assert database(world, "Octopus").user_access == "MULTI_USER"
 
 
-def test_somebody_who_took_the_one_place_is_thrown_out(world: World) -> None:
+def test_somebody_who_took_the_only_connection_is_disconnected(world: World) -> None:
     """What a run has left that ended in between: SINGLE_USER, and somebody in it."""
     good(snapshot(world))
     change(world)
     database(world, "Octopus").user_access = "SINGLE_USER"
     intruder = world.sql.open("Octopus", login="backup", program="reports")
-    result = good(snapshot(world, state="reverted"))
+    result = good(revert(world))
     assert result["sql"][2] == "ALTER DATABASE [Octopus] SET MULTI_USER"
     assert database(world, "Octopus").user_access == "MULTI_USER"
     assert len(state(world)[0]) == 10
     intruder.close()
 
 
-def test_a_session_that_is_killed_leaves_the_database_open(world: World) -> None:
+def test_a_session_that_is_killed_leaves_the_database_available(world: World) -> None:
     good(snapshot(world))
     change(world)
     before = state(world)
     world.faults.arm("sql.kill_revert", NAME)
-    result = snapshot(world, state="reverted")
+    result = revert(world)
     assert result["failed"]
-    assert f"Wanted: Octopus reverted to its snapshot {S}. Found: " in result["msg"]
-    assert "Octopus is online and open again to everybody" in result["msg"]
+    assert f"Expected to revert Octopus to its snapshot {S}, but it failed: " in result["msg"]
+    assert "Octopus is online and available again to everybody" in result["msg"]
     assert (database(world, "Octopus").state, database(world, "Octopus").user_access) == ("ONLINE", "MULTI_USER")
     assert state(world) == before
-    good(snapshot(world, state="reverted"))
+    good(revert(world))
     assert len(state(world)[0]) == 10
 
 
@@ -180,21 +194,21 @@ def test_a_revert_is_refused_while_there_is_another_snapshot(world: World) -> No
     good(snapshot(world, name="Octopus_later"))
     mark = world.ledger.mark()
     for check_mode in (True, False):
-        result = snapshot(world, check_mode, state="reverted")
-        assert "only while it has one snapshot, but this has also Octopus_later; drop it first" in result["msg"]
+        result = revert(world, check_mode)
+        assert "only while it has one snapshot, but this one also has Octopus_later; drop it first" in result["msg"]
     assert not [event for event in world.ledger.events("sql", since=mark) if event["sql"].startswith(("ALTER", "RESTORE"))]
-    listed = good(snapshot(world, state="listed", name=None))
+    listed = good(info(world))
     assert [one["name"] for one in listed["snapshots"]] == [S, "Octopus_later"]
     assert len(listed["obstacles"]) == 1
     good(snapshot(world, name="Octopus_later", state="absent"))
-    good(snapshot(world, state="reverted"))
+    good(revert(world))
 
 
 def test_a_snapshot_that_is_read_is_not_dropped(world: World) -> None:
     good(snapshot(world))
     reader = world.sql.open(S, login="backup", program="reports", host="pc7")
     for wanted in ("absent", "reverted"):
-        assert "backup from pc7 (reports, session" in snapshot(world, state=wanted)["msg"]
+        assert "backup from pc7 (reports, session" in act(world, wanted)["msg"]
     reader.close()
     good(snapshot(world, state="absent"))
 
@@ -203,18 +217,19 @@ def test_a_database_is_never_taken_for_a_snapshot(world: World) -> None:
     world.sql.create_database("Shop")
     good(snapshot(world, database="Shop", name="Shop_before"))
     for wanted in ("present", "reverted", "absent"):
-        assert "Shop on SQL Server" in snapshot(world, name="Shop", state=wanted)["msg"]
-        assert "is a snapshot of Shop. It was not touched" in snapshot(world, name="Shop_before", state=wanted)["msg"]
+        assert "Shop on SQL Server" in act(world, wanted, name="Shop")["msg"]
+        assert "is a snapshot of Shop. It was not touched" in act(world, wanted, name="Shop_before")["msg"]
     assert "Octopus on SQL Server" in snapshot(world, name="Octopus", state="absent")["msg"]
     assert {"Shop", "Octopus", "Shop_before"} <= {one.name for one in world.sql.databases.values()}
 
 
 def test_what_is_not_there(world: World) -> None:
-    assert "has no such snapshot; those of Octopus: none" in snapshot(world, state="reverted")["msg"]
+    assert "has no such snapshot; those of Octopus: none" in revert(world)["msg"]
     assert "has none of that name" in snapshot(world, database="Octopuss")["msg"]
-    assert "has none of that name" in snapshot(world, database="Octopuss", state="listed", name=None)["msg"]
+    assert "has none of that name" in info(world, database="Octopuss")["msg"]
     assert good(snapshot(world, database="Octopuss", state="absent"))["changed"] is False
-    assert "state: present needs the name of the snapshot" in snapshot(world, name=None)["msg"]
+    assert "missing required arguments: name" in world.module("mssql_snapshot", database="Octopus")["msg"]
+    assert "missing required arguments: name" in world.module("mssql_snapshot_revert", database="Octopus")["msg"]
 
 
 @pytest.mark.parametrize(
@@ -253,14 +268,14 @@ def test_odd_names_and_several_files(world: World, name: str) -> None:
     (one,) = result["snapshots"]
     assert one["name"] == f"{name} S"
     assert len(one["paths"]) == 3 and all(path.startswith("D:\\Snap shots\\") and world.is_file(path) for path in one["paths"])
-    assert good(snapshot(world, database=name, name=f"{name} S", state="reverted"))["changed"]
+    assert good(revert(world, database=name, name=f"{name} S"))["changed"]
     assert good(snapshot(world, database=name, name=f"{name} S", state="absent"))["changed"]
 
 
 def test_a_folder_that_is_not_there(world: World) -> None:
     for check_mode in (True, False):
-        assert "the folder D:\\None for the snapshot's files" in snapshot(world, check_mode, directory="D:\\None")["msg"]
-    assert "is none" in snapshot(world, directory="None")["msg"]
+        assert "the folder D:\\None for the files of the snapshot" in snapshot(world, check_mode, directory="D:\\None")["msg"]
+    assert "must be the full path" in snapshot(world, directory="None")["msg"]
 
 
 def test_a_file_in_the_way(world: World) -> None:
@@ -275,21 +290,21 @@ def test_what_microsoft_says_cannot_be_reverted(world: World) -> None:
     good(snapshot(world))
     source = database(world, "Octopus")
     source.group = "AG1"
-    assert "ALTER AVAILABILITY GROUP" in snapshot(world, state="reverted")["msg"]
+    assert "ALTER AVAILABILITY GROUP" in revert(world)["msg"]
     source.group = None
     source.read_only = True
-    assert "read-only filegroups: Octopus" in snapshot(world, state="reverted")["msg"]
+    assert "read-only filegroups: Octopus" in revert(world)["msg"]
     source.read_only = False
     database(world, S).state = "SUSPECT"
-    assert "it can only be dropped" in snapshot(world, state="reverted")["msg"]
-    assert "Drop it (state: absent) and take another" in snapshot(world)["msg"]
+    assert "can only be dropped" in revert(world)["msg"]
+    assert "Drop it (state: absent) and create another" in snapshot(world)["msg"]
     good(snapshot(world, state="absent"))
 
 
 @pytest.mark.parametrize("name", ["master", "model", "msdb", "tempdb", S])
 def test_what_no_snapshot_can_be_taken_of(world: World, name: str) -> None:
     good(snapshot(world))
-    assert f"a snapshot of {name}. Found: it is a" in snapshot(world, database=name, name="x")["msg"]
+    assert f"Expected {name} to be a user database, but it is a" in snapshot(world, database=name, name="x")["msg"]
 
 
 def test_rights(world: World) -> None:
@@ -299,14 +314,14 @@ def test_rights(world: World) -> None:
     database(world, "Octopus").add_user("reader", {"db_owner"})
     for wanted, words in (("reverted", "being in its role db_owner is not enough"), ("absent", "permission to drop")):
         for check_mode in (True, False):
-            assert words in snapshot(world, check_mode, state=wanted, **login)["msg"]
+            assert words in act(world, wanted, check_mode, **login)["msg"]
     assert "CREATE DATABASE" in snapshot(world, name="other", **login)["msg"]
     world.sql.logins["reader"].roles.add("dbcreator")
     for check_mode in (True, False):
-        assert f"no user in {S}" in snapshot(world, check_mode, state="reverted", **login)["msg"]
+        assert f"no user in {S}" in revert(world, check_mode, **login)["msg"]
     assert database(world, "Octopus").user_access == "MULTI_USER"
     good(snapshot(world, state="absent", **login))
     good(snapshot(world, **login))  # it has the user now
     change(world)
-    good(snapshot(world, state="reverted", **login))
+    good(revert(world, **login))
     assert len(state(world)[0]) == 10

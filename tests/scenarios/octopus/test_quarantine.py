@@ -23,7 +23,7 @@ CLONE = CloneSpec("copy", "source", ("octo-copy",), sql="sql-copy", sql_version=
 BESIDE = CloneSpec("copy", "source", ("octo-copy",))  # on its source's SQL Server
 
 
-def quarantine(lab: Lab, clone: LabClone, **params: Any) -> dict[str, Any]:
+def quarantine(lab: Lab, clone: LabClone, kind: str = "", **params: Any) -> dict[str, Any]:
     source = clone.source
     known = {
         "login_host": clone.sql.machine.address,
@@ -38,7 +38,7 @@ def quarantine(lab: Lab, clone: LabClone, **params: Any) -> dict[str, Any]:
             "login_password": source.secrets.sql_password,
         },
     }
-    result = run_module("octopus_quarantine", **(known | params))
+    result = run_module(f"octopus_quarantine{kind}", **(known | params))
     shown = json.dumps(result)
     assert not any(secret in shown for secret in (clone.secrets.sql_password, clone.secrets.master_key, clone.secrets.api_key))
     return result
@@ -66,10 +66,10 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
     with Lab(tmp_path / "lab", spec, clone_spec, scale=60) as lab:
         clone = lab.clones["copy"]
         naive.restore(lab, clone, "Copy")
-        asked = {"state": "applied", "name": "copy", "server_uri": clone.url}
+        asked: dict[str, Any] = {"name": "copy", "server_uri": clone.url}
         # The source's own database, whose nodes run, under its own name and as if it were the clone's.
         for source in (None, {"host": "192.0.2.1", "database": "Other"}):
-            own = {
+            own: dict[str, Any] = {
                 "database": spec.database,
                 "login_host": clone.source.sql.machine.address,
                 "login_password": clone.source.secrets.sql_password,
@@ -83,10 +83,10 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
         with clone.source.handle.store() as store:
             theirs = [path for path in store.folders().values() if path]
             old = store.installation_id()
-        proof = {"state": "verified", "folders": theirs}
-        assert "folders: " in quarantine(lab, clone, **proof)["msg"]
+        verification: dict[str, Any] = {"kind": "_verify", "folders": theirs}
+        assert "folders: " in quarantine(lab, clone, **verification)["msg"]
         repoint(clone, spec.version)
-        result = quarantine(lab, clone, **proof)
+        result = quarantine(lab, clone, **verification)
         assert result.get("failed") is None, result["msg"]
         mark = lab.ledger.mark()
         naive.start(lab, clone.hosts[0])
@@ -102,6 +102,6 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
             assert {row["Name"] for row in copy.nodes()} == {"OCTO-COPY"}
         # It runs, so it is not put under quarantine again, and its own node is no failure.
         assert "A live database" in quarantine(lab, clone, **asked)["msg"]
-        assert "server_nodes: " in quarantine(lab, clone, **proof)["msg"]
-        result = quarantine(lab, clone, **proof, nodes=["octo-copy"])
+        assert "server_nodes: " in quarantine(lab, clone, **verification)["msg"]
+        result = quarantine(lab, clone, **verification, nodes=["octo-copy"])
         assert result.get("failed") is None, result["msg"]

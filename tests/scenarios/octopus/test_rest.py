@@ -64,7 +64,7 @@ def test_a_wrong_key_is_told(server):
     assert "does not accept the API key" in server.module("octopus_maintenance", api_key="API-WRONG", state="enabled")["msg"]
 
 
-def test_the_licence_is_kept(server, tmp_path):
+def test_the_licence_is_backed_up(server, tmp_path):
     (tmp_path / "password").write_text("pw", encoding="utf-8")
     options = {"dest": str(tmp_path / "licence"), "vault_password_file": str(tmp_path / "password")}
     first = server.module("octopus_license_backup", **options)
@@ -72,23 +72,23 @@ def test_the_licence_is_kept(server, tmp_path):
     assert not server.module("octopus_license_backup", **options)["changed"]
 
 
-def test_baseline_and_proof(server):
-    baseline = server.module("octopus_verify")["baseline"]
+def test_baseline_and_verification(server):
+    baseline = server.module("octopus_baseline_info")["baseline"]
     samples = baseline["samples"]
     assert all(samples[kind] for kind in ("projects", "task_logs", "packages", "logos", "artifacts")), {
         k: len(v) for k, v in samples.items()
     }
     assert baseline["counts"]["Spaces-1"]["projects"] == len(samples["projects"]) >= 3
-    result = server.module("octopus_verify", state="compared", baseline=baseline)
+    result = server.module("octopus_verify", baseline=baseline)
     assert result["differences"] == []
-    assert result["proof"]["projects_read"] >= 3
+    assert result["evidence"]["projects_read"] >= 3
 
 
 def test_a_lost_package_folder_is_found(server):
-    baseline = server.module("octopus_verify")["baseline"]
+    baseline = server.module("octopus_baseline_info")["baseline"]
     system = Logon.service("SYSTEM")
     path = "C:\\Octopus\\Packages"
     server.machine.fs.move(path, path + ".lost", system)
-    result = server.module("octopus_verify", state="compared", baseline=baseline)
+    result = server.module("octopus_verify", baseline=baseline)
     assert result["failed"]
     assert "package" in result["msg"]

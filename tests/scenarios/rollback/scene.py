@@ -15,11 +15,12 @@ from typing import Any
 import requests
 from lab.core.ledger import Event
 from lab.estate import InstanceSpec, Lab
+from patience import patient
 from scenarios import exact, leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import World, look
 
-PATIENCE = 580.0  # real seconds that a playbook may take on a computer with much else to do
+PATIENCE = patient(580.0)  # real seconds that a playbook may take on a computer with much else to do
 
 
 class Scene:
@@ -52,10 +53,10 @@ class Scene:
         session.trust_env, session.verify = False, str(self.lab.ca_path)
         session.headers["X-Octopus-ApiKey"] = self.instance.secrets.api_key
         base = f"{self.instance.url}/api/Spaces-1"
-        if not session.get(base, timeout=30).ok:  # before 2019.1
+        if not session.get(base, timeout=patient(30)).ok:  # before 2019.1
             base = f"{self.instance.url}/api"
-        project = session.get(f"{base}/projects/all", timeout=30).json()[0]
-        answer = session.post(f"{base}/releases", json={"ProjectId": project["Id"], "Version": version}, timeout=30)
+        project = session.get(f"{base}/projects/all", timeout=patient(30)).json()[0]
+        answer = session.post(f"{base}/releases", json={"ProjectId": project["Id"], "Version": version}, timeout=patient(30))
         answer.raise_for_status()
         return str(answer.json()["Id"])
 

@@ -32,7 +32,7 @@ def test_packages_are_back_where_they_were(make_scene: MakeScene) -> None:
     assert run.code == 0, run.output[-5000:]
     record = run.record(DEMO.name)
     assert record["verdict"] == "rolled_back"
-    assert record["proof"]["package"]["id"], "one was downloaded"
+    assert record["evidence"]["package"]["id"], "one was downloaded"
     after = scene.look()
     # A newer program has copied the registration from the registry to a file, which older ones do not read, and newer ones would write anew.
     copy = [one for node, known in after.registered.items() for one in known if one not in before.registered[node]]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from lab.estate import SINGLE
 from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with, said
+from scenarios.world import World, lost_files, lost_rows
 
 NODE = SINGLE.nodes[0]
 STRAY = "of-a-failed-upgrade.txt"
@@ -60,7 +61,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
-    before, mark = scene.look(), scene.lab.ledger.mark()
+    before, mark, databases = scene.look(), scene.lab.ledger.mark(), set(scene.instance.sql.databases)
     armed = scene.lab.faults.arm(case.fault, NODE, times=case.times, **case.params)
     if case.restored:
         threading.Thread(target=_write_when_met, args=(scene, case.fault, mark), daemon=True).start()
@@ -76,6 +77,7 @@ def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     assert scene.left() == []
     restores = scene.restores(mark)
     assert ["snapshot" if not event["files"] else "backup" for event in restores] == ([case.restored] if case.restored else [])
+    assert len(set(scene.instance.sql.databases) - databases) == (1 if case.restored == "backup" else 0)
     _kept_and_named(scene, record, text, database=case.restored == "backup", folders=bool(case.restored))
 
 
@@ -87,13 +89,14 @@ def _write_when_met(scene: Scene, fault: str, mark: int) -> None:
 
 def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:
     """The failed database and folders are there, and somebody who reads the end of the output knows where."""
-    kept = record["kept"]
+    kept = record["retained"]
     assert bool(kept.get("database")) == database
     assert bool(kept.get("folders")) == folders
     root = scene.lab.backup_share.volume.root
     named = kept.get("folders", "").removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
     there = [str(path.relative_to(root)) for path in root.glob(f"*/failed-{record['run_id']}")]
     assert there == [one for one in [named] if one], "folders that are as they were are not kept, and none are named"
+    assert ("What was replaced is retained" in text) == (database or folders)
     if database:
         assert kept["database"] in text
         assert scene.instance.sql.database(kept["database"]) is not None
@@ -108,16 +111,31 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     run = scene.play("upgrade_inplace", octopus_on_failure="stop")
     scene.lab.faults.disarm(armed)
     assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
-    assert "out of service" in failed_with(run)
+    text = failed_with(run)
+    assert "out of service" in text and "database.bak" in text and "rollback.yml" in text
+    left = run.record(SINGLE.name)
+    assert left["finished"] is None, "what leaves something to be done is not finished"
+    _nothing_lost(before, scene.look())
+    assert scene.unlike(before) != []
     mark, stopped = scene.lab.ledger.mark(), scene.look()
     text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
-    assert "the database may be changed in part, so this is not tried again. Go back with rollback.yml" in text
+    assert "The database may be changed in part, so this is not tried again. Run rollback.yml" in text
     assert scene.touched(mark) == []
+    assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == []
     assert scene.unlike(stopped) == []
 
     run = scene.play("rollback")  # nobody was let in, so nobody has to consent
     assert run.code == 0, run.output[-5000:]
-    assert run.record(SINGLE.name)["verdict"] == "rolled_back"
+    record = run.record(SINGLE.name)
+    assert (record["run_id"], record["verdict"], record["retained"] or {}) == (left["run_id"], "rolled_back", {}), "the same run goes back"
     assert scene.unlike(before) == []
     assert scene.left() == []
     assert "rolled_back" in said(run)
+
+
+def _nothing_lost(before: World, after: World) -> None:
+    """Left stopped: nothing of the users' is gone, and nobody gets in or starts it by accident."""
+    assert [loss for loss in lost_rows(before, after) if not loss.startswith("Configuration ")] == []
+    assert lost_files(before, after) == []
+    assert after.maintenance
+    assert after.watchdogs == {NODE: False}

@@ -138,7 +138,7 @@ def test_one_that_fails_beside_the_running_service(scene: Scene) -> None:
     assert scene.left() == []
 
 
-@pytest.mark.parametrize("step", ["seal.folders", "seal.restore_point", "backup.users"])
+@pytest.mark.parametrize("step", ["backup.folders", "backup.sign", "freeze.end"])
 def test_one_that_was_broken_off_beside_the_running_service(scene: Scene, tmp_path: Path, step: str) -> None:
     """The service goes on writing meanwhile. What the next run makes of it is one thing with its manifest, whatever was there already."""
     before, [host] = scene.look(), scene.instance.hosts

@@ -2,46 +2,58 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bad input: each fails before anything is changed, and says what was wanted, what was found, where, and what to do."""
+"""Bad input: each fails before anything is changed, and says what was wanted, what was found, where, and what to do.
+
+One play has all that an instance alone can get wrong: side by side, so that each also shows that the failure of one stops no other.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from lab.estate import SINGLE, Lab
+from lab.core.ledger import Event
+from lab.estate import SINGLE, InstanceSpec, Lab, LabInstance
 from lab.winrm.logons import Logons
+from patience import patient
 from scenarios import exact
 from scenarios.leftovers import leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import World, look
 
 CHANGING_KINDS = ("service.state", "sql.backup", "sql.restore", "msi")
+FORKS = 6
+LONG = patient(600.0)  # real seconds for many instances in one play
 
 
-@dataclass
-class Scene:
-    """One lab for all cases: each leaves it as it was. ``runs``: the journals that there have to be."""
-
-    lab: Lab
-    folder: Path
-    runs: set[str] = field(default_factory=set)
-
-    def operator(self, name: str) -> Operator:
-        return Operator(self.lab, self.folder / name)
+def _own(name: str, number: int) -> InstanceSpec:
+    return replace(SINGLE, name=name, nodes=(f"octo{number:02}",), sql=f"sql{number:02}")
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("bad")
-    with Lab(folder / "lab", SINGLE) as lab:
-        lab.instances["single"].sql.add_login("weak", "W3ak!password")
-        yield Scene(lab, folder)
+# Most cases end before they leave a trace that another one could see, so they share an instance. These do not.
+SHARE, HASH, ROOM = _own("share", 2), _own("hash", 3), _own("room", 4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is wrong with one instance of the inventory, and what is said of it. ``spec``: the instance of the lab that it is."""
+
+    name: str
+    variables: Callable[[Lab], dict[str, Any]]
+    says: tuple[str, ...]
+    spec: InstanceSpec = SINGLE
+
+    @property
+    def host(self) -> str:
+        return self.spec.nodes[0] if self.spec is not SINGLE else f"{SINGLE.nodes[0]}-{self.instance}"
+
+    @property
+    def instance(self) -> str:
+        return self.name.replace("_", "-")
 
 
 def _limited(lab: Lab) -> str:
@@ -50,13 +62,6 @@ def _limited(lab: Lab) -> str:
 
 def _closed_port(lab: Lab) -> str:
     return f"https://{lab.network.prefix}.250:8443"
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    variables: Callable[[Lab], dict[str, Any]]
-    says: tuple[str, ...]
 
 
 CASES = [
@@ -77,128 +82,199 @@ CASES = [
         "login_without_rights", lambda lab: {"octopus_sql_user": "weak", "octopus_sql_password": "W3ak!password"}, ("weak", "OctopusDeploy")
     ),
     Case("backup_path", lambda lab: {"octopus_sql_backup_root": "D:\\nowhere"}, ("D:\\nowhere", "SQL Server")),
-    Case("other_share", lambda lab: {"octopus_backup_root": "\\\\nas\\other"}, ("\\\\nas\\other",)),
+    Case("other_share", lambda lab: {"octopus_backup_root": "\\\\nas\\other"}, ("\\\\nas\\other",), SHARE),
     Case("no_seal", lambda lab: {"octopus_vault_password_file": ""}, ("octopus_vault_password_file",)),
     Case("unknown_waiver", lambda lab: {"octopus_waivers": ["licence"]}, ("licence", "license_compliant")),
-    Case("wrong_hash", lambda lab: {"octopus_msi_sha256": {"2026.2.9853": "0" * 64}}, ("0" * 64, "2026.2.9853")),
+    Case("wrong_hash", lambda lab: {"octopus_msi_sha256": {"2026.2.9853": "0" * 64}}, ("0" * 64, "2026.2.9853"), HASH),
     Case("self_signed_sql", lambda lab: {"octopus_sql_ca_path": ""}, ("certificate",)),
     Case("self_signed_api", lambda lab: {"octopus_ca_path": ""}, ("certificate", "ca_path")),
+    Case("too_little_room", lambda lab: {}, ("space_on_node", "octo04"), ROOM),
+    Case("wrong_windows_password", lambda lab: {"ansible_password": "wrong"}, ("octo01", "single-admin")),
+    Case("wrong_sql_password", lambda lab: {"octopus_sql_password": "wrong"}, ("octopus_upgrade", "18456")),
 ]
+GOOD = [
+    Case("check", lambda lab: {}, ()),
+    # With what an upgrade can be asked to do besides.
+    Case("check_more", lambda lab: {"octopus_test_restore": True, "octopus_database_snapshot": True}, ()),
+]
+STEPS = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]
+SNAPSHOT, TEST_RESTORE = "Make the snapshot", "Restore under another name"  # the latter is shown as skipped: there is no backup to test
+
+
+@dataclass
+class Played:
+    """One play, and the lab's instances as they were before it."""
+
+    lab: Lab
+    run: Run
+    before: dict[str, World]
+    mark: int
+    failed_logons: int
+
+    def events(self, case: Case, *kinds: str) -> list[Event]:
+        """What happened since on the machines of a case, by nobody who was there already."""
+        machines = (*case.spec.nodes, case.spec.sql)
+        events = self.lab.ledger.events(*kinds, since=self.mark)
+        return [event for event in events if event.machine in machines and event.get("by") != "trigger"]
+
+
+def _inventory(lab: Lab, operator: Operator, cases: Collection[Case]) -> None:
+    """Write each case as an instance of its own."""
+    path = operator.inventory / "hosts.yml"
+    instances = yaml.safe_load(path.read_text())["octopus"]["children"]
+    secrets = {name: (operator.inventory / "group_vars" / name / "secrets.yml").read_bytes() for name in instances}
+    groups: dict[str, Any] = {}
+    for case in cases:
+        name, of = f"octopus_{case.name}", f"octopus_{case.spec.name}"
+        [address] = instances[of]["hosts"].values()
+        own = {"octopus_instance": case.instance} | case.variables(lab)
+        # All of it in the group: a variable of the host itself would win over what is wrong with the instance.
+        groups[name] = {"hosts": {case.host: {}}, "vars": address | instances[of]["vars"] | own}
+        folder = operator.inventory / "group_vars" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "secrets.yml").write_bytes(secrets[of])
+    path.write_text(yaml.safe_dump({"octopus": {"children": groups}}))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("bad") / "lab", SINGLE, SHARE, HASH, ROOM) as lab:
+        lab.instances["single"].sql.add_login("weak", "W3ak!password")
+        yield lab
+
+
+def _play(lab: Lab, folder: Path, cases: Collection[Case], *arguments: str) -> Played:
+    operator = Operator(lab, folder)
+    _inventory(lab, operator, cases)
+    before = {name: look(instance) for name, instance in lab.instances.items()}
+    mark, failed = lab.ledger.mark(), Logons.of(lab.network).failures[_administrator(lab)]
+    run = operator.play("upgrade_inplace", "--forks", str(FORKS), *arguments, deadline=LONG)
+    return Played(lab, run, before, mark, failed)
+
+
+@pytest.fixture(scope="module")
+def played(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The play with everything that is wrong."""
+    drive = lab.instances["room"].hosts[0].fs.drives["C"]
+    capacity, drive.capacity = drive.capacity, drive.used() + 700 * 1024  # the packages fit, an installation does not
+    try:
+        return _play(lab, tmp_path_factory.mktemp("operator"), CASES)
+    finally:
+        drive.capacity = capacity
+
+
+@pytest.fixture(scope="module")
+def checked(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """A play in check mode over instances with which nothing is wrong."""
+    return _play(lab, tmp_path_factory.mktemp("operator"), GOOD, "--check")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_input_fails_before_anything_is_changed(case: Case, scene: Scene) -> None:
-    lab = scene.lab
-    before, mark = look(lab.instances["single"]), lab.ledger.mark()
-    run = scene.operator(case.name).play("upgrade_inplace", **case.variables(lab))
-    output = " ".join(run.output.split())
-    assert run.code != 0, run.output[-3000:]
+def test_bad_input_fails_before_anything_is_changed(case: Case, played: Played) -> None:
+    text = played.run.failures(case.host)
+    assert played.run.code != 0 and text, played.run.output[-3000:]
     for words in case.says:
-        assert words in output, f"{words!r} is not in\n{run.output[-4000:]}"
-    if case.name == "wrong_hash":  # only the download itself can show it: users notice nothing of that either
-        record = run.record("single")
+        assert words in _plain(text), f"{words!r} is not in\n{text[-4000:]}"
+    if case.spec is HASH:  # only the download itself can show it: users notice nothing of that either
+        record = played.run.record(case.instance)
         assert record["verdict"] == "failed_before_outage"
-        _unchanged(scene, before, mark, own_runs={f"{record['run_id']}.jsonl"})
+        _unchanged(played, case, own_runs={f"{record['run_id']}.jsonl"})
     else:
-        _nothing_begun(scene, run, mark)
-        _unchanged(scene, before, mark)
+        _nothing_begun(played, case)
+        _unchanged(played, case)
 
 
-def _nothing_begun(scene: Scene, run: Run, mark: int) -> None:
+def _plain(text: str) -> str:
+    """Strings as they are without JSON's escapes."""
+    return text.replace("\\\\", "\\")
+
+
+def _nothing_begun(played: Played, case: Case) -> None:
     """A run that never began leaves no record, not even half of one, and writes nothing anywhere."""
-    assert not (run.folder / "octopus-runs").exists()
-    events = scene.lab.ledger.events("file", since=mark)
-    assert [event for event in events if event.get("by") != "trigger"] == []
+    assert not (played.run.folder / "octopus-runs" / case.instance).exists()
+    assert played.events(case, "file") == []
 
 
-def _unchanged(scene: Scene, before: World, mark: int, own_runs: Collection[str] = ()) -> None:
+def _unchanged(played: Played, case: Case, own_runs: Collection[str] = ()) -> None:
     """The instance is exactly as it was, and nothing is left over.
 
     Args:
         own_runs: The journals that a run of its own has left on the coordinator; there is never a lock.
     """
-    instance = scene.lab.instances["single"]
-    events = scene.lab.ledger.events(since=mark)
-    assert [event for event in events if event.kind in CHANGING_KINDS] == []
-    assert [event for event in events if event.kind == "rest" and event["method"] != "GET"] == []
-    assert exact.changed(before, look(instance)) == []
-    scene.runs |= set(own_runs)
-    ours = instance.hosts[0].root / "C" / "ProgramData" / "octopus.upgrade"
-    assert {path.name for path in (ours / "runs").rglob("*") if path.is_file()} == scene.runs
-    assert not (ours / "runs" / "single" / "lock").exists()
-    backups = scene.lab.backup_share.volume.root
-    assert {path.name for path in backups.rglob("*") if path.is_file()} == scene.runs, "nothing but the copies of journals"
-    assert leftovers(scene.lab, instance) == []
+    instance = played.lab.instances[case.spec.name]
+    assert [event for event in played.events(case) if event.kind in CHANGING_KINDS] == []
+    assert [event for event in played.events(case, "rest") if event["method"] != "GET"] == []
+    assert exact.changed(played.before[case.spec.name], look(instance)) == []
+    assert _journals(instance) == set(own_runs)
+    backups = played.lab.backup_share.volume.root
+    assert {path.name for path in (backups / case.instance).rglob("*") if path.is_file()} == set(own_runs), "only copies of journals"
+    assert leftovers(played.lab, instance) == []
 
 
-def test_a_wrong_windows_password_is_tried_once(scene: Scene) -> None:
-    logons = Logons.of(scene.lab.network)
-    account = next(name for name in scene.lab.network.accounts if name.endswith("single-admin"))
-    failed = logons.failures[account]
-    run = scene.operator("windows-password").play("upgrade_inplace", ansible_password="wrong")
-    assert run.code != 0
-    assert "octo01" in run.output and "single-admin" in run.output
-    assert logons.failures[account] == failed + 1
+def _journals(instance: LabInstance) -> set[str]:
+    """What there is where journals and locks are."""
+    runs = instance.hosts[0].root / "C" / "ProgramData" / "octopus.upgrade" / "runs"
+    return {path.name for path in runs.rglob("*") if path.is_file() or path.name == "lock"}
+
+
+def test_nothing_else_lies_beside_the_backups(played: Played) -> None:
+    known = {case.instance for case in CASES}
+    assert {path.name for path in played.lab.backup_share.volume.root.iterdir()} <= known
+
+
+def _administrator(lab: Lab) -> str:
+    return next(name for name in lab.network.accounts if name.endswith("single-admin"))
+
+
+def test_a_wrong_windows_password_is_tried_once(played: Played) -> None:
+    logons, account = Logons.of(played.lab.network), _administrator(played.lab)
+    assert logons.failures[account] == played.failed_logons + 1
     assert not logons.locked(account)
 
 
-def test_a_wrong_sql_password_is_tried_once(scene: Scene) -> None:
-    mark = scene.lab.ledger.mark()
-    run = scene.operator("sql-password").play("upgrade_inplace", octopus_sql_password="wrong")
-    assert run.code != 0
-    assert "octopus_upgrade" in run.output and "18456" in run.output
-    failed = [event for event in scene.lab.ledger.events("sql.session", since=mark) if event.get("error") == 18456]
+def test_a_wrong_sql_password_is_tried_once(played: Played) -> None:
+    failed = [event for event in played.lab.ledger.events("sql.session", since=played.mark) if event.get("error") == 18456]
     assert len(failed) == 1
 
 
-def test_a_host_without_an_instance_stops_everything(scene: Scene) -> None:
-    operator = scene.operator("stray")
-    hosts = operator.inventory / "hosts.yml"
-    inventory = yaml.safe_load(hosts.read_text())
-    inventory["octopus"]["hosts"] = {"stray": {"ansible_host": f"{scene.lab.network.prefix}.253"}}
-    hosts.write_text(yaml.safe_dump(inventory))
-    mark = scene.lab.ledger.mark()
-    run = operator.play("upgrade_inplace")
-    assert run.code != 0
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.name)
+def test_check_mode_shows_the_steps_and_changes_nothing(case: Case, checked: Played) -> None:
+    """And that an instance with which nothing is wrong gets as far as that, in an inventory like the one above."""
+    assert checked.run.code == 0, checked.run.output[-4000:]
+    shown = "\n".join(checked.run.tasks(case.host))
+    for step in STEPS:
+        assert step in shown
+    assert (SNAPSHOT in shown) == (case.name == "check_more")
+    assert TEST_RESTORE in checked.run.output
+    _nothing_begun(checked, case)
+    _unchanged(checked, case)
+    assert checked.events(case, "task.run") == []
+
+
+# An inventory that is wrong as a whole stops everything.
+
+
+def test_a_host_without_an_instance_stops_everything(lab: Lab, tmp_path: Path) -> None:
+    run = _play_with_another_host(lab, tmp_path, ["octopus", "hosts"], "stray")
     assert "octopus_instance" in run.output and "stray" in run.output
-    assert scene.lab.ledger.events("winrm.", since=mark) == []
 
 
-def test_a_limit_that_cuts_a_cluster_is_refused(tmp_path: Path) -> None:
-    from lab.estate import CLUSTER
-
-    with Lab(tmp_path / "lab", CLUSTER) as lab:
-        run = Operator(lab, tmp_path / "operator").play("upgrade_inplace", "--limit", "octo-b")
-        assert run.code != 0
-        assert "octo-a" in run.output and "--limit" in run.output
-        assert lab.ledger.events("winrm.") == []
+def test_a_limit_that_cuts_a_cluster_is_refused(lab: Lab, tmp_path: Path) -> None:
+    run = _play_with_another_host(lab, tmp_path, ["octopus", "children", "octopus_single", "hosts"], "octo-b", "--limit", "octo-b")
+    assert "octo01" in run.output and "--limit" in run.output
 
 
-def test_too_little_room_on_the_node(scene: Scene) -> None:
-    drive = scene.lab.instances["single"].hosts[0].fs.drives["C"]
-    before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    capacity, drive.capacity = drive.capacity, drive.used() + 700 * 1024  # the packages fit, an installation does not
-    try:
-        run = scene.operator("room").play("upgrade_inplace")
-    finally:
-        drive.capacity = capacity
+def _play_with_another_host(lab: Lab, folder: Path, place: list[str], name: str, *arguments: str) -> Run:
+    """Play with one host more in the inventory, and check that this fails before anything is connected to."""
+    operator = Operator(lab, folder / "operator")
+    path = operator.inventory / "hosts.yml"
+    inventory = hosts = yaml.safe_load(path.read_text())
+    for step in place:
+        hosts = hosts.setdefault(step, {})
+    hosts[name] = {"ansible_host": f"{lab.network.prefix}.253"}
+    path.write_text(yaml.safe_dump(inventory))
+    mark = lab.ledger.mark()
+    run = operator.play("upgrade_inplace", *arguments)
     assert run.code != 0
-    assert "space_on_node" in run.output and "octo01" in run.output
-    _nothing_begun(scene, run, mark)
-    _unchanged(scene, before, mark)
-
-
-@pytest.mark.parametrize("more", [False, True])
-def test_check_mode_shows_the_steps_and_changes_nothing(more: bool, scene: Scene) -> None:
-    """``more``: with what an upgrade can be asked to do besides."""
-    before, mark = look(scene.lab.instances["single"]), scene.lab.ledger.mark()
-    variables: dict[str, Any] = {"octopus_test_restore": True, "octopus_database_snapshot": True} if more else {}
-    run = scene.operator("check").play("upgrade_inplace", "--check", **variables)
-    assert run.code == 0, run.output[-4000:]
-    steps = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]
-    for step in [*steps, "Restore under another name", "Make the snapshot"] if more else steps:
-        assert step in run.output
-    _nothing_begun(scene, run, mark)
-    _unchanged(scene, before, mark)
-    assert [event for event in scene.lab.ledger.events("task.run", since=mark) if event.get("by") != "trigger"] == []
-    shutil.rmtree(run.folder)
+    assert lab.ledger.events("winrm.", since=mark) == []
+    return run

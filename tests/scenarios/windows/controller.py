@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PATIENCE = 120.0  # for a whole ansible-playbook on a busy computer
+PATIENCE = patient(120.0)  # for a whole ansible-playbook on a busy computer
 
 
 class Controller:

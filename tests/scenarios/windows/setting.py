@@ -15,6 +15,7 @@ from lab.core.ledger import Ledger
 from lab.core.network import Network
 from lab.windows.host import WindowsHost as LabHost
 from lab.winrm.server import WinRMServer
+from patience import patient
 
 ACCOUNT = "LAB\\octo-admin"
 PASSWORD = "Lösung 1!"
@@ -22,7 +23,7 @@ JOB_ACCOUNT = "LAB\\octo-backup"
 JOB_PASSWORD = "S3cret & more"
 SYSTEM = Logon.batch("SYSTEM")
 ROOT = "C:\\ProgramData\\octopus.upgrade"
-WAIT = 30.0
+WAIT = patient(30.0)
 
 
 @dataclass

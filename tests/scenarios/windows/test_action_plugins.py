@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from patience import patient
 from scenarios.windows.setting import ACCOUNT, PASSWORD, SYSTEM, World
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,7 +87,7 @@ def play(two: World, tmp_path: Path) -> Callable[..., tuple[int, str, list[dict[
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patient(120),
             check=False,
             env=environment
             | {

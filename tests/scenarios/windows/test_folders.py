@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders on a host of the lab, between its drive and a share."""
+"""octopus_folders_backup on a host of the lab, between its drive and a share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def backup(world: World, share: Path) -> Callable[..., dict[str, Any]]:
             "job_user": JOB_ACCOUNT,
             "job_password": JOB_PASSWORD,
         }
-        return run_module("octopus_folders", **{**given, **options})
+        return run_module("octopus_folders_backup", **{**given, **options})
 
     return run
 
@@ -102,16 +102,16 @@ def test_what_is_counted_is_the_copy_also_while_the_server_runs(backup: Callable
 def test_another_restore_points_copy_is_left_alone(backup: Callable[..., Any], share: Path) -> None:
     backup()
     result = backup(restore_point="another")
-    assert f"holds the restore point {POINT}, not another" in result["msg"]
+    assert f"to belong to the restore point another, but found the restore point {POINT}" in result["msg"]
 
 
-def test_a_sealed_restore_point_gets_nothing_more(backup: Callable[..., Any], share: Path, world: World) -> None:
-    """A run that is taken up late would else add what the service has written since."""
+def test_a_signed_restore_point_gets_nothing_more(backup: Callable[..., Any], share: Path, world: World) -> None:
+    """Otherwise, a run that is resumed late would add what the service has written since."""
     backup()
-    (share / "prod" / POINT / "restore-point.seal").write_text("sealed")
+    (share / "prod" / POINT / "restore-point.signature").write_text("signed")
     world.hosts["octo-a"].fs.write(f"{LOGS}\\newer.txt", b"after it", SYSTEM)
     result = backup()
-    assert f"is of the restore point {POINT}, which is sealed" in result["msg"]
+    assert f"belongs to the restore point {POINT}, which is signed" in result["msg"]
     assert not (share / "prod" / POINT / "folders" / "logs" / "newer.txt").exists()
 
 
@@ -119,22 +119,23 @@ def test_a_folder_with_something_else_is_left_alone(backup: Callable[..., Any], 
     (share / "mine").mkdir()
     (share / "mine" / "thesis.doc").write_text("years of work")
     result = backup(dest="\\\\nas\\backups\\mine")
-    assert "holds something (thesis.doc)" in result["msg"]
+    assert "found thesis.doc without it" in result["msg"]
     assert [path.name for path in (share / "mine").iterdir()] == ["thesis.doc"]
 
 
 def test_without_rights_on_the_share_it_says_so(backup: Callable[..., Any]) -> None:
     result = backup(job_user="SYSTEM", job_password=None)
-    assert "cannot be made as SYSTEM" in result["msg"]
+    assert "cannot create the folder" in result["msg"]
+    assert "as SYSTEM" in result["msg"]
     assert "computer account" in result["msg"]
 
 
 def test_a_folder_that_has_to_be_there_and_is_not(backup: Callable[..., Any]) -> None:
     result = backup(folders={"artifacts": "C:\\Octopus\\Artifacts"})
-    assert "the folder artifacts, C:\\Octopus\\Artifacts, cannot be read" in result["msg"]
+    assert "cannot read the folder artifacts, C:\\Octopus\\Artifacts, as" in result["msg"]
     assert "it does not exist" in result["msg"]
     result = backup(folders={"imports": "\\\\other\\share\\Imports"})
-    assert "neither it nor the folder above can be reached" in result["msg"]
+    assert "neither it nor its parent folder can be reached" in result["msg"]
 
 
 def test_a_full_disk_is_told(backup: Callable[..., Any], world: World) -> None:
@@ -153,7 +154,7 @@ def test_check_mode_touches_nothing(backup: Callable[..., Any], share: Path, wor
     assert local["folders"]["imports"]["exists"] is False
     world.hosts["octo-a"].fs.mkdir("C:\\Backups", SYSTEM)
     world.hosts["octo-a"].fs.write("C:\\Backups\\thesis.doc", b"years of work", SYSTEM)
-    assert "holds something (thesis.doc)" in backup(check_mode=True, dest="C:\\Backups")["msg"]
+    assert "found thesis.doc without it" in backup(check_mode=True, dest="C:\\Backups")["msg"]
     assert world.ledger.events("file") == []
     assert world.ledger.events("task.run") == []
     assert list(share.iterdir()) == []
@@ -162,13 +163,13 @@ def test_check_mode_touches_nothing(backup: Callable[..., Any], share: Path, wor
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"dest": "C:\\Octopus\\TaskLogs\\copy"}, "one lies in the other"),
-        ({"dest": "relative"}, "neither an absolute path"),
+        ({"dest": "C:\\Octopus\\TaskLogs\\copy"}, "One contains the other"),
+        ({"dest": "relative"}, "expected an absolute path"),
         ({"dest": "D:\\"}, "root of a drive"),
-        ({"folders": {"../x": "C:\\a"}}, "cannot be the name"),
+        ({"folders": {"../x": "C:\\a"}}, "folders: expected a name"),
         ({"folders": {"logs": None}}, "has no path"),
         ({"threads": 0}, "1 to 128"),
-        ({"restore_point": "a&b"}, "is no id"),
+        ({"restore_point": "a&b"}, "restore_point: expected an id"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_asked(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders gives the copies of a restore point to a clone, whole or the newest files of them, and takes them away again."""
+"""octopus_folders_clone copies the folders of a restore point to a clone, all files or the newest, and removes them."""
 
 from __future__ import annotations
 
@@ -36,14 +36,13 @@ def clone(world: World) -> Callable[..., dict[str, Any]]:
     def run(**options: Any) -> dict[str, Any]:
         given = {
             "connection": world.params(),
-            "state": "cloned",
             "folders": {name: f"{COPIES}\\{name}" for name in ("logs", "packages", "imports")},
             "dest": DEST,
             "restore_point": POINT,
             "job_user": JOB_ACCOUNT,
             "job_password": JOB_PASSWORD,
         }
-        return run_module("octopus_folders", **{**given, **options})
+        return run_module("octopus_folders_clone", **{**given, **options})
 
     return run
 
@@ -72,7 +71,7 @@ def test_only_the_newest(clone: Callable[..., Any], world: World) -> None:
     assert {name: one["files"] for name, one in result["folders"].items()} == {"logs": 2, "packages": 2, "imports": 0}
     assert sorted(below(world)) == ["logs/0.txt", "logs/1.txt", "octopus-clone.txt", "packages/0.txt", "packages/1.txt"]
     assert not clone(newer_than_days=15)["changed"]
-    assert "newer_than_days is 0" in clone(newer_than_days=0)["msg"]
+    assert "newer_than_days: expected 1 or more but found 0" in clone(newer_than_days=0)["msg"]
 
 
 def test_never_into_the_folder_of_another_restore_point(clone: Callable[..., Any], world: World) -> None:
@@ -85,13 +84,14 @@ def test_never_into_the_folder_of_another_restore_point(clone: Callable[..., Any
 
 def test_removed_by_its_marker_only(clone: Callable[..., Any], world: World) -> None:
     clone()
-    other = clone(state="clone_removed", restore_point="20261125T210000Z-2025.3.14357")
+    other = clone(state="absent", restore_point="20261125T210000Z-2025.3.14357")
     assert other["failed"] and "Nothing was removed" in other["msg"], other
-    # A restore point's own copies, and what a rollback kept, have other markers.
-    assert clone(state="clone_removed", dest=COPIES)["failed"]
-    assert clone(state="kept_removed", keep=DEST)["failed"]
+    # The copies in a restore point, and those that a rollback has retained, have other markers.
+    assert clone(state="absent", dest=COPIES)["failed"]
+    retained: dict[str, Any] = {"connection": world.params(), "path": DEST, "restore_point": POINT}
+    assert "retained-by-restore.txt" in run_module("octopus_retained_folders", **retained)["msg"]
     assert len(below(world)) == 9
-    gone = clone(state="clone_removed")
+    gone = clone(state="absent")
     assert gone["changed"] and sorted(gone["removed"]) == ["logs", "packages"], gone
     assert below(world) == {}
-    assert not clone(state="clone_removed")["changed"]
+    assert not clone(state="absent")["changed"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders on a host of the lab: a restore point's copies put back into the live folders, and what was kept removed again."""
+"""octopus_folders_restore and octopus_retained_folders on a host of the lab: live folders restored, their former content retained and removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOGS, PACKAGES, IMPORTS = "C:\\Octopus\\TaskLogs", "C:\\Octopus\\Packages 100%",
 FOLDERS = {"logs": LOGS, "packages": PACKAGES, "imports": IMPORTS}
 POINT = "20261123T210000Z-2018.10.7"
 SOURCE = f"\\\\nas\\backups\\prod\\{POINT}\\folders"
-KEEP = f"\\\\nas\\backups\\prod\\{POINT}\\failed"
+RETAINED = f"\\\\nas\\backups\\prod\\{POINT}\\failed"
 MEGABYTE = 1024 * 1024
 SLOW = 2_000  # bytes a lab second
 
@@ -58,24 +58,29 @@ class Server:
         return self.share / "prod" / POINT / "folders"
 
     @property
-    def kept(self) -> Path:
+    def retained(self) -> Path:
         return self.share / "prod" / POINT / "failed"
 
-    def run(self, state: str = "restored", **options: Any) -> dict[str, Any]:
+    def run(self, module: str = "octopus_folders_restore", **options: Any) -> dict[str, Any]:
         given: dict[str, Any] = {
             "connection": self.world.params(),
-            "state": state,
             "restore_point": POINT,
             "job_user": JOB_ACCOUNT,
             "job_password": JOB_PASSWORD,
         }
-        if state == "backup":
+        if module == "octopus_folders_backup":
             given |= {"folders": FOLDERS, "dest": SOURCE}
-        elif state == "restored":
-            given |= {"folders": FOLDERS, "source": SOURCE, "keep": KEEP, "expected": self.expected}
+        elif module == "octopus_folders_restore":
+            given |= {"folders": FOLDERS, "source": SOURCE, "retain_in": RETAINED, "expected": self.expected}
         else:
-            given |= {"keep": KEEP}
-        return run_module("octopus_folders", **{**given, **options})
+            given |= {"path": RETAINED}
+        return run_module(module, **{**given, **options})
+
+    def backup(self, **options: Any) -> dict[str, Any]:
+        return self.run("octopus_folders_backup", **options)
+
+    def remove(self, **options: Any) -> dict[str, Any]:
+        return self.run("octopus_retained_folders", **options)
 
     def fail(self) -> None:
         """What a failed upgrade across 2019.1 leaves: moved packages, new and changed logs, a folder that was not there."""
@@ -102,7 +107,7 @@ def server(world: World) -> Server:
     made.fs.write(f"{PACKAGES}\\feeds\\Web & more.1.0.0.zip", b"zip" * 1000, SYSTEM)
     made.fs.write(f"{PACKAGES}\\Api.2.0.0.nupkg", b"nupkg" * 1000, SYSTEM)
     world.network.add_share("nas", "backups", made.share, {JOB_ACCOUNT})
-    made.expected = made.run("backup")["folders"]
+    made.expected = made.backup()["folders"]
     return made
 
 
@@ -123,10 +128,10 @@ def test_everything_is_as_it_was_and_the_failed_state_is_kept(server: Server, be
     result = server.run(diff=True)
     assert result.get("changed"), result
     assert server.live() == before
-    assert {name: rows(server.kept / name) for name in FOLDERS} == failed
+    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
     logs, packages, imports = (result["folders"][name] for name in FOLDERS)
     assert (logs["files"], logs["copied_files"], logs["deleted_files"], logs["complete"]) == (10, 2, 1, True)
-    assert (logs["kept"], logs["kept_files"]) == (f"{KEEP}\\logs", 10)
+    assert (logs["retained"], logs["retained_files"]) == (f"{RETAINED}\\logs", 10)
     assert (packages["source"], packages["dest"], packages["exists"]) == (f"{SOURCE}\\packages", PACKAGES, True)
     assert (packages["files"], packages["bytes"], packages["copied_files"], packages["deleted_files"]) == (2, 8000, 2, 2)
     assert (imports["exists"], imports["files"], imports["deleted_files"], imports["complete"]) == (False, 0, 1, True)
@@ -150,7 +155,7 @@ def test_a_second_run_has_nothing_to_do(server: Server, before: dict[str, Rows])
     mark = server.world.ledger.mark()
     result = server.run()
     assert result["changed"] is False
-    assert [folder["kept"] for folder in result["folders"].values()] == [f"{KEEP}\\{name}" for name in FOLDERS]
+    assert [folder["retained"] for folder in result["folders"].values()] == [f"{RETAINED}\\{name}" for name in FOLDERS]
     assert server.work(mark) == []
     assert server.live() == before
 
@@ -158,17 +163,17 @@ def test_a_second_run_has_nothing_to_do(server: Server, before: dict[str, Rows])
 def test_folders_that_are_as_they_were_are_not_kept(server: Server) -> None:
     server.fs.write(f"{LOGS}\\servertask-99.txt", b"new", SYSTEM)
     result = server.run()
-    assert result["folders"]["packages"]["kept"] is None
-    assert sorted(path.name for path in server.kept.iterdir()) == ["kept-by-restore.txt", "logs", "logs.complete"]
+    assert result["folders"]["packages"]["retained"] is None
+    assert sorted(path.name for path in server.retained.iterdir()) == ["logs", "logs.complete", "retained-by-restore.txt"]
 
 
 def test_without_keep_and_manifest(server: Server, before: dict[str, Rows]) -> None:
-    result = server.run(keep=None, expected=None)
+    result = server.run(retain_in=None, expected=None)
     assert result["changed"]
-    assert result["folders"]["logs"]["kept"] is None
+    assert result["folders"]["logs"]["retained"] is None
     assert server.live() == before
-    assert not server.kept.exists()
-    assert server.run(keep=None, expected=None)["changed"] is False
+    assert not server.retained.exists()
+    assert server.run(retain_in=None, expected=None)["changed"] is False
 
 
 def test_a_live_folder_that_is_gone_is_made_again(server: Server) -> None:
@@ -176,7 +181,7 @@ def test_a_live_folder_that_is_gone_is_made_again(server: Server) -> None:
     server.fs.rmtree(PACKAGES, SYSTEM)
     result = server.run()
     assert server.live() == held
-    assert (result["folders"]["packages"]["copied_files"], result["folders"]["packages"]["kept"]) == (2, None)
+    assert (result["folders"]["packages"]["copied_files"], result["folders"]["packages"]["retained"]) == (2, None)
     assert result["folders"]["imports"]["exists"] is False
     assert not server.fs.exists(IMPORTS, SYSTEM)  # it was not there, so it need not be made to be emptied
 
@@ -192,7 +197,7 @@ def test_one_folder_in_another_comes_after_it(server: Server) -> None:
     inner = {"logs": LOGS, "artifacts": f"{LOGS}\\Artifacts"}
     server.fs.mkdir(inner["artifacts"], SYSTEM)
     server.fs.write(f"{LOGS}\\Artifacts\\logo.png", b"png", SYSTEM)
-    expected = server.run("backup", folders=inner)["folders"]
+    expected = server.backup(folders=inner)["folders"]
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\Artifacts\\logo.png", b"other", SYSTEM)
     result = server.run(folders=inner, expected=expected)
@@ -227,29 +232,29 @@ def killed(server: Server, when: Path) -> Iterator[None]:
         host.copy_rate = rate
 
 
-@pytest.mark.parametrize("step", ["keep", "put back"])
+@pytest.mark.parametrize("step", ["retain", "restore"])
 def test_a_killed_job_is_run_again(server: Server, step: str) -> None:
     big = f"{LOGS}\\big.txt"
     server.fs.write(big, b"1" * MEGABYTE, SYSTEM)
-    server.expected = server.run("backup")["folders"]
+    server.expected = server.backup()["folders"]
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\servertask-99.txt", b"newer", SYSTEM)
-    if step == "keep":
+    if step == "retain":
         server.fs.write(big, b"x" * (MEGABYTE + 1), SYSTEM)
     else:
         server.fs.remove(big, SYSTEM)
     failed = server.live()["logs"]
-    copied = server.kept / "logs" / "big.txt" if step == "keep" else server.fs.real(big, SYSTEM)
+    copied = server.retained / "logs" / "big.txt" if step == "retain" else server.fs.real(big, SYSTEM)
     with killed(server, copied):
         result = server.run(folders={"logs": LOGS})
     assert "ended without an exit code" in result["msg"], result
-    assert (server.live()["logs"] == failed) is (step == "keep")
-    assert (server.kept / "logs.complete").exists() is (step == "put back")
+    assert (server.live()["logs"] == failed) is (step == "retain")
+    assert (server.retained / "logs.complete").exists() is (step == "restore")
     result = server.run(folders={"logs": LOGS})
     assert result.get("changed"), result
     assert server.live()["logs"] == held
-    assert rows(server.kept / "logs") == failed
-    assert (result["folders"]["logs"]["kept_files"] is None) is (step == "put back")
+    assert rows(server.retained / "logs") == failed
+    assert (result["folders"]["logs"]["retained_files"] is None) is (step == "restore")
 
 
 def test_what_was_kept_is_never_overwritten_with_what_is_half_put_back(server: Server, before: dict[str, Rows]) -> None:
@@ -259,24 +264,24 @@ def test_what_was_kept_is_never_overwritten_with_what_is_half_put_back(server: S
     server.fs.remove(f"{LOGS}\\servertask-5.txt", SYSTEM)
     server.fs.write(f"{LOGS}\\servertask-9.txt", b"", SYSTEM)
     result = server.run()
-    assert (result["folders"]["logs"]["copied_files"], result["folders"]["logs"]["kept"]) == (2, f"{KEEP}\\logs")
+    assert (result["folders"]["logs"]["copied_files"], result["folders"]["logs"]["retained"]) == (2, f"{RETAINED}\\logs")
     assert server.live() == before
-    assert {name: rows(server.kept / name) for name in FOLDERS} == failed
+    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
 
 
 def test_a_half_kept_copy_is_completed(server: Server, before: dict[str, Rows]) -> None:
     failed = server.live()
-    (server.kept / "logs").mkdir(parents=True)
-    (server.kept / "kept-by-restore.txt").write_text(f"{POINT}\r\n")
-    (server.kept / "logs" / "servertask-0.txt").write_bytes(b"half")
+    (server.retained / "logs").mkdir(parents=True)
+    (server.retained / "retained-by-restore.txt").write_text(f"{POINT}\r\n")
+    (server.retained / "logs" / "servertask-0.txt").write_bytes(b"half")
     server.run()
-    assert {name: rows(server.kept / name) for name in FOLDERS} == failed
+    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
     assert server.live() == before
 
 
 def test_a_job_that_still_runs_is_waited_for(server: Server) -> None:
     server.fs.write(f"{LOGS}\\big.txt", b"1" * MEGABYTE, SYSTEM)
-    server.expected = server.run("backup")["folders"]
+    server.expected = server.backup()["folders"]
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\big.txt", b"failed", SYSTEM)
     failed = server.live()["logs"]
@@ -285,11 +290,11 @@ def test_a_job_that_still_runs_is_waited_for(server: Server) -> None:
     thread = threading.Thread(target=lambda: first.append(server.run(folders={"logs": LOGS}, timeout=1)))
     thread.start()
     thread.join(WAIT)
-    assert "goes on there" in first[0]["msg"], first
+    assert "continues on the host" in first[0]["msg"], first
     result = server.run(folders={"logs": LOGS})
     assert result["folders"]["logs"]["complete"], result
     assert server.live()["logs"] == held
-    assert rows(server.kept / "logs") == failed
+    assert rows(server.retained / "logs") == failed
     assert server.fs.listdir(f"{ROOT}\\jobs", SYSTEM) == []
 
 
@@ -315,9 +320,9 @@ def refused(server: Server, before: dict[str, Rows]) -> Callable[..., str]:
 
 def test_another_restore_points_copies(refused: Callable[..., str], server: Server) -> None:
     message = refused(restore_point="another")
-    assert f"restore-point.txt has to say another, and says {POINT}" in message
+    assert f"restore-point.txt to name the restore point another, but found {POINT}" in message
     (server.copies / "restore-point.txt").unlink()
-    assert "is not there, or cannot be read" in refused()
+    assert "cannot find or read it" in refused()
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "extra"])
@@ -331,52 +336,52 @@ def test_a_damaged_copy(refused: Callable[..., str], server: Server, damage: str
         package.with_name("Evil.1.0.0.nupkg").write_bytes(b"x")
     message = refused()
     assert "the copy of packages" in message
-    assert "its manifest says 2 and 8000" in message
+    assert "to hold 2 files and 8000 bytes, as its manifest says" in message
     assert "Nothing was changed." in message
 
 
 def test_a_copy_that_is_missing(refused: Callable[..., str], server: Server) -> None:
     (server.copies / "logs").rename(server.share / "elsewhere")
     assert "the copy of logs" in refused()
-    assert "is missing: the restore point is damaged" in refused(expected=None)
+    assert "is missing. The restore point is damaged" in refused(expected=None)
 
 
 def test_a_live_folder_that_cannot_be_reached(refused: Callable[..., str]) -> None:
     message = refused(folders={"logs": LOGS, "packages": "\\\\gone\\share\\Packages"})
-    assert "neither it nor the folder above can be reached" in message
+    assert "neither it nor its parent folder can be reached" in message
 
 
 def test_a_live_folder_that_is_a_copy_itself(refused: Callable[..., str], server: Server) -> None:
     other = server.share / "prod" / "other" / "folders"
     (other / "logs").mkdir(parents=True)
     (other / "restore-point.txt").write_text("other")
-    assert "no live folder" in refused(folders={"logs": "\\\\nas\\backups\\prod\\other\\folders\\logs"})
-    assert "no live folder" in refused(folders={"logs": "\\\\nas\\backups\\prod\\other\\folders"})
+    assert "instead of a live folder" in refused(folders={"logs": "\\\\nas\\backups\\prod\\other\\folders\\logs"})
+    assert "instead of a live folder" in refused(folders={"logs": "\\\\nas\\backups\\prod\\other\\folders"})
 
 
 def test_a_keep_folder_that_is_somebody_elses(refused: Callable[..., str], server: Server) -> None:
-    server.kept.mkdir()
-    (server.kept / "thesis.doc").write_text("years of work")
-    assert "holds something (thesis.doc)" in refused()
-    (server.kept / "kept-by-restore.txt").write_text("another")
-    assert "holds the restore point another" in refused()
+    server.retained.mkdir()
+    (server.retained / "thesis.doc").write_text("years of work")
+    assert "found thesis.doc without it" in refused()
+    (server.retained / "retained-by-restore.txt").write_text("another")
+    assert "found the restore point another" in refused()
     other = server.share / "prod" / "other" / "folders"
     other.mkdir(parents=True)
     (other / "restore-point.txt").write_text(POINT)
-    assert "no kept-by-restore.txt" in refused(keep="\\\\nas\\backups\\prod\\other\\folders")
+    assert "or to hold retained-by-restore.txt, but found" in refused(retain_in="\\\\nas\\backups\\prod\\other\\folders")
 
 
 def test_no_room_on_a_drive_for_what_is_kept(refused: Callable[..., str], server: Server) -> None:
     server.fs.add_drive("D", server.world.network.root / "d", capacity=MEGABYTE)
     server.fs.write(f"{LOGS}\\big.txt", b"1" * MEGABYTE, SYSTEM)
-    message = refused(keep="D:\\failed")
-    assert "does not fit into D:\\failed" in message
+    message = refused(retain_in="D:\\failed")
+    assert "retaining the present content of the server folders in D:\\failed needs" in message
     assert "Nothing was changed." in message
 
 
 def test_no_room_on_the_share_changes_no_live_folder(server: Server, before: dict[str, Rows]) -> None:
     failed = server.live()
-    server.world.network.faults.arm("disk.full", times=None, path=f"{KEEP}\\packages")
+    server.world.network.faults.arm("disk.full", times=None, path=f"{RETAINED}\\packages")
     result = server.run()
     assert "robocopy of packages" in result["msg"]
     assert "ERROR 112" in result["msg"]
@@ -385,7 +390,7 @@ def test_no_room_on_the_share_changes_no_live_folder(server: Server, before: dic
     server.world.network.faults.disarm()
     assert server.run()["changed"]
     assert server.live() == before
-    assert {name: rows(server.kept / name) for name in FOLDERS} == failed
+    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
 
 
 def test_a_file_in_use_is_told(server: Server, before: dict[str, Rows]) -> None:
@@ -394,12 +399,12 @@ def test_a_file_in_use_is_told(server: Server, before: dict[str, Rows]) -> None:
     server.fs.lock(used)
     result = server.run()
     assert "ERROR 32" in result["msg"]
-    assert "in use: stop what uses it, Octopus Server on every node first" in result["msg"]
-    assert f"What {LOGS} held before is complete in {KEEP}\\logs" in result["msg"]
+    assert "A file is in use. Stop whatever uses it, first of all Octopus Server on every node." in result["msg"]
+    assert f"The former content of {LOGS} is complete in {RETAINED}\\logs" in result["msg"]
     server.fs.unlock(used)
     assert server.run()["changed"]
     assert server.live() == before
-    assert {name: rows(server.kept / name) for name in FOLDERS} == failed
+    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
 
 
 # -- check mode
@@ -414,12 +419,12 @@ def test_check_mode_on_shares_touches_nothing(server: Server, before: dict[str, 
     assert server.live() == failed
     for kind in ("file", "task.run"):
         assert server.world.ledger.events(kind, since=mark) == []
-    assert not server.kept.exists()
+    assert not server.retained.exists()
 
 
 def test_check_mode_on_the_host_itself_counts(server: Server) -> None:
-    here = {"source": "C:\\copies", "keep": "C:\\failed"}
-    expected = server.run("backup", dest="C:\\copies")["folders"]
+    here = {"source": "C:\\copies", "retain_in": "C:\\failed"}
+    expected = server.backup(dest="C:\\copies")["folders"]
     first = server.run(check_mode=True, expected=expected, **here)
     assert first.get("changed") is False, first
     server.fail()
@@ -427,37 +432,35 @@ def test_check_mode_on_the_host_itself_counts(server: Server) -> None:
     result = server.run(check_mode=True, expected=expected, **here)
     assert result["changed"]
     logs, packages, imports = (result["folders"][name] for name in FOLDERS)
-    assert (logs["copied_files"], logs["deleted_files"], logs["kept"], logs["complete"]) == (2, 1, "C:\\failed\\logs", False)
+    assert (logs["copied_files"], logs["deleted_files"], logs["retained"], logs["complete"]) == (2, 1, "C:\\failed\\logs", False)
     assert (packages["copied_files"], packages["deleted_files"]) == (2, 2)
     assert (imports["exists"], imports["deleted_files"]) == (False, 1)
-    assert "has to say another" in server.run(check_mode=True, **here, restore_point="another")["msg"]
-    assert (
-        "its manifest says 3" in server.run(check_mode=True, **here, expected=expected | {"packages": {"exists": True, "files": 3}})["msg"]
-    )
+    assert "to name the restore point another" in server.run(check_mode=True, **here, restore_point="another")["msg"]
+    assert "to hold 3 files" in server.run(check_mode=True, **here, expected=expected | {"packages": {"exists": True, "files": 3}})["msg"]
     server.fs.add_drive("D", server.world.network.root / "d", capacity=100)
-    assert "does not fit into D:\\failed" in server.run(check_mode=True, **here | {"keep": "D:\\failed"})["msg"]
+    assert "in D:\\failed needs" in server.run(check_mode=True, **here | {"retain_in": "D:\\failed"})["msg"]
     for kind in ("file", "task.run"):
         assert server.world.ledger.events(kind, since=mark) == []
     done = server.run(expected=expected, **here)
     for name in FOLDERS:
-        assert [done["folders"][name][key] for key in ("copied_files", "deleted_files", "kept")] == [
-            result["folders"][name][key] for key in ("copied_files", "deleted_files", "kept")
+        assert [done["folders"][name][key] for key in ("copied_files", "deleted_files", "retained")] == [
+            result["folders"][name][key] for key in ("copied_files", "deleted_files", "retained")
         ]
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"folders": {"logs": f"{SOURCE}\\logs"}}, "one lies in the other"),
-        ({"keep": f"{SOURCE}\\kept"}, "keep is"),
-        ({"keep": f"{LOGS}\\kept"}, "one lies in the other"),
-        ({"keep": "D:\\"}, "root of a drive"),
-        ({"folders": {"logs": "D:\\"}}, "never emptied"),
-        ({"source": "relative"}, "neither an absolute path"),
+        ({"folders": {"logs": f"{SOURCE}\\logs"}}, "One contains the other"),
+        ({"retain_in": f"{SOURCE}\\kept"}, "retain_in is"),
+        ({"retain_in": f"{LOGS}\\kept"}, "One contains the other"),
+        ({"retain_in": "D:\\"}, "root of a drive"),
+        ({"folders": {"logs": "D:\\"}}, "never overwritten"),
+        ({"source": "relative"}, "expected an absolute path"),
         ({"folders": {"logs": None}}, "has no path"),
         ({"expected": {}}, "expected: logs has to be a dictionary"),
         ({"expected": {"logs": {"exists": True, "files": "many"}}}, "expected: logs has to be a dictionary"),
-        ({"restore_point": "a&b"}, "is no id"),
+        ({"restore_point": "a&b"}, "restore_point: expected an id"),
         ({"restore_point": None}, "restore_point"),
         ({"source": None}, "source"),
     ],
@@ -473,13 +476,13 @@ def test_bad_input_is_refused_before_anything_is_asked(server: Server, options: 
 
 def test_what_was_kept_is_removed_once(server: Server, before: dict[str, Rows]) -> None:
     server.run()
-    assert server.run("kept_removed", check_mode=True)["changed"]
-    assert server.kept.exists()
-    result = server.run("kept_removed")
+    assert server.remove(check_mode=True)["changed"]
+    assert server.retained.exists()
+    result = server.remove()
     assert (result["changed"], sorted(result["removed"])) == (True, ["imports", "logs", "packages"])
-    assert not server.kept.exists()
+    assert not server.retained.exists()
     assert (server.copies / "restore-point.txt").exists()
-    again = server.run("kept_removed")
+    again = server.remove()
     assert (again["changed"], again["removed"]) == (False, [])
     assert server.live() == before
     # Nothing differs, so nothing is to be kept again.
@@ -487,39 +490,39 @@ def test_what_was_kept_is_removed_once(server: Server, before: dict[str, Rows]) 
 
 
 def test_on_the_host_itself_check_mode_looks(server: Server, before: dict[str, Rows]) -> None:
-    keep = {"keep": "C:\\failed"}
-    assert server.run("kept_removed", check_mode=True, **keep)["changed"] is False
-    server.run(**keep)
-    assert sorted(server.run("kept_removed", check_mode=True, **keep)["removed"]) == ["imports", "logs", "packages"]
-    assert "has to say another" in server.run("kept_removed", check_mode=True, **keep, restore_point="another")["msg"]
+    there = {"path": "C:\\failed"}
+    assert server.remove(check_mode=True, **there)["changed"] is False
+    server.run(retain_in="C:\\failed")
+    assert sorted(server.remove(check_mode=True, **there)["removed"]) == ["imports", "logs", "packages"]
+    assert "to name the restore point another" in server.remove(check_mode=True, **there, restore_point="another")["msg"]
     assert server.fs.exists("C:\\failed", SYSTEM)
-    server.run("kept_removed", **keep)
+    server.remove(**there)
     assert not server.fs.exists("C:\\failed", SYSTEM)
 
 
 def test_only_what_a_restore_of_this_point_kept_is_removed(server: Server, before: dict[str, Rows]) -> None:
     server.run()
     shared = rows(server.share)
-    assert f"has to say another, and says {POINT}" in server.run("kept_removed", restore_point="another")["msg"]
+    assert f"to name the restore point another, but found {POINT}" in server.remove(restore_point="another")["msg"]
     for folder in (SOURCE, "\\\\nas\\backups\\prod"):
-        assert "is not there" in server.run("kept_removed", keep=folder)["msg"]
+        assert "the file does not exist" in server.remove(path=folder)["msg"]
     assert rows(server.share) == shared
-    (server.kept / "thesis.doc").write_text("years of work")
-    assert "also holds thesis.doc" in server.run("kept_removed")["msg"]
-    assert "cannot be reached" in server.run("kept_removed", keep="\\\\gone\\share\\kept")["msg"]
-    assert "root of a drive" in server.run("kept_removed", keep="\\\\nas\\backups")["msg"]
-    assert (server.kept / "logs").exists()
+    (server.retained / "thesis.doc").write_text("years of work")
+    assert "but found thesis.doc" in server.remove()["msg"]
+    assert "cannot reach" in server.remove(path="\\\\gone\\share\\kept")["msg"]
+    assert "root of a drive" in server.remove(path="\\\\nas\\backups")["msg"]
+    assert (server.retained / "logs").exists()
 
 
 def test_a_removal_that_was_broken_off_is_finished(server: Server, before: dict[str, Rows]) -> None:
     server.run()
-    used = server.kept / "packages" / "Spaces-1" / "feeds-builtin" / "Api.2.0.0.nupkg"
+    used = server.retained / "packages" / "Spaces-1" / "feeds-builtin" / "Api.2.0.0.nupkg"
     server.fs.lock(used)
-    result = server.run("kept_removed")
-    assert "cannot be removed whole" in result["msg"]
-    assert sorted(path.name for path in server.kept.iterdir()) == ["kept-by-restore.txt", "packages"]
+    result = server.remove()
+    assert "cannot remove" in result["msg"]
+    assert sorted(path.name for path in server.retained.iterdir()) == ["packages", "retained-by-restore.txt"]
     server.fs.unlock(used)
-    assert server.run("kept_removed")["changed"]
-    assert not server.kept.exists()
+    assert server.remove()["changed"]
+    assert not server.retained.exists()
     with server.world.client() as host:
         assert files.names(host, f"{ROOT}\\jobs") == []

@@ -20,6 +20,7 @@ from lab.octopus.build import register_programs
 from lab.windows.host import WindowsHost as LabHost
 from lab.windows.process import Process
 from lab.windows.tasks import Task
+from patience import patient
 from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
 
 TOOL, CHILD = "C:\\Tools\\tool.exe", "C:\\Tools\\child.exe"
@@ -59,11 +60,17 @@ def work(world: World) -> Iterator[Work]:
 def jobs(world: World) -> Callable[..., dict[str, Any]]:
     """Runs the module on all hosts of the world."""
 
-    def run(state: str = "settled", check_mode: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
+    def run(check_mode: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         connections = [world.params(name) for name in world.hosts]
-        return run_module("octopus_jobs", check_mode, diff, **{"connections": connections, "state": state, "timeout": 30, **options})
+        return run_module("octopus_jobs", check_mode, diff, **{"connections": connections, "state": "absent", "timeout": 30, **options})
 
     return run
+
+
+@pytest.fixture
+def listed(world: World) -> Callable[[], dict[str, Any]]:
+    """Lists the jobs of all hosts of the world."""
+    return lambda: run_module("octopus_jobs_info", connections=[world.params(name) for name in world.hosts])
 
 
 def start(world: World, identity: str, *commands: Any, name: str = "octo-a") -> Job:
@@ -92,28 +99,23 @@ def log_of(world: World, job: dict[str, Any], name: str = "octo-a") -> str:
     return world.hosts[name].fs.read(job["log_path"], SYSTEM).decode()
 
 
-def test_nothing_there(jobs: Callable[..., Any], world: World) -> None:
-    for state in ("listed", "settled"):
+def test_nothing_there(jobs: Callable[..., Any], listed: Callable[[], Any], world: World) -> None:
+    for run in (listed, jobs):
         mark = world.ledger.mark()
-        result = jobs(state)
-        assert (result["changed"], result["unsettled"], result["nodes"]["octo-a"]["jobs"]) == (False, 0, []), result
+        result = run()
+        assert (result["changed"], result.get("remaining", 0), result["nodes"]["octo-a"]["jobs"]) == (False, 0, []), result
         commands = [event for event in world.ledger.events("process.start", since=mark) if event["path"].endswith("\\cmd.exe")]
         assert len(commands) == 1, "one command tells of all jobs"
 
 
-def test_a_job_that_runs_on_after_its_controller_died_is_waited_for(jobs: Callable[..., Any], world: World, work: Work) -> None:
+def test_a_job_that_runs_on_after_its_controller_died_is_waited_for(
+    jobs: Callable[..., Any], listed: Callable[[], Any], world: World, work: Work
+) -> None:
     start(world, "folders-logs-1")
     work.wait_begun()
-    listed = jobs("listed")
-    assert of(listed)["folders-logs-1"] == {
-        "id": "folders-logs-1",
-        "purpose": "folders",
-        "status": "running",
-        "exit_code": None,
-        "action": "none",
-        "log_path": None,
-    }
-    assert (listed["changed"], listed["unsettled"]) == (False, 1)
+    found = listed()
+    assert of(found)["folders-logs-1"] == {"id": "folders-logs-1", "kind": "folders", "status": "running", "exit_code": None}
+    assert found["changed"] is False
     mark = world.ledger.mark()
 
     def let_go() -> None:
@@ -124,7 +126,7 @@ def test_a_job_that_runs_on_after_its_controller_died_is_waited_for(jobs: Callab
     threading.Thread(target=let_go, daemon=True).start()
     result = jobs()
     job = of(result)["folders-logs-1"]
-    assert (result["changed"], result["unsettled"]) == (True, 0)
+    assert (result["changed"], result["remaining"]) == (True, 0)
     assert (job["status"], job["exit_code"], job["action"], job["log_path"]) == ("finished", 0, "waited", None)
     assert left(world) == ([], [])
     assert not jobs()["changed"]
@@ -134,7 +136,7 @@ def test_check_mode_lists(jobs: Callable[..., Any], world: World, work: Work) ->
     start(world, "fetch-1")
     work.wait_begun()
     result = jobs(check_mode=True, diff=True, cancel=["fetch"])
-    assert (result["changed"], result["unsettled"], of(result)["fetch-1"]["action"]) == (True, 1, "none")
+    assert (result["changed"], result["remaining"], of(result)["fetch-1"]["action"]) == (True, 1, "none")
     assert result["diff"] == {"before": "octo-a: fetch-1: running\n", "after": ""}
     assert work.runs
     assert left(world) == (["\\octopus.upgrade\\fetch-1"], ["fetch-1"])
@@ -154,7 +156,7 @@ def test_what_may_be_ended_is_ended_with_all_that_it_started(jobs: Callable[...,
     start(world, "schematic-1", ["hostname"])
     result = jobs(cancel=["schema"])
     job = of(result)["schema-1"]
-    assert (result["changed"], job["status"], job["exit_code"], job["action"]) == (True, "lost", None, "ended")
+    assert (result["changed"], job["status"], job["exit_code"], job["action"]) == (True, "lost", None, "cancelled")
     assert log_of(world, job) == "before\r\nworking\r\n"
     assert of(result)["schematic-1"]["action"] in ("waited", "removed")
     assert not child.runs
@@ -163,19 +165,19 @@ def test_what_may_be_ended_is_ended_with_all_that_it_started(jobs: Callable[...,
 
 
 def test_an_orphan_of_an_ended_task_is_found_and_waited_for(
-    jobs: Callable[..., Any], world: World, work: Work, monkeypatch: pytest.MonkeyPatch
+    jobs: Callable[..., Any], listed: Callable[[], Any], world: World, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody has ended the task alone: the program runs on, and nobody can tell any more whose it is."""
     start(world, "schema-1")
     work.wait_begun()
     world.hosts["octo-a"].tasks.end("\\octopus.upgrade\\schema-1")
     monkeypatch.setattr(job_sweep, "ENDING", 0.0)
-    assert of(jobs("listed"))["schema-1"]["status"] == "running"
+    assert of(listed())["schema-1"]["status"] == "running"
     result = jobs(cancel=["schema"])
     assert result["failed"]
     assert "octo-a (" in result["msg"]
     assert f"holds {ROOT}\\jobs\\schema-1\\output.txt" in result["msg"]
-    assert result["unsettled"] == 1
+    assert result["remaining"] == 1
     assert left(world) == (["\\octopus.upgrade\\schema-1"], ["schema-1"])
     work.go.set()
     again = jobs()
@@ -190,27 +192,27 @@ def test_a_job_that_takes_too_long_is_left_and_the_others_are_settled(jobs: Call
     work.wait_begun()
     result = jobs(timeout=0)
     assert result["failed"]
-    for part in ("octo-a (", "folders-logs-1", "done within 0 s", "(as the host writes it)", "with folders in cancel", "since "):
+    for part in ("octo-a (", "folders-logs-1", "to end within 0 s", "(in the host's time format)", "with folders in cancel", "since "):
         assert part in result["msg"]
-    assert "nobody knows" not in result["msg"]
+    assert "unknown time" not in result["msg"]
     assert (of(result)["folders-logs-1"]["status"], of(result)["folders-logs-1"]["action"]) == ("running", "none")
     assert work.runs
     tasks, folders = left(world)
     assert "\\octopus.upgrade\\folders-logs-1" in tasks
     assert "folders-logs-1" in folders
     # The other may have run too, when it was looked at.
-    assert result["unsettled"] == len(tasks) == len(folders) <= 2
+    assert result["remaining"] == len(tasks) == len(folders) <= 2
 
 
 def test_an_installation_is_never_ended(jobs: Callable[..., Any], world: World, work: Work) -> None:
     start(world, "install-2026.2.9853-1")
     work.wait_begun()
     mark = world.ledger.mark()
-    for purpose in ("install", "Install-2026.2.9853", "uninstall"):
-        assert "is never ended" in jobs(cancel=[purpose])["msg"]
+    for kind in ("install", "Install-2026.2.9853", "uninstall", "msiexec"):
+        assert "is never cancelled" in jobs(cancel=[kind])["msg"]
     assert world.ledger.events("winrm.request", since=mark) == []
     result = jobs(timeout=0, cancel=["schema"])
-    assert "It must not be ended" in result["msg"]
+    assert "It must not be cancelled" in result["msg"]
     assert work.runs
     work.go.set()
     assert of(jobs())["install-2026.2.9853-1"]["exit_code"] == 0
@@ -228,9 +230,9 @@ def test_an_installation_is_waited_for_to_its_end(make_world: Callable[..., Worl
     start(world, identity, msi.install_line(package, f"{ROOT}\\logs\\install.log", {}))
     world.ledger.wait_for(lambda event: event.kind == "process.start" and event["path"].endswith("msiexec.exe"), WAIT, mark)
     assert world.ledger.events("msi", since=mark) == []
-    result = run_module("octopus_jobs", connections=[world.params()], state="settled", cancel=["schema", "folders"])
+    result = run_module("octopus_jobs", connections=[world.params()], state="absent", cancel=["schema", "folders"])
     job = of(result)[identity]
-    assert (job["purpose"], job["exit_code"], job["action"], job["log_path"]) == ("install", 0, "waited", None)
+    assert (job["kind"], job["exit_code"], job["action"], job["log_path"]) == ("install", 0, "waited", None)
     assert [event["exit_code"] for event in world.ledger.events("msi", since=mark)] == [0]
     assert left(world) == ([], [])
 
@@ -263,7 +265,9 @@ def _task(world: World, identity: str) -> None:
     world.hosts["octo-a"].tasks.create(Task(f"\\octopus.upgrade\\{identity}", "C:\\Windows\\System32\\hostname.exe"))
 
 
-def test_leftovers_of_each_half_made_kind(jobs: Callable[..., Any], world: World, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_of_each_half_made_kind(
+    jobs: Callable[..., Any], listed: Callable[[], Any], world: World, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(job_sweep, "START_GRACE", 0.2)
     work.go.set()
     _folder(world, "empty-1")
@@ -283,8 +287,8 @@ def test_leftovers_of_each_half_made_kind(jobs: Callable[..., Any], world: World
     world.hosts["octo-a"].fs.write(f"{ROOT}\\jobs\\note.txt", b"mine", SYSTEM)
     _folder(world, "mine, not a job")
     before = left(world)
-    listed = {job: (one["status"], one["exit_code"]) for job, one in of(jobs("listed")).items() if job != "task-has-run-1"}
-    assert listed == {
+    found = {job: (one["status"], one["exit_code"]) for job, one in of(listed()).items() if job != "task-has-run-1"}
+    assert found == {
         "empty-1": ("absent", None),
         "no-task-1": ("absent", None),
         "begun-1": ("lost", None),
@@ -295,7 +299,7 @@ def test_leftovers_of_each_half_made_kind(jobs: Callable[..., Any], world: World
     }
     assert left(world) == before
     result = jobs()
-    assert (result["changed"], result["unsettled"]) == (True, 0)
+    assert (result["changed"], result["remaining"]) == (True, 0)
     assert {one["action"] for job, one in of(result).items() if job != "task-has-run-1"} == {"removed"}
     kept = {job for job, one in of(result).items() if one["log_path"]}
     assert kept == {"begun-1", "ended-1"}
@@ -334,14 +338,14 @@ def test_all_nodes_at_once_and_each_for_itself(make_world: Callable[..., World])
         works[name].wait_begun()
     works["octo-a"].go.set()
     connections = [world.params("octo-a"), world.params("octo-b"), {**world.params("octo-b"), "name": "gone", "port": 1}]
-    result = run_module("octopus_jobs", connections=connections, state="settled", timeout=0)
+    result = run_module("octopus_jobs", connections=connections, state="absent", timeout=0)
     assert "octo-b (" in result["msg"]
     assert "gone (" in result["msg"]
-    assert (result["nodes"]["gone"]["jobs"], result["nodes"]["gone"]["unsettled"]) == ([], None)
-    assert result["nodes"]["octo-b"]["unsettled"] == 1
+    assert (result["nodes"]["gone"]["jobs"], result["nodes"]["gone"]["remaining"]) == ([], None)
+    assert result["nodes"]["octo-b"]["remaining"] == 1
     assert left(world, "octo-b") == (["\\octopus.upgrade\\schema-1"], ["schema-1"])
-    done = run_module("octopus_jobs", connections=connections[:2], state="settled", timeout=30, cancel=["schema"])
-    assert (done["changed"], done["unsettled"]) == (True, 0)
+    done = run_module("octopus_jobs", connections=connections[:2], state="absent", timeout=patient(30), cancel=["schema"])
+    assert (done["changed"], done["remaining"]) == (True, 0)
     for name in world.hosts:
         assert left(world, name) == ([], [])
         assert not works[name].runs

@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""BACKUP DATABASE, drained and proven: message 3014 on the wire, the row in msdb, and RESTORE VERIFYONLY."""
+"""BACKUP DATABASE, run to its end and verified: message 3014, the row in msdb, and RESTORE VERIFYONLY."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message, SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import (
     DatabaseInfo,
     ServerInfo,
@@ -22,18 +22,25 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
     used_bytes,
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import percents
 
 from . import devices
+from .media import VERIFY_DONE, said
 from .options import BackupOptions, statement, verify_statement
 
-BACKUP_DONE, PROGRESS, VERIFY_DONE = 3014, 3211, 3262
-# Errors without a number are the driver's: the connection is gone, as it is after these (the last three are of Windows sockets).
+BACKUP_DONE = 3014
+# Errors without a number come from the driver: the connection is lost, as it is after these (the last three are of Windows sockets).
 SESSION_GONE = (596, 6005, 10053, 10054, 10060)
 
 
 @dataclass
 class Prepared:
-    """A backup that is checked and worded, and has not run."""
+    """A backup that is ready to run.
+
+    Attributes:
+        create: Folders that are missing and will be created.
+        existing: Backup files that exist already.
+    """
 
     options: BackupOptions
     server: ServerInfo
@@ -46,10 +53,10 @@ class Prepared:
 
 
 def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
-    """Check everything that can be checked without writing.
+    """Check everything that can be checked without a change.
 
     Raises:
-        MssqlError: The options, the database, the permission, or a device will not do.
+        MssqlError: The backup cannot be taken; the message says why.
     """
     problems = options.problems()
     if problems:
@@ -59,15 +66,17 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
     options = options.of(database.name)
     if database.state != "ONLINE":
         raise MssqlError(
-            f"Wanted: the database {database.name} online. Found: {database.state} on SQL Server {server.name}. Bring it online first"
+            f"Expected the database {database.name} to be ONLINE, but it is {database.state} on SQL Server {server.name}. Bring it online first"
         )
     if not may(connection, database.name, "BACKUP DATABASE"):
         raise MssqlError(
-            f"Wanted: the permission BACKUP DATABASE in {database.name} on SQL Server {server.name}. "
-            f"Found: the login {connection.options.who} does not have it. Give it the database role db_backupoperator"
+            f"Expected the permission BACKUP DATABASE in {database.name} on SQL Server {server.name}, but the login {connection.options.who} does "
+            "not have it. Give it the database role db_backupoperator"
         )
     if options.compression == "on" and not server.compresses_backups:
-        raise MssqlError(f"compression: on is wanted, but {server.edition} cannot create compressed backups. Use auto or off", 1844)
+        raise MssqlError(
+            f"Expected an edition that can create compressed backups (compression: on), but found {server.edition}. Use auto or off", 1844
+        )
     prepared = Prepared(
         options,
         server,
@@ -80,15 +89,15 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
         _look_at(connection, path, prepared)
     if prepared.existing and options.overwrite == "never":
         raise MssqlError(
-            f"Wanted: a new backup file. Found: {', '.join(prepared.existing)} exists already on the host of SQL Server {server.name}. "
-            "Name another file, or set overwrite: replace (destroys what is in it) or append"
+            f"Expected a new backup file, but {', '.join(prepared.existing)} exists already on the host of SQL Server {server.name}. "
+            "Name another file, or set overwrite: replace (destroys its content) or append"
         )
-    _last_id(connection)  # a login that cannot read msdb could not prove the backup
+    _last_id(connection)  # a login that cannot read msdb could not verify the backup
     return prepared
 
 
 def outlook(prepared: Prepared) -> dict[str, Any]:
-    """What is known before the backup has run, as the module returns it."""
+    """What is known before the backup, for the module's result."""
     options = prepared.options
     facts: dict[str, Any] = {
         "server": prepared.server.name,
@@ -120,47 +129,46 @@ def run(
     reconnect: Callable[[], SqlConnection],
     on_progress: Callable[[str, float | None], None],
 ) -> dict[str, Any]:
-    """Take the backup and prove it. Gives what the module returns.
+    """Take the backup and verify it.
 
     Args:
+        connection: The connection to work on.
+        prepared: What to do.
         reconnect: Opens another connection, to see what a cancelled backup or a killed session has left.
-        on_progress: Called with what is done and the percentage, as the server reports it.
+        on_progress: Called with a message and the percentage, as the server reports it.
+
+    Returns:
+        The part of the module's result that is known only now.
 
     Raises:
-        MssqlError: It failed, or could not be proven; MssqlTimeout where the deadline cancelled it.
+        MssqlError: The backup failed or could not be verified; MssqlTimeout after the deadline.
     """
     options = prepared.options
     started = time.monotonic()
     for folder in prepared.create:
         devices.create_folder(connection, folder)
     before = _last_id(connection)
-
-    def report(message: Message) -> None:
-        number = message.text.partition(" ")[0]
-        if message.number == PROGRESS and number.isdecimal():  # the number comes first in every language
-            on_progress(f"Backing up {options.database}", float(number))
-
     try:
-        messages = connection.execute_drained(prepared.statement, report, options.timeout)
+        messages = connection.execute_drained(prepared.statement, percents(on_progress, f"Backing up {options.database}"), options.timeout)
     except MssqlTimeout as error:
         messages = error.messages
-        if not _said(messages, BACKUP_DONE):
+        if not said(messages, BACKUP_DONE):
             left = _left(reconnect, prepared, before)
             raise MssqlTimeout(
-                f"Wanted: the backup of {options.database} within {options.timeout:g} s. Found: it was cancelled then. {left}"
+                f"Expected to back up {options.database} within {options.timeout:g} s, but it took longer and was cancelled. {left}"
             ) from error
     except MssqlError as error:
         if error.number is None or error.number in SESSION_GONE:
             raise _session_gone(prepared, connection, error.message, _left(reconnect, prepared, before)) from error
         raise devices.explained(error, options.devices, connection) from error
-    if not _said(messages, BACKUP_DONE):
-        # Microsoft's driver may tell of a lost connection in a message alone (10054, with 18.6), without an error.
+    if not said(messages, BACKUP_DONE):
+        # Microsoft's driver may report a lost connection in a message alone (10054, with 18.6), without an error.
         gone = next((message.text for message in messages if message.number in SESSION_GONE), None)
         if gone:
             raise _session_gone(prepared, connection, gone, _left(reconnect, prepared, before))
         raise MssqlError(
-            f"Wanted: message {BACKUP_DONE}, SQL Server's word that {options.database} is backed up. "
-            f"Found: only {sorted({message.number for message in messages})}. {_left(reconnect, prepared, before)}"
+            f"Expected message {BACKUP_DONE}, with which SQL Server confirms the backup of {options.database}, but found only "
+            f"{sorted({message.number for message in messages})}. {_left(reconnect, prepared, before)}"
         )
     row = _recorded(connection, options, before)
     statements = [prepared.statement]
@@ -172,33 +180,29 @@ def run(
 
 
 def _verify(connection: SqlConnection, options: BackupOptions, sql: str, left: float | None) -> None:
-    """Read the backup again, within what is left of the time."""
+    """Read the backup again, within the remaining time."""
     places = ", ".join(options.devices)
     try:
         messages = connection.execute_drained(sql, None, None if left is None else max(1.0, left))
     except MssqlTimeout as error:
         raise MssqlTimeout(
-            f"Wanted: the backup of {options.database} taken and verified within {options.timeout:g} s. Found: it is taken and recorded in msdb, "
-            f"but its verification was cancelled then. {places} is there and not verified"
+            f"Expected to back up and verify {options.database} within {options.timeout:g} s, but the verification took longer and was cancelled. "
+            f"The backup is taken and recorded in msdb; {places} exists and is not verified"
         ) from error
     except MssqlError as error:
         raise MssqlError(
-            f"Wanted: a backup of {options.database} that can be read again. Found: {error.message}. Treat {places} as no backup",
+            f"Expected a readable backup of {options.database}, but its verification failed: {error.message}. Do not use {places} as a backup",
             error.number,
         ) from error
-    if not _said(messages, VERIFY_DONE):
-        raise MssqlError(f"RESTORE VERIFYONLY ended without message {VERIFY_DONE}. Treat {places} as no backup")
+    if not said(messages, VERIFY_DONE):
+        raise MssqlError(f"Expected message {VERIFY_DONE} from RESTORE VERIFYONLY, but it ended without. Do not use {places} as a backup")
 
 
 def _session_gone(prepared: Prepared, connection: SqlConnection, why: str, left: str) -> MssqlError:
     return MssqlError(
-        f"Wanted: a backup of {prepared.options.database}. Found: SQL Server {connection.options.where} ended the session while it ran "
+        f"Expected to back up {prepared.options.database}, but SQL Server {connection.options.where} ended the session during the backup "
         f"({why}). {left}"
     )
-
-
-def _said(messages: Sequence[Message], number: int) -> bool:
-    return any(message.number == number for message in messages)
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:
@@ -220,21 +224,21 @@ def _facts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_id(connection: SqlConnection) -> int:
-    """The number of the newest backup that msdb knows. Numbers only grow, whatever clocks do."""
+    """The number of the newest backup in msdb. Numbers only grow, whatever clocks do."""
     try:
         return int(connection.scalar("SELECT MAX(backup_set_id) AS newest FROM msdb.dbo.backupset") or 0)
     except MssqlError as error:
         if error.number not in devices.NO_PERMISSION:
             raise
         raise MssqlError(
-            f"Wanted: msdb.dbo.backupset of SQL Server {connection.options.where}, to prove the backup. Found: the login "
+            f"Expected to verify the backup with msdb.dbo.backupset of SQL Server {connection.options.where}, but the login "
             f"{connection.options.who} cannot read it. Give it a user in msdb with the role db_datareader",
             error.number,
         ) from error
 
 
 def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) -> list[dict[str, Any]]:
-    """Backups newer than ``before`` on the first of our devices. VM and VSS snapshots leave rows too (is_snapshot)."""
+    """Backups newer than ``before`` on the first of our devices. VM and VSS snapshots have rows too (is_snapshot)."""
     return connection.query(
         "SELECT s.backup_set_uuid, s.media_set_id, s.position, s.backup_size, s.compressed_backup_size, s.first_lsn, s.last_lsn, "
         "s.checkpoint_lsn, s.backup_start_date, s.backup_finish_date, s.is_copy_only, s.has_backup_checksums, s.is_damaged "
@@ -248,29 +252,30 @@ def _new_rows(connection: SqlConnection, options: BackupOptions, before: int) ->
 
 
 def _recorded(connection: SqlConnection, options: BackupOptions, before: int) -> dict[str, Any]:
-    """The row of msdb that proves the backup: only successful backups get one."""
+    """The backup's row in msdb: only successful backups have one."""
     where = f"SQL Server {connection.options.where}"
     rows = _new_rows(connection, options, before)
     if not rows:
         raise MssqlError(
-            f"Wanted: the new backup in msdb.dbo.backupset of {where}. Found: no row for {options.devices[0]}. Treat it as no backup"
+            f"Expected the new backup in msdb.dbo.backupset of {where}, but found no row for {options.devices[0]}. Do not use it as a backup"
         )
     row = rows[0]
     families = connection.query("SELECT physical_device_name FROM msdb.dbo.backupmediafamily WHERE media_set_id = ?", row["media_set_id"])
     found = {family["physical_device_name"].lower() for family in families}
     if not {device.lower() for device in options.devices} <= found:
         raise MssqlError(
-            f"Wanted: stripes {', '.join(options.devices)} of one media set in msdb of {where}. Found: {', '.join(sorted(found))}"
+            f"Expected the stripes {', '.join(options.devices)} of one media set in msdb of {where}, but found {', '.join(sorted(found))}"
         )
     if row["is_damaged"]:
         raise MssqlError(
-            f"SQL Server read damaged pages while it backed {options.database} up (msdb.dbo.backupset.is_damaged). Run DBCC CHECKDB"
+            f"Expected a backup without damage, but SQL Server read damaged pages while it backed up {options.database} "
+            "(msdb.dbo.backupset.is_damaged). Run DBCC CHECKDB"
         )
     return row
 
 
 def _left(reconnect: Callable[[], SqlConnection], prepared: Prepared, before: int) -> str:
-    """What a backup that did not end has left, seen over a connection of its own: the old one may be gone."""
+    """What an interrupted backup has left, as seen on another connection: the first may be lost."""
     options = prepared.options
     try:
         with reconnect() as connection:
@@ -278,12 +283,12 @@ def _left(reconnect: Callable[[], SqlConnection], prepared: Prepared, before: in
             recorded = _new_rows(connection, options, before)
             states = {path: devices.state(connection, path) for path in options.paths}
     except MssqlError as error:
-        return f"What it left could not be looked at ({error}). Treat {', '.join(options.devices)} as no backup"
+        return f"Could not determine what it left ({error}). Do not use {', '.join(options.devices)} as a backup"
     if running:
-        return f"It still runs: {', '.join(running)}. Wait until it has ended before trying again"
+        return f"It is still running: {', '.join(running)}. Wait until it has ended before you try again"
     if recorded:
-        return f"It had ended nevertheless, and msdb has it; it was not verified. Treat {', '.join(options.devices)} as no backup"
+        return f"It had ended nevertheless, and msdb has it; it was not verified. Do not use {', '.join(options.devices)} as a backup"
     remain = [path for path, state in states.items() if state != devices.ABSENT]
     if remain:
-        return f"No backup runs any more and msdb has none, but a file is there: {', '.join(remain)}. Treat it as no backup"
-    return "Nothing is left of it: no backup runs any more, msdb has none" + (", and there is no file" if states else "")
+        return f"No backup is running any more and msdb has none, but a file exists: {', '.join(remain)}. Do not use it as a backup"
+    return "Nothing is left of it: no backup is running any more, msdb has none" + (", and there is no file" if states else "")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What backup files say of themselves: which backup sets are in them, whether all stripes are there, whether a set can be read.
+"""The content of backup files: the backup sets in them, whether all stripes are present, and whether a set is readable.
 
 https://learn.microsoft.com/sql/t-sql/statements/restore-statements-headeronly-transact-sql (-labelonly-, -filelistonly-, -verifyonly-)
 """
@@ -39,12 +39,12 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class BackupSet:
-    """One backup set of a media set, by its header.
+    """One backup set of a media set, from its header.
 
     Attributes:
         type: As in msdb: D full, I differential, L log.
-        finished: By the clock and in the time zone of the server that took it; None: the set is cut off, and so are most of its facts.
-        family_count: How many stripes the media set has.
+        finished: By the clock and in the time zone of the server that took it; None where the set is cut off, and most facts are missing.
+        family_count: The number of stripes of the media set.
     """
 
     position: int
@@ -80,7 +80,7 @@ class BackupSet:
 
     @property
     def kind(self) -> str:
-        """What it is, in words."""
+        """The type of the backup, for messages."""
         return _WORDS.get(self.type, f"backup of type {self.type}")
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class BackupSet:
         return f"position {self.position}: {self.kind} of {self.database or '?'}{when}, {self.backup_set_uuid or 'without identity'}"
 
     def facts(self) -> dict[str, Any]:
-        """For a module's result."""
+        """The facts, for a module's result."""
         found = asdict(self)
         for name in ("started", "finished"):
             found[name] = found[name].isoformat() if found[name] else None
@@ -104,15 +104,21 @@ class _Label:
 
 
 def said(messages: Sequence[Message], number: int) -> bool:
-    """Whether a message of that number is among them."""
+    """Whether one of the messages has that number."""
     return any(message.number == number for message in messages)
 
 
 def sets(connection: SqlConnection, paths: Sequence[str], urls: Sequence[str] = (), credential: str | None = None) -> list[BackupSet]:
-    """The backup sets of a media set, in their order. ``paths`` or ``urls`` are all of its stripes.
+    """The backup sets of a media set, in their order.
+
+    Args:
+        connection: The connection to work on.
+        paths: The files with all stripes of the media set, or
+        urls: their addresses.
+        credential: The name of the credential for the addresses.
 
     Raises:
-        MssqlError: One cannot be read or is no backup; they do not belong together, or one is missing.
+        MssqlError: A stripe cannot be read, is no backup, or is missing, or they do not belong together.
     """
     labels = [_label(connection, [path], [], credential) for path in paths] + [_label(connection, [], [url], credential) for url in urls]
     _belong_together(labels)
@@ -122,44 +128,45 @@ def sets(connection: SqlConnection, paths: Sequence[str], urls: Sequence[str] = 
 
 
 def choose(found: Sequence[BackupSet], wanted: str | int | None = None, database: str | None = None) -> BackupSet:
-    """The full backup to restore.
+    """Choose the full backup to restore.
 
-    The newest is the one that was appended last: clocks go back, positions do not. A newest one that cannot be used is refused; an older one
-    is taken only where it is named.
+    The newest is the one that was appended last: clocks may go back, positions do not. If the newest is unusable it is refused; an older one
+    is chosen only by its identity or position.
 
     Args:
+        found: The backup sets of the media set.
         wanted: The identity (backup_set_uuid) or the position of the set; None for the newest.
-        database: Where the media hold backups of several databases, the one of that name is meant.
+        database: Selects among the backups where the media hold those of several databases.
 
     Raises:
-        MssqlError: There is none, or it cannot be restored.
+        MssqlError: There is no such backup, or it cannot be restored.
     """
     listed = "; ".join(str(one) for one in found) or "none"
     if wanted is not None:
         by = f"the backup set {wanted}" if isinstance(wanted, str) else f"the backup set at position {wanted}"
         chosen = [one for one in found if wanted == one.position or str(wanted).strip("{}").upper() == one.backup_set_uuid]
         if not chosen:
-            raise MssqlError(f"Wanted: {by}. Found: {listed}. Name one of them")
+            raise MssqlError(f"Expected {by}, but found {listed}. Name one of them")
     else:
         chosen = [one for one in found if one.type == FULL]
         if len({one.database.lower() for one in chosen if one.complete}) > 1:
             chosen = [one for one in chosen if not one.complete or one.database.lower() == (database or "").lower()]
             if not any(one.complete for one in chosen):
                 raise MssqlError(
-                    f"Wanted: the newest full backup. Found: backups of several databases: {listed}. Name one with backup_set_uuid"
+                    f"Expected full backups of one database, but found several databases: {listed}. Name a backup with backup_set_uuid"
                 )
         if not chosen:
-            raise MssqlError(f"Wanted: a full backup. Found: {listed}. A differential or log backup alone cannot be restored")
+            raise MssqlError(f"Expected a full backup, but found {listed}. A differential or log backup alone cannot be restored")
     best = max(chosen, key=lambda one: one.position)
     if best.type != FULL:
-        raise MssqlError(f"Wanted: a full backup. Found at {best}, which alone cannot be restored. Others: {listed}")
+        raise MssqlError(f"Expected a full backup, but found {best}, which alone cannot be restored. All: {listed}")
     if not best.complete:
         raise MssqlError(
-            f"Wanted: a whole backup. Found: it was cut off while it was taken or copied ({best}). Take another one. All: {listed}"
+            f"Expected a complete backup, but it was cut off while it was taken or copied ({best}). Take another one. All: {listed}"
         )
     if best.is_damaged:
         raise MssqlError(
-            f"Wanted: a sound backup. Found: the database was damaged already when it was backed up with CONTINUE_AFTER_ERROR ({best}). "
+            f"Expected a backup without damage, but the database was damaged already when it was backed up with CONTINUE_AFTER_ERROR ({best}). "
             f"Name another one with backup_set_uuid. All: {listed}"
         )
     return best
@@ -186,10 +193,15 @@ def verify_statement(
     checksum: bool = True,
     moves: Sequence[str] = (),
 ) -> str:
-    """RESTORE VERIFYONLY of the set at that position; its default would be the first.
+    """RESTORE VERIFYONLY of the set at that position; the default is the first.
 
     Args:
-        moves: MOVE clauses: it looks for room where the files would go, which otherwise is where they came from.
+        paths: The files of the backup.
+        position: The position of the backup set.
+        urls: Instead of files, the addresses.
+        credential: The name of the credential for the addresses.
+        checksum: Whether checksums are compared.
+        moves: MOVE clauses: it checks the space where the files would go, which by default is where they came from.
     """
     words = [*_file(position, paths), *moves, *(["CHECKSUM"] if checksum else []), *_credential(credential), f"STATS = {STATS}"]
     return f"RESTORE VERIFYONLY FROM {devices.clause(paths, urls)} WITH {', '.join(words)}"
@@ -207,14 +219,24 @@ def verify(
     moves: Sequence[str] = (),
     on_message: Callable[[Message], None] | None = None,
 ) -> str:
-    """Read all of a backup set and compare its checksums; gives the statement.
+    """Read all of a backup set and compare its checksums.
 
     Args:
-        deadline: Seconds.
-        checksum: Without it, only that the set can be read is known.
+        connection: The connection to work on.
+        paths: The files of the backup.
+        position: The position of the backup set.
+        deadline: Seconds; None for no limit.
+        urls: Instead of files, the addresses.
+        credential: The name of the credential for the addresses.
+        checksum: Whether checksums are compared; otherwise the set is only readable.
+        moves: As for :func:`verify_statement`.
+        on_message: Called with each message of the server.
+
+    Returns:
+        The statement.
 
     Raises:
-        MssqlError: It is not valid, or message 3262 did not say that it is; MssqlTimeout after the deadline.
+        MssqlError: It is not valid, or message 3262 did not confirm it; MssqlTimeout after the deadline.
     """
     sql = verify_statement(paths, position, urls=urls, credential=credential, checksum=checksum, moves=moves)
     places = ", ".join([*paths, *urls])
@@ -224,7 +246,7 @@ def verify(
         messages = error.messages
         if not said(messages, VERIFY_DONE):
             raise MssqlTimeout(
-                f"Wanted: the backup set at position {position} of {places} verified within {deadline:g} s. Found: it was cancelled then. "
+                f"Expected to verify the backup set at position {position} of {places} within {deadline:g} s, but it took longer and was cancelled. "
                 "Nothing was changed. Give it more time"
             ) from error
     except MssqlError as error:
@@ -232,24 +254,25 @@ def verify(
         if cause is not error:
             raise cause from error
         raise MssqlError(
-            f"Wanted: a backup set at position {position} of {places} that can be restored. Found: {error.message}. Treat it as no backup",
+            f"Expected a valid backup set at position {position} of {places}, but its verification failed: {error.message}. "
+            "Do not use it as a backup",
             error.number,
         ) from error
     if not said(messages, VERIFY_DONE):
         raise MssqlError(
-            f"Wanted: message {VERIFY_DONE}, SQL Server's word that the backup set at position {position} of {places} is valid. "
-            f"Found: only {sorted({message.number for message in messages})}. Treat it as no backup"
+            f"Expected message {VERIFY_DONE}, with which SQL Server confirms the backup set at position {position} of {places}, but found only "
+            f"{sorted({message.number for message in messages})}. Do not use it as a backup"
         )
     return sql
 
 
 def readable(error: MssqlError, places: Sequence[str], connection: SqlConnection) -> MssqlError:
-    """An error of reading devices, with what it means and what to do; the same error where it is none of that kind."""
+    """An error of reading devices with what it means and what to do; the same error where it is not about a device."""
     return devices.explained(error, places, connection, "read")
 
 
 def _file(position: int, paths: Sequence[str]) -> list[str]:
-    """Blobs and objects hold one backup set, and take no FILE."""
+    """FILE, which blobs and objects do not take: they hold one backup set."""
     return [f"FILE = {position:d}"] if paths else []
 
 
@@ -268,11 +291,11 @@ def _read(connection: SqlConnection, what: str, paths: Sequence[str], urls: Sequ
             raise cause from error
         if error.number in (262, devices.FOLLOW_UP):
             raise MssqlError(
-                f"Wanted: to read {', '.join(places)} as a backup. Found: {error.message}, with which SQL Server {connection.options.where} "
-                f"refuses a login that may not create databases; {connection.options.who} is the login. Give it the server role dbcreator"
+                f"Expected to read {', '.join(places)} as a backup, but SQL Server {connection.options.where} refused it ({error.message}), as it does "
+                f"for a login that may not create databases. Give the login {connection.options.who} the server role dbcreator"
             ) from error
         raise MssqlError(
-            f"Wanted: to read {', '.join(places)} as a backup on SQL Server {connection.options.where}. Found: {error.message}",
+            f"Expected to read {', '.join(places)} as a backup on SQL Server {connection.options.where}, but it failed: {error.message}",
             error.number,
         ) from error
 
@@ -285,21 +308,21 @@ def _label(connection: SqlConnection, paths: Sequence[str], urls: Sequence[str],
 def _belong_together(labels: Sequence[_Label]) -> None:
     """
     Raises:
-        MssqlError: The devices are of several media sets, or a stripe is missing or named twice.
+        MssqlError: The devices belong to several media sets, or a stripe is missing or given twice.
     """
     if len({label.media_set_id for label in labels}) > 1:
         listed = "; ".join(f"{label.device} of media set {label.media_set_id}" for label in labels)
-        raise MssqlError(f"Wanted: the stripes of one backup. Found: {listed}", OTHER_MEDIA)
+        raise MssqlError(f"Expected the stripes of one backup, but found {listed}", OTHER_MEDIA)
     wanted = labels[0].families
     missing = sorted(set(range(1, wanted + 1)) - {label.family for label in labels})
     if missing:
         listed = "; ".join(f"{label.device} is stripe {label.family}" for label in labels)
         raise MssqlError(
-            f"Wanted: all {wanted} stripes of the backup. Found: stripe {', '.join(map(str, missing))} is missing ({listed})",
+            f"Expected all {wanted} stripes of the backup, but stripe {', '.join(map(str, missing))} is missing ({listed})",
             STRIPE_MISSING,
         )
     if len(labels) > wanted:  # mirrors (MIRROR TO) have the same stripes again, and one of each is enough
-        raise MssqlError(f"Wanted: each of the {wanted} stripes of the backup once. Found: {len(labels)} devices. Leave the copies out")
+        raise MssqlError(f"Expected each of the {wanted} stripes of the backup once, but found {len(labels)} devices. Omit the copies")
 
 
 def _set(row: dict[str, Any], label: _Label) -> BackupSet:

@@ -47,7 +47,7 @@ class Message:
 
 
 class SqlConnection:
-    """One open connection. Not for several threads, but for :meth:`cancel`."""
+    """One open connection, for one thread."""
 
     def __init__(self, raw: Any, options: SqlOptions, driver: drivers.Driver) -> None:
         self._raw = raw
@@ -61,11 +61,15 @@ class SqlConnection:
         self.close()
 
     def close(self) -> None:
-        with contextlib.suppress(pyodbc.Error):  # a connection that the server has closed already cannot be closed again
+        with contextlib.suppress(pyodbc.Error):  # the server may have closed the connection already
             self._raw.close()
 
     def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """The rows of the first result set that has columns; every set is drained.
+
+        Args:
+            sql: The statement.
+            *params: Its parameters.
 
         Raises:
             MssqlError: The server refused.
@@ -96,17 +100,22 @@ class SqlConnection:
     def execute_drained(
         self, sql: str, on_message: Callable[[Message], None] | None = None, deadline: float | None = None
     ) -> list[Message]:
-        """Run a statement to its very end and give all its messages.
+        """Run a statement to its very end.
 
         Args:
+            sql: The statement.
+            on_message: Called with each message as it arrives.
             deadline: Seconds after which it is cancelled. The driver's query timeout is no deadline: FreeTDS counts it per network wait. It
-                is for what a cancel does not end: a server that no longer answers one, or FreeTDS 1.3.17 losing one that meets it between
-                two waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest; the
-                server may still be at it, which only looking on another connection tells.
+                is for what a cancel does not end: a server that no longer answers, or FreeTDS 1.3.17, which loses a cancel between two
+                waits. Then the driver gives up some time after :data:`LAST_RESORT`, and after the deadline once more at the latest; the
+                server may still be working, which only another connection can tell.
+
+        Returns:
+            All its messages.
 
         Raises:
-            MssqlTimeout: The deadline has passed and the statement was cancelled. Its ``messages`` are what had come until then:
-                a cancel that crosses the statement's own end finds it done.
+            MssqlTimeout: The deadline has passed and the statement was cancelled. Its ``messages`` are those until then: a cancel may arrive
+                after the statement has ended successfully.
             MssqlError: The server refused, at the start or with a later set.
         """
         stopping.check()
@@ -125,15 +134,15 @@ class SqlConnection:
                 except pyodbc.Error as error:
                     if not expired.is_set():
                         raise from_pyodbc(error) from error
-                if expired.is_set():  # with or without an error: a cancel between two sets just ends them
-                    raise MssqlTimeout(f"The statement had not ended after {deadline:g} s and was cancelled", messages)
+                if expired.is_set():  # with or without an error: a cancel between two sets only ends them
+                    raise MssqlTimeout(f"The statement was cancelled after {deadline:g} s", messages)
         finally:
-            with contextlib.suppress(pyodbc.Error):  # the first error is the one to hear of
+            with contextlib.suppress(pyodbc.Error):  # the first error is the one to report
                 cursor.close()
         return messages
 
     def _cursor(self, deadline: float | None) -> Any:
-        """A cursor that gives up by itself where nothing else ends it. pyodbc hands a connection's timeout to the cursors made under it."""
+        """A cursor that gives up by itself where nothing else ends it. pyodbc passes a connection's timeout on to its new cursors."""
         if deadline is None:
             return self._raw.cursor()
         self._raw.timeout = math.ceil(deadline) + LAST_RESORT
@@ -154,8 +163,8 @@ class SqlConnection:
 
 @contextlib.contextmanager
 def _cancel_after(cursor: Any, seconds: float | None) -> Iterator[threading.Event]:
-    """Cancel the cursor's statement after some seconds. The thread is joined before anything is closed: a driver that is
-    closed under a cancel has been seen to crash."""
+    """Cancel the cursor's statement after some seconds. The thread is joined before anything is closed: drivers were seen to crash when
+    they are closed during a cancel."""
     expired, over = threading.Event(), threading.Event()
 
     def watch() -> None:
@@ -178,8 +187,13 @@ def _cancel_after(cursor: Any, seconds: float | None) -> Iterator[threading.Even
 def connect(options: SqlOptions, database: str = "master") -> SqlConnection:
     """Log in, once: a refused login is never tried again.
 
+    Args:
+        options: The server and the login.
+        database: The database to enter.
+
     Raises:
-        MssqlError: No driver, nothing listening, a certificate that is not trusted, or the login refused.
+        MissingLibrary: pyodbc cannot be imported.
+        MssqlError: There is no driver, nothing listens, the certificate is not trusted, or the login was refused.
     """
     if PYODBC_IMPORT_ERROR:
         raise MissingLibrary("pyodbc", PYODBC_IMPORT_ERROR)
@@ -189,50 +203,56 @@ def connect(options: SqlOptions, database: str = "master") -> SqlConnection:
     try:
         words = session_setup.connection_string(options, driver, database)
     except ValueError as error:
-        raise MssqlError(f"{error}: use Microsoft's ODBC driver for this password, login or database") from None
+        raise MssqlError(f"{error}. Use Microsoft's ODBC driver for this password, login or database") from None
     _reachable(options)
     pyodbc.pooling = False
     try:
         with session_setup.surroundings(options, driver):
             raw = pyodbc.connect(words, autocommit=True, timeout=options.login_timeout)
     except pyodbc.Error as error:
-        raise _no_login(from_pyodbc(error), options, driver, database) from None  # the original's traceback leads to the connection string
+        raise _no_login(
+            from_pyodbc(error), options, driver, database
+        ) from None  # the traceback of the original leads to the connection string
     return SqlConnection(raw, options, driver)
 
 
 def _no_login(found: MssqlError, options: SqlOptions, driver: drivers.Driver, database: str) -> MssqlError:
-    """What it means that a driver could not log in although something listens."""
-    wanted = f"Wanted: a login to database {database} of SQL Server {options.where} as {options.who}. Found"
+    """What it means that a driver could not log in although the port answers."""
+    expected = f"Expected to log in to database {database} of SQL Server {options.where} as {options.who}, but"
     if found.number:
-        return MssqlError(f"{wanted}: {found.message}", found.number, found.sqlstate)
+        return MssqlError(f"{expected} it failed: {found.message}", found.number, found.sqlstate)
     if options.validate_certs and options.encrypt != "optional":
         trusted = options.ca_path or "the control node's own authorities"
         advice = (
             f"Name the authority that signed it with ca_path (trusted now: {trusted}), use the name in it as login_host or "
-            "certificate_host, or set validate_certs: false to trust whoever answers"
+            "certificate_host, or set validate_certs: false to trust any server that answers"
         )
         if "certificate" in found.message.lower():
-            return MssqlError(f"{wanted}: its certificate was not accepted ({found.message}). {advice}", None, found.sqlstate)
+            return MssqlError(f"{expected} its certificate was not accepted ({found.message}). {advice}", None, found.sqlstate)
         if driver.family == "freetds":
-            # It tells neither in its message nor in another way what it did not like.
+            # Neither its message nor anything else gives the reason.
             return MssqlError(
-                f"{wanted}: FreeTDS says only {found.message!r}, though the port answers. "
+                f"{expected} FreeTDS reports only {found.message!r}, although the port answers. "
                 f"Most often the certificate was not accepted. {advice}",
                 None,
                 found.sqlstate,
             )
-    return MssqlError(f"{wanted}: {found.message}", None, found.sqlstate)
+    return MssqlError(f"{expected} it failed: {found.message}", None, found.sqlstate)
 
 
 def _reachable(options: SqlOptions) -> None:
-    """Say plainly that nothing listens: drivers wait for their whole login timeout and then speak of time alone."""
+    """Check that something listens: drivers wait for their whole login timeout and then report only that.
+
+    Raises:
+        MssqlError: Nothing does.
+    """
     if options.named_instance:
-        return  # its port is told by the SQL Server Browser, which the driver asks
+        return  # the driver asks the SQL Server Browser for its port
     try:
         socket.create_connection((options.host, options.port), timeout=options.login_timeout).close()
     except OSError as error:
         raise MssqlError(
-            f"Wanted: SQL Server at {options.host}, TCP port {options.port}. "
-            f"Found: the control node cannot connect ({error.strerror or error}). "
+            f"Expected SQL Server at {options.host}, TCP port {options.port}, but the control node cannot connect "
+            f"({error.strerror or error}). "
             "Check the name, the port, the firewall, and that TCP/IP is enabled there"
         ) from error

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a SQL Server is and who logs in there: the options of the doc fragment ``octopus.upgrade.mssql``."""
+"""The address of a SQL Server and the login: the options of the doc fragment ``octopus.upgrade.mssql``."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MSSQL_SPEC: dict[str, Any] = {
     "login_timeout": {"type": "int", "default": 15},
 }
 MSSQL_TOGETHER = [("login_user", "login_password")]
-# login_host comes from a connection string more often than from a person.
+# login_host often comes from a connection string.
 _PROTOCOL = "tcp:"
 
 
 @dataclass(frozen=True)
 class SqlOptions:
-    """Where SQL Server is, and who logs in. Without a user, the control node's Kerberos ticket is used.
+    """The address of SQL Server, and the login. Without a user, the control node's Kerberos ticket is used.
 
     Attributes:
         login_timeout: Seconds.
@@ -52,7 +52,7 @@ class SqlOptions:
         """From a module's parameters. ``login_host`` may be written as connection strings do: ``tcp:host,port``, ``host\\instance``.
 
         Raises:
-            MssqlError: There is no host in it, or its port is none.
+            MssqlError: It contains no host, or an invalid port.
         """
         text = params["login_host"].strip()
         host = text[len(_PROTOCOL) :] if text.lower().startswith(_PROTOCOL) else text
@@ -60,11 +60,9 @@ class SqlOptions:
         port_text = port_text.strip()
         port = int(port_text) if port_text.isdecimal() else params["login_port"]
         if not host.strip() or (comma and not port_text.isdecimal()) or not 0 < port < 65536 or any(ord(one) < 32 for one in text):
-            raise MssqlError(
-                f"login_host {text!r} names no server: wanted is a name or address, as in host, tcp:host,port or host\\instance"
-            )
+            raise MssqlError(f"Expected login_host to be host, tcp:host,port or host\\instance, but {text!r} names no server")
         if comma:
-            host = host.partition("\\")[0]  # with a port, drivers ignore the instance's name; so does the message then
+            host = host.partition("\\")[0]  # with a port, drivers ignore the instance's name, and so do messages
         return cls(
             host.strip(),
             port,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a SQL Server is, and what it says of a database: edition, version, state, space, and who is on it."""
+"""Facts of a SQL Server and its databases: edition, version, state, space, and sessions."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class ServerInfo:
 
     @property
     def compresses_backups(self) -> bool:
-        """Express and Web cannot create compressed backups (error 1844); EngineEdition does not tell Web from Standard."""
+        """Express and Web cannot create compressed backups (error 1844); EngineEdition does not distinguish Web from Standard."""
         return self.engine_edition in (STANDARD, ENTERPRISE, MANAGED_INSTANCE) and not self.edition.startswith("Web")
 
     @property
     def has_database_snapshots(self) -> bool:
-        """Every edition has them since SQL Server 2016 SP1, before that Enterprise and what is like it; Azure has none.
+        """Every edition has them since SQL Server 2016 SP1, before that only Enterprise and its equivalents; Azure has none.
 
         https://blogs.msdn.microsoft.com/sql_server_team/sql-server-2016-sp1-things-you-should-know/
         """
@@ -80,7 +80,7 @@ def database_info(connection: SqlConnection, name: str) -> DatabaseInfo:
     )
     if not rows:
         raise MssqlError(
-            f"Wanted: the database {name}. Found: SQL Server {connection.options.where} has none of that name that the login may see", 911
+            f"Expected the database {name}, but SQL Server {connection.options.where} has none of that name that the login may see", 911
         )
     size = connection.scalar(
         "SELECT SUM(CAST(size AS bigint)) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) AND type = 0", name
@@ -90,9 +90,9 @@ def database_info(connection: SqlConnection, name: str) -> DatabaseInfo:
 
 
 def used_bytes(connection: SqlConnection, database: DatabaseInfo) -> int:
-    """The bytes of the data files that hold something: about what an uncompressed backup takes.
+    """The bytes in use in the data files: about the size of an uncompressed backup.
 
-    Where the login has no user in the database it is the size of the files instead.
+    Where the login has no user in the database, the size of the files instead.
     """
     before = connection.scalar("SELECT DB_NAME() AS name")
     try:
@@ -122,12 +122,12 @@ def may(connection: SqlConnection, database: str, permission: str) -> bool:
 
 
 def may_see_sessions(connection: SqlConnection) -> bool:
-    """Whether the sessions of others are shown to the login; without the permission only its own is."""
+    """Whether the login may see the sessions of others; without the permission it sees only its own."""
     return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE') AS may"))
 
 
 def sessions(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
-    """Who else is on the database."""
+    """The other sessions on the database."""
     rows = connection.query(
         "SELECT session_id, login_name, host_name, program_name FROM sys.dm_exec_sessions "
         "WHERE is_user_process = 1 AND session_id <> @@SPID AND database_id = DB_ID(?) ORDER BY session_id",
@@ -140,7 +140,7 @@ def sessions(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
 
 
 def operations(connection: SqlConnection, database: str) -> list[str]:
-    """Backups, restores and integrity checks that run on the database."""
+    """Backups, restores and integrity checks that are running on the database."""
     rows = connection.query(
         "SELECT command, session_id, percent_complete FROM sys.dm_exec_requests WHERE database_id = DB_ID(?) AND session_id <> @@SPID "
         "AND (command LIKE 'BACKUP%' OR command LIKE 'RESTORE%' OR command LIKE 'DBCC%')",
@@ -150,7 +150,7 @@ def operations(connection: SqlConnection, database: str) -> list[str]:
 
 
 def volumes(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
-    """The disks that the database's files are on, with their free bytes; empty where the login may not ask."""
+    """The disks of the database's files, with their free bytes; empty where the login may not ask."""
     try:
         rows = connection.query(
             "SELECT DISTINCT v.volume_mount_point AS name, v.available_bytes AS free FROM sys.master_files AS f "

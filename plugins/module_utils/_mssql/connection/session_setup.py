@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How each ODBC driver is told where to go and which certificate to believe; they share next to no words.
+"""How each ODBC driver takes the address and the trusted certificates; they have almost no keyword in common.
 
 Microsoft's driver: https://learn.microsoft.com/sql/connect/odbc/dsn-connection-string-attribute. It trusts OpenSSL's default
 authorities, which SSL_CERT_FILE overrides at each connection, and compares host names with the certificate's DNS names alone
 (both as measured with 18.6).
 
 FreeTDS: https://www.freetds.org/userguide/freetdsconf.html. It verifies a certificate only where its configuration names an authority,
-and with SERVER= instead of SERVERNAME= it reads no configuration at all (as measured with 1.3.17: any certificate is then taken).
+and with SERVER= instead of SERVERNAME= it reads no configuration at all (as measured with 1.3.17: it then accepts any certificate).
 """
 
 from __future__ import annotations
@@ -30,34 +30,37 @@ _SECTION = "octopus_upgrade"
 
 
 def check(options: SqlOptions, driver: Driver) -> None:
-    """Refuse what the driver would ignore or do in another way.
+    """Refuse what the driver would ignore or handle differently.
 
     Raises:
-        MssqlError: Says what to set instead.
+        MssqlError: The message says what to set instead.
     """
     freetds = driver.family == "freetds"
     if options.encrypt == "strict" and not options.validate_certs:
-        raise MssqlError("encrypt: strict always verifies the certificate; validate_certs: false needs encrypt: mandatory")
+        raise MssqlError("encrypt: strict always verifies the certificate. Use encrypt: mandatory with validate_certs: false")
     if options.encrypt == "strict" and freetds:
-        raise MssqlError(
-            "encrypt: strict was wanted, but the ODBC driver is FreeTDS, which cannot be relied on for it. Use Microsoft's driver 18"
-        )
+        raise MssqlError("Expected an ODBC driver that supports encrypt: strict reliably, but found FreeTDS. Use Microsoft's driver 18")
     if options.certificate_host and freetds:
         raise MssqlError(
-            "certificate_host was given, but the ODBC driver is FreeTDS, which only compares the certificate with login_host. "
+            "Expected an ODBC driver that supports certificate_host, but found FreeTDS, which only compares the certificate with login_host. "
             f"Use Microsoft's driver 18, or {options.certificate_host} as login_host"
         )
     if options.ca_path and not os.path.isfile(options.ca_path):
-        raise MssqlError(f"ca_path names {options.ca_path}, but there is no such file on the control node")
+        raise MssqlError(f"Expected the file {options.ca_path} (ca_path), but there is no such file on the control node")
 
 
 def connection_string(options: SqlOptions, driver: Driver, database: str) -> str:
     """The connection string. It holds the password: never print it.
 
-    It ends with a semicolon: FreeTDS takes the closing brace of a last value for a part of it (1.3.17).
+    It ends with a semicolon: FreeTDS takes the closing brace of a last value as part of it (1.3.17).
+
+    Args:
+        options: The server and the login.
+        driver: The driver.
+        database: The database to enter.
 
     Raises:
-        ValueError: FreeTDS cannot be told a value.
+        InvalidValue: A value cannot be passed to FreeTDS.
     """
     quote = freetds_value if driver.family == "freetds" else odbc_value
     parts = {"DRIVER": odbc_value(driver.name), "DATABASE": quote(database), "APP": APPLICATION}
@@ -80,7 +83,7 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
 
 @contextlib.contextmanager
 def surroundings(options: SqlOptions, driver: Driver) -> Iterator[None]:
-    """The environment in which the driver connects; as it was afterwards."""
+    """The environment in which the driver connects, restored afterwards."""
     with contextlib.ExitStack() as stack:
         if driver.family == "freetds":
             conf = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8"))
@@ -93,7 +96,7 @@ def surroundings(options: SqlOptions, driver: Driver) -> Iterator[None]:
 
 
 def freetds_conf(options: SqlOptions) -> str:
-    """FreeTDS's configuration for this one server. No secret is in it."""
+    """FreeTDS's configuration for this one server, without any secret."""
     host, _backslash, instance = options.host.partition("\\")
     lines = [f"[{_SECTION}]", f"host = {host}", f"instance = {instance}" if instance else f"port = {options.port}", "tds version = 7.4"]
     lines.append(f"encryption = {'request' if options.encrypt == 'optional' else 'require'}")

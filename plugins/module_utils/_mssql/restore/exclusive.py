@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A database for one session alone: taken from everybody else, and given back."""
+"""Exclusive use of a database: everybody else is disconnected, and admitted again afterwards."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-from . import options as word
-from .target import OFFLINE, ONLINE, look
+from . import statements
+from .target import OFFLINE, ONLINE, find_database
 
-# Somebody has the one connection of SINGLE_USER, or connected in between; 5069 is what follows each of them.
+# Somebody has the only connection of SINGLE_USER, or connected in between; 5069 follows each of them.
 IN_USE = (924, 3702, 5030, 5061, 5064, 5069, 5070)
 PATIENCE, PAUSE = 30.0, 0.5  # seconds
 
 Ran = Callable[[str], None]
 
 
-def insist(connection: SqlConnection, sql: str, database: str) -> None:
-    """Run a statement that needs the database for itself. Clients come back at once: who has it meanwhile is thrown out, again and again.
+def run_exclusively(connection: SqlConnection, sql: str, database: str) -> None:
+    """Run a statement that needs the database for itself. Clients reconnect at once, so whoever is connected is disconnected repeatedly.
+
+    Args:
+        connection: The connection to run it on.
+        sql: The statement.
+        database: The database that it needs.
 
     Raises:
-        MssqlError: For half a minute somebody was always faster.
+        MssqlError: The server refused for another reason, or the database was still in use after half a minute.
     """
     ends = time.monotonic() + PATIENCE
     while True:
@@ -42,48 +47,58 @@ def insist(connection: SqlConnection, sql: str, database: str) -> None:
             if time.monotonic() >= ends:
                 listed = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in others)
                 raise MssqlError(
-                    f"Wanted: {sql} on SQL Server {connection.options.where}. Found: {error.message}, by "
-                    f"{listed or 'sessions that the login may not see'}. Stop the clients of {database} first",
+                    f"Expected exclusive use of {database} on SQL Server {connection.options.where} for {sql}, but it is in use by "
+                    f"{listed or 'sessions that the login may not see'} ({error.message}). Stop the clients of {database} first",
                     error.number,
                 ) from error
         for one in others:
-            with contextlib.suppress(MssqlError):  # it has gone by itself, or the login may not: then only patience helps
+            # Where the session has ended by itself, or the login may not end it, only the next attempt helps.
+            with contextlib.suppress(MssqlError):
                 connection.execute_drained(f"KILL {one['session_id']:d}")
         time.sleep(PAUSE)
 
 
 def take(connection: SqlConnection, database: str, ran: Ran, by_offline: bool) -> None:
-    """Throw everybody out.
+    """Disconnect everybody from the database.
 
     Args:
-        by_offline: Nobody can come in then; but to bring it online again takes ALTER ANY DATABASE. Else SINGLE_USER, whose one
-            connection somebody else may get before us.
+        connection: The connection to work on.
+        database: The database.
+        ran: Called with each statement.
+        by_offline: Take it offline, so that nobody can connect; bringing it online again needs ALTER ANY DATABASE. Otherwise set it to
+            SINGLE_USER, whose only connection somebody else may get first.
+
+    Raises:
+        MssqlError: As :func:`run_exclusively`.
     """
-    sql = word.offline(database) if by_offline else word.single_user(database)
+    sql = statements.offline(database) if by_offline else statements.single_user(database)
     ran(sql)
-    insist(connection, sql, database)
+    run_exclusively(connection, sql, database)
 
 
-def give_back(connection: SqlConnection, database: str, ran: Ran, *, online: bool = True) -> None:
-    """Let everybody in again, whatever was taken; nothing happens where nothing was, or where it is RESTORING.
+def release(connection: SqlConnection, database: str, ran: Ran, *, online: bool = True) -> None:
+    """Admit everybody again, however the database was taken. Does nothing where it was not taken, or where it is RESTORING.
 
     Args:
+        connection: The connection to work on.
+        database: The database.
+        ran: Called with each statement.
         online: Also bring it online.
 
     Raises:
-        MssqlError: It cannot be done.
+        MssqlError: As :func:`run_exclusively`.
     """
-    now = look(connection, database)
+    now = find_database(connection, database)
     steps = []
     if now is not None and now.state == OFFLINE and online:
-        steps.append(word.online(database))
+        steps.append(statements.online(database))
     if now is not None and now.user_access != "MULTI_USER" and (now.state == ONLINE or steps):
-        steps.append(word.multi_user(database))
+        steps.append(statements.multi_user(database))
     for sql in steps:
         ran(sql)
-        insist(connection, sql, database)
+        run_exclusively(connection, sql, database)
 
 
-def in_the_way(connection: SqlConnection, session_id: int) -> bool:
-    """Whether a session still runs something: one whose connection is lost is rolled back first."""
+def is_busy(connection: SqlConnection, session_id: int) -> bool:
+    """Whether a session is still working: the statement of one whose connection is lost is rolled back first."""
     return bool(connection.query("SELECT command FROM sys.dm_exec_requests WHERE session_id = ?", session_id))

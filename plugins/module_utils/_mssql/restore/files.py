@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the files of a restored database go, and whether there is room for them."""
+"""Where the files of a restored database go, and whether there is enough space for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 @dataclass(frozen=True)
 class ExistingFile:
-    """A file of a database that is there. ``is_log``: of the log; else of data of any kind."""
+    """A file of an existing database. ``is_log``: of the log; otherwise of data of any kind."""
 
     file_id: int
     is_log: bool
@@ -36,7 +36,7 @@ class ExistingFile:
 
 
 def existing(connection: SqlConnection, database: str) -> list[ExistingFile]:
-    """The files of a database, whatever state it is in."""
+    """The files of a database in any state."""
     rows = connection.query(
         "SELECT file_id, type, physical_name, CAST(size AS bigint) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) "
         "ORDER BY file_id",
@@ -52,17 +52,20 @@ def plan(
     rows: Sequence[dict[str, Any]],
     *,
     beside: Sequence[ExistingFile],
-    over: Sequence[ExistingFile] | None,
+    overwritten: Sequence[ExistingFile] | None,
 ) -> list[RestoredFile]:
-    """Where each file goes.
+    """Decide where each file goes.
 
     Args:
-        rows: Of RESTORE FILELISTONLY.
-        beside: The files of the database whose folders are used where no others are named.
-        over: The files of the database that is overwritten, which are used again; None: a new database.
+        connection: The connection to ask.
+        options: What to restore.
+        chosen: The backup set.
+        rows: The rows of RESTORE FILELISTONLY.
+        beside: The files of the database whose folders are the default.
+        overwritten: The files of the database that is overwritten, which are used again; None for a new database.
 
     Raises:
-        MssqlError: A folder is not there, or it cannot be told whether a file would be overwritten.
+        MssqlError: A folder does not exist, or whether a file would be overwritten cannot be determined.
     """
     folders = {
         False: options.data_directory or _folder(beside, False) or _default(connection, "Data"),
@@ -70,11 +73,11 @@ def plan(
     }
     named = {False: options.data_directory, True: options.log_directory}
     taken = {row["physical_name"].lower() for row in connection.query("SELECT physical_name FROM sys.master_files")}
-    places = _Places(connection, taken, over is not None)
+    places = _Places(connection, taken, overwritten is not None)
     found = []
     for row in rows:
         is_log = row["Type"] == LOG
-        again = next((one for one in over or [] if (one.file_id, one.is_log) == (int(row["FileId"]), is_log)), None)
+        again = next((one for one in overwritten or [] if (one.file_id, one.is_log) == (int(row["FileId"]), is_log)), None)
         if again is not None and (named[is_log] is None or _same(devices.folder_of(again.path), named[is_log] or "")):
             path = again.path
         else:
@@ -84,10 +87,12 @@ def plan(
 
 
 def file_name(path: str, source: str, target: str) -> str:
-    """The file's own name, with the new database's name in the place of the old one's.
+    """The file's own name, with the new database's name in place of the old one's.
 
     Args:
-        path: As the server that was backed up wrote it, of Windows or of Linux.
+        path: The path on the server that was backed up, Windows or Linux.
+        source: The database that was backed up.
+        target: The database to restore.
     """
     name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
     if source and source.lower() != target.lower():
@@ -96,18 +101,23 @@ def file_name(path: str, source: str, target: str) -> str:
 
 
 def join(folder: str, name: str) -> str:
-    """A path in a folder, of Windows or of Linux as the folder is."""
+    """The path of a file in a folder, in the form of Windows or Linux as the folder has it."""
     separator = "/" if "/" in folder and "\\" not in folder else "\\"
     return folder.rstrip("\\/") + separator + name
 
 
-def check_room(connection: SqlConnection, files: Sequence[RestoredFile], over: Sequence[ExistingFile] | None) -> dict[str, int]:
-    """The bytes that each volume must have free beyond what it has in files that are overwritten; volumes that cannot be told are left out.
+def check_space(connection: SqlConnection, files: Sequence[RestoredFile], overwritten: Sequence[ExistingFile] | None) -> dict[str, int]:
+    """The bytes that each volume must have free, besides the files that are overwritten. Volumes of unknown size are omitted.
+
+    Args:
+        connection: The connection to ask.
+        files: Where the files go.
+        overwritten: The files that are overwritten; None for a new database.
 
     Raises:
-        MssqlError: One has too little.
+        MssqlError: A volume has too little.
     """
-    sizes = {one.path.lower(): one.size for one in over or []}
+    sizes = {one.path.lower(): one.size for one in overwritten or []}
     volumes = _volumes(connection)
     needed: dict[str, int] = {}
     free: dict[str, int] = {}
@@ -119,22 +129,22 @@ def check_room(connection: SqlConnection, files: Sequence[RestoredFile], over: S
         if volume is not None:
             free[volume[0]] = volume[1]
             needed[volume[0]] = needed.get(volume[0], 0) + max(0, file.size - sizes.get(file.path.lower(), 0))
-    for name, wanted in needed.items():
-        if wanted > free[name]:
+    for name, bytes_needed in needed.items():
+        if bytes_needed > free[name]:
             raise MssqlError(
-                f"Wanted: {wanted} bytes free on {name} of the SQL Server host, for {', '.join(one.path for one in files)}. "
-                f"Found: {free[name]}. Free some room there, or name other folders with data_directory and log_directory"
+                f"Expected {bytes_needed} bytes free on {name} of the SQL Server host, for {', '.join(one.path for one in files)}, but found "
+                f"{free[name]}. Free some space there, or name other folders with data_directory and log_directory"
             )
     return needed
 
 
 class _Places:
-    """Finds names for new files: of no other database, and of no file that is there."""
+    """Finds unused names for new files: of no other database, and of no existing file."""
 
     def __init__(self, connection: SqlConnection, taken: set[str], must_know: bool) -> None:
         self._connection = connection
         self._taken = taken
-        self._must_know = must_know  # with REPLACE, RESTORE overwrites any file
+        self._must_know = must_know  # with REPLACE, RESTORE overwrites any file that exists
 
     def new(self, folder: str, name: str) -> str:
         stem, dot, ending = name.rpartition(".")
@@ -146,7 +156,7 @@ class _Places:
             if path.lower() not in self._taken and not self._exists(path):
                 self._taken.add(path.lower())
                 return path
-        raise MssqlError(f"Wanted: a free name for {name} in {folder} on the SQL Server host. Found: {MANY - 1} of them are taken")
+        raise MssqlError(f"Expected an unused name for {name} in {folder} on the SQL Server host, but {MANY - 1} names are taken")
 
     def _exists(self, path: str) -> bool:
         where = f"SQL Server {self._connection.options.where}"
@@ -154,14 +164,14 @@ class _Places:
         if found is None:
             if self._must_know:
                 raise MssqlError(
-                    f"Wanted: to know whether the file {path} exists, which RESTORE WITH REPLACE would overwrite. Found: {where} does not tell "
-                    f"the login {self._connection.options.who}. Give it VIEW SERVER STATE, or leave data_directory and log_directory out"
+                    f"Cannot tell whether the file {path} exists, which RESTORE WITH REPLACE would overwrite: {where} does not show it to the "
+                    f"login {self._connection.options.who}. Give it VIEW SERVER STATE, or omit data_directory and log_directory"
                 )
             return False  # without REPLACE the server itself refuses
         if not found.in_folder:
             raise MssqlError(
-                f"Wanted: the folder {devices.folder_of(path)} on the host of {where}, for the restored database's files. Found: it is not there, "
-                "or the service account may not see it. Create it, or name another one with data_directory and log_directory"
+                f"Expected the folder {devices.folder_of(path)} on the host of {where}, for the files of the restored database, but it does not "
+                "exist or the service account may not see it. Create it, or name another one with data_directory and log_directory"
             )
         return found.exists
 
@@ -171,13 +181,13 @@ def _folder(files: Sequence[ExistingFile], is_log: bool) -> str | None:
 
 
 def _default(connection: SqlConnection, kind: str) -> str:
-    """The instance's own folder for new files of data or log; where it does not say so (before 2012), that of master."""
+    """The instance's default folder for new data or log files; before 2012, which has no such property, the folder of master."""
     path = connection.scalar(f"SELECT CAST(SERVERPROPERTY('InstanceDefault{kind}Path') AS nvarchar(4000)) AS path")
     return path or _folder(existing(connection, "master"), kind == "Log") or ""
 
 
 def _volumes(connection: SqlConnection) -> list[tuple[str, int]]:
-    """The mount points with databases' files on them and their free bytes, the longest first; none where the login may not ask."""
+    """The mount points that hold database files, with their free bytes, longest first; empty where the login may not ask."""
     try:
         rows = connection.query(
             "SELECT DISTINCT v.volume_mount_point AS name, v.available_bytes AS free FROM sys.master_files AS f "

@@ -2,35 +2,57 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore shall be, and its wording in T-SQL. Pure: nothing here asks anybody.
-
-https://learn.microsoft.com/sql/t-sql/statements/restore-statements-transact-sql
-"""
+"""The options of a restore and of the backup that it reads. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import STATS, device_problems, is_absolute
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, quote_identifier, quote_string
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import device_problems, is_absolute
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, quote_string
 
-RESTORED, VERIFIED, TESTED = "restored", "verified", "tested"
 SYSTEM = ("master", "model", "msdb", "tempdb", "mssqlsystemresource", "distribution")
 OLDEST_LEVEL = 80
 
+Source = TypeVar("Source", bound="BackupSource")
+
+# What every module that reads a backup takes.
+SOURCE_SPEC: dict[str, Any] = {
+    "database": {"type": "str", "required": True},
+    "path": {"type": "list", "elements": "str"},
+    "url": {"type": "list", "elements": "str"},
+    "credential": {"type": "str"},
+    "backup_set_uuid": {"type": "str"},
+    "position": {"type": "int"},
+    "timeout": {"type": "float"},
+}
+# What a restore takes besides, first what a test restore takes too.
+PLACEMENT_SPEC: dict[str, Any] = {
+    "verify": {"type": "bool", "default": True},
+    "data_directory": {"type": "str"},
+    "log_directory": {"type": "str"},
+}
+RESTORE_SPEC: dict[str, Any] = {
+    **PLACEMENT_SPEC,
+    "replace": {"type": "bool", "default": False},
+    "keep_as": {"type": "str"},
+    "owner": {"type": "str"},
+    "repair_users": {"type": "bool", "default": True},
+    "compatibility_level": {"type": "int"},
+    "checkdb": {"type": "bool", "default": False},
+}
+SOURCE_EXCLUSIVE = [("path", "url"), ("backup_set_uuid", "position")]
+SOURCE_REQUIRED = [("path", "url")]
+
 
 @dataclass(frozen=True)
-class RestoreOptions:
-    """What to restore, from what, and over what.
+class BackupSource:
+    """A backup set to read.
 
     Attributes:
-        keep_as: What is under the name of the database is renamed to this, and kept.
-        verify: Whether all of the backup is read before anything is changed.
-        timeout: Seconds for the verification, the restore and the check together; None for no limit.
-        restricted: Only members of db_owner, dbcreator and sysadmin may use the database then (RESTRICTED_USER).
+        database: The database to restore; also selects the backup set where the media hold backups of several databases.
+        timeout: Seconds for everything that is done with it; None for no limit.
     """
 
     database: str
@@ -39,7 +61,47 @@ class RestoreOptions:
     credential: str | None = None
     backup_set_uuid: str | None = None
     position: int | None = None
-    state: str = RESTORED
+    timeout: float | None = None
+
+    @classmethod
+    def from_params(cls: type[Source], params: dict[str, Any]) -> Source:
+        """From the parameters of a module; options that the module does not have keep their default."""
+        names = [name for name in cls.__dataclass_fields__ if name in params]
+        return cls(paths=list(params["path"] or []), urls=list(params["url"] or []), **{name: params[name] for name in names})
+
+    @property
+    def devices(self) -> list[str]:
+        """Where the backup is: all its stripes."""
+        return self.paths or self.urls
+
+    @property
+    def selected(self) -> str | int | None:
+        """The identity or the position of the backup set; None for the newest full one."""
+        return self.backup_set_uuid or self.position
+
+    def problems(self) -> list[str]:
+        """What SQL Server would refuse or misunderstand, found before anything is sent."""
+        found = [*device_problems(self.paths, self.urls), *name_problems("database", self.database)]
+        if self.backup_set_uuid is not None and self.position is not None:
+            found.append("backup_set_uuid and position exclude each other; give only one of them")
+        if self.position is not None and self.position < 1:
+            found.append("position counts from 1")
+        if self.timeout is not None and self.timeout <= 0:
+            found.append("timeout must be more than 0 seconds")
+        return found
+
+
+@dataclass(frozen=True)
+class RestoreOptions(BackupSource):
+    """What to restore, from which backup, and over what.
+
+    Attributes:
+        keep_as: The existing database is renamed to this, and kept.
+        verify: Whether the whole backup is read before anything is changed.
+        for_test: The restored database only tests the backup and is dropped afterwards: members of db_owner, dbcreator and sysadmin alone
+            may use it (RESTRICTED_USER).
+    """
+
     replace: bool = False
     keep_as: str | None = None
     verify: bool = True
@@ -49,60 +111,32 @@ class RestoreOptions:
     repair_users: bool = True
     compatibility_level: int | None = None
     checkdb: bool = False
-    timeout: float | None = None
-    restricted: bool = False
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> RestoreOptions:
-        """From the parameters of the module mssql_restore."""
-        return cls(
-            paths=list(params["path"] or []),
-            urls=list(params["url"] or []),
-            **{name: params[name] for name in cls.__dataclass_fields__ if name not in ("paths", "urls", "restricted")},
-        )
-
-    @property
-    def devices(self) -> list[str]:
-        """Where the backup is: all its stripes."""
-        return self.paths or self.urls
-
-    @property
-    def wanted(self) -> str | int | None:
-        """Which backup set; None for the newest full one."""
-        return self.backup_set_uuid or self.position
+    for_test: bool = False
 
     def problems(self) -> list[str]:
-        """What SQL Server would refuse, or what would do something else than meant, found before anything is sent."""
-        found = device_problems(self.paths, self.urls)
+        """As :meth:`BackupSource.problems`."""
+        found = super().problems()
+        if self.keep_as is not None:
+            found += name_problems("keep_as", self.keep_as)
+            if self.keep_as.lower() == self.database.lower():
+                found.append("keep_as must differ from the name of the database")
+            if self.replace:
+                found.append("keep_as and replace exclude each other; give only one of them")
         for option, name in (("database", self.database), ("keep_as", self.keep_as)):
-            if name is None:
-                continue
-            if not name or len(name) > MAX_NAME or "\0" in name:
-                found.append(f"{option} has 1 to {MAX_NAME} characters")
-            if name.lower() in SYSTEM and self.state == RESTORED:
+            if (name or "").lower() in SYSTEM and not self.for_test:
                 found.append(f"{option} names a system database: {name}")
-        if self.keep_as is not None and self.keep_as.lower() == self.database.lower():
-            found.append("keep_as is another name than the database's own")
-        if self.keep_as is not None and self.replace:
-            found.append("keep_as keeps what replace destroys; only one of them can be wanted")
-        if self.backup_set_uuid is not None and self.position is not None:
-            found.append("one of backup_set_uuid and position is wanted, and not both")
-        if self.position is not None and self.position < 1:
-            found.append("position counts from 1")
         for option, folder in (("data_directory", self.data_directory), ("log_directory", self.log_directory)):
             if folder is not None and not (folder and is_absolute(folder.rstrip("\\/") + "/x")):
-                found.append(f"{option} is the whole path of a folder on the SQL Server host: {folder!r} is none")
+                found.append(f"{option} must be the full path of a folder on the SQL Server host, unlike {folder!r}")
         level = self.compatibility_level
         if level is not None and (level % 10 or level < OLDEST_LEVEL):
-            found.append(f"compatibility_level is ten times the major version of a SQL Server, as 140, unlike {level}")
-        if self.timeout is not None and self.timeout <= 0:
-            found.append("timeout is more than 0 seconds")
+            found.append(f"compatibility_level must be ten times the major version of a SQL Server, such as 140, unlike {level}")
         return found
 
 
 @dataclass(frozen=True)
 class RestoredFile:
-    """A file of the restored database: its names, its type as FILELISTONLY has it, and its size in bytes."""
+    """A file of the restored database: its names, its type as in FILELISTONLY, and its size in bytes."""
 
     logical_name: str
     type: str
@@ -117,71 +151,6 @@ class RestoredFile:
         return {"logical_name": self.logical_name, "type": self.type, "path": self.path}
 
 
-def statement(options: RestoreOptions, position: int, files: Sequence[RestoredFile], *, over: bool, checksum: bool) -> str:
-    """The RESTORE statement. Every file is named: where it came from may be another server's, or another database's now.
-
-    Args:
-        over: Whether a database is there that it overwrites; without the word it refuses that, and files that exist.
-        checksum: Whether the set has checksums, which then must be right.
-    """
-    words = [f"FILE = {position:d}"] if options.paths else []
-    words += [file.move for file in files]
-    words.append("RECOVERY")
-    if over:
-        words.append("REPLACE")
-    if checksum:
-        words.append("CHECKSUM")
-    if options.restricted:
-        words.append("RESTRICTED_USER")
-    if options.credential:
-        words.append(f"CREDENTIAL = {quote_string(options.credential)}")
-    words.append(f"STATS = {STATS}")
-    source = devices.clause(options.paths, options.urls)
-    return f"RESTORE DATABASE {quote_identifier(options.database)} FROM {source} WITH {', '.join(words)}"
-
-
-def alter(database: str, what: str) -> str:
-    """ALTER DATABASE; ``what`` is worded already."""
-    return f"ALTER DATABASE {quote_identifier(database)} {what}"
-
-
-def single_user(database: str) -> str:
-    return alter(database, "SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-
-
-def offline(database: str) -> str:
-    return alter(database, "SET OFFLINE WITH ROLLBACK IMMEDIATE")
-
-
-def online(database: str) -> str:
-    return alter(database, "SET ONLINE")
-
-
-def multi_user(database: str) -> str:
-    return alter(database, "SET MULTI_USER")
-
-
-def rename(database: str, new: str) -> str:
-    return alter(database, f"MODIFY NAME = {quote_identifier(new)}")
-
-
-def set_level(database: str, level: int) -> str:
-    return alter(database, f"SET COMPATIBILITY_LEVEL = {level:d}")
-
-
-def set_owner(database: str, login: str) -> str:
-    return f"ALTER AUTHORIZATION ON DATABASE::{quote_identifier(database)} TO {quote_identifier(login)}"
-
-
-def map_user(user: str) -> str:
-    """Give a user, in its database, to the login of the same name."""
-    return f"ALTER USER {quote_identifier(user)} WITH LOGIN = {quote_identifier(user)}"
-
-
-def check_statement(database: str) -> str:
-    """DBCC CHECKDB with its informational messages: the last one is its word that nothing was found."""
-    return f"DBCC CHECKDB ({quote_string(database)}) WITH ALL_ERRORMSGS"
-
-
-def drop(database: str) -> str:
-    return f"DROP DATABASE {quote_identifier(database)}"
+def name_problems(option: str, name: str) -> list[str]:
+    """What is wrong with the name of a database."""
+    return [] if name and len(name) <= MAX_NAME and "\0" not in name else [f"{option} must have 1 to {MAX_NAME} characters"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A restore that is looked at from all sides, worded, and has changed nothing."""
+"""The preparation of a restore: everything is checked and every statement is built, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
 from . import files as restore_files
-from . import options as word
+from . import statements
 from . import target as restore_target
-from .options import RESTORED, RestoredFile, RestoreOptions
-from .target import ONLINE, Target
+from .options import BackupSource, RestoredFile, RestoreOptions
+from .target import Target
 
 
 @dataclass
 class Prepared:
-    """A restore that is checked and worded, and has changed nothing.
+    """A restore that is ready to run.
 
     Attributes:
         needed: Bytes that each volume must have free.
-        owner: The login to own the database; None: left as it is.
-        by_offline: How everybody else is thrown out.
+        owner: The login to own the database; None leaves it as it is.
+        by_offline: Whether everybody else is disconnected by taking the database offline.
     """
 
     options: RestoreOptions
@@ -61,11 +61,11 @@ class Prepared:
         )
 
 
-def select(connection: SqlConnection, options: RestoreOptions) -> tuple[ServerInfo, BackupSet]:
-    """The backup set that is meant, and whether this server can restore it.
+def select(connection: SqlConnection, options: BackupSource) -> tuple[ServerInfo, BackupSet]:
+    """Select the backup set, and check that this server can restore it.
 
     Raises:
-        MssqlError: The options, the files, or the set will not do.
+        MssqlError: The options or the files are unusable, or the server cannot restore the set.
     """
     problems = options.problems()
     if problems:
@@ -73,46 +73,49 @@ def select(connection: SqlConnection, options: RestoreOptions) -> tuple[ServerIn
     server = server_info(connection)
     if server.engine_edition in (AZURE_SQL_DATABASE, MANAGED_INSTANCE):
         raise MssqlError(
-            f"Wanted: a SQL Server. Found: {server.edition} at {connection.options.where}, whose restores are the platform's own"
+            f"Expected a SQL Server at {connection.options.where}, but found {server.edition}, where the platform itself does restores"
         )
     found = backup_media.sets(connection, options.paths, options.urls, credential=options.credential)
-    chosen = backup_media.choose(found, options.wanted, options.database)
-    ours = int(connection.scalar("SELECT CAST(DATABASEPROPERTYEX('master', 'Version') AS int) AS version") or 0)
-    if chosen.software_major > server.major or (ours and chosen.database_version > ours):
+    chosen = backup_media.choose(found, options.selected, options.database)
+    internal = int(connection.scalar("SELECT CAST(DATABASEPROPERTYEX('master', 'Version') AS int) AS version") or 0)
+    if chosen.software_major > server.major or (internal and chosen.database_version > internal):
         raise MssqlError(
-            f"Wanted: a backup of SQL Server {server.version} or older. Found: {chosen} was taken by {chosen.software_version} "
-            f"(internal version {chosen.database_version}, here {ours}). No SQL Server restores backups of newer ones: restore it on a newer server"
+            f"Expected a backup of SQL Server {server.version} or older, but {chosen} was taken by {chosen.software_version} (internal version "
+            f"{chosen.database_version}, here {internal}). SQL Server restores no backups of newer versions: restore it on a newer server"
         )
     return server, chosen
 
 
 def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | None = None) -> Prepared:
-    """Check everything that can be checked without writing.
+    """Check everything that can be checked without a change.
 
     Args:
-        beside: The database in whose folders the files are put where none are named; the one of that name by default.
+        connection: The connection to ask.
+        options: What to restore.
+        beside: The database in whose folders the files go by default; the original database where this is omitted.
 
     Raises:
-        MssqlError: Something will not do; the message says what.
+        MssqlError: The restore cannot be done; the message says why.
     """
     server, chosen = select(connection, options)
     rows = backup_media.files(connection, options.paths, chosen.position, options.urls, credential=options.credential)
-    restore_target.last_restore(connection)  # a login that cannot read msdb could not prove the restore
+    restore_target.last_restore(connection)  # a login that cannot read msdb could not verify the restore
     target = restore_target.decide(connection, options, chosen)
-    if target.there is not None:
-        options = replace(options, database=target.there.name)  # as the server spells it
+    if target.existing is not None:
+        options = replace(options, database=target.existing.name)  # as the server spells it
     restore_target.check_permissions(connection, target, options.database)
     if options.compatibility_level is not None and options.compatibility_level > server.major * 10:
         raise MssqlError(
-            f"Wanted: compatibility level {options.compatibility_level}. Found: SQL Server {server.version} knows none above {server.major * 10}"
+            f"Expected a compatibility level up to {server.major * 10}, the highest that SQL Server {server.version} supports, but "
+            f"compatibility_level is {options.compatibility_level}"
         )
     owner = _owner(connection, options, target)
-    model = beside or (target.before.name if target.before else None)
-    over = restore_files.existing(connection, options.database) if target.over else None
+    model = beside or (target.original.name if target.original else None)
+    overwritten = restore_files.existing(connection, options.database) if target.overwrite else None
     files = restore_files.plan(
-        connection, options, chosen, rows, beside=restore_files.existing(connection, model) if model else [], over=over
+        connection, options, chosen, rows, beside=restore_files.existing(connection, model) if model else [], overwritten=overwritten
     )
-    needed = restore_files.check_room(connection, files, over)
+    needed = restore_files.check_space(connection, files, overwritten)
     return Prepared(
         options,
         server,
@@ -121,38 +124,42 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
         files,
         needed,
         owner,
-        word.statement(options, chosen.position, files, over=target.over, checksum=chosen.has_checksums),
+        statements.restore(options, chosen.position, files, overwrite=target.overwrite, checksum=chosen.has_checksums),
         restore_target.may_on_server(connection, "ALTER ANY DATABASE"),
     )
 
 
 def outlook(prepared: Prepared) -> dict[str, Any]:
-    """What is known before the restore has run, as the module returns it."""
+    """What is known before the restore, for the module's result."""
     options, target = prepared.options, prepared.target
-    statements = [prepared.verify_statement] if options.verify else []
+    sql = [prepared.verify_statement] if options.verify else []
     if target.rename and options.keep_as:
-        statements += [word.single_user(options.database), word.rename(options.database, options.keep_as), word.multi_user(options.keep_as)]
-    if target.over and target.there and target.there.state == ONLINE:
-        statements.append(word.offline(options.database) if prepared.by_offline else word.single_user(options.database))
-    statements.append(prepared.statement)
+        sql += [
+            statements.single_user(options.database),
+            statements.rename(options.database, options.keep_as),
+            statements.multi_user(options.keep_as),
+        ]
+    if target.overwrites_online:
+        sql.append(statements.offline(options.database) if prepared.by_offline else statements.single_user(options.database))
+    sql.append(prepared.statement)
     if options.compatibility_level is not None:
-        statements.append(word.set_level(options.database, options.compatibility_level))
+        sql.append(statements.set_compatibility_level(options.database, options.compatibility_level))
     if options.checkdb:
-        statements.append(word.check_statement(options.database))
+        sql.append(statements.check(options.database))
     if prepared.owner:
-        statements.append(word.set_owner(options.database, prepared.owner))
+        sql.append(statements.set_owner(options.database, prepared.owner))
     return {
         **facts(prepared.server, prepared.options, prepared.chosen),
         "files": [file.facts() for file in prepared.files],
         "needed_bytes": prepared.needed,
         "kept_as": options.keep_as,
-        "replaced": target.over,
-        "sql": statements,
+        "replaced": target.overwrite,
+        "sql": sql,
     }
 
 
-def facts(server: ServerInfo, options: RestoreOptions, chosen: BackupSet) -> dict[str, Any]:
-    """What is known of the server and the backup set."""
+def facts(server: ServerInfo, options: BackupSource, chosen: BackupSet) -> dict[str, Any]:
+    """The server and the backup set, for a module's result."""
     return {
         "server": server.name,
         "server_version": server.version,
@@ -165,12 +172,12 @@ def facts(server: ServerInfo, options: RestoreOptions, chosen: BackupSet) -> dic
 
 
 def _owner(connection: SqlConnection, options: RestoreOptions, target: Target) -> str | None:
-    """The login to own the database: the wanted one, or that of the database that was there, where the login may give it away.
+    """The login to own the database: the requested one, or that of the original database where our login may assign it.
 
     Raises:
-        MssqlError: There is no such login, or the login may not.
+        MssqlError: The requested login does not exist, or our login may not assign the database to it.
     """
-    before = target.before.owner if target.before and options.state == RESTORED else None
+    before = target.original.owner if target.original and not options.for_test else None
     owner = options.owner or before
     if owner is None:
         return None
@@ -183,12 +190,14 @@ def _owner(connection: SqlConnection, options: RestoreOptions, target: Target) -
     if not row["there"]:
         if options.owner is None:
             return None
-        raise MssqlError(f"Wanted: {owner} as owner of {options.database}. Found: SQL Server {connection.options.where} has no such login")
+        raise MssqlError(
+            f"Expected the login {owner}, to own {options.database}, but SQL Server {connection.options.where} has no such login"
+        )
     if row["boss"] or row["may"] or owner.lower() == row["me"].lower():
         return owner
     if options.owner is None:
         return None
     raise MssqlError(
-        f"Wanted: {owner} as owner of {options.database}. Found: the login {connection.options.who} may not give databases to it. "
-        f"Give it the permission IMPERSONATE on that login, or restore as a member of sysadmin"
+        f"Expected to make {owner} the owner of {options.database}, but the login {connection.options.who} lacks that permission. "
+        f"Give it the permission IMPERSONATE on {owner}, or restore as a member of sysadmin"
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is under the name that is restored, and what a restore does with it: nothing, keep it under another name, or overwrite it."""
+"""The database of the name that is restored, and what a restore does with it: nothing, rename it, or overwrite it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ONLINE, RESTORING, OFFLINE = "ONLINE", "RESTORING", "OFFLINE"
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """A database as sys.databases and sys.database_mirroring have it.
+    """A database as sys.databases and sys.database_mirroring show it.
 
     Attributes:
-        owner: None: the login that owns it is gone.
+        owner: None where the login that owns it no longer exists.
     """
 
     name: str
@@ -40,27 +40,37 @@ class DatabaseState:
 
 @dataclass(frozen=True)
 class Target:
-    """What a restore does with what is there.
+    """What a restore does with the existing database.
 
     Attributes:
-        there: The database of that name.
-        kept: What an earlier attempt has renamed already.
-        rename: Whether what is there is renamed first.
-        over: Whether what is there is overwritten.
+        existing: The database of that name.
+        renamed: The database that an earlier attempt has renamed already.
+        rename: Whether the existing database is renamed first.
+        overwrite: Whether the existing database is overwritten.
     """
 
-    there: DatabaseState | None
-    kept: DatabaseState | None
+    existing: DatabaseState | None
+    renamed: DatabaseState | None
     rename: bool
-    over: bool
+    overwrite: bool
 
     @property
-    def before(self) -> DatabaseState | None:
-        """The database as it was before any attempt: whose folders and owner the restored one gets."""
-        return self.kept or self.there
+    def original(self) -> DatabaseState | None:
+        """The database as it was before any attempt. The restored one takes over its folders and its owner."""
+        return self.renamed or self.existing
+
+    @property
+    def overwrites_online(self) -> bool:
+        """Whether others may be using the database that is overwritten."""
+        return self.overwrite and self.existing is not None and self.existing.state == ONLINE
+
+    @property
+    def overwrites_unusable(self) -> bool:
+        """Whether the database that is overwritten was not online to begin with."""
+        return self.overwrite and self.existing is not None and self.existing.state != ONLINE
 
 
-def look(connection: SqlConnection, name: str) -> DatabaseState | None:
+def find_database(connection: SqlConnection, name: str) -> DatabaseState | None:
     """The database of that name; None where there is none that the login may see."""
     rows = connection.query(
         "SELECT d.name, d.database_id, d.state_desc, d.user_access_desc, SUSER_SNAME(d.owner_sid) AS owner, d.compatibility_level, "
@@ -84,7 +94,13 @@ def look(connection: SqlConnection, name: str) -> DatabaseState | None:
 
 
 def restored_sets(connection: SqlConnection, database: str, after: int = 0) -> list[str | None]:
-    """The identities of the full backups that msdb says were restored as that database, the newest first."""
+    """The identities of the full backups that were restored as that database according to msdb, newest first.
+
+    Args:
+        connection: The connection to ask.
+        database: The database.
+        after: Only restores newer than the one of this number.
+    """
     rows = connection.query(
         "SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid FROM msdb.dbo.restorehistory AS h "
         "LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_id = h.backup_set_id "
@@ -96,10 +112,10 @@ def restored_sets(connection: SqlConnection, database: str, after: int = 0) -> l
 
 
 def last_restore(connection: SqlConnection) -> int:
-    """The number of the newest restore that msdb knows. Numbers only grow, whatever clocks do.
+    """The number of the newest restore in msdb. Numbers only grow, whatever clocks do.
 
     Raises:
-        MssqlError: The login may not read it, and could not prove a restore.
+        MssqlError: The login may not read it, so a restore could not be verified.
     """
     try:
         return int(connection.scalar("SELECT MAX(restore_history_id) AS newest FROM msdb.dbo.restorehistory") or 0)
@@ -107,54 +123,60 @@ def last_restore(connection: SqlConnection) -> int:
         if error.number not in devices.NO_PERMISSION:
             raise
         raise MssqlError(
-            f"Wanted: msdb.dbo.restorehistory of SQL Server {connection.options.where}, to prove the restore. Found: the login "
+            f"Expected to verify the restore with msdb.dbo.restorehistory of SQL Server {connection.options.where}, but the login "
             f"{connection.options.who} cannot read it. Give it a user in msdb with the role db_datareader",
             error.number,
         ) from error
 
 
 def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet) -> Target:
-    """What the restore does with what is there.
+    """Decide what the restore does with the existing database.
+
+    Args:
+        connection: The connection to ask.
+        options: What to restore.
+        chosen: The backup set.
 
     Raises:
-        MssqlError: It would destroy something that nobody allowed it to, or cannot be done.
+        MssqlError: The restore would destroy something without permission, or cannot be done.
     """
-    there = look(connection, options.database)
-    kept = look(connection, options.keep_as) if options.keep_as else None
+    existing = find_database(connection, options.database)
+    renamed = find_database(connection, options.keep_as) if options.keep_as else None
     where = f"SQL Server {connection.options.where}"
-    for one in (there, kept):
+    for one in (existing, renamed):
         if one is not None:
             _refuse_replicas(one, where)
     if options.keep_as:
-        return _keep(connection, options, chosen, there, kept)
-    if there is None:
-        return Target(None, None, rename=False, over=False)
+        return _rename(connection, options, chosen, existing, renamed)
+    if existing is None:
+        return Target(None, None, rename=False, overwrite=False)
     if not options.replace:
         raise MssqlError(
-            f"Wanted: {options.database} restored as a new database. Found: {there.name} is there already, {there.state}, on {where}. "
-            "Set keep_as to rename it first and keep it, or replace: true to destroy what is in it"
+            f"Expected to restore {options.database} as a new database, but {existing.name} exists already ({existing.state}) on {where}. "
+            "Set keep_as to rename it first and keep it, or replace: true to destroy its content"
         )
-    _refuse_snapshots(connection, there, where)
-    return Target(there, None, rename=False, over=True)
+    _refuse_snapshots(connection, existing, where)
+    return Target(existing, None, rename=False, overwrite=True)
 
 
 def check_permissions(connection: SqlConnection, target: Target, name: str) -> None:
-    """
+    """Check the permissions that the restore needs.
+
     Raises:
-        MssqlError: The login may not do what the restore will do.
+        MssqlError: The login lacks one.
     """
     who, where = connection.options.who, f"SQL Server {connection.options.where}"
-    lacking = f"Found: the login {who} may not. Give it the server role dbcreator"
+    lacking = f"but the login {who} lacks that permission. Give it the server role dbcreator"
     if not may(connection, "master", "CREATE DATABASE"):
-        raise MssqlError(f"Wanted: to read backups and create databases on {where}. {lacking}")
-    if target.over and target.there is not None:
+        raise MssqlError(f"Expected to read backups and create databases on {where}, {lacking}")
+    if target.overwrite and target.existing is not None:
         roles = connection.query(
             "SELECT IS_SRVROLEMEMBER('sysadmin') AS boss, IS_SRVROLEMEMBER('dbcreator') AS maker, SUSER_SNAME() AS me"
         )[0]
-        if not (roles["boss"] or roles["maker"] or (target.there.owner or "").lower() == roles["me"].lower()):
-            raise MssqlError(f"Wanted: to restore over {name} on {where} (db_owner in it is not enough). {lacking}, or make it the owner")
+        if not (roles["boss"] or roles["maker"] or (target.existing.owner or "").lower() == roles["me"].lower()):
+            raise MssqlError(f"Expected to restore over {name} on {where}, {lacking}, or make it the owner; db_owner in it is not enough")
     if target.rename and not (may_on_server(connection, "ALTER ANY DATABASE") or may(connection, name, "ALTER")):
-        raise MssqlError(f"Wanted: to rename {name} on {where}. {lacking}")
+        raise MssqlError(f"Expected to rename {name} on {where}, {lacking}")
 
 
 def may_on_server(connection: SqlConnection, permission: str) -> bool:
@@ -166,52 +188,52 @@ def _refuse_replicas(one: DatabaseState, where: str) -> None:
     name = quote_identifier(one.name)
     if one.in_availability_group:
         raise MssqlError(
-            f"Wanted: a database {one.name} of {where} alone. Found: it is in an availability group, over which RESTORE does not work, and its "
-            f"other replicas would not follow. On the primary, ALTER AVAILABILITY GROUP ... REMOVE DATABASE {name}; restore it there; then ADD "
-            "DATABASE it again and seed the secondaries anew"
+            f"Expected a standalone database {one.name} on {where}, but it is in an availability group: RESTORE refuses it, and its other "
+            f"replicas would not follow. On the primary, run ALTER AVAILABILITY GROUP ... REMOVE DATABASE {name}, restore it there, run ADD "
+            "DATABASE and seed the secondaries again"
         )
     if one.mirrored:
         raise MssqlError(
-            f"Wanted: a database {one.name} of {where} alone. Found: it is mirrored, over which RESTORE does not work. "
-            f"ALTER DATABASE {name} SET PARTNER OFF; restore it; then set the mirroring up again"
+            f"Expected a standalone database {one.name} on {where}, but it is mirrored, and RESTORE refuses that. "
+            f"Run ALTER DATABASE {name} SET PARTNER OFF, restore it, and set up the mirroring again"
         )
 
 
-def _refuse_snapshots(connection: SqlConnection, there: DatabaseState, where: str) -> None:
+def _refuse_snapshots(connection: SqlConnection, existing: DatabaseState, where: str) -> None:
     """https://learn.microsoft.com/sql/relational-databases/databases/database-snapshots-sql-server: the source cannot be restored."""
-    rows = connection.query("SELECT name FROM sys.databases WHERE source_database_id = ? ORDER BY name", there.database_id)
+    rows = connection.query("SELECT name FROM sys.databases WHERE source_database_id = ? ORDER BY name", existing.database_id)
     if rows:
         raise MssqlError(
-            f"Wanted: {there.name} without database snapshots, which forbid to restore over it. Found: {', '.join(row['name'] for row in rows)} "
-            f"on {where}. Revert to one of them instead, or drop them"
+            f"Expected {existing.name} without database snapshots, which prevent a restore over it, but found "
+            f"{', '.join(row['name'] for row in rows)} on {where}. Revert to one of them instead, or drop them"
         )
 
 
-def _keep(
-    connection: SqlConnection, options: RestoreOptions, chosen: BackupSet, there: DatabaseState | None, kept: DatabaseState | None
+def _rename(
+    connection: SqlConnection, options: RestoreOptions, chosen: BackupSet, existing: DatabaseState | None, renamed: DatabaseState | None
 ) -> Target:
-    """Where the kept database is there, an earlier attempt has renamed it: what is under the name now is that attempt's restore."""
+    """Where the renamed database exists already, an earlier attempt has renamed it, and the existing one is that attempt's restore."""
     where = f"SQL Server {connection.options.where}"
-    if kept is None and there is None:
+    if renamed is None and existing is None:
         raise MssqlError(
-            f"Wanted: the database {options.database} on {where}, to be kept as {options.keep_as}. Found: neither. "
-            "To restore it as a new database, leave keep_as out"
+            f"Expected the database {options.database} on {where}, to keep it as {options.keep_as}, but found neither. "
+            "To restore it as a new database, omit keep_as"
         )
-    if kept is None and there is not None:
-        if there.state != ONLINE:
+    if renamed is None and existing is not None:
+        if existing.state != ONLINE:
             raise MssqlError(
-                f"Wanted: {there.name} online, to be kept as {options.keep_as}. Found: {there.state} on {where}, in which it cannot be renamed. "
-                "Bring it online first, or set replace: true instead of keep_as to destroy what is in it"
+                f"Expected {existing.name} to be ONLINE, to keep it as {options.keep_as}, but it is {existing.state} on {where} and cannot be "
+                "renamed. Bring it online first, or set replace: true instead of keep_as to destroy its content"
             )
-        return Target(there, None, rename=True, over=False)
-    if there is not None and there.state != RESTORING:
-        last = next(iter(restored_sets(connection, there.name)), None)
+        return Target(existing, None, rename=True, overwrite=False)
+    if existing is not None and existing.state != RESTORING:
+        last = next(iter(restored_sets(connection, existing.name)), None)
         if last != chosen.backup_set_uuid:
             raise MssqlError(
-                f"Wanted: {options.keep_as} free, to keep {there.name} as it, or from an earlier attempt at the same restore. "
-                f"Found: {options.keep_as} is there, and {there.name} on {where} ({there.state}) was "
-                + (f"restored last from the backup set {last}" if last else "not restored by what msdb knows")
+                f"Expected {options.keep_as} to be unused, or to come from an earlier attempt at the same restore of {existing.name}, but "
+                f"{options.keep_as} exists, and {existing.name} on {where} ({existing.state}) was "
+                + (f"restored last from the backup set {last}" if last else "never restored according to msdb")
                 + f", not from {chosen.backup_set_uuid}. Name another keep_as"
             )
-        _refuse_snapshots(connection, there, where)
-    return Target(there, kept, rename=False, over=there is not None)
+        _refuse_snapshots(connection, existing, where)
+    return Target(existing, renamed, rename=False, overwrite=existing is not None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A backup restored under another name, checked, and dropped again: the only proof that it can be restored."""
+"""A test restore: a backup is restored under another name, checked, and dropped again. Only this shows that it can be restored."""
 
 from __future__ import annotations
 
@@ -12,52 +12,77 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-from . import exclusive, restore
-from . import options as word
-from .options import TESTED, RestoreOptions
-from .restore import OnProgress, Prepared, Reconnect
-from .target import ONLINE, look
+from . import exclusive, restore, statements
+from . import prepare as preparation
+from .options import RestoreOptions
+from .prepare import Prepared
+from .session import OnProgress, Reconnect
+from .target import ONLINE, find_database
 
 PREFIX = "restore_test_"
+# Parts of a restore's result that are meaningless for a database that is dropped again.
+OMITTED = ("kept_as", "replaced", "owner", "users_repaired", "users_orphaned", "compatibility_level")
 
 
 def scratch_name(backup_set_uuid: str) -> str:
-    """The name under which a backup set is restored for a test: always the same, so that what a killed test has left is found and dropped."""
+    """The name for the test restore of a backup set. It is always the same, so that the next test drops what a killed one has left."""
     return PREFIX + backup_set_uuid.replace("-", "").lower()
 
 
 def trial_restore(connection: SqlConnection, options: RestoreOptions, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, Any]:
-    """Restore the backup that ``options`` mean under another name, run DBCC CHECKDB, and drop it, also where something failed.
+    """Restore a backup under another name, run DBCC CHECKDB, and drop it, also after a failure.
+
+    Args:
+        connection: The connection to work on.
+        options: The backup, and where the files go.
+        reconnect: Opens another connection.
+        on_progress: Called with a message and the percentage.
+
+    Returns:
+        The module's result.
 
     Raises:
-        MssqlError: It cannot be restored, is damaged (with what was found), or could not be dropped.
+        MssqlError: The backup cannot be restored or is damaged, or the database could not be dropped.
     """
     return run(connection, prepare(connection, options), reconnect, on_progress)
 
 
 def prepare(connection: SqlConnection, options: RestoreOptions) -> Prepared:
-    """As :func:`restore.prepare`. The files go beside those of the database, if it is there."""
-    _server, chosen = restore.select(connection, options)
+    """As :func:`.prepare.prepare`. The files go beside those of the database, if it exists."""
+    options = replace(options, for_test=True)
+    _server, chosen = preparation.select(connection, options)
     scratch = replace(
         options,
         database=scratch_name(chosen.backup_set_uuid),
         backup_set_uuid=None,
         position=chosen.position,
-        state=TESTED,
-        replace=True,  # what a killed test has left
+        replace=True,  # a killed test may have left it
         keep_as=None,
         owner=None,
         repair_users=False,
         compatibility_level=None,
         checkdb=True,
-        restricted=True,
     )
-    beside = look(connection, options.database)
-    return restore.prepare(connection, scratch, beside.name if beside else None)
+    beside = find_database(connection, options.database)
+    return preparation.prepare(connection, scratch, beside.name if beside else None)
+
+
+def outlook(prepared: Prepared) -> dict[str, Any]:
+    """What is known before the test, for the module's result."""
+    return _result(preparation.outlook(prepared))
 
 
 def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_progress: OnProgress) -> dict[str, Any]:
-    """Restore, check, and drop. Gives what the module returns.
+    """Restore, check, and drop.
+
+    Args:
+        connection: The connection to work on.
+        prepared: What to do.
+        reconnect: Opens another connection.
+        on_progress: Called with a message and the percentage.
+
+    Returns:
+        The module's result.
 
     Raises:
         MssqlError: As :func:`trial_restore`.
@@ -73,21 +98,25 @@ def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_
     left = _drop(reconnect, name)
     if left:
         raise MssqlError(left)
-    return result
+    return _result(result)
+
+
+def _result(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in OMITTED}
 
 
 def _drop(reconnect: Reconnect, name: str) -> str:
-    """Drop the database and prove that it is gone, over a connection of its own; gives what is wrong, or nothing."""
+    """Drop the database and verify that it is gone, on another connection; gives what went wrong, or an empty text."""
     try:
         with reconnect() as fresh:
-            there = look(fresh, name)
-            if there is None:
+            existing = find_database(fresh, name)
+            if existing is None:
                 return ""
-            steps = [word.single_user(name)] if there.state == ONLINE else []
-            exclusive.insist(fresh, "; ".join([*steps, word.drop(name)]), name)
-            if look(fresh, name) is None:
+            steps = [statements.single_user(name)] if existing.state == ONLINE else []
+            exclusive.run_exclusively(fresh, "; ".join([*steps, statements.drop(name)]), name)
+            if find_database(fresh, name) is None:
                 return ""
-            why = "SQL Server did not"
+            why = "SQL Server did not do so"
     except MssqlError as error:
         why = error.message
-    return f"The database {name}, which only tested the backup, could not be dropped ({why}). Drop it: {word.drop(name)}"
+    return f"Could not drop the database {name} of the test restore ({why}). Drop it by hand: {statements.drop(name)}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proof of a revert: tables, columns and rows of the database are those of its snapshot."""
+"""Verification of a revert: tables, columns and row counts of the database equal those of its snapshot."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from .source import source_of
 
 
 def compare(connection: SqlConnection, database: str, snapshot: str) -> int:
-    """Compare tables, their columns and rows with the snapshot's. Gives how many tables there are.
+    """Compare tables, their columns and their row counts with those of the snapshot.
+
+    Returns:
+        The number of tables.
 
     Raises:
         MssqlError: They differ, or the database is not online.
     """
     found = source_of(connection, database)
     if found is None or found.state != "ONLINE":
-        raise MssqlError(f"the database is {found.state if found else 'not there'} after it")
+        raise MssqlError(f"after it, the database is {found.state if found else 'missing'}")
     mine, theirs = _tables(connection, database), _tables(connection, snapshot)
     different = [
         table
@@ -30,12 +33,12 @@ def compare(connection: SqlConnection, database: str, snapshot: str) -> int:
     ]
     if different:
         names = ", ".join(".".join(table) for table in different[:5]) + (", ..." if len(different) > 5 else "")
-        raise MssqlError(f"{len(different)} of its tables are not as in the snapshot: {names}")
+        raise MssqlError(f"{len(different)} of its tables differ from the snapshot: {names}")
     return len(mine)
 
 
 def _tables(connection: SqlConnection, database: str) -> dict[tuple[str, str], tuple[int, int]]:
-    """Columns and rows by table. The server keeps the number of rows; it is about right."""
+    """Columns and rows by table. The server keeps the row count, which is approximate."""
     name = quote_identifier(database)
     columns = connection.query(f"SELECT object_id, COUNT(*) AS number FROM {name}.sys.columns GROUP BY object_id")  # noqa: S608 - the name is quoted
     count = {row["object_id"]: int(row["number"]) for row in columns}
@@ -54,7 +57,7 @@ def _differs(
     mine: tuple[int, int] | None,
     theirs: tuple[int, int] | None,
 ) -> bool:
-    """Whether they really differ: where only the kept numbers of rows do, the rows are counted."""
+    """Whether they really differ: where only the approximate row counts do, the rows are counted."""
     if mine is None or theirs is None or mine[0] != theirs[0]:
         return True
     counts = [

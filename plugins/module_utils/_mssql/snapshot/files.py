@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a snapshot shall be, where its files go, and the wording of it. Pure: nothing here asks anybody.
+"""The options of a snapshot, the paths of its files, and the T-SQL built from them. No I/O.
 
 https://learn.microsoft.com/sql/t-sql/statements/create-database-transact-sql (database snapshots)
 """
@@ -18,10 +18,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import MAX_NAME, quote_identifier, quote_string
 
-STATES = ("present", "reverted", "absent", "listed")
 MAX_PATH = 259
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:[\\/]|[\\/]).*", re.DOTALL)
-# What the name of a file on Windows cannot have.
+# Characters that a file name on Windows cannot contain.
 _NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
@@ -40,27 +39,26 @@ class DataFile:
 
 @dataclass(frozen=True)
 class SnapshotOptions:
-    """Which snapshot, of which database, and what of it.
+    """Which snapshot, of which database.
 
     Attributes:
-        directory: Where its files go; None: beside each data file.
+        directory: Where its files go; None for beside each data file.
         timeout: Seconds; None for no limit.
     """
 
     database: str
-    state: str
     name: str | None = None
     directory: str | None = None
     timeout: float | None = None
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> SnapshotOptions:
-        """From the parameters of the module mssql_snapshot."""
-        return cls(**{name: params[name] for name in cls.__dataclass_fields__})
+        """From the parameters of a module; options that the module does not have keep their default."""
+        return cls(**{name: params[name] for name in cls.__dataclass_fields__ if name in params})
 
     @property
     def snapshot(self) -> str:
-        """The name, where there has to be one."""
+        """The name, in modules that require it."""
         return self.name or ""
 
     def problems(self) -> list[str]:
@@ -68,21 +66,19 @@ class SnapshotOptions:
         found = []
         for option, text in (("database", self.database), ("name", self.name)):
             if text is not None and (not 1 <= len(text) <= MAX_NAME or "\0" in text):
-                found.append(f"{option} has 1 to {MAX_NAME} characters")
-        if self.name is None and self.state != "listed":
-            found.append(f"state: {self.state} needs the name of the snapshot")
+                found.append(f"{option} must have 1 to {MAX_NAME} characters")
         if self.directory is not None and (not _ABSOLUTE.fullmatch(self.directory) or any(ord(one) < 32 for one in self.directory)):
-            found.append(f"directory is the whole path of a folder on the SQL Server host: {self.directory!r} is none")
+            found.append(f"directory must be the full path of a folder on the SQL Server host, unlike {self.directory!r}")
         if self.timeout is not None and self.timeout <= 0:
-            found.append("timeout is more than 0 seconds")
+            found.append("timeout must be more than 0 seconds")
         return found
 
 
 def sparse_paths(files: Sequence[DataFile], snapshot: str, directory: str | None) -> list[str]:
-    """A path for the snapshot's part of each data file: in the folder, or beside it; no two alike.
+    """A path for the snapshot's part of each data file: in the directory, or beside the data file; all different.
 
     Raises:
-        MssqlError: A path is longer than SQL Server takes.
+        MssqlError: A path is longer than SQL Server accepts.
     """
     paths: list[str] = []
     for file in files:
@@ -94,7 +90,9 @@ def sparse_paths(files: Sequence[DataFile], snapshot: str, directory: str | None
             stem += f".{file.file_id}"
             path = f"{folder}{separator}{stem}.ss"
         if len(path) > MAX_PATH:
-            raise MssqlError(f"a path has at most {MAX_PATH} characters, unlike {path}: name a shorter directory, or a shorter snapshot")
+            raise MssqlError(
+                f"Expected paths of at most {MAX_PATH} characters, but found {path}. Name a shorter directory, or a shorter snapshot"
+            )
         paths.append(path)
     return paths
 
@@ -104,6 +102,6 @@ def _safe(name: str) -> str:
 
 
 def create_statement(snapshot: str, database: str, files: Sequence[tuple[DataFile, str]]) -> str:
-    """CREATE DATABASE ... AS SNAPSHOT OF, with the path of each file."""
+    """CREATE DATABASE ... AS SNAPSHOT OF with the path of each file."""
     listed = ", ".join(f"(NAME = {quote_identifier(file.name)}, FILENAME = {quote_string(path)})" for file, path in files)
     return f"CREATE DATABASE {quote_identifier(snapshot)} ON {listed} AS SNAPSHOT OF {quote_identifier(database)}"

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A database that goes back to its snapshot, is compared with it, and is given back to everybody, whatever happens."""
+"""Reverting a database to its snapshot: it is compared with the snapshot, and made available again whatever happens.
+
+https://learn.microsoft.com/sql/relational-databases/databases/revert-a-database-to-a-database-snapshot
+"""
 
 from __future__ import annotations
 
@@ -17,79 +20,72 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier, quote_string
 
 from .compare import compare
-from .source import Prepared, Source, named, only_a_snapshot, people, source_of
+from .files import SnapshotOptions
+from .source import Prepared, Source, current, find_named, listed, require_snapshot, source_of, survey
 
-# The database is somebody's: exclusive access was not to be had, or the one place of SINGLE_USER is taken.
+# Exclusive access could not be obtained, or the only connection of SINGLE_USER is taken.
 IN_USE = (924, 3101, 5061, 5064, 5070)
-PATIENCE = 30.0  # seconds for somebody who is always faster
-AT_ONCE = 5  # tries before a pause
+PATIENCE = 30.0  # seconds for somebody who always reconnects faster
+AT_ONCE = 5  # attempts before a pause
 
 
-def prepare(connection: SqlConnection, prepared: Prepared, source: Source) -> None:
-    """Word the statements that go back.
+def prepare(connection: SqlConnection, options: SnapshotOptions) -> Prepared:
+    """Check everything that can be checked without a change, and build the statements.
 
     Raises:
-        MssqlError: There is no such snapshot, something stands in the way, or the login may not.
+        MssqlError: There is no such snapshot, something prevents reverting to it, or the login lacks a permission.
     """
-    options, where = prepared.options, connection.options.where
-    row = named(connection, options.snapshot)
+    prepared = survey(connection, options)
+    source, where = prepared.existing_source, connection.options.where
+    row = find_named(connection, options.snapshot)
     if row is None:
         known = ", ".join(one["name"] for one in prepared.snapshots) or "none"
         raise MssqlError(
-            f"Wanted: the snapshot {options.snapshot} of {source.name}. Found: SQL Server {where} has no such snapshot; those of {source.name}: {known}"
+            f"Expected the snapshot {options.snapshot} of {source.name}, but SQL Server {where} has no such snapshot; those of {source.name}: {known}"
         )
-    only_a_snapshot(row, options, where)
+    require_snapshot(row, options, where)
     if prepared.obstacles:
-        raise MssqlError(f"Wanted: {source.name} reverted to its snapshot {row['name']}. Found: {'; '.join(prepared.obstacles)}")
-    on_it = sessions(connection, row["name"])
-    if on_it:
+        raise MssqlError(f"Expected to revert {source.name} to its snapshot {row['name']}, but {'; '.join(prepared.obstacles)}")
+    readers = sessions(connection, row["name"])
+    if readers:
         raise MssqlError(
-            f"Wanted: the snapshot {row['name']} for this alone. Found: it is being read by {people(on_it)} on SQL Server {where}. Close these first"
+            f"Expected nobody to be reading the snapshot {row['name']} on SQL Server {where}, but found {listed(readers)}. Close these sessions first"
         )
-    may = connection.query(
-        "SELECT IS_SRVROLEMEMBER('sysadmin') AS is_sysadmin, IS_SRVROLEMEMBER('dbcreator') AS is_dbcreator, HAS_DBACCESS(d.name) AS may_enter, "
-        "HAS_DBACCESS(?) AS may_enter_snapshot, CASE WHEN d.owner_sid = SUSER_SID() THEN 1 ELSE 0 END AS is_owner "
-        "FROM sys.databases AS d WHERE d.database_id = ?",
-        row["name"],
-        source.id,
-    )[0]
-    if not (may["is_sysadmin"] or may["is_dbcreator"] or may["is_owner"]):
-        raise MssqlError(
-            f"Wanted: the permission to restore {source.name} on SQL Server {where}. Found: the login {connection.options.who} does not have it; being "
-            "in its role db_owner is not enough. Give the login the server role dbcreator, or make it the database's owner",
-            3110,
-        )
-    closed = [
-        name
-        for name, enters in ((source.name, may["may_enter"] or source.access == "SINGLE_USER"), (row["name"], may["may_enter_snapshot"]))
-        if not enters
-    ]
-    if closed:
-        raise MssqlError(
-            f"Wanted: {source.name} and its snapshot {row['name']} on SQL Server {where}, to compare them. Found: the login {connection.options.who} has no "
-            f"user in {' and '.join(closed)}. A snapshot has the users that there were when it was taken. Use a member of sysadmin, or the owner"
-        )
+    _check_permissions(connection, source, row["name"])
     name = quote_identifier(source.name)
-    # SINGLE_USER may be what an earlier run has left that ended here: nobody works with a database that stays so.
-    back = "MULTI_USER" if source.access == "SINGLE_USER" else source.access
+    # SINGLE_USER may come from an earlier run that ended here: nobody leaves a database in use like that.
+    access = "MULTI_USER" if source.access == "SINGLE_USER" else source.access
     prepared.statements += [
         f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
         f"USE [master]; RESTORE DATABASE {name} FROM DATABASE_SNAPSHOT = {quote_string(row['name'])}; USE {name}",
-        f"ALTER DATABASE {name} SET {back}",
+        f"ALTER DATABASE {name} SET {access}",
     ]
     prepared.facts["recovery_model"] = source.recovery_model
+    return prepared
 
 
-def revert(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> dict[str, Any]:
-    """Go back, compare, and give the database back to everybody, whatever happens. Gives the number of tables compared.
+def warnings(prepared: Prepared) -> list[str]:
+    """What the user must do after the revert."""
+    if prepared.existing_source.recovery_model == "SIMPLE":
+        return []
+    return [f"The revert breaks the chain of log backups: take a full backup of {prepared.options.database} next"]
+
+
+def revert(connection: SqlConnection, prepared: Prepared, reconnect: Callable[[], SqlConnection]) -> dict[str, Any]:
+    """Revert, compare, and make the database available again whatever happens.
 
     Args:
-        reconnect: Opens another connection, to give the database back when this one was lost.
+        connection: The connection to work on.
+        prepared: What to do.
+        reconnect: Opens another connection, to make the database available again when the first is lost.
+
+    Returns:
+        The part of the result that differs from ``prepared.outlook()``.
 
     Raises:
-        MssqlError: The server refused, the database is not as in the snapshot, or could not be given back.
+        MssqlError: The server refused, the database differs from the snapshot, or could not be made available again.
     """
-    options = prepared.options
+    options, source = prepared.options, prepared.existing_source
     failed: MssqlError | None = None
     tables = 0
     try:
@@ -98,42 +94,75 @@ def revert(connection: SqlConnection, prepared: Prepared, source: Source, reconn
     except MssqlError as error:
         failed = error
     finally:
-        left = _give_back(connection, prepared, source, reconnect)
+        left = _release(connection, prepared, source, reconnect)
     if failed is not None:
         raise MssqlError(
-            f"Wanted: {source.name} reverted to its snapshot {options.snapshot}. Found: {failed.message}. {left or _open_again(source)}",
+            f"Expected to revert {source.name} to its snapshot {options.snapshot}, but it failed: {failed.message}. {left or _available(source)}",
             failed.number,
             failed.sqlstate,
         ) from failed
     if left:
-        raise MssqlError(f"{source.name} is reverted to its snapshot {options.snapshot} and compared with it, but: {left}")
-    return {"tables": tables, "sql": prepared.statements}
+        raise MssqlError(f"{source.name} is reverted to its snapshot {options.snapshot} and compared with it, but {left}")
+    return {"tables": tables, **current(connection, source, options.name)}
+
+
+def _check_permissions(connection: SqlConnection, source: Source, snapshot: str) -> None:
+    """
+    Raises:
+        MssqlError: The login may not restore the database, or cannot compare it with the snapshot.
+    """
+    where, who = connection.options.where, connection.options.who
+    may = connection.query(
+        "SELECT IS_SRVROLEMEMBER('sysadmin') AS is_sysadmin, IS_SRVROLEMEMBER('dbcreator') AS is_dbcreator, HAS_DBACCESS(d.name) AS may_enter, "
+        "HAS_DBACCESS(?) AS may_enter_snapshot, CASE WHEN d.owner_sid = SUSER_SID() THEN 1 ELSE 0 END AS is_owner "
+        "FROM sys.databases AS d WHERE d.database_id = ?",
+        snapshot,
+        source.id,
+    )[0]
+    if not (may["is_sysadmin"] or may["is_dbcreator"] or may["is_owner"]):
+        raise MssqlError(
+            f"Expected the permission to restore {source.name} on SQL Server {where}, but the login {who} does not have it; being in its role "
+            "db_owner is not enough. Give the login the server role dbcreator, or make it the database's owner",
+            3110,
+        )
+    closed = [
+        name
+        for name, enters in ((source.name, may["may_enter"] or source.access == "SINGLE_USER"), (snapshot, may["may_enter_snapshot"]))
+        if not enters
+    ]
+    if closed:
+        raise MssqlError(
+            f"Expected to compare {source.name} with its snapshot {snapshot} on SQL Server {where}, but the login {who} has no user in "
+            f"{' and '.join(closed)}. A snapshot has the users of the time of its creation. Use a member of sysadmin, or the owner"
+        )
 
 
 def _restore(connection: SqlConnection, prepared: Prepared, source: Source) -> None:
-    """Take the one place of SINGLE_USER ourselves, and leave it for the restore alone: a program that connects again by itself must not get it.
+    """Take the only connection of SINGLE_USER ourselves, and leave it only for the restore: a program that reconnects by itself must not get it.
 
-    The restore has no deadline: a database that is reverted in part is of no use, and the server would go on with it anyway.
+    The restore has no deadline: a database that is reverted in part is useless, and the server would continue anyway.
 
     Raises:
-        MssqlError: The server refused, or somebody was faster each time.
+        MssqlError: The server refused, or somebody was always faster.
     """
     single, restore = prepared.statements[:2]
     timeout = prepared.options.timeout
     try:
-        _insist(connection, source.name, [(f"USE {quote_identifier(source.name)}", None), (single, timeout), (restore, None)])
+        _run_exclusively(connection, source.name, [(f"USE {quote_identifier(source.name)}", None), (single, timeout), (restore, None)])
     except MssqlTimeout as error:
-        raise MssqlTimeout(f"the database could not be had for this alone within {timeout:g} s; nothing was reverted") from error
+        raise MssqlTimeout(f"exclusive use of the database could not be obtained within {timeout:g} s; nothing was reverted") from error
 
 
-def _insist(connection: SqlConnection, name: str, statements: Sequence[tuple[str, float | None]]) -> None:
-    """Run statements that need the database for this alone, and end who is in the way.
+def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[tuple[str, float | None]]) -> None:
+    """Run statements that need the database for themselves, and end the sessions of others.
 
     Args:
-        statements: Each with its deadline; all of them again after one of them was in somebody's way.
+        connection: The connection to run them on.
+        name: The database.
+        statements: Each with its deadline; all of them are repeated after one of them met another session.
 
     Raises:
-        MssqlError: The server refused for another reason, or somebody was faster each time.
+        MssqlError: The server refused for another reason, or somebody was always faster.
     """
     ends = time.monotonic() + PATIENCE
     for attempt in itertools.count(1):
@@ -150,10 +179,10 @@ def _insist(connection: SqlConnection, name: str, statements: Sequence[tuple[str
 
 
 def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
-    """End who is on the database. Where that is nobody, or takes long, wait a moment on the server.
+    """End the sessions of others on the database. Where there are none, or it takes long, wait a moment on the server.
 
     Raises:
-        MssqlError: The login may not (6102), and who it is.
+        MssqlError: The login may not end one (6102); the message names it.
     """
     found = sessions(connection, name)
     for one in found:
@@ -162,38 +191,37 @@ def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
         except MssqlError as error:
             if error.number == 6106:  # it has ended by itself
                 continue
-            raise MssqlError(f"{people([one])} is on {name} and cannot be ended ({error.message})", error.number) from error
+            raise MssqlError(f"{listed([one])} is on {name} and cannot be ended ({error.message})", error.number) from error
     if pause or not found:
         connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
 
 
-def _give_back(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> str:
-    """Open the database to everybody again. Gives what is wrong with it; empty: nothing."""
-    by_hand = f"run by hand: {prepared.statements[2]}"
+def _release(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> str:
+    """Admit everybody again. Gives what went wrong, or an empty text."""
     try:
         try:
-            return _opened(connection, prepared, source)
-        except MssqlError:  # a session that is gone, most often
+            return _admit(connection, prepared, source)
+        except MssqlError:  # most often a session that is lost
             with reconnect() as another:
-                return _opened(another, prepared, source)
+                return _admit(another, prepared, source)
     except MssqlError as error:
-        return f"{source.name} could not be opened to everybody again ({error.message}); {by_hand}"
+        return f"{source.name} could not be made available again ({error.message}); run this by hand: {prepared.statements[2]}"
 
 
-def _opened(connection: SqlConnection, prepared: Prepared, source: Source) -> str:
+def _admit(connection: SqlConnection, prepared: Prepared, source: Source) -> str:
     """
     Raises:
-        MssqlError: The server did not let us.
+        MssqlError: The server refused.
     """
     found = source_of(connection, source.name)
     if found is None or found.state != "ONLINE":
         return (
-            f"{source.name} is {found.state if found else 'not there any more'} on SQL Server {connection.options.where}. SQL Server goes on with a "
-            "revert that was interrupted when it starts the database again; restore the newest backup where it does not"
+            f"{source.name} is {found.state if found else 'missing'} on SQL Server {connection.options.where}. SQL Server continues an interrupted "
+            "revert when it starts the database again; if it does not, restore the newest backup"
         )
-    _insist(connection, source.name, [(prepared.statements[2], None)])
+    _run_exclusively(connection, source.name, [(prepared.statements[2], None)])
     return ""
 
 
-def _open_again(source: Source) -> str:
-    return f"{source.name} is online and open again" + (" to everybody" if source.access != "RESTRICTED_USER" else "")
+def _available(source: Source) -> str:
+    return f"{source.name} is online and available again" + (" to everybody" if source.access != "RESTRICTED_USER" else "")

@@ -34,14 +34,14 @@ def compare(api: OctopusApi, before: dict[str, Any]) -> tuple[list[Difference], 
     """Count and read again.
 
     Returns:
-        The differences, of which those with ``lost`` true are a loss; and what was read, as proof.
+        The differences, of which those with ``lost`` true are a loss; and what was read.
     """
     differences = _counts(before, count(api), api.version)
     reread, unreadable = _samples(api, before["samples"])
     return differences + unreadable, reread
 
 
-def proof(read: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def evidence(read: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return the short form for a report: how many projects were opened, and one of each other kind."""
 
     def one(kind: str) -> dict[str, Any] | None:

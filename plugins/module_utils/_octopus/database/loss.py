@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a rollback would lose: tasks, releases, deployments and events that are newer than a moment. Only reads.
+"""What a restore would lose: tasks, releases, deployments and events that are newer than a moment. Only reads.
 
 Tables and columns came and went with the versions, so each is looked up before it is used.
 """
@@ -21,7 +21,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from . import schema
 
 EXAMPLES = 5
-# A task that has not started is due at its QueueTime: one that is due later than this was scheduled, nobody can tell when.
+# A task that has not started is due at its QueueTime. One that is due later than this was scheduled at an unknown time.
 # The nodes write the times by their own clocks, which may be ahead of SQL Server's.
 AHEAD = timedelta(minutes=5)
 _OFFSET = re.compile(r".*\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:Z|[+-]\d\d:\d\d)", re.DOTALL)
@@ -29,16 +29,16 @@ _OFFSET = re.compile(r".*\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:Z|[+-]\d\d:\d\d)", r
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of row, and where it is what.
+    """One kind of row, and the columns that describe it.
 
     Attributes:
         table: Its table.
         moment: The column with its time.
-        name: Columns that tell what it is; the first that is there and has something.
-        started: The column with the time at which a task began, which is its time once it has.
+        name: Columns that name it; the first one that exists and is not empty.
+        started: The column with the time at which a task began, which counts once it has begun.
         state: The column with its state.
-        group: The column by which they are counted apart.
-        task: The column with the id of the task that carries it out, whose state is its own.
+        group: The column to count by.
+        task: The column with the id of the task that carries it out, and whose state it has.
     """
 
     table: str
@@ -60,10 +60,10 @@ KINDS = {
 
 
 def parse_since(text: str) -> datetime:
-    """Return the moment that a user has given.
+    """Parse a moment that a user has given.
 
     Raises:
-        OctopusError: It is none, or has no offset, so that nobody can tell which it is.
+        OctopusError: It is not a moment, or it has no offset and so is ambiguous.
     """
     try:
         found = schema.moment_of(text)
@@ -71,8 +71,8 @@ def parse_since(text: str) -> datetime:
         found = None
     if found is None or not _OFFSET.fullmatch(text.strip()):
         raise OctopusError(
-            f"Wanted: since as a moment of ISO 8601 with its offset, such as 2026-11-23T20:00:00+00:00. Found: {text!r}. "
-            "Take it from what this module returned as now."
+            f"Expected since to be a moment in ISO 8601 with its offset, such as 2026-11-23T20:00:00+00:00, but found {text!r}. "
+            "Use what this module returned as now."
         )
     return found
 
@@ -86,24 +86,24 @@ def newer(connection: SqlConnection, since: datetime, now: datetime) -> dict[str
         now: SQL Server's own time.
 
     Returns:
-        By kind: how many there are, when the first and the last was, how many of each name, and a few of them, newest first. None
+        For each kind its count, the times of the first and the last, the count of each name, and a few examples, newest first. None
         where this version has no such table.
 
     Raises:
-        OctopusError: The moment is still to come by SQL Server's clock, so that nothing could be newer.
+        OctopusError: The moment is in the future by SQL Server's clock, so that nothing could be newer.
         MssqlError: SQL Server refused.
     """
     if since > now:
         raise OctopusError(
-            f"Wanted: what is newer than {since.isoformat()}. Found: it is {now.isoformat()} at SQL Server {connection.options.where}. "
-            "Take since from what this module returned as now: it is SQL Server's own time."
+            f"Expected since to be in the past, but it is {since.isoformat()}, and it is {now.isoformat()} at SQL Server "
+            f"{connection.options.where}. Use what this module returned as now: it is SQL Server's own time."
         )
     columns = schema.columns_of(connection, *{kind.table for kind in KINDS.values()}, PROJECT)
     return {name: _Reading(connection, kind, columns, since, now).run() for name, kind in KINDS.items()}
 
 
 class _Reading:
-    """The statements of one kind, of the columns that this version has. Every name in them is quoted, every value a parameter."""
+    """The statements for one kind, with the columns that this version has. Every name is quoted, every value is a parameter."""
 
     def __init__(self, connection: SqlConnection, kind: Kind, columns: dict[str, set[str]], since: datetime, now: datetime) -> None:
         self.connection = connection
@@ -138,7 +138,7 @@ class _Reading:
         }
 
     def _names(self, table: str) -> dict[str, int]:
-        """How many there are of each task's name, or each event's category."""
+        """The count of each task's name, or of each event's category."""
         if not self.kind.group or self.kind.group.lower() not in self.own:
             return {}
         group = _column(self.kind.group)
@@ -183,7 +183,7 @@ def _column(name: str) -> str:
 
 
 def _text(moment: datetime) -> str:
-    """As CAST reads it in every language and with every date format of a login."""
+    """The form that CAST reads in every language and with every date format of a login."""
     return moment.isoformat(timespec="microseconds")
 
 

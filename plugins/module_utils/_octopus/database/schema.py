@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the database of an Octopus Server says of itself: versions, schema scripts, heartbeats of nodes. Only reads.
+"""What an instance's database says of itself: versions, schema scripts, heartbeats of nodes. Only reads.
 
 Tables and columns came and went with the versions, so each is looked up before it is used. ``OctopusServerNodeStatus`` holds the
 heartbeats since about 2019.7 (https://github.com/OctopusDeploy/Issues/issues/5729), ``OctopusServerNode`` before; a ``Version`` in
@@ -33,7 +33,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d+))?\s*(Z|[+
 
 @dataclass(frozen=True)
 class Installed:
-    """One row of the history: which version was started on which node, and when (ISO 8601)."""
+    """One row of the history: a version, the node it was started on, and when (ISO 8601)."""
 
     version: str | None
     node: str | None
@@ -42,7 +42,7 @@ class Installed:
 
 @dataclass(frozen=True)
 class NodeRow:
-    """A node, when its heartbeat was (ISO 8601), and how many seconds ago that is; None where it is not known."""
+    """A node, the time of its last heartbeat (ISO 8601) and its age in seconds; None where they are unknown."""
 
     name: str
     last_seen: str | None
@@ -56,14 +56,12 @@ class Schema:
     version: str | None
     history: tuple[Installed, ...]
     schema_scripts: int
-    node_rows: tuple[NodeRow, ...]
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "version": self.version,
             "history": [asdict(row) for row in self.history],
             "schema_scripts": self.schema_scripts,
-            "node_rows": [asdict(row) for row in self.node_rows],
         }
 
     def is_at(self, version: str) -> bool:
@@ -72,31 +70,31 @@ class Schema:
 
 
 def read(connection: SqlConnection) -> Schema:
-    """Read the database that the connection is in.
+    """Read the versions in the database that the connection is in.
 
     Raises:
-        OctopusError: It is no database of Octopus Server.
+        OctopusError: It is not a database of Octopus Server.
         MssqlError: SQL Server refused.
     """
-    columns = columns_of(connection, HISTORY, NODE, STATUS, SCRIPTS)
+    columns = columns_of(connection, HISTORY, SCRIPTS)
     if not columns[HISTORY] or not columns[SCRIPTS]:
         database = connection.scalar("SELECT DB_NAME() AS name")
         missing = " and ".join(table for table in (HISTORY, SCRIPTS) if not columns[table])
         raise OctopusError(
-            f"Wanted: a database of Octopus Server. Found: {database} on SQL Server {connection.options.where} has no table {missing}. "
+            f"Expected {database} on SQL Server {connection.options.where} to be a database of Octopus Server, but it has no table {missing}. "
             "Check the name of the database."
         )
     history = _history(connection)
-    return Schema(_newest(history), history, _count(connection, SCRIPTS), _node_rows(connection, columns))
+    return Schema(_newest(history), history, _count(connection, SCRIPTS))
 
 
 def heartbeats(connection: SqlConnection) -> tuple[NodeRow, ...]:
-    """Read the heartbeats alone."""
+    """Read the nodes and their heartbeats; none where the database has no table of nodes."""
     return _node_rows(connection, columns_of(connection, NODE, STATUS))
 
 
 def columns_of(connection: SqlConnection, *tables: str) -> dict[str, set[str]]:
-    """Return the columns of each table, in lower case; none for a table that there is not."""
+    """Return the columns of each table, in lower case; none for a table that does not exist."""
     rows = connection.query(
         "SELECT TABLE_NAME AS table_name, COLUMN_NAME AS column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'dbo'"
     )
@@ -144,7 +142,7 @@ def _node_rows(connection: SqlConnection, columns: dict[str, set[str]]) -> tuple
         key = "OctopusServerNodeId" if "octopusservernodeid" in columns[STATUS] else "Id"
         for row in connection.query(_select(STATUS, key, moments=("LastSeen",))):
             seen[row[key]] = moment_of(row["LastSeen"]) or seen.get(row[key])
-    # The server's clock, not ours: the nodes' heartbeats carry what they believe is the same.
+    # SQL Server's clock, not that of the control node: the nodes are expected to agree with it.
     now = server_now(connection)
     return tuple(_node_row(name, seen.get(node), now) for node, name in sorted(names.items(), key=lambda pair: pair[1]))
 
@@ -160,12 +158,12 @@ def server_now(connection: SqlConnection) -> datetime:
     text = connection.scalar("SELECT CAST(SYSDATETIMEOFFSET() AS nvarchar(40)) AS now")
     now = moment_of(text)
     if now is None:
-        raise OctopusError(f"Wanted: the time of SQL Server {connection.options.where}. Found: {text!r}.")
+        raise OctopusError(f"Expected the time of SQL Server {connection.options.where}, but found {text!r}.")
     return now
 
 
 def moment_of(text: Any) -> datetime | None:
-    """Return the moment that a datetimeoffset as text means, without an offset in UTC; None where there is none."""
+    """Parse a datetimeoffset that is given as text, in UTC where it has no offset; None where it is not one."""
     found = _MOMENT.fullmatch(str(text).strip()) if text else None
     if not found:
         return None

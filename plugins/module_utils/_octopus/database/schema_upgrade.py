@@ -4,9 +4,9 @@
 
 """The schema upgrade of an Octopus Server: ``Octopus.Server.exe database --upgrade`` as a job, once and alone.
 
-Before 2023.2.9755 nothing in the product stops an upgrade under running nodes, which then lock each other out
-(https://github.com/OctopusDeploy/Issues/issues/3147, 3626, 8241); and an upgrade that is begun twice is not safe either. So what must
-be quiet is looked at first, and a job that an earlier run left is found again by its name.
+Before 2023.2.9755 the product does not refuse to upgrade a database under running nodes, which then block each other
+(https://github.com/OctopusDeploy/Issues/issues/3147, 3626, 8241). Starting an upgrade twice is not safe either. So this checks first that
+nobody uses the database, and finds the job of an earlier run by its name.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 
 from . import schema
+from .sessions import describe
 
-# How old a heartbeat must be to be that of a stopped node. Nodes beat about every 15 seconds and the product's own limit is not
-# published: both assumed.
+# Age from which on a heartbeat is that of a stopped node. Nodes write one about every 15 seconds, and the product's own limit is not
+# published: both are assumed.
 STALE_SECONDS = 60.0
 REFUSES_RUNNING_NODES = Version.parse("2023.2.9755")
 TAIL, ERROR_LINES = 20, 8
@@ -48,7 +49,7 @@ class UpgradeRequest:
         timeout: Seconds for the job.
         run_as: The account of the job.
         work_root: Folder on the host for jobs and their logs.
-        tell: Hears what the program says.
+        report: Gets what the program prints.
     """
 
     instance_name: str | None
@@ -57,14 +58,14 @@ class UpgradeRequest:
     run_as: RunAs = field(repr=False)
     work_root: str
     check_mode: bool = False
-    tell: Callable[[str], object] = field(default=lambda _message: None, repr=False)
+    report: Callable[[str], object] = field(default=lambda _message: None, repr=False)
 
     @classmethod
-    def from_params(cls, params: dict[str, Any], check_mode: bool, tell: Callable[[str], object]) -> UpgradeRequest:
+    def from_params(cls, params: dict[str, Any], check_mode: bool, report: Callable[[str], object]) -> UpgradeRequest:
         """Read a module's parameters.
 
         Raises:
-            OctopusError: The expected version is none.
+            OctopusError: The expected version is not a version.
         """
         if params["expected_version"]:
             Version.parse(params["expected_version"])
@@ -75,7 +76,7 @@ class UpgradeRequest:
             RunAs(params["job_user"], params["job_password"]),
             params["work_root"],
             check_mode,
-            tell,
+            report,
         )
 
 
@@ -84,8 +85,8 @@ class SchemaUpgrade:
 
     Args:
         request: What is asked for.
-        octopus: The host whose program upgrades.
-        open_database: Opens a connection to the instance's database. None is held while the job runs: the upgrade has it to itself.
+        octopus: The host whose program upgrades the schema.
+        open_database: Opens a connection to the instance's database. None stays open while the job runs.
     """
 
     def __init__(self, request: UpgradeRequest, octopus: OctopusHost, open_database: Callable[[], SqlConnection]) -> None:
@@ -98,10 +99,13 @@ class SchemaUpgrade:
         self.job = Job(octopus.host, request.work_root, self.job_id)
 
     def run(self) -> dict[str, Any]:
-        """Upgrade where needed. Return what the module returns of it.
+        """Upgrade where needed.
+
+        Returns:
+            The module's result, without what it reads of the database.
 
         Raises:
-            OctopusError: It would not be safe, or it failed, or it took too long.
+            OctopusError: It would not be safe, it failed, or it took too long.
             MssqlError: SQL Server refused.
             HostError: The host did.
         """
@@ -110,51 +114,50 @@ class SchemaUpgrade:
             return self._attach()
         collected = found in ("finished", "lost")
         if collected and not self.request.check_mode:
-            # What it did may be undone since (a restore), or it was for a version before this one. So where it failed, that is said once,
-            # and where it ended well, the upgrade runs again, which does nothing to a schema that is there already.
-            self.request.tell(f"Found the schema upgrade of {self.instance} that an earlier run has started: it is {found}")
+            # A restore may have undone it since, or it was for an earlier version. So a failed one is reported once; after one that
+            # succeeded the upgrade runs again, which changes nothing in a schema that is upgraded already.
+            self.request.report(f"Found the schema upgrade of {self.instance} that an earlier run had started: it is {found}")
             self._finish("collected")
         with self.open_database() as connection:
-            if self._is_there(connection):
+            if self._is_done(connection):
                 return {"changed": collected, "job": "collected" if collected else None}
             if self.request.check_mode:
                 return {"changed": True, "job": None}
-            self._right_program()
-            self._quiet(connection)
-        self.request.tell(f"Upgrading the schema of {self.instance}")
+            self._check_program()
+            self._check_unused(connection)
+        self.request.report(f"Upgrading the schema of {self.instance}")
         self.job.start([[self.octopus.cli.program, "database", f"--instance={self.instance}", "--upgrade"]], run_as=self.request.run_as)
         return self._finish("started")
 
     def _attach(self) -> dict[str, Any]:
-        """The program cannot be replaced while it runs, so what runs upgrades to the version that is installed."""
-        self._right_program()
+        """Follow the job of an earlier run. A running program cannot be replaced, so it upgrades to the version that is installed."""
+        self._check_program()
         if self.request.check_mode:
             return {"changed": True, "job": "attached"}
-        self.request.tell(f"Following the schema upgrade of {self.instance} that an earlier run has started")
+        self.request.report(f"Following the schema upgrade of {self.instance} that an earlier run had started")
         return self._finish("attached")
 
     # -- before
 
-    def _is_there(self, connection: SqlConnection) -> bool:
+    def _is_done(self, connection: SqlConnection) -> bool:
         return bool(self.request.expected_version and schema.read(connection).is_at(self.request.expected_version))
 
-    def _right_program(self) -> None:
-        """The program upgrades to its own version, whichever that is."""
+    def _check_program(self) -> None:
+        """Refuse a program of another version: it upgrades to its own, whichever that is."""
         wanted = self.request.expected_version
         if not wanted:
             return
         found = self.octopus.cli.version()
         if found is not None and Version.parse(found) != Version.parse(wanted):
             raise OctopusError(
-                f"Wanted: the schema of {self.instance} at {wanted}. "
-                f"Found: {self.octopus.cli.program} on {self.octopus.host.where} is {found}, "
-                f"and would upgrade to that. Install {wanted} first, with octopus_install."
+                f"Expected {self.octopus.cli.program} on {self.octopus.host.where} to be {wanted}, to upgrade the schema of {self.instance} to "
+                f"that version, but it is {found}. Install {wanted} first, with octopus_install."
             )
 
-    def _quiet(self, connection: SqlConnection) -> None:
-        """Nobody else may be on the database.
+    def _check_unused(self, connection: SqlConnection) -> None:
+        """Refuse a database that somebody else is connected to.
 
-        The product itself refuses while heartbeats are fresh, from 2023.2.9755 on. Before, sessions tell, where the login may see them.
+        From 2023.2.9755 on the product itself refuses while heartbeats are fresh. Before, only sessions show it, where the login may see them.
         """
         database = str(connection.scalar("SELECT DB_NAME() AS name"))
         visible = server_info.may_see_sessions(connection)
@@ -162,15 +165,15 @@ class SchemaUpgrade:
             others = server_info.sessions(connection, database)
             if others:
                 raise OctopusError(
-                    f"Wanted: nobody on {database} of SQL Server {connection.options.where} while its schema is upgraded. Found: "
-                    f"{'; '.join(describe(one) for one in others)}. Stop the nodes of {self.instance}, and whatever else is connected."
+                    f"Expected nobody to be connected to {database} on SQL Server {connection.options.where} while its schema is upgraded, but "
+                    f"found {'; '.join(describe(one) for one in others)}. Stop the nodes of {self.instance}, and whatever else is connected."
                 )
         wanted = self.request.expected_version
         if not visible or wanted is None or Version.parse(wanted) >= REFUSES_RUNNING_NODES:
-            self._stale_heartbeats(connection)
+            self._await_stale_heartbeats(connection)
 
-    def _stale_heartbeats(self, connection: SqlConnection) -> None:
-        """Wait until no heartbeat is fresh; one that goes on is a node that runs."""
+    def _await_stale_heartbeats(self, connection: SqlConnection) -> None:
+        """Wait until no heartbeat is fresh; a new one means that the node runs."""
         deadline = Deadline(STALE_SECONDS * 1.5, first=0.1, most=2.0)
         before: dict[str, str | None] = {}
         while True:
@@ -185,9 +188,9 @@ class SchemaUpgrade:
             before |= {row.name: row.last_seen for row in fresh}
             if alive or not deadline.pause():
                 raise OctopusError(
-                    f"Wanted: every node of {self.instance} stopped while its schema is upgraded. Found: heartbeats of "
+                    f"Expected every node of {self.instance} to be stopped while its schema is upgraded, but found heartbeats of "
                     f"{', '.join(f'{row.name} {row.last_seen_age_seconds:.0f} s ago' for row in alive or fresh)}. "
-                    "Stop their services with octopus_node and state: stopped, and see that no watchdog starts them again."
+                    "Stop their services with octopus_node and state: stopped, and check that no watchdog starts them again."
                 )
 
     # -- the job
@@ -195,18 +198,18 @@ class SchemaUpgrade:
     def _finish(self, how: str) -> dict[str, Any]:
         earlier = ", in an earlier run" if how == "collected" else ""
         try:
-            state = self.job.wait(self.request.timeout, on_output=self._hear)
+            state = self.job.wait(self.request.timeout, on_output=self._report)
         except HostTimeout as error:
             self._end()
             raise self._failed(f"it was not done after {self.request.timeout:g} s and was ended") from error
         except HostUnreachable:
-            raise  # it goes on there
+            raise  # the job goes on there
         except HostError as error:
             if self.job.poll().status != "lost":
                 raise
-            raise self._failed(f"it ended without an exit code{earlier}, as when the host is restarted") from error
+            raise self._failed(f"it ended without an exit code{earlier}, as it does when the host is restarted") from error
         if state.exit_code != 0:
-            raise self._failed(f"exit code {state.exit_code}{earlier}")
+            raise self._failed(f"it failed with exit code {state.exit_code}{earlier}")
         log, path = self._put_away()
         return {"changed": True, "job": how, "job_id": self.job_id, "exit_code": 0, "log_tail": log[-TAIL:], "output_path": path}
 
@@ -216,30 +219,30 @@ class SchemaUpgrade:
         while self.job.poll().status == "running":
             if not deadline.pause():
                 raise OctopusError(
-                    f"Wanted: the schema upgrade of {self.instance} on {self.octopus.host.where} ended after {self.request.timeout:g} s. "
-                    f"Found: its task {self.job.task} still runs. End it there before anything else is done with the database."
+                    f"Expected the schema upgrade of {self.instance} on {self.octopus.host.where} to end after {self.request.timeout:g} s, but its "
+                    f"task {self.job.task} still runs. End it there before anything else is done with the database."
                 )
 
-    def _hear(self, output: list[str]) -> None:
+    def _report(self, output: list[str]) -> None:
         for line in _lines(output):
-            self.request.tell(line)
+            self.request.report(line)
 
     def _failed(self, why: str) -> OctopusError:
-        """The error of this run. The job is put away with it, so that the next run begins anew."""
+        """The error of this run. The job is removed with it, so that the next run starts a new one."""
         lines, path = self._put_away()
         wrong = [line for line in lines if _WRONG.search(line)] or lines
         said = " | ".join(wrong[-ERROR_LINES:]) or "it printed nothing"
         return OctopusError(
-            f"Wanted: the schema of {self.instance} upgraded by {self.octopus.host.where}. Found: {why}: {said}. "
+            f"Expected the schema of {self.instance} to be upgraded by {self.octopus.host.where}, but {why}: {said}. "
             f"The whole log is {path} there. The database may be altered in part: restore the backup rather than trying again on it."
         )
 
     def _put_away(self) -> tuple[list[str], str]:
-        """Keep the log, remove the job. Return the log's lines and where it lies on the host."""
+        """Move the log out of the job's folder, and remove the job. Return the log's lines and its path on the host."""
         host, lines = self.octopus.host, []
         folder = self.request.work_root.rstrip("\\") + "\\logs"
         path = f"{folder}\\{self.job_id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}.txt"
-        if files.exists(host, self.job.output_path):  # not so where the program was never begun
+        if files.exists(host, self.job.output_path):  # it does not where the program was never started
             lines = _lines(self.job.output().splitlines())
             files.make_folder(host, folder)
             files.move(host, self.job.output_path, path)
@@ -247,12 +250,7 @@ class SchemaUpgrade:
         return lines, path
 
 
-def describe(session: dict[str, Any]) -> str:
-    """Return a session of SQL Server as a person reads it."""
-    return f"{session['login']} from {session['host'] or 'an unknown host'} with {session['program'] or 'an unknown program'}"
-
-
 def _lines(output: list[str]) -> list[str]:
-    """Return the lines that are not empty, without the secrets that a connection string in one may have."""
+    """Return the lines that are not empty, with the secrets of connection strings masked."""
     lines = [line.strip() for line in output if line.strip()]
     return [connection_string.mask(line) if _MAY_HOLD_A_SECRET.search(line) else line for line in lines]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Folders copied by robocopy, as jobs on a node, into a restore point, or out of one for a clone; compared, never over another's."""
+"""Folders copied by robocopy jobs on a node, into a restore point or out of one for a clone, and compared with their sources."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 
 from . import mirrors
-from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, normal, overlap
-from .places import CLONE_MARKER, MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_sealed
+from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
+from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
 
 
 @dataclass(frozen=True)
 class BackupRequest:
-    """What a module was asked to copy."""
+    """Which folders are copied where. ``newer_than_days`` limits the copy to files written in the last days."""
 
     folders: dict[str, str]
     dest: str
@@ -33,32 +33,37 @@ class BackupRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> BackupRequest:
-        """Read a module's parameters.
+        """Read the parameters of ``octopus_folders_backup``.
 
         Raises:
-            OctopusError: What could not work, or would copy over something.
+            OctopusError: They cannot work, or the copy would overwrite something else.
         """
         dest = normal(params["dest"])
-        folders = {name: normal(path) for name, path in params["folders"].items()}
-        is_clone = params["state"] == "cloned"
         request = cls(
-            folders,
+            named_folders(params["folders"]),
             dest,
             params["restore_point"] or dest.rpartition("\\")[2],
             params["live"],
-            CLONE_MARKER if is_clone else MARKER,
-            params["newer_than_days"] if is_clone else None,
-            Means.from_params(params, check_mode),
+            means=Means.from_params(params, check_mode),
         )
-        if request.newer_than_days is not None and request.newer_than_days < 1:
-            raise OctopusError(f"newer_than_days is {request.newer_than_days}: give 1 or more, or leave it out for all files.")
-        check_point(request.restore_point)
-        check_own("dest", dest)
-        check_folders(folders)
-        for name, path in folders.items():
-            if overlap(path, dest):
-                raise OctopusError(f"folders: {name} is {path} and dest is {dest}: one lies in the other, so the copy would copy itself.")
+        request.check()
         return request
+
+    def check(self) -> None:
+        """Refuse a request that cannot work or would overwrite something else.
+
+        Raises:
+            OctopusError: The message names the option.
+        """
+        check_point(self.restore_point)
+        check_own("dest", self.dest)
+        check_folders(self.folders)
+        for name, path in self.folders.items():
+            if overlap(path, self.dest):
+                raise OctopusError(
+                    f"folders: {name} is {path} and dest is {self.dest}. One contains the other, so the copy would copy itself. "
+                    "Choose another dest."
+                )
 
     @property
     def place(self) -> Place:
@@ -69,18 +74,19 @@ class BackupRequest:
 
 
 def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
-    """Copy the folders, all at once, and compare.
+    """Copy all folders at once, and compare the copies with their sources.
 
     Raises:
-        OctopusError: A folder cannot be read, the copy cannot be written or differs, or the place belongs to another restore point, or to one that is sealed.
-        HostError: The host cannot do it.
+        OctopusError: A folder cannot be read, its copy cannot be written or differs, or the destination belongs to another restore point or
+            to a signed one.
+        HostError: The host failed.
     """
     backup = Copies({name: FolderCopy(path, request.dest_of(name)) for name, path in request.folders.items()})
     if request.means.check_mode:
         if not needs_job(request.dest):
             _check_place(request, host, look_here(host, request.place))
         for name in request.folders:
-            _foresee(request, host, name, backup.folders[name])
+            _predict(request, host, name, backup.folders[name])
         return backup
     _check_place(request, host, look(request.means, host, request.place, make=True)[0])
     jobs = {name: request.means.job(host, f"folders-{name}", path, request.dest_of(name)) for name, path in request.folders.items()}
@@ -93,11 +99,11 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
 def _check_place(request: BackupRequest, host: WindowsHost, found: Found) -> None:
     refuse_foreign(host, request.place, found, request.restore_point, "dest")
     if request.marker == MARKER:
-        refuse_sealed(host, request.place, found)
+        refuse_signed(host, request.place, found)
 
 
 def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
-    """Look for the source, mark the place, mirror, list what a second mirror would do."""
+    """Look for the source, mark the destination, mirror, then list what a second mirror would do."""
     source, dest = request.folders[name], request.dest_of(name)
     commands: list[Command] = [
         mirrors.look_for(source),
@@ -105,16 +111,16 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
         mirrors.mirror(source, dest, request.means.threads, request.newer_than_days),
         mirrors.compare(source, dest, request.newer_than_days),
     ]
-    if request.live or request.newer_than_days:  # the copy need not be what the source is, so it is counted by itself
+    if request.live or request.newer_than_days:  # the copy may differ from its source, so its files are counted separately
         commands.append(mirrors.compare(dest, f"{job.folder}\\no-such-folder"))
     return commands
 
 
 def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: FolderCopy, warnings: list[str]) -> None:
-    """Fill in what came of a folder.
+    """Record the outcome for one folder.
 
     Raises:
-        OctopusError: The copy is not what it has to be.
+        OctopusError: The copy is incomplete or wrong.
     """
     looked, marked, mirrored, *_listed = ended.codes
     if looked == mirrors.ABSENT and name in MADE_WHEN_NEEDED:
@@ -122,14 +128,14 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
         return
     mirrors.refuse_missing(ended, name, copy.source, looked)
     if marked:
-        raise OctopusError(f"{ended.host.where}: {request.place.marker_path} cannot be written: {' '.join(ended.output.split())[:300]}")
+        raise OctopusError(f"{ended.host.where}: cannot write {request.place.marker_path}: {' '.join(ended.output.split())[:300]}")
     differs = mirrors.read_mirror(ended, name, copy, mirrored, request.live)
     if differs:
-        warnings.append(f"{name}: not complete while the server runs: {differs}")
+        warnings.append(f"{name}: the copy is incomplete because the server is running: {differs}")
 
 
-def _foresee(request: BackupRequest, host: WindowsHost, name: str, copy: FolderCopy) -> None:
-    """What a copy would do. A share is reached by jobs only, and a job would write on the host: of those nothing is known."""
+def _predict(request: BackupRequest, host: WindowsHost, name: str, copy: FolderCopy) -> None:
+    """Predict what a copy would do. Only a job reaches a share, and a job would write to the host, so nothing is known of shares."""
     copy.changed = True
     if disks.is_unc(copy.source) or disks.is_unc(copy.dest):
         return
@@ -140,7 +146,7 @@ def _foresee(request: BackupRequest, host: WindowsHost, name: str, copy: FolderC
             copy.exists, copy.changed = False, False
             return
         said = " | ".join(robocopy.errors(result.stdout)) or " ".join(result.stdout.split())[-300:]
-        raise OctopusError(f"{host.where}: the folder {name}, {copy.source}, cannot be read: {said}")
+        raise OctopusError(f"{host.where}: cannot read the folder {name}, {copy.source}: {said}")
     would = found[0]
     copy.files, copy.bytes = would.files.total, would.bytes.total
     copy.copied_files, copy.copied_bytes, copy.deleted_files = would.files.copied, would.bytes.copied, would.files.extra

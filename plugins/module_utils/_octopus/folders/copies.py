@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copies of the server's folders: what is common to making them, putting them back and removing what was kept."""
+"""Copies of the server folders: what backing up, restoring, cloning and removing have in common."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, JOB_SPEC, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
 
-# Folders that a server makes when it first needs them.
+# Options of every module that copies folders; documented in the fragment octopus.upgrade.folders.
+COPY_SPEC: dict[str, Any] = {
+    **CONNECTION_SPEC,
+    **JOB_SPEC,
+    "threads": {"type": "int", "default": 8},
+    "timeout": {"type": "int", "default": 14400},
+}
+
+# Folders that the server creates when it first needs them.
 MADE_WHEN_NEEDED = ("imports", "event_exports", "telemetry")
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -36,13 +44,13 @@ class Means:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> Means:
-        """Read a module's parameters.
+        """Read the parameters of :data:`COPY_SPEC`.
 
         Raises:
-            OctopusError: More threads than robocopy takes, or none.
+            OctopusError: robocopy does not accept this number of threads.
         """
         if not 1 <= params["threads"] <= 128:
-            raise OctopusError(f"threads has to be 1 to 128, not {params['threads']}: that is what robocopy takes.")
+            raise OctopusError(f"threads: expected 1 to 128, as robocopy accepts, but found {params['threads']}.")
         return cls(
             params["threads"],
             params["timeout"],
@@ -52,13 +60,13 @@ class Means:
             Progress(),
         )
 
-    def job(self, host: WindowsHost, purpose: str, *what: str) -> Job:
-        return Job(host, self.work_root, job_id(purpose, *what))
+    def job(self, host: WindowsHost, kind: str, *what: str) -> Job:
+        return Job(host, self.work_root, job_id(kind, *what))
 
 
 @dataclass
 class FolderCopy:
-    """What came of one folder. ``files`` and ``bytes`` are what ``dest`` holds; None where it was not looked at."""
+    """The outcome for one folder. ``files`` and ``bytes`` are what ``dest`` holds; None where that is unknown."""
 
     source: str
     dest: str
@@ -73,22 +81,24 @@ class FolderCopy:
     changed: bool = False
 
     def nothing(self) -> None:
-        """There is no such folder, and so nothing of it to copy."""
+        """Record that the folder does not exist, so that there was nothing to copy."""
         self.exists, self.complete = False, True
         self.files = self.bytes = self.copied_files = self.copied_bytes = self.deleted_files = 0
 
 
 @dataclass
 class Copies:
-    """What came of all."""
+    """The outcome for all folders."""
 
     folders: dict[str, FolderCopy]
     warnings: list[str] = field(default_factory=list)
 
     def as_result(self, diff: bool = False) -> dict[str, Any]:
-        """Return what the module returns."""
+        """Return the module's result."""
         shown = {name: {key: value for key, value in asdict(copy).items() if key != "changed"} for name, copy in self.folders.items()}
         result: dict[str, Any] = {"changed": any(copy.changed for copy in self.folders.values()), "folders": shown}
+        if self.warnings:
+            result["warnings"] = self.warnings
         if diff:
             result["diff"] = {
                 "before": "",
@@ -102,35 +112,62 @@ class Copies:
 
 
 def normal(path: Any) -> str:
-    """Return a path as Windows writes it, without a backslash at its end."""
+    """Return a path with backslashes, and without one at its end."""
     return str(path or "").replace("/", "\\").rstrip("\\")
 
 
+def named_folders(given: dict[str, Any] | None) -> dict[str, str]:
+    """Read the option ``folders``.
+
+    Raises:
+        OctopusError: It is null, which a specification does not refuse.
+    """
+    if given is None:
+        raise OctopusError("folders: expected the folders by name but found nothing.")
+    return {name: normal(path) for name, path in given.items()}
+
+
 def check_point(restore_point: str | None) -> None:
-    """Refuse what is no id of a restore point: it is written into markers, on a command line."""
+    """Refuse anything but an id of a restore point, because a command line writes it into markers.
+
+    Raises:
+        OctopusError: It is not such an id.
+    """
     if not _POINT.fullmatch(restore_point or ""):
-        raise OctopusError(f"restore_point {restore_point!r} is no id: letters, digits, blanks and . _ : - only.")
+        raise OctopusError(f"restore_point: expected an id of letters, digits, blanks and . _ : - but found {restore_point!r}.")
 
 
 def check_folders(folders: dict[str, str]) -> None:
-    """Refuse names that copies cannot have, and paths that are none."""
+    """Refuse names that a copy cannot have, and paths that are not absolute.
+
+    Raises:
+        OctopusError: The message names the folder.
+    """
     for name, path in folders.items():
         if not NAME.fullmatch(name):
-            raise OctopusError(f"folders: {name!r} cannot be the name of a folder: small letters, digits and _ only.")
+            raise OctopusError(f"folders: expected a name of lower-case letters, digits and _ but found {name!r}.")
         if not path:
             raise OctopusError(f"folders: {name} has no path.")
         check_absolute(f"folders: {name}", path)
 
 
 def check_own(what: str, path: str) -> None:
-    """Refuse a place that could not be a folder of its own."""
+    """Refuse a path that cannot be a dedicated folder.
+
+    Raises:
+        OctopusError: The message names the option.
+    """
     check_absolute(what, path)
     if path + "\\" == disks.root_of(path):
-        raise OctopusError(f"{what} {path!r} is the root of a drive or share: give a folder of its own, which will hold nothing else.")
+        raise OctopusError(f"{what}: {path!r} is the root of a drive or share. Give a dedicated folder that holds nothing else.")
 
 
 def check_absolute(what: str, path: str) -> None:
-    """Refuse a path that depends on where one is."""
+    """Refuse a relative path.
+
+    Raises:
+        OctopusError: The message names the option.
+    """
     try:
         disks.root_of(path)
     except ValueError as error:
@@ -138,7 +175,7 @@ def check_absolute(what: str, path: str) -> None:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether one of two folders is the other, or lies in it."""
+    """Whether two folders are the same, or one contains the other."""
     first, second = one.lower() + "\\", other.lower() + "\\"
     return first.startswith(second) or second.startswith(first)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One folder made a copy of another by robocopy, many at once, each as a job; what they printed, judged."""
+"""Folders mirrored by robocopy, each by a job of its own and all at once, and the evaluation of their output."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ ABSENT, UNREACHABLE = 100, 101
 
 
 def look_for(path: str) -> str:
-    """Return the line that ends with 0 where there is the folder, else with :data:`ABSENT` or :data:`UNREACHABLE`."""
+    """Return the line that exits with 0 where the folder exists, else with :data:`ABSENT` or :data:`UNREACHABLE`."""
     parent = path.rpartition("\\")[0]
-    # A folder that is not there, and a share that cannot be reached, look the same but for the folder above.
-    missing = f"if exist {batch_word(parent + chr(92))} ({leave(ABSENT)}) else {leave(UNREACHABLE)}"
+    # Only the parent folder tells a missing folder from an unreachable share.
+    missing = f"if exist {batch_word(parent + chr(92))} ({exit_with(ABSENT)}) else {exit_with(UNREACHABLE)}"
     return f"if exist {batch_word(path + chr(92))} (ver >nul) else {missing}"
 
 
-def leave(code: int) -> str:
-    """Return the command that ends with a code."""
+def exit_with(code: int) -> str:
+    """Return the command that exits with a code."""
     return f"{CMD} /d /c exit {code}"
 
 
 def mirror(source: str, target: str, threads: int, newer_than_days: int | None = None) -> str:
-    """Return the line that makes the target what the source is."""
+    """Return the line that mirrors the source to the target."""
     return _robocopy(robocopy.mirror(source, target, threads, newer_than_days))
 
 
@@ -56,7 +56,7 @@ def _robocopy(argv: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has finished: what its commands ended with and printed."""
+    """A finished job: the exit codes and the output of its commands."""
 
     host: WindowsHost
     account: str
@@ -66,12 +66,15 @@ class Ended:
 
     @property
     def said(self) -> str:
-        """What robocopy says went wrong, else the end of what was printed."""
+        """robocopy's errors, else the end of the output."""
         return " | ".join(robocopy.errors(self.output)) or " ".join(self.output.split())[-300:]
 
 
 def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequence[Command]], doing: str) -> dict[str, Ended]:
-    """Run all jobs at once. One that an earlier run started is waited for, then run again: what it did may be old."""
+    """Run all jobs at once.
+
+    A job that an earlier run started is waited for and then run again, because its result may be out of date.
+    """
     ended: dict[str, Ended] = {}
     waiting = dict(jobs)
     started = time.monotonic()
@@ -92,7 +95,7 @@ def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequen
 
 
 class _Watch:
-    """Tells now and then which jobs still run."""
+    """Reports from time to time which jobs are still running."""
 
     def __init__(self, means: Means, doing: str, jobs: Mapping[str, Job], every: float = 15.0) -> None:
         self._means, self._doing, self._jobs, self._every = means, doing, jobs, every
@@ -107,44 +110,47 @@ class _Watch:
         self._means.tell(f"still {self._doing} after {now - self._start:.0f} s: {', '.join(self._jobs)}")
 
 
-# -- what came of it
+# -- outcome
 
 
 def refuse_missing(ended: Ended, name: str, path: str, code: int) -> None:
-    """Say why a folder that was looked for cannot be read.
+    """Refuse a folder that was looked for and not found.
 
     Raises:
-        OctopusError: It is not there.
+        OctopusError: It cannot be read; the message says why.
     """
     if code:
-        why = "it does not exist" if code == ABSENT else "neither it nor the folder above can be reached"
-        raise OctopusError(f"{ended.host.where}: the folder {name}, {path}, cannot be read as {ended.account}: {why}.")
+        why = "it does not exist" if code == ABSENT else "neither it nor its parent folder can be reached"
+        raise OctopusError(f"{ended.host.where}: cannot read the folder {name}, {path}, as {ended.account}: {why}.")
 
 
 def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool = False) -> str | None:
-    """Fill in what a mirror did, by the summaries of it, of the comparison after it, and of the copy itself where it was counted.
+    """Record what a mirror did, from its own summary, that of the comparison after it and, where the copy was counted, that of the copy.
 
     Args:
-        code: What the mirror ended with.
-        live: Whether something may write in the source meanwhile.
+        ended: The finished job.
+        name: Name of the folder.
+        copy: Receives the outcome.
+        code: Exit code of the mirror.
+        live: Whether the source may change during the copy.
 
     Returns:
-        How the copy differs from its source, which it may where the source is live; None where it does not.
+        How the copy differs from a live source; None where it does not.
 
     Raises:
-        OctopusError: The copy is not what it has to be.
+        OctopusError: The mirror failed, or the copy differs from a source that is not live.
     """
     where, errors = ended.host.where, " | ".join(robocopy.errors(ended.output))
-    in_use = " A file there is in use: stop what uses it, Octopus Server on every node first." if robocopy.in_use(ended.output) else ""
+    in_use = " A file is in use. Stop whatever uses it, first of all Octopus Server on every node." if robocopy.in_use(ended.output) else ""
     found = robocopy.summaries(ended.output)
     failed = code & robocopy.FATAL or len(found) not in (2, 3)
     if failed or (code >= robocopy.FAILED and not live):
         raise OctopusError(
-            f"{where}: robocopy of {name} from {copy.source} to {copy.dest} ended with {robocopy.meaning(code)}. {ended.said}{in_use}"
+            f"{where}: robocopy of {name} from {copy.source} to {copy.dest} failed with exit code {robocopy.meaning(code)}. {ended.said}{in_use}"
         )
     did, left, *held = found
     copy.seconds += ended.seconds
-    # Once they are the same, the source's count is the copy's.
+    # Where both are the same, the count of the source is that of the copy.
     copy.files, copy.bytes = (held or [left])[0].files.total, (held or [left])[0].bytes.total
     copy.copied_files, copy.copied_bytes, copy.deleted_files = did.files.copied, did.bytes.copied, did.files.extra
     copy.changed = bool(did.files.copied or did.files.extra or did.folders.copied or did.folders.extra)
@@ -152,11 +158,11 @@ def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool
     if copy.complete:
         return None
     differs = (
-        f"of {left.files.total} files {left.files.copied} differ or are missing, {left.files.mismatched} are of another kind, "
-        f"{left.files.failed} cannot be read, {left.files.extra} are too many"
+        f"of {left.files.total} files, {left.files.copied} differ or are missing, {left.files.mismatched} are of another kind and "
+        f"{left.files.failed} cannot be read; {left.files.extra} exist only in the copy"
     )
     if live:
         return f"{differs}. {errors}".strip()
     raise OctopusError(
-        f"{where}: {name} in {copy.dest} is not what {copy.source} holds: {differs}. Does something still write there? {errors}".strip()
+        f"{where}: expected {name} in {copy.dest} to equal {copy.source}, but {differs}. Is something still writing there? {errors}".strip()
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is to be put back, and what its restore point's manifest says of it."""
+"""What to restore, and what the manifest of its restore point says about it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from .copies import Means, check_absolute, check_folders, check_own, check_point, normal, overlap
-from .places import KEPT_MARKER, MARKER, Place
+from .copies import Means, check_absolute, check_folders, check_own, check_point, named_folders, normal, overlap
+from .places import MARKER, RETAINED_MARKER, Place
 
-# Ends the name of a note in the folder of what is kept.
+# Suffix of the file that records that a folder's retained copy is complete.
 COMPLETE = ".complete"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A folder's copy as the manifest has it; None where it does not say."""
+    """A folder's copy according to the manifest; None where the manifest does not say."""
 
     exists: bool | None = None
     files: int | None = None
@@ -33,43 +33,43 @@ class Expected:
         """Read a folder's entry.
 
         Raises:
-            OctopusError: It is none.
+            OctopusError: It is not such an entry.
         """
         values = said if isinstance(said, Mapping) else {}
         exists, files, size = (values.get(key) for key in ("exists", "files", "bytes"))
         counts = [number for number in (files, size) if number is not None]
         if not isinstance(exists, bool) or not all(isinstance(number, int) and not isinstance(number, bool) for number in counts):
             raise OctopusError(
-                f"expected: {name} has to be a dictionary of exists (true or false), files and bytes (numbers), not {said!r}."
+                f"expected: {name} has to be a dictionary of exists (true or false), files and bytes (numbers), but is {said!r}."
             )
         return cls(exists, files, size)
 
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """What a module was asked to put back. ``folders`` are the live ones."""
+    """What to restore. ``folders`` are the live folders, ``retain_in`` is where their present content is copied first."""
 
     folders: dict[str, str]
     source: str
     restore_point: str
-    keep: str | None = None
+    retain_in: str | None = None
     expected: dict[str, Expected] = field(default_factory=dict)
     means: Means = field(default_factory=Means)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> RestoreRequest:
-        """Read a module's parameters.
+        """Read the parameters of ``octopus_folders_restore``.
 
         Raises:
-            OctopusError: What could not work, or would destroy what is to be put back.
+            OctopusError: They cannot work, or would destroy the copies.
         """
-        folders = {name: normal(path) for name, path in params["folders"].items()}
+        folders = named_folders(params["folders"])
         said = params["expected"]
         request = cls(
             folders,
             normal(params["source"]),
             params["restore_point"],
-            normal(params["keep"]) or None,
+            normal(params["retain_in"]) or None,
             {} if said is None else {name: Expected.from_manifest(name, said.get(name)) for name in folders},
             Means.from_params(params, check_mode),
         )
@@ -80,36 +80,38 @@ class RestoreRequest:
         check_point(self.restore_point)
         check_absolute("source", self.source)
         check_folders(self.folders)
-        if self.keep:
-            check_own("keep", self.keep)
-            if overlap(self.keep, self.source):
-                raise OctopusError(f"keep is {self.keep} and source is {self.source}: one lies in the other.")
+        if self.retain_in:
+            check_own("retain_in", self.retain_in)
+            if overlap(self.retain_in, self.source):
+                raise OctopusError(
+                    f"retain_in is {self.retain_in} and source is {self.source}. One contains the other: choose another retain_in."
+                )
         for name, path in self.folders.items():
             if re.fullmatch("[A-Za-z]:", path):
-                raise OctopusError(f"folders: {name} is the root of a drive, {path}, which is never emptied.")
-            for option, other in (("source", self.source), ("keep", self.keep)):
+                raise OctopusError(f"folders: {name} is {path}, the root of a drive, which is never overwritten.")
+            for option, other in (("source", self.source), ("retain_in", self.retain_in)):
                 if other and overlap(path, other):
-                    raise OctopusError(f"folders: {name} is {path} and {option} is {other}: one lies in the other.")
+                    raise OctopusError(f"folders: {name} is {path} and {option} is {other}. One contains the other.")
 
     @property
     def place(self) -> Place:
         return Place(self.source, MARKER)
 
     @property
-    def keep_place(self) -> Place | None:
-        return Place(self.keep, KEPT_MARKER) if self.keep else None
+    def retained_place(self) -> Place | None:
+        return Place(self.retain_in, RETAINED_MARKER) if self.retain_in else None
 
     def copy_of(self, name: str) -> str:
         """Return the copy in the restore point."""
         return f"{self.source}\\{name}"
 
-    def kept_of(self, name: str) -> str:
-        """Return where the live folder is copied to before it is changed."""
-        return f"{self.keep}\\{name}"
+    def retained_of(self, name: str) -> str:
+        """Return the retained copy of the live folder."""
+        return f"{self.retain_in}\\{name}"
 
-    def note_of(self, name: str) -> str:
-        """Return the file that says: this folder's kept copy is complete, and its live folder may have been changed since."""
-        return f"{self.keep}\\{name}{COMPLETE}"
+    def complete_file_of(self, name: str) -> str:
+        """Return the file that records that the retained copy is complete, and that the live folder may have changed since."""
+        return f"{self.retain_in}\\{name}{COMPLETE}"
 
     def of(self, name: str) -> Expected:
         return self.expected.get(name, Expected())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What there is to put back, found without changing anything: each copy counted, each live folder compared with it, room for what is kept."""
+"""The survey before a restore, which changes nothing: count each copy, compare each live folder with it, check the free space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import mirrors
 from .copies import MADE_WHEN_NEEDED
-from .places import KEPT_MARKER, MARKER, Found, look, look_here, needs_job, refuse_foreign
+from .places import MARKER, RETAINED_MARKER, Found, look, look_here, needs_job, refuse_foreign
 from .restore_request import COMPLETE, RestoreRequest
 
 _A_COPY_ITSELF = 102
@@ -25,42 +25,50 @@ _A_COPY_ITSELF = 102
 
 @dataclass(frozen=True)
 class Seen:
-    """One folder before it is put back.
+    """One folder before it is restored.
 
-    ``from_empty``: it was not there when the restore point was made, so that there is no copy. ``there``: there is a live folder.
-    ``same``: nothing is to be done. ``kept``: an earlier run noted that its kept copy is complete. Then what the copy holds, and what
-    putting it back would do; ``to_keep`` are the bytes to be copied aside before, ``growth`` those that the live folder grows by, both 0
-    where that was not looked at.
+    Attributes:
+        from_empty: Whether it did not exist when the restore point was created, so that there is no copy.
+        there: Whether the live folder exists.
+        same: Whether there is nothing to do.
+        retained: Whether an earlier run recorded that its retained copy is complete.
+        files: Files of the copy.
+        bytes: Bytes of the copy.
+        copy_files: Files that restoring would copy.
+        copy_bytes: Bytes that restoring would copy.
+        delete_files: Files that restoring would delete.
+        to_retain: Bytes to copy to the retained copy first; 0 where that was not measured.
+        growth: Bytes that the live folder grows by; 0 where that was not measured.
     """
 
     from_empty: bool
     there: bool
     same: bool
-    kept: bool
+    retained: bool
     files: int
     bytes: int
     copy_files: int
     copy_bytes: int
     delete_files: int
-    to_keep: int = 0
+    to_retain: int = 0
     growth: int = 0
 
     @property
-    def is_to_be_kept(self) -> bool:
-        return self.there and not self.same and not self.kept
+    def needs_retaining(self) -> bool:
+        return self.there and not self.same and not self.retained
 
 
 def survey(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen]:
-    """Look at everything, with jobs.
+    """Look at everything, by jobs.
 
     Raises:
-        OctopusError: A copy is not the restore point's or not what the manifest says, a folder cannot be reached, or there is no room.
-        HostError: The host cannot do it.
+        OctopusError: A copy belongs to another restore point or differs from the manifest, a folder cannot be reached, or space is missing.
+        HostError: The host failed.
     """
-    found = look(request.means, host, request.place, *([request.keep_place] if request.keep_place else []))
+    found = look(request.means, host, request.place, *([request.retained_place] if request.retained_place else []))
     _refuse_unmarked(request, host, found[0])
-    if request.keep_place:
-        refuse_foreign(host, request.keep_place, found[1], request.restore_point, "keep")
+    if request.retained_place:
+        refuse_foreign(host, request.retained_place, found[1], request.restore_point, "retain_in")
     jobs = {name: job_of(request, host, name) for name in request.folders}
     ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "comparing")
     seen = {}
@@ -72,26 +80,29 @@ def survey(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen]:
             refusals.append(error.message)
     if refusals:
         raise OctopusError(" ".join([*refusals, "Nothing was changed."]))
-    _refuse_without_room(request, host, seen)
+    _refuse_without_space(request, host, seen)
     return seen
 
 
-def foresee(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen | None]:
-    """Look without jobs, which would write files on the host: at what lies on the host itself. None for a folder on a share, or a copy.
+def predict(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen | None]:
+    """Look without jobs, which would write files to the host; so only at folders on the host itself.
+
+    Returns:
+        What was found of each folder; None where it or its copy is on a share.
 
     Raises:
         OctopusError: As :func:`survey`.
-        HostError: The host cannot do it.
+        HostError: The host failed.
     """
     if not needs_job(request.source):
         _refuse_unmarked(request, host, look_here(host, request.place))
-    noted: set[str] = set()
-    if request.keep_place and not needs_job(request.keep_place.path):
-        found = look_here(host, request.keep_place)
-        refuse_foreign(host, request.keep_place, found, request.restore_point, "keep")
-        noted = {name.lower().removesuffix(COMPLETE) for name in found.names if name.lower().endswith(COMPLETE)}
-    seen = {name: _look_here(request, host, name, name in noted) for name in request.folders}
-    _refuse_without_room(request, host, {name: one for name, one in seen.items() if one})
+    recorded: set[str] = set()
+    if request.retained_place and not needs_job(request.retained_place.path):
+        found = look_here(host, request.retained_place)
+        refuse_foreign(host, request.retained_place, found, request.restore_point, "retain_in")
+        recorded = {name.lower().removesuffix(COMPLETE) for name in found.names if name.lower().endswith(COMPLETE)}
+    seen = {name: _look_here(request, host, name, name in recorded) for name in request.folders}
+    _refuse_without_space(request, host, {name: one for name, one in seen.items() if one})
     return seen
 
 
@@ -100,33 +111,35 @@ def foresee(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen | None
 
 def _refuse_unmarked(request: RestoreRequest, host: WindowsHost, found: Found) -> None:
     if found.mark != request.restore_point:
-        says = f"says {found.mark}" if found.mark else f"is not there, or cannot be read as {request.means.run_as.account}"
+        says = f"found {found.mark}" if found.mark else f"{request.means.run_as.account} cannot find or read it"
         raise OctopusError(
-            f"{host.where}: {request.place.marker_path} has to say {request.restore_point}, and {says}. Only copies of the restore point "
-            "that was asked for are put back: check source and restore_point. Nothing was changed."
+            f"{host.where}: expected {request.place.marker_path} to name the restore point {request.restore_point}, but {says}. Check source "
+            "and restore_point. Nothing was changed."
         )
 
 
-def _wants_room(request: RestoreRequest) -> bool:
-    """Whether the room for what is kept can be found out: a share's is known to jobs only, and to its quota."""
-    return request.keep is not None and not disks.is_unc(request.keep)
+def _measures_space(request: RestoreRequest) -> bool:
+    """Whether the space for the retained copies can be measured: that of a share cannot, because of the double hop and of quotas."""
+    return request.retain_in is not None and not disks.is_unc(request.retain_in)
 
 
-def _refuse_without_room(request: RestoreRequest, host: WindowsHost, seen: Mapping[str, Seen]) -> None:
-    if request.keep is None or not _wants_room(request):
+def _refuse_without_space(request: RestoreRequest, host: WindowsHost, seen: Mapping[str, Seen]) -> None:
+    if request.retain_in is None or not _measures_space(request):
         return
-    root = disks.root_of(request.keep)
-    needed = sum(one.to_keep for name, one in seen.items() if one.is_to_be_kept)
+    root = disks.root_of(request.retain_in)
+    needed = sum(one.to_retain for name, one in seen.items() if one.needs_retaining)
     needed += sum(
-        one.growth for name, one in seen.items() if request.folders[name].upper().startswith(root) and one.is_to_be_kept and one.growth > 0
+        one.growth
+        for name, one in seen.items()
+        if request.folders[name].upper().startswith(root) and one.needs_retaining and one.growth > 0
     )
     if not needed:
         return
-    free = disks.free_bytes(host, request.keep)
+    free = disks.free_bytes(host, request.retain_in)
     if needed > free:
         raise OctopusError(
-            f"{host.where}: what the server's folders hold now does not fit into {request.keep}: {needed} bytes are needed and {free} free "
-            f"on {root}. Make room, or set keep to a folder elsewhere. Nothing was changed."
+            f"{host.where}: retaining the present content of the server folders in {request.retain_in} needs {needed} bytes, but only {free} "
+            f"are free on {root}. Free some space, or set retain_in to a folder elsewhere. Nothing was changed."
         )
 
 
@@ -134,147 +147,147 @@ def _refuse_without_room(request: RestoreRequest, host: WindowsHost, seen: Mappi
 
 
 def job_of(request: RestoreRequest, host: WindowsHost, name: str) -> Job:
-    """Return a folder's job. All steps have the same, so that a second run waits for whichever an earlier one left running."""
+    """Return a folder's job. All steps use the same one, so that a second run waits for whichever step is still running."""
     return request.means.job(host, f"folders-restore-{name}", request.copy_of(name), request.folders[name])
 
 
 def empty_folder(job: Job) -> str:
-    """Return a folder that a job makes for itself, to mirror from."""
+    """Return the empty folder that a job creates to mirror from."""
     return f"{job.folder}\\empty"
 
 
 def make_empty(job: Job) -> str:
-    """Return the line of a command file that makes it."""
+    """Return the line of a command file that creates :func:`empty_folder`."""
     return batch_builtin("mkdir", empty_folder(job))
 
 
 def _commands(request: RestoreRequest, name: str, job: Job) -> list[Command]:
     copy, live = request.copy_of(name), request.folders[name]
-    # What the manifest does not know is not put back, whatever lies there.
+    # A folder that did not exist according to the manifest is not restored, whatever the copy holds.
     source = empty_folder(job) if request.of(name).exists is False else copy
-    # Asked by the folder's own job, which begins when that of an earlier run has ended: nobody writes a note after that.
-    noted = f"(if exist {batch_word(request.note_of(name))} (ver >nul) else ({mirrors.leave(mirrors.ABSENT)}))"
+    # The folder's own job looks for it, which begins after that of an earlier run has ended, so that nobody writes it afterwards.
+    recorded = f"(if exist {batch_word(request.complete_file_of(name))} (ver >nul) else ({mirrors.exit_with(mirrors.ABSENT)}))"
     commands: list[Command] = [
         mirrors.look_for(source),
         mirrors.look_for(live),
-        noted if request.keep else mirrors.leave(mirrors.ABSENT),
+        recorded if request.retain_in else mirrors.exit_with(mirrors.ABSENT),
         _is_a_copy(live),
         make_empty(job),
         f"(if exist {batch_word(copy + chr(92))} ({mirrors.compare(source, live)}) else ({mirrors.compare(empty_folder(job), live)}))",
     ]
-    if _wants_room(request):
-        commands.append(f"if exist {batch_word(live + chr(92))} {mirrors.compare(live, request.kept_of(name))}")
+    if _measures_space(request):
+        commands.append(f"if exist {batch_word(live + chr(92))} {mirrors.compare(live, request.retained_of(name))}")
     return commands
 
 
 def _is_a_copy(live: str) -> str:
-    """Return the line that ends with another code than 0 where the live folder, or the one above, has a marker of ours."""
+    """Return the line that exits with another code than 0 where the live folder or its parent has one of our markers."""
     line = "ver >nul"
     for folder in (live, live.rpartition("\\")[0]):
-        for marker in (MARKER, KEPT_MARKER):
-            line = f"if exist {batch_word(folder + chr(92) + marker)} ({mirrors.leave(_A_COPY_ITSELF)}) else {line}"
+        for marker in (MARKER, RETAINED_MARKER):
+            line = f"if exist {batch_word(folder + chr(92) + marker)} ({mirrors.exit_with(_A_COPY_ITSELF)}) else {line}"
     return f"({line})"
 
 
 def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
-    looked, there, noted, strange, made, compared, *_room = ended.codes
+    looked, there, recorded, strange, made, compared, *_space = ended.codes
     where, live = ended.host.where, request.folders[name]
     from_empty = _from_empty(request, where, name, looked)
     if there == mirrors.UNREACHABLE:
         mirrors.refuse_missing(ended, name, live, there)
     if strange:
         raise OctopusError(
-            f"{where}: folders: {name} is {live}, which is a restore point's copy or what was kept of a restore, no live folder. "
+            f"{where}: folders: {name} is {live}, which is a copy in a restore point or a retained copy instead of a live folder. "
             "It is not overwritten."
         )
     found = robocopy.summaries(ended.output)
-    measured = _wants_room(request) and not there
+    measured = _measures_space(request) and not there
     if made or compared >= robocopy.FAILED or len(found) != 1 + measured:
         raise OctopusError(
-            f"{where}: {name} in {live} and its copy {request.copy_of(name)} cannot be compared as {ended.account}: "
-            f"{robocopy.meaning(compared)}. {ended.said}"
+            f"{where}: cannot compare {name} in {live} with its copy {request.copy_of(name)} as {ended.account}: "
+            f"exit code {robocopy.meaning(compared)}. {ended.said}"
         )
-    return _seen(request, where, name, _Counted(from_empty, not there, not noted, found[0], found[1] if measured else None))
+    return _seen(request, where, name, _Counted(from_empty, not there, not recorded, found[0], found[1] if measured else None))
 
 
 def _from_empty(request: RestoreRequest, where: str, name: str, looked: int) -> bool:
-    """Whether the folder was not there when the restore point was made.
+    """Whether the folder did not exist when the restore point was created.
 
     Raises:
-        OctopusError: It was, and its copy is not there.
+        OctopusError: It did, and its copy is missing.
     """
     expected = request.of(name).exists
     if expected is False or (expected is None and looked == mirrors.ABSENT and name in MADE_WHEN_NEEDED):
         return True
     if looked:
         why = "is missing" if looked == mirrors.ABSENT else "cannot be reached"
-        raise OctopusError(f"{where}: the copy of {name}, {request.copy_of(name)}, {why}: the restore point is damaged, choose another.")
+        raise OctopusError(f"{where}: the copy of {name}, {request.copy_of(name)}, {why}. The restore point is damaged: choose another.")
     return False
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """What robocopy listed: ``would`` of the copy onto the live folder, ``room`` of the live folder onto what is kept."""
+    """robocopy's lists: ``would`` of mirroring the copy to the live folder, ``space`` of mirroring the live folder to its retained copy."""
 
     from_empty: bool
     there: bool
-    kept: bool
+    retained: bool
     would: robocopy.Summary
-    room: robocopy.Summary | None
+    space: robocopy.Summary | None
 
 
 def _seen(request: RestoreRequest, where: str, name: str, counted: _Counted) -> Seen:
-    """Say what there is to do.
+    """Return what there is to do.
 
     Raises:
-        OctopusError: The copy is not what the manifest says.
+        OctopusError: The copy differs from the manifest.
     """
-    would, room, expected = counted.would, counted.room, request.of(name)
+    would, space, expected = counted.would, counted.space, request.of(name)
     if not counted.from_empty and not (expected.files in (None, would.files.total) and expected.bytes in (None, would.bytes.total)):
         raise OctopusError(
-            f"{where}: the copy of {name} in {request.copy_of(name)} holds {would.files.total} files and {would.bytes.total} bytes, and its "
-            f"manifest says {expected.files} and {expected.bytes}: it was changed or damaged since, choose another restore point."
+            f"{where}: expected the copy of {name} in {request.copy_of(name)} to hold {expected.files} files and {expected.bytes} bytes, as its "
+            f"manifest says, but found {would.files.total} and {would.bytes.total}. It was changed or damaged: choose another restore point."
         )
     return Seen(
         counted.from_empty,
         counted.there,
         would.is_same if counted.there else counted.from_empty,
-        counted.kept,
+        counted.retained,
         would.files.total,
         would.bytes.total,
         would.files.copied,
         would.bytes.copied,
         would.files.extra,
-        room.bytes.copied if room else 0,
-        would.bytes.total - room.bytes.total if room else 0,
+        space.bytes.copied if space else 0,
+        would.bytes.total - space.bytes.total if space else 0,
     )
 
 
 # -- folders on the host itself, without jobs
 
 
-def _look_here(request: RestoreRequest, host: WindowsHost, name: str, kept: bool) -> Seen | None:
+def _look_here(request: RestoreRequest, host: WindowsHost, name: str, retained: bool) -> Seen | None:
     copy, live = request.copy_of(name), request.folders[name]
     if disks.is_unc(copy) or disks.is_unc(live):
         return None
     would = _list(request, host, copy, live)
-    # Nothing can be made to mirror from: what the live folder holds is listed by comparing it with a folder that is not there.
+    # There is no empty folder to mirror from: comparing the live folder with a missing one lists its content.
     held = _list(request, host, live, f"{request.means.work_root}\\no-such-folder")
     if _from_empty(request, host.where, name, 0 if would else mirrors.ABSENT):
         size = (held.files.total, held.bytes.total, held.folders.total) if held else (0, 0, 1)
-        return Seen(True, held is not None, size == (0, 0, 1), kept, 0, 0, 0, 0, size[0], size[1])
+        return Seen(True, held is not None, size == (0, 0, 1), retained, 0, 0, 0, 0, size[0], size[1])
     if would is None:
-        raise OctopusError(f"{host.where}: {copy} cannot be read.")
-    return _seen(request, host.where, name, _Counted(False, held is not None, kept, would, held))
+        raise OctopusError(f"{host.where}: cannot read {copy}.")
+    return _seen(request, host.where, name, _Counted(False, held is not None, retained, would, held))
 
 
 def _list(request: RestoreRequest, host: WindowsHost, source: str, target: str) -> robocopy.Summary | None:
-    """Return what a mirror would do; None where there is no source. Without cmd.exe, to which not every path can be said."""
+    """Return what a mirror would do; None where the source is missing. Runs without cmd.exe, which does not take every path."""
     result = host.run(robocopy.compare(source, target), timeout=request.means.timeout, idempotent=True)
     if result.exit_code & robocopy.FATAL:
         return None
     found = robocopy.summaries(result.stdout)
     if result.exit_code >= robocopy.FAILED or len(found) != 1:
         said = " | ".join(robocopy.errors(result.stdout)) or " ".join(result.stdout.split())[-300:]
-        raise OctopusError(f"{host.where}: {source} and {target} cannot be compared: {said}")
+        raise OctopusError(f"{host.where}: cannot compare {source} with {target}: {said}")
     return found[0]

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Octopus.Server.exe on a Windows host: those of its commands that only read.
+"""Octopus.Server.exe on a Windows host: its read-only commands.
 
-https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line. Older builds refuse switches that they do not know,
-so the newest form is tried first and what an older one refuses is asked for again in its form.
+See https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line. Older builds refuse unknown switches, so the newest form of a
+command is tried first, then the older ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import cli_output, connection_string
 SERVER_EXE = "Octopus.Server.exe"
 DEFAULT_INSTANCE = "OctopusServer"
 CONNECTION_STRING = "Octopus.Storage.ExternalDatabaseConnectionString"
-_TIMEOUT = 180.0  # seconds; the program starts slowly on a busy host, and asks its database
+_TIMEOUT = 180.0  # seconds; the program starts slowly on a busy host, and queries its database
 
 
 class ServerCli:
@@ -35,7 +35,7 @@ class ServerCli:
         self.program = folder.rstrip("\\") + "\\" + SERVER_EXE
 
     def version(self) -> str | None:
-        """Return what the program says its version is; None where it is too old to say."""
+        """Return the version that the program reports; None where it is too old to report one."""
         if self._version is None:
             result = self._first(("version", "--format=json"), ("version",))
             self._version = (cli_output.version_in(result.stdout) if result.exit_code == 0 else None,)
@@ -43,7 +43,7 @@ class ServerCli:
 
     def list_instances(self) -> list[tuple[str, str]]:
         """Return name and configuration file of each instance on the host."""
-        # Always with a format: the default has been said to be JSON while it was text.
+        # Always with a format: the documented default was JSON when the actual one was text.
         result = self._run("list-instances", "--format=json")
         if result.exit_code == 0:
             return cli_output.instances_in_json(cli_output.json_payload(result.stdout, "list-instances"))
@@ -53,10 +53,10 @@ class ServerCli:
         return cli_output.instances_in_text(text.stdout)
 
     def show_configuration(self, instance: str) -> dict[str, str]:
-        """Return the settings of an instance, with dotted keys; they hold secrets. The program asks its database for most of them.
+        """Return the settings of an instance, with dotted keys. They contain secrets. The program reads most of them from its database.
 
         Raises:
-            OctopusError: The program is older than this command, or cannot reach its database, or finds it of another version.
+            OctopusError: The program is older than this command, cannot reach its database, or finds another version of it.
         """
         command = ("show-configuration", f"--instance={instance}")
         result = self._first((*command, "--format=json", "--noconsolelogging"), (*command, "--format=json"))
@@ -71,7 +71,7 @@ class ServerCli:
         """Return the master key.
 
         Raises:
-            OctopusError: The program does not give it. No message holds any output that could be the key.
+            OctopusError: The program does not show it. No message contains output that could be the key.
         """
         command = ("show-master-key", f"--instance={instance}")
         result = self._first((*command, "--noconsolelogging"), command, secret=True)
@@ -79,7 +79,7 @@ class ServerCli:
             said = f": {cli_output.without_keys(_last_line(result.stderr))}" if result.stderr.strip() else ""
             raise OctopusError(
                 f"{self._host.where}: show-master-key of the instance {instance} ended with {result.exit_code}{said}. The account has to "
-                "be an administrator of the host. Builds that lack the command show the key in Octopus Manager."
+                "be an administrator of the host. Builds without this command show the key in Octopus Manager."
             )
         return cli_output.master_key_in(result.stdout)
 
@@ -96,11 +96,11 @@ class ServerCli:
 
     def _failed(self, command: str, result: CommandResult) -> OctopusError:
         said = _last_line(result.stderr) or _last_line(result.stdout)
-        return OctopusError(f"{self._host.where}: {SERVER_EXE} {command} ended with {result.exit_code}: {said or 'it said nothing'}")
+        return OctopusError(f"{self._host.where}: {SERVER_EXE} {command} ended with {result.exit_code}: {said or 'there was no message'}")
 
 
 def _last_line(text: str) -> str:
-    """Return the last line of an output without the secrets that a connection string in it may have."""
+    """Return the last line of an output without the secrets of a connection string in it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection string that Octopus keeps for its database: read into parts, and shown without its password.
+"""The connection string of an Octopus database: parsed, and shown without its password.
 
 Grammar and synonyms: https://learn.microsoft.com/dotnet/api/system.data.sqlclient.sqlconnection.connectionstring
 """
@@ -25,7 +25,7 @@ INTEGRATED = ("integrated security", "trusted_connection")
 _TRUST = ("trustservercertificate", "trust server certificate")
 SECRET = ("password", "pwd", "new password", "access token", "accesstoken")
 TRUE = ("true", "yes", "sspi")
-# What means the machine itself, and the protocols that can stand before a server's name; tcp: is taken off when it is read.
+# Names of the machine itself, and the protocols that can precede a server's name; tcp: is removed when it is parsed.
 _THIS_MACHINE = ("(local)", ".", "localhost", "127.0.0.1", "::1", "[::1]")
 _PROTOCOLS = ("lpc:", "np:", "admin:")
 _NETBIOS_LENGTH = 15
@@ -33,7 +33,7 @@ _NETBIOS_LENGTH = 15
 
 @dataclass(frozen=True)
 class Pair:
-    """One ``key=value``; ``start`` and ``end`` are where the value stands in the string, quotes included."""
+    """One ``key=value``; ``start`` and ``end`` are the position of the value in the string, including quotes."""
 
     key: str
     value: str
@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Database:
-    """Where the database is. There is no password here, so this can be shown."""
+    """Where the database is. Contains no password, so it can be shown."""
 
     server: str
     port: int | None
@@ -54,7 +54,7 @@ class Database:
     trust_server_certificate: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a module returns of it. The port is the usual one where none is given; null where a named instance decides."""
+        """Return what a module returns of it. The port is the default one where none is given, and null where a named instance decides."""
         return {
             "server": self.server,
             "port": self.port or (None if "\\" in self.server else _DEFAULT_PORT),
@@ -66,13 +66,13 @@ class Database:
         }
 
     def host_for(self, address: str, computer_name: Callable[[], str]) -> str:
-        r"""Return the server as somebody on another machine reaches it: with the address for a name that means the Octopus host itself.
+        r"""Return the server as another machine reaches it: a name that means the Octopus host itself is replaced by the host's address.
 
-        A named instance stays (``address\INSTANCE``), unless there is a port: that decides then, and drivers ignore the instance.
+        A named instance stays (``address\INSTANCE``) unless there is a port, because drivers then ignore the instance.
 
         Args:
-            address: Under which the other machine reaches the Octopus host.
-            computer_name: Gives the Octopus host's own name; only asked where the server's could be that.
+            address: The address at which the other machine reaches the Octopus host.
+            computer_name: Gives the Octopus host's own name; called only where the server's name could be that.
         """
         server = self.server.strip()
         protocol = next((one for one in _PROTOCOLS if server.lower().startswith(one)), "")
@@ -85,10 +85,10 @@ class Database:
 
 
 def parse(text: str) -> Database:
-    """Read a connection string.
+    """Parse a connection string.
 
     Raises:
-        OctopusError: It is none, or names no server or database. The message does not repeat it.
+        OctopusError: It is not a connection string, or names no server or database. The message does not repeat its secrets.
     """
     values: dict[str, str] = {}
     for pair in pairs(text):
@@ -99,7 +99,7 @@ def parse(text: str) -> Database:
 
     server, database = value(SERVER), value(DATABASE)
     if not server or not database:
-        raise OctopusError(f"A connection string without {'server' if not server else 'database'}: {mask(text)}")
+        raise OctopusError(f"Expected a {'server' if not server else 'database'} in the connection string but found none: {mask(text)}")
     name, port = _server_and_port(server)
     return Database(
         server=name,
@@ -113,7 +113,7 @@ def parse(text: str) -> Database:
 
 
 def mask(text: str) -> str:
-    """Return the connection string with its secrets replaced; all of it, if it cannot be read."""
+    """Return the connection string with its secrets masked; entirely masked if it cannot be parsed."""
     try:
         found = list(pairs(text))
     except OctopusError:
@@ -127,7 +127,7 @@ def mask(text: str) -> str:
 
 
 def secrets_of(text: str) -> list[str]:
-    """Return the secrets in a connection string, so that they can be taken out of other texts."""
+    """Return the secrets in a connection string, so that they can be removed from other texts."""
     try:
         return [pair.value for pair in pairs(text) if pair.key in SECRET and pair.value]
     except OctopusError:
@@ -135,7 +135,7 @@ def secrets_of(text: str) -> list[str]:
 
 
 def _is_own(name: str, computer_name: Callable[[], str]) -> bool:
-    """Whether it is the machine's own name, whole or cut for NetBIOS. A name with a domain can be resolved anywhere, and is left."""
+    """Whether it is the machine's own name, complete or shortened for NetBIOS. A name with a domain is valid anywhere, so it stays."""
     if not name or any(character in name for character in ".:("):
         return False
     own = computer_name().lower()
@@ -151,12 +151,12 @@ def _server_and_port(text: str) -> tuple[str, int | None]:
     if not comma:
         return port, None
     if not port.strip().isascii() or not port.strip().isdigit():
-        raise OctopusError(f"The server {text!r} in a connection string has no number as its port.")
+        raise OctopusError(f"Expected a number as the port of the server {text!r} in a connection string.")
     return name.strip(), int(port)
 
 
 def pairs(text: str) -> Iterator[Pair]:
-    """Yield the pairs of a connection string, as they stand there: keys end at a single ``=``, values at ``;`` unless quoted."""
+    """Yield the pairs of a connection string in their order: keys end at a single ``=``, values at ``;`` unless quoted."""
     at = 0
     while at < len(text):
         if text[at] in "; \t\r\n":
@@ -176,7 +176,7 @@ def pairs(text: str) -> Iterator[Pair]:
         while at < len(text) and text[at] in " \t\r\n\0":
             at += 1
         if at < len(text) and text[at] != ";":
-            raise OctopusError(f"A connection string with something after the quoted value of {key!r}.")
+            raise OctopusError(f"Expected a semicolon after the quoted value of {key!r} in a connection string.")
 
 
 def _key(text: str, at: int) -> tuple[str, int]:
@@ -188,11 +188,11 @@ def _key(text: str, at: int) -> tuple[str, int]:
                 break
             at += 1
         elif text[at] == ";":
-            raise OctopusError("A connection string with a part that is no key=value.")
+            raise OctopusError("Expected key=value in each part of a connection string, but one part has no equals sign.")
         key += text[at]
         at += 1
     else:
-        raise OctopusError("A connection string that ends in the middle of a key.")
+        raise OctopusError("Expected an equals sign after the last key of a connection string.")
     return " ".join(key.split()).lower(), at + 1
 
 
@@ -207,4 +207,4 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
             at += 1
         value += text[at]
         at += 1
-    raise OctopusError("A connection string with a quote that does not end.")
+    raise OctopusError("Expected a closing quote at the end of a connection string.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Octopus Server as it lies on a Windows host: program, instances, their configuration."""
+"""Octopus Server on a Windows host: its program, its instances and their configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SERVICE = "OctopusDeploy"
 
 @dataclass(frozen=True)
 class InstanceEntry:
-    """One instance of the host's register."""
+    """One registered instance."""
 
     name: str
     config_path: str
@@ -35,7 +35,7 @@ class InstanceEntry:
 
 @dataclass(frozen=True)
 class Configuration:
-    """An instance's settings, and why there are only those of its file, where that is so. Holds secrets."""
+    """An instance's settings, which contain secrets. ``error`` says why only those in its file are known, where that is so."""
 
     values: dict[str, str] = field(repr=False)
     error: str | None = None
@@ -46,7 +46,7 @@ class Configuration:
 
     @property
     def node_name(self) -> str | None:
-        # The first name is newer; files that an old version wrote keep the second.
+        # The first name is newer; files written by an old version have the second.
         return cli_output.setting(self.values, "Octopus.Server.NodeName", "Octopus.Storage.NodeName")
 
     @property
@@ -74,7 +74,7 @@ def computer_name(host: WindowsHost) -> str:
 
 
 class OctopusHost:
-    """One host with Octopus Server on it. What is asked for twice is looked up once."""
+    """One host with Octopus Server. Starting the program takes seconds, so its answers are remembered; use one object per module run."""
 
     def __init__(self, host: WindowsHost) -> None:
         self.host = host
@@ -83,7 +83,7 @@ class OctopusHost:
 
     @property
     def cli(self) -> ServerCli:
-        """The program, in the folder that the installer wrote down."""
+        """The program, in the folder that the installer recorded."""
         if self._cli is None:
             self._cli = ServerCli(self.host, registry.get(self.host, _KEY, "InstallLocation") or _DEFAULT_FOLDER)
         return self._cli
@@ -94,8 +94,12 @@ class OctopusHost:
             self._instances = [InstanceEntry(name, path) for name, path in self.cli.list_instances()]
         return self._instances
 
+    def forget_instances(self) -> None:
+        """Ask the program again at the next :meth:`instances`, after a registration has changed."""
+        self._instances = None
+
     def one_instance(self, name: str | None) -> InstanceEntry:
-        """Return the instance of that name, in whatever case; without a name, the only one.
+        """Return the instance with a name, in any letter case; without a name, the only one.
 
         Raises:
             OctopusError: There is none, or several to choose from.
@@ -105,28 +109,28 @@ class OctopusHost:
             return found[0]
         names = ", ".join(entry.name for entry in self.instances()) or "none"
         if name is not None:
-            raise OctopusError(f"{self.host.where} has no instance {name!r} of Octopus Server; it has {names}.")
-        raise OctopusError(f"{self.host.where} has {len(found)} instances of Octopus Server ({names}): say which one with instance_name.")
+            raise OctopusError(f"{self.host.where}: expected an instance {name!r} of Octopus Server but found {names}.")
+        raise OctopusError(
+            f"{self.host.where}: expected one instance of Octopus Server but found {len(found)} ({names}). Choose one with instance_name."
+        )
 
     def configuration(self, instance: str) -> Configuration:
-        """Return an instance's settings; where the program cannot give them, those in its file, with the reason."""
+        """Return an instance's settings; where the program cannot read them, those in its file, with the reason."""
         try:
             return Configuration(self.cli.show_configuration(instance))
         except OctopusError as error:
             return Configuration(self.file_settings(self.one_instance(instance)), error.message)
 
     def file_settings(self, entry: InstanceEntry) -> dict[str, str]:
-        """Return the settings in the configuration file: connection string, home, node name, from 3.5 on little more."""
+        """Return the settings in the configuration file: connection string, home, node name; since 3.5 little more."""
         if not entry.config_path:
-            raise OctopusError(f"{self.host.where}: the register names no configuration file for the instance {entry.name}.")
+            raise OctopusError(f"{self.host.where}: the registration of the instance {entry.name} names no configuration file.")
         result = self.host.run_builtin("type", entry.config_path, idempotent=True, secret=True)
         if result.exit_code != 0:
-            raise OctopusError(
-                f"{self.host.where}: the configuration file {entry.config_path} of the instance {entry.name} cannot be read."
-            )
+            raise OctopusError(f"{self.host.where}: cannot read the configuration file {entry.config_path} of the instance {entry.name}.")
         return cli_output.settings_in_xml(result.stdout, f"{self.host.where}: {entry.config_path}")
 
     def node_name(self, entry: InstanceEntry) -> str:
-        """Return the name under which the server knows this node. Asks no database."""
+        """Return the name of this node on the server, without querying the database."""
         name = Configuration(self.file_settings(entry)).node_name
         return name or computer_name(self.host)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The master key of an instance, read on its host and kept sealed in one or two places."""
+"""Back up the master key of an instance: read on its host, stored encrypted in one or two places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.host_file import HostFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.share_file import ShareFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile, Place, Stored, fingerprint, store
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
@@ -26,7 +26,7 @@ _WHAT = "master key"
 class MasterKeyRequest:
     """The options of ``octopus_masterkey_backup``. ``job_user`` and what follows are for a ``remote_dest`` on a share."""
 
-    sealer: Sealer | None
+    vault_key: VaultKey | None
     dest: str | None = None
     remote_dest: str | None = None
     instance_name: str | None = None
@@ -41,11 +41,13 @@ class MasterKeyRequest:
         Raises:
             OctopusError: They contradict each other.
         """
-        sealer = Sealer.from_params(params)
-        if params["remote_dest"] and sealer is None:
-            raise OctopusError("plaintext is true, and remote_dest would put the key on a Windows host or share: that is only done sealed.")
+        vault_key = VaultKey.from_params(params)
+        if params["remote_dest"] and vault_key is None:
+            raise OctopusError(
+                "plaintext is true, but remote_dest would store the key on a Windows host or share, which is only done encrypted."
+            )
         return cls(
-            sealer,
+            vault_key,
             params["dest"],
             params["remote_dest"],
             params["instance_name"],
@@ -55,38 +57,38 @@ class MasterKeyRequest:
         )
 
 
-def keep(request: MasterKeyRequest, host: WindowsHost) -> dict[str, Any]:
-    """Read the key, keep it where asked for, open what is kept and compare.
+def back_up(request: MasterKeyRequest, host: WindowsHost) -> dict[str, Any]:
+    """Read the key, store it, and verify the stored files.
 
     Returns:
-        What the module returns; the key is not in it.
+        The module's result; the key is not in it.
 
     Raises:
-        OctopusError: The key cannot be read, a different one is stored, or what is stored does not open.
+        OctopusError: The key cannot be read, a different one is stored, or a stored file cannot be decrypted.
     """
     octopus = OctopusHost(host)
     instance = octopus.one_instance(request.instance_name).name
     key = octopus.cli.show_master_key(instance).encode()
     stored: list[Stored] = []
-    sealed = None
+    encrypted = None
     for place in _places(request, host):
-        one = store(place, key, request.sealer, what=_WHAT, force=request.force, check_mode=request.check_mode, sealed=sealed)
+        one = store(place, key, request.vault_key, what=_WHAT, force=request.force, check_mode=request.check_mode, encrypted=encrypted)
         stored.append(one)
-        sealed = one.content  # the same file in both places
+        encrypted = one.content  # the same file in both places
     return {
         "changed": any(one.changed for one in stored) or _unseen(request),
         "instance_name": instance,
         **{name: value for name, value in (("dest", request.dest), ("remote_dest", request.remote_dest)) if value},
-        "sealed": request.sealer is not None,
-        # A place that is as it should be was opened; one that was written, too.
+        "encrypted": request.vault_key is not None,
+        # store() has decrypted each file, whether it was written or already right.
         "verified": not (request.check_mode and (_unseen(request) or any(one.changed for one in stored))),
-        "kept": [one.kept for one in stored if one.kept],
+        "backup_files": [one.backup_file for one in stored if one.backup_file],
         "fingerprint": fingerprint(key),
     }
 
 
 def _unseen(request: MasterKeyRequest) -> bool:
-    """Whether the place on a share is passed over: looking there takes a job, and a job writes files, which check mode must not."""
+    """Whether a file on a share is not looked at: that takes a job, which writes on the host, and check mode must not."""
     return request.check_mode and bool(request.remote_dest) and disks.is_unc(str(request.remote_dest))
 
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The service watchdog: a scheduled task that starts instances which somebody stopped, also those stopped on purpose.
+"""The service watchdog: a scheduled task that starts stopped instances, even those that were stopped on purpose.
 
-``Octopus.Server.exe watchdog --create`` makes it, and it runs ``checkservices``
+``Octopus.Server.exe watchdog --create`` creates it, and it runs ``checkservices``
 (https://octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line/watchdog). Disabling the task is better than
-``watchdog --delete``: interval and instances need not be remembered. It has started a server in the middle of an upgrade before
+``watchdog --delete``, because interval and instances need not be remembered. It has started a server in the middle of an upgrade before
 (https://github.com/OctopusDeploy/Issues/issues/3626).
 """
 
@@ -26,7 +26,7 @@ _INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|(\S+))""", re.IGNOR
 
 
 def find(host: WindowsHost) -> ScheduledTask | None:
-    """Return the watchdog's task: under its usual name (*assumed*), or any of Octopus's that checks services."""
+    """Return the watchdog's task: the one with its usual name (*assumed*), else any task of Octopus that checks services."""
     task = scheduled_tasks.get(host, _USUAL_NAME)
     if task:
         return task
@@ -39,7 +39,7 @@ def find(host: WindowsHost) -> ScheduledTask | None:
 
 
 def switch(host: WindowsHost, enabled: bool, check_mode: bool = False) -> dict[str, Any]:
-    """Enable or disable the watchdog, where there is one, and read back that it is so.
+    """Enable or disable the watchdog, where there is one, and verify its new state.
 
     Returns:
         Whether it exists, its name, and whether it was and is enabled, as ``before`` and ``after``.
@@ -52,13 +52,13 @@ def switch(host: WindowsHost, enabled: bool, check_mode: bool = False) -> dict[s
         now = scheduled_tasks.get(host, task.name)
         if now is None or now.enabled is not enabled:
             raise OctopusError(
-                f"{host.where}: the task {task.name} was {'enabled' if enabled else 'disabled'}, and is not so. Who else changes it?"
+                f"{host.where}: the task {task.name} was {'enabled' if enabled else 'disabled'}, but its state has not changed. Who else changes it?"
             )
     return {"exists": True, "task_name": task.name, "before": task.enabled, "after": enabled}
 
 
 def info(host: WindowsHost) -> dict[str, Any] | None:
-    """Return what a module tells of the watchdog; None where there is none."""
+    """Return what a module reports about the watchdog; None where there is none."""
     task = find(host)
     if task is None:
         return None
@@ -72,7 +72,7 @@ def info(host: WindowsHost) -> dict[str, Any] | None:
 
 
 def covers(task: ScheduledTask, instance: str) -> bool:
-    """Whether the watchdog starts that instance; where its arguments do not say, it does."""
+    """Whether the watchdog starts an instance; it does where its arguments do not tell."""
     listed = _INSTANCES.search(task.arguments)
     names = [name.strip().lower() for name in (listed[1] or listed[2]).split(",")] if listed else ["*"]
     return "*" in names or instance.lower() in names

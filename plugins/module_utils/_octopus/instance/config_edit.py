@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One setting of a configuration file changed, with everything else of the file left as it is, byte for byte.
+"""Changes one setting of a configuration file and leaves the rest of the file as it is, byte for byte.
 
 The file is XML: ``<octopus-settings><set key="Octopus.Home">C:\\Octopus</set></octopus-settings>``
 (https://octopus.com/docs/administration/managing-infrastructure/server-configuration-file).
@@ -27,22 +27,22 @@ _TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 
 @dataclass
 class _Found:
-    """Where the values of a setting stand, and where the file's last setting ends, in bytes of UTF-8."""
+    """The positions of a setting's values, and the end of the last setting, in bytes of UTF-8."""
 
     values: list[tuple[int, int]] = field(default_factory=list)
     end: int | None = None
 
 
 def with_setting(content: bytes, key: str, value: str) -> bytes:
-    """Return the file's content with another value of a setting, which is added where it is not there.
+    """Return the content of the file with a new value of a setting, which is added where it is missing.
 
     Args:
-        content: The file as it is, in UTF-8 or UTF-16.
-        key: The setting; letter case does not count.
-        value: What it shall be.
+        content: The present content, in UTF-8 or UTF-16.
+        key: The setting, in any letter case.
+        value: The new value.
 
     Raises:
-        OctopusError: It is no configuration file, or the value cannot be written into one. The message repeats neither.
+        OctopusError: It is not a configuration file, or the value cannot be written to one. The message contains neither.
     """
     text, encode = _decoded(content)
     data = text.encode("utf-8")
@@ -51,14 +51,14 @@ def with_setting(content: bytes, key: str, value: str) -> bytes:
     element = f"<{_SET} key={quoteattr(key)}>{escape(value)}</{_SET}>".encode()
     if not found.values:
         if found.end is None:
-            raise OctopusError(f"The configuration file has no element {_ROOT} that a setting can be added to.")
+            raise OctopusError(f"Expected an element {_ROOT} in the configuration file to add the setting to, but found none.")
         data = data[: found.end] + element + b"\r\n" + data[found.end :]
     for start, end in reversed(found.values):
         data = data[:start] + element + data[end:]
-    after = cli_output.settings_in_xml(data.decode(), "The configuration file as it would be written")
+    after = cli_output.settings_in_xml(data.decode(), "The new configuration file")
     others = {name: one for name, one in before.items() if name.lower() != key.lower()}
     if cli_output.setting(after, key) != value or {name: one for name, one in after.items() if name.lower() != key.lower()} != others:
-        raise OctopusError(f"The setting {key} cannot be written into the configuration file as it should be. Nothing was changed.")
+        raise OctopusError(f"Cannot write the setting {key} to the configuration file without changing its meaning. Nothing was changed.")
     return encode(data.decode())
 
 
@@ -74,7 +74,7 @@ def _find(data: bytes, key: str) -> _Found:
     def end(name: str) -> None:
         begin, here = open_at.pop(), parser.CurrentByteIndex
         if begin is not None:
-            # An empty element has but one tag; where expat says that it ends depends on its version.
+            # An empty element has one tag only, and its end as reported by expat depends on the version of expat.
             first = _TAG.match(data, begin)
             last = first if first and first[0].endswith(b"/>") else _TAG.match(data, here)
             found.values.append((begin, last.end() if last else len(data)))
@@ -87,14 +87,13 @@ def _find(data: bytes, key: str) -> _Found:
 
 
 def _decoded(content: bytes) -> tuple[str, Callable[[str], bytes]]:
-    """Return the text, and what makes the file's bytes of a text again."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding), partial(_encoded, mark, encoding)
+    """Return the text, and the function that encodes a text like the file."""
+    marks = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+    mark, encoding = next(((mark, encoding) for mark, encoding in marks if content.startswith(mark)), (b"", "utf-8"))
     try:
-        return content.decode("utf-8"), partial(_encoded, b"", "utf-8")
+        return content[len(mark) :].decode(encoding), partial(_encoded, mark, encoding)
     except UnicodeDecodeError as error:
-        raise OctopusError("The configuration file is neither UTF-8 nor UTF-16.") from error
+        raise OctopusError("Expected the configuration file to be UTF-8 or UTF-16, but it is neither.") from error
 
 
 def _encoded(mark: bytes, encoding: str, text: str) -> bytes:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connection strings made, changed and compared. They hold passwords: nothing here shows one.
+"""Connection strings built, changed and compared. They contain passwords, which nothing here shows.
 
-What has to be quoted, and how: https://learn.microsoft.com/dotnet/api/system.data.sqlclient.sqlconnection.connectionstring
+For the quoting rules, see https://learn.microsoft.com/dotnet/api/system.data.sqlclient.sqlconnection.connectionstring
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.conn
     USER,
 )
 
-# One name for each group of synonyms; every other key stands for itself.
+# One name for each group of synonyms; every other key keeps its own.
 _GROUPS = {"server": SERVER, "database": DATABASE, "user": USER, "password": SECRET, "integrated": INTEGRATED}
 _WRITTEN = {"server": "Server", "database": "Database", "user": "User ID", "password": "Password", "integrated": "Integrated Security"}
 _CREDENTIALS = ("user", "password", "integrated")
-# What belongs to one server, and would lead a client to it or to its partner again (the same page).
+# Keys that belong to one server, and would lead a client back to it or to its partner (see the same page).
 _OF_THE_SERVER = ("failover partner", "failoverpartner", "failover partner spn", "failoverpartnerspn", "server spn", "serverspn")
 _OF_A_FILE = ("attachdbfilename", "extended properties", "initial file name", "user instance")
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:\\/@$()\[\]*+!?#&^~|<>-]+")
@@ -37,33 +37,37 @@ _FALSE = ("false", "no")
 
 
 def quoted(value: str) -> str:
-    """Return a value as a connection string has to hold it.
+    """Return a value quoted as a connection string requires.
 
     Raises:
-        OctopusError: It holds a control character, which neither a connection string nor the XML around it holds. The message does not
-            repeat the value.
+        OctopusError: It contains a control character, which neither a connection string nor the XML around it may contain. The message
+            does not repeat the value.
     """
     if _CONTROL.search(value):
-        raise OctopusError(f"A value of {len(value)} characters for a connection string holds a control character.")
+        raise OctopusError(f"A value of {len(value)} characters for a connection string contains a control character.")
     if _PLAIN.fullmatch(value):
         return value
-    # In either quotes nothing but the quote itself means anything; the other one is taken where that leaves the value readable.
+    # Within quotes only the quote itself is special. Single quotes are used where they keep the value readable.
     quote = "'" if '"' in value and "'" not in value else '"'
     return quote + value.replace(quote, quote * 2) + quote
 
 
 def build(parts: Mapping[str, str]) -> str:
-    """Return a connection string of these parts: server, database, user, password, integrated, and any other key as it is."""
+    """Return a connection string with these parts: server, database, user, password, integrated, and any other key as it is."""
     return ";".join(f"{_WRITTEN.get(name, name.replace('=', '=='))}={quoted(value)}" for name, value in parts.items())
 
 
 def changed(text: str, parts: Mapping[str, str | None]) -> str:
-    """Return a connection string with these parts instead of its own; None takes a part out. What is not named stays.
+    """Return a connection string with some parts replaced.
 
-    With another server, what leads to the old one is taken out too.
+    A new server also removes the keys that lead to the old one.
+
+    Args:
+        text: The connection string.
+        parts: The parts to replace; None removes a part.
 
     Raises:
-        OctopusError: The text is no connection string. The message does not repeat it.
+        OctopusError: The text is not a connection string. The message does not repeat it.
     """
     left = _parts(text)
     if "server" in parts:
@@ -73,29 +77,29 @@ def changed(text: str, parts: Mapping[str, str | None]) -> str:
         if value is None:
             left.pop(name, None)
         else:
-            left[name] = value  # in its old place, where it had one
+            left[name] = value  # at its old position, if it had one
     return build(left)
 
 
 def check_options(options: Mapping[str, str]) -> None:
-    """Refuse keys that have an option of their own, or that lead elsewhere.
+    """Refuse keys that have an option of their own, or that lead to another database.
 
     Raises:
-        OctopusError: There is one.
+        OctopusError: The message names the key.
     """
     taken = {key for group in _GROUPS.values() for key in group} | {*_OF_THE_SERVER, *_OF_A_FILE}
     for key in options:
         if not _KEY.fullmatch(key) or " ".join(key.split()).lower() in taken:
             raise OctopusError(
-                f"connection.options: {key!r} is not possible there. Server, database and credentials have options of their own; a failover "
-                "partner or a file would lead to another database than the one that is named."
+                f"connection.options: {key!r} is not allowed. Server, database and credentials have options of their own, and a failover "
+                "partner or a file would lead to another database than the named one."
             )
 
 
 def satisfies(found: str, wanted: str) -> bool:
-    """Whether a connection string leads where another one does, with the same credentials and at least the same options.
+    """Whether a connection string leads to the wanted database with the wanted credentials and at least the wanted options.
 
-    The program may add keys of its own when it saves one, so more keys are no difference; credentials that are not wanted are.
+    The program may add keys when it saves a connection string, so additional keys are accepted; additional credentials are not.
     """
     try:
         there, asked = _compared(found), _compared(wanted)
@@ -118,12 +122,12 @@ def _place(text: str) -> tuple[object, ...]:
 
 
 def has_password(text: str) -> bool:
-    """Whether there is a secret in it."""
+    """Whether it contains a secret."""
     return bool(connection_string.secrets_of(text))
 
 
 def _parts(text: str) -> dict[str, str]:
-    """Return the parts under one name for each group of synonyms; the last one wins, as in ADO.NET."""
+    """Return the parts, with one name for each group of synonyms; the last one wins, as in ADO.NET."""
     parts: dict[str, str] = {}
     for pair in connection_string.pairs(text):
         parts[_name(pair.key)] = pair.value
@@ -135,7 +139,7 @@ def _name(key: str) -> str:
 
 
 def _compared(text: str) -> dict[str, str]:
-    """Return the parts as they are compared: an integrated security of false is none, and there a user says nothing."""
+    """Return the parts for a comparison: integrated security that is false is left out, and with it the credentials are ignored."""
     parts = {name: _value(name, value) for name, value in _parts(text).items()}
     if parts.get("integrated") != "true":
         parts.pop("integrated", None)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An instance that is joined to a database that exists, and set up on a host. It is never started, and no database is created or upgraded.
+"""An instance joined to an existing database, and set up on a host. It is never started, and no database is created or upgraded.
 
-The order is that of the docs for a further node (https://octopus.com/docs/administration/high-availability): create-instance, database,
-configure, service; and path where folders are to be others.
+The order is that of the documentation for a further node (https://octopus.com/docs/administration/high-availability): create-instance, database,
+configure, service; and path where folders change.
 """
 
 from __future__ import annotations
@@ -39,64 +39,73 @@ _DEFAULT_PORT = "10943"
 
 
 class Present:
-    """One instance on one host, brought about."""
+    """The setup of one instance on one host."""
 
     def __init__(self, host: WindowsHost, request: InstanceRequest, result: InstanceResult) -> None:
         self.host, self.request, self.result = host, request, result
         self.found = FoundInstance(host, request, result)
         self.joining = Joining(self.found)
         self.service = InstanceService(self.found)
-        self._asked = 0  # how many changes there were when the settings were read
+        self._asked = 0  # number of changes when the settings were read
 
     def run(self) -> None:
-        """Do what is not done yet, then prove that it is.
+        """Make the missing changes, then verify the result.
 
         Raises:
-            OctopusError: It is not possible, not safe, or it failed.
+            OctopusError: It is impossible, unsafe, or it failed.
         """
         if not self.found.has_program():
             raise OctopusError(
-                f"{self.host.where}: there is no {self.found.octopus.cli.program}. Install the version of the database with octopus_install."
+                f"{self.host.where}: expected the program {self.found.octopus.cli.program} but it does not exist. Install the version of the "
+                "database with octopus_install."
             )
         self.result.program_version = self.found.octopus.cli.version()
         self.found.look_at_service()
-        path, before = self._look()
+        path, before = self._check()
         self._register(path, before)
         joined = self.joining.run(path, before)
         settings = self._settings(joined)
         settings = self._configure(settings, asked=joined)
-        self._put_folders(settings, asked=joined)
+        self._set_folders(settings, asked=joined)
         self.service.run()
         if not (self.request.check_mode and self.result.changes):
-            self._prove(settings)
+            self._verify(settings)
 
-    def _look(self) -> tuple[str, Configuration | None]:
-        """Return the configuration file's name and what it says now, after everything that speaks against going on has been looked for."""
+    def _check(self) -> tuple[str, Configuration | None]:
+        """Check that the instance can be set up, and return its configuration file and the present settings in it.
+
+        Raises:
+            OctopusError: It cannot; nothing was changed.
+        """
         entry, request = self.found.entry(), self.request
         self.result.registered = entry is not None
         default = "C:\\Octopus" if request.name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{request.name}"
         path = (entry.config_path if entry else None) or request.config_path or f"{request.home or default}\\OctopusServer.config"
         if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
             raise OctopusError(
-                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {entry.config_path}, and config_path is "
-                f"{request.config_path}. Nothing was changed: leave config_path out, or remove that instance first."
+                f"{self.host.where}: expected the instance {entry.name} to be registered with the configuration file {request.config_path} but "
+                f"found {entry.config_path}. Nothing was changed. Omit config_path, or remove the instance first."
             )
         self.result.config_path = path
         before = self.found.file_settings(path)
         if entry and before is None:
             raise OctopusError(
-                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which is not there. Nothing was "
-                "changed: remove its registration with state: absent first."
+                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which does not exist. Nothing "
+                "was changed. Remove its registration with state: absent first."
             )
         if not entry and request.join is None:
             raise OctopusError(
-                f"{self.host.where}: there is no instance {request.name} yet. To make one, give connection and master_key_file. Nothing was changed."
+                f"{self.host.where}: there is no instance {request.name} yet. Set connection and master_key_file to create it. Nothing was changed."
             )
-        self._keep_off(before)
+        self._refuse_forbidden(before)
         return path, before
 
-    def _keep_off(self, before: Configuration | None) -> None:
-        """Refuse a database that it must never be; one that it has is left behind where another is wanted."""
+    def _refuse_forbidden(self, before: Configuration | None) -> None:
+        """Refuse a forbidden database, unless the instance has it now and is joined to another one.
+
+        Raises:
+            OctopusError: The database is forbidden.
+        """
         has = before.connection_string if before else None
         text = self.request.join.connection_string if self.request.join else has
         forbidden = self.found.forbidden(text) if text else None
@@ -104,12 +113,12 @@ class Present:
             return
         if self.request.join:
             raise OctopusError(
-                f"{self.host.where}: connection leads to the database {forbidden}, which the instance {self.request.name} must never have. "
-                "Nothing was changed: give the database of the clone."
+                f"{self.host.where}: connection leads to the database {forbidden}, which the instance {self.request.name} must never use. "
+                "Nothing was changed. Set connection to the database of the clone."
             )
         raise OctopusError(
-            f"{self.host.where}: the instance {self.request.name} has the database {forbidden}, which it must never have, so it is not set up "
-            "further. Nothing was changed: give connection and master_key_file of the clone's database, if this is the clone."
+            f"{self.host.where}: the instance {self.request.name} uses the database {forbidden}, which it must never use. Nothing was changed. "
+            "If this is the clone, set connection and master_key_file for the database of the clone."
         )
 
     def _register(self, path: str, before: Configuration | None) -> None:
@@ -128,19 +137,19 @@ class Present:
         self.result.registered = True
 
     def _settings(self, joined: bool) -> Configuration:
-        """Return the settings as the program has them from the database; those of the file, where it is not joined yet."""
+        """Return the settings that the program reads from the database, or those in the file where the database is not joined yet."""
         if joined:
             self._asked = len(self.result.changes)
             return Configuration(self.found.program.settings())
         return self.found.file_settings(str(self.result.config_path)) or Configuration({})
 
     def _configure(self, settings: Configuration, asked: bool) -> Configuration:
-        """Give the program the settings that are not so yet. Return the settings then."""
+        """Change the settings that differ, and return the settings afterwards."""
         request, values = self.request, settings.values
         prefixes = None if request.listen_prefixes is None else [prefix.strip() for prefix in request.listen_prefixes]
         has_ssl = (cli_output.setting(values, "Octopus.WebPortal.ForceSsl") or "false").lower() == "true"
         has_port = cli_output.setting(values, "Octopus.Communications.ServicesPort") or _DEFAULT_PORT
-        # What is wanted, what is there, whether that is the same, and the switch with its value.
+        # Name, switch, wanted value, present value, whether both are the same, and the value of the switch.
         rows = [
             ("home", "home", request.home, settings.home, normal(settings.home).lower() == normal(request.home).lower(), request.home),
             (
@@ -177,8 +186,12 @@ class Present:
         self.found.program.run("configure", *switches, database=True)
         return self._settings(joined=True)
 
-    def _put_folders(self, settings: Configuration, asked: bool) -> None:
-        """Have the folders where they are wanted; they are the database's, and with it the whole cluster's."""
+    def _set_folders(self, settings: Configuration, asked: bool) -> None:
+        """Set the folders, which are stored in the database and so apply to the whole cluster.
+
+        Raises:
+            OctopusError: The installed version cannot set a folder.
+        """
         there = settings.folders if asked else {}
         switches = []
         for name, path in self.request.folders.items():
@@ -187,8 +200,8 @@ class Present:
             if not self.found.program.knows("path", FOLDER_SWITCHES[name]):
                 if there.get(name):
                     raise OctopusError(
-                        f"{self.host.where}: the folder {name} of {self.request.name} is {there[name]}, and this version's command path has no "
-                        f"switch {FOLDER_SWITCHES[name]} to set it to {path}."
+                        f"{self.host.where}: expected the folder {name} of {self.request.name} to be {path} but found {there[name]}, and the command "
+                        f"path of the installed version has no switch {FOLDER_SWITCHES[name]} to change it."
                     )
                 self.result.skipped_folders.append(name)
                 continue
@@ -201,40 +214,44 @@ class Present:
             self.request.tell(f"{self.host.name}: setting the folders of {self.request.name}")
             self.found.program.run("path", *switches, database=True)
 
-    def _prove(self, settings: Configuration) -> None:
-        """Read everything again that was wanted, and compare."""
+    def _verify(self, settings: Configuration) -> None:
+        """Read all wanted settings again, and compare them.
+
+        Raises:
+            OctopusError: Something differs.
+        """
         if self._asked != len(self.result.changes):
             settings = self._settings(joined=True)
         key = self.found.octopus.cli.show_master_key(self.request.name)
-        self._tell_of(settings, key)
+        self._record(settings, key)
         wrong = self._wrong(settings, key)
         self.found.look_at_service()
         state = self.result.service["state"] if self.result.service else "not installed"
         if self.found.may_change and state != "stopped":
-            wrong.append(f"the service {self.found.service_name} is {state}, wanted stopped; nothing here starts it")
+            wrong.append(f"the service {self.found.service_name} is {state} instead of stopped, although this module never starts it")
         if wrong:
             raise OctopusError(
-                f"{self.host.where}: the instance {self.request.name} was set up, and is not as it should be: {'; '.join(wrong)}."
+                f"{self.host.where}: the instance {self.request.name} was set up but differs from what is wanted: {'; '.join(wrong)}."
             )
-        self.result.proven = True
+        self.result.verified = True
 
     def _wrong(self, settings: Configuration, key: str) -> list[str]:
         wrong = []
         join = self.request.join
         if join and not (settings.connection_string and same_place(settings.connection_string, join.connection_string)):
             shown = connection_string.mask(settings.connection_string) if settings.connection_string else "none"
-            wrong.append(f"its database is {shown}, wanted {connection_string.mask(join.connection_string)}")
+            wrong.append(f"its database is {shown} instead of {connection_string.mask(join.connection_string)}")
         if join and fingerprint(key.encode()) != fingerprint(join.master_key.encode()):
-            wrong.append("its master key has another fingerprint than the one that was given")
+            wrong.append("its master key has another fingerprint than the given one")
         if self.request.node_name and (settings.node_name or "").lower() != self.request.node_name.lower():
-            wrong.append(f"its node is called {settings.node_name}, wanted {self.request.node_name}")
+            wrong.append(f"the name of its node is {settings.node_name} instead of {self.request.node_name}")
         for name, path in self.request.folders.items():
             found = settings.folders.get(name)
             if name not in self.result.skipped_folders and normal(found).lower() != path.lower():
-                wrong.append(f"its folder {name} is {found}, wanted {path}")
+                wrong.append(f"its folder {name} is {found} instead of {path}")
         return wrong
 
-    def _tell_of(self, settings: Configuration, key: str) -> None:
+    def _record(self, settings: Configuration, key: str) -> None:
         result, text = self.result, settings.connection_string
         result.home, result.server_node_name = settings.home, settings.node_name or computer_name(self.host)
         result.listen_prefixes, result.folders = settings.listen_prefixes, settings.folders
@@ -246,5 +263,5 @@ class Present:
 
 
 def _prefix(text: str) -> str:
-    """Return a listen prefix as it is compared: the program may add or leave out the slash at the end."""
+    """Return a listen prefix for a comparison: the program may add or omit the slash at its end."""
     return text.lower().rstrip("/")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Octopus.Server.exe for setting an instance up: run over WinRM, or as a job where only that reaches the database.
+"""Octopus.Server.exe for setting up an instance: run over WinRM, or as a job where only a job reaches the database.
 
-A WinRM log-on has no credentials for a second hop, so that integrated security fails on the way to another machine's SQL Server; a job's
-account has them. A secret is in no job: the command file and the output of one lie on the host's disk.
+A WinRM logon has no credentials for a second hop, so integrated security fails for the SQL Server of another machine; the account of a job
+has them. No secret goes into a job, because its command file and its output are on the host's disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 _SECONDS = 300.0  # the program starts slowly on a busy host, and asks its database
 _SWITCH = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)")
 _SET = re.compile(r"<set\b[^>]*(?:/>|>[^<]*</set\s*>)")
-# Settings without which nothing is proven, and which hold no secret where security is integrated. Others might.
+# Settings that the verification needs, and that contain no secret with integrated security. Others might.
 _WITHOUT_SECRETS = (
     "Octopus.Folders.",
     "Octopus.Home",
@@ -46,7 +46,7 @@ class InstanceProgram:
         instance: The instance.
         run_as: The account of jobs.
         work_root: The collection's folder on the host.
-        secrets: What must be in no message.
+        secrets: Texts that must not appear in any message.
     """
 
     def __init__(self, octopus: OctopusHost, instance: str, run_as: RunAs, work_root: str, secrets: list[str]) -> None:
@@ -56,20 +56,20 @@ class InstanceProgram:
         self._work_root = work_root
         self._secrets = secrets
         self._help: dict[str, str] = {}
-        self.by_job = False  # whether what asks the database runs as a job
+        self.by_job = False  # whether commands that query the database run as a job
 
     @property
     def account(self) -> str:
-        """Who asks the database, for messages."""
+        """The account that queries the database, for messages."""
         return f"a job as {self._run_as.account}" if self.by_job else "the account of the WinRM connection"
 
     def knows(self, command: str, switch: str) -> bool:
-        """Whether this version's command has a switch. Where it does not say, what is documented is believed."""
+        """Whether a command of the installed version has a switch. Where its help does not tell, the documentation is trusted."""
         known = {found.lower() for found in _SWITCH.findall(self.help(command))}
         return not known or switch.lower() in known
 
     def help(self, command: str) -> str:
-        """Return what the program says of a command; nothing where it says nothing."""
+        """Return the program's help of a command; empty where there is none."""
         if command not in self._help:
             done = self._octopus.host.run([self._octopus.cli.program, command, "--help"], timeout=_SECONDS, idempotent=True)
             self._help[command] = done.stdout if done.exit_code == 0 else ""
@@ -80,13 +80,13 @@ class InstanceProgram:
 
         Args:
             command: Its name.
-            switches: Its switches beside the instance. The master key is the only secret that may be among them, and not in a job.
-            database: Whether it asks the database.
+            switches: Its switches except the instance. The master key is the only secret that they may contain, and never in a job.
+            database: Whether it queries the database.
             env: Secrets that it reads from its environment.
 
         Raises:
-            OctopusError: It failed; the message has its last line, without secrets.
-            HostError: The host cannot do it.
+            OctopusError: It failed; the message has the last line of its output, without secrets.
+            HostError: The host failed.
         """
         if database and self.by_job:
             code, said = self._in_job(command, batch_line(self._argv(command, *switches)))
@@ -98,16 +98,16 @@ class InstanceProgram:
             raise self._failed(command, done.exit_code, _said(done))
 
     def settings(self) -> dict[str, str]:
-        """Return the instance's settings, which the program asks its database for; it refuses a database of another version.
+        """Return the instance's settings, which the program reads from its database; it refuses a database of another version.
 
         Raises:
-            OctopusError: It cannot say them.
+            OctopusError: The program cannot read them.
         """
         if not self.by_job:
             return self._octopus.cli.show_configuration(self._instance)
         shown = batch_line(self._argv("show-configuration", "--format=XML"))
         kept = batch_line([files.FINDSTR, "/i", *(f"/c:{text}" for text in _WITHOUT_SECRETS)])
-        # In brackets, because a job sends the output of a line's last program alone to its file.
+        # In parentheses, because a job redirects only the output of the last program in a line.
         code, said = self._in_job("show-configuration", f"({shown} | {kept})")
         found: dict[str, str] = {}
         for element in _SET.findall(said):
@@ -123,7 +123,7 @@ class InstanceProgram:
     def _in_job(self, command: str, line: str) -> tuple[int, str]:
         """Return exit code and output of a job."""
         job = Job(self._octopus.host, self._work_root, job_id(f"instance-{command}", self._instance.lower(), line))
-        job.remove()  # one that an interrupted run left: what it did may be undone since
+        job.remove()  # left by an interrupted run; its effect may have been undone since
         try:
             job.start([line], self._run_as)
             try:
@@ -137,7 +137,7 @@ class InstanceProgram:
 
     def _failed(self, command: str, code: int, said: str) -> OctopusError:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        text = lines[-1] if lines else "it said nothing"
+        text = lines[-1] if lines else "there was no message"
         low = text.lower()
         text = connection_string.mask(text) if "password" in low or "pwd" in low else text
         for secret in self._secrets:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``octopus_instance`` was asked for, with the secrets opened."""
+"""The wanted instance, with its secrets decrypted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.connection_string import Database
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer, is_sealed
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import text_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
 
@@ -43,7 +43,7 @@ class Join:
 
 @dataclass(frozen=True)
 class ServiceWanted:
-    """The Windows service to have. None is for what stays as it is."""
+    """The wanted Windows service. None where something stays as it is."""
 
     account: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -52,7 +52,7 @@ class ServiceWanted:
 
 @dataclass(frozen=True)
 class InstanceRequest:
-    """The options of ``octopus_instance``. None is for what stays as it is."""
+    """The wanted instance. None where something stays as it is."""
 
     name: str
     state: str
@@ -74,19 +74,21 @@ class InstanceRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
-        """Read a module's parameters, and open the sealed files on the control node.
+        """Read the parameters of ``octopus_instance``, and decrypt the files on the control node.
 
         Raises:
-            OctopusError: They cannot be used, or a file does not open. No message holds a secret.
+            OctopusError: A parameter is unusable, or a file cannot be decrypted. No message contains a secret.
         """
         name = params["instance_name"] or DEFAULT_INSTANCE
         if not name.strip() or name != name.strip() or set(name) & set(_NOT_IN_A_FILE_NAME):
-            raise OctopusError(f"instance_name {name!r} cannot be the name of an instance: it becomes the name of a file and of a service.")
+            raise OctopusError(
+                f"instance_name: {name!r} cannot be the name of an instance, because it becomes the name of a file and of a service."
+            )
         folders = {one: normal(path) for one, path in (params["folders"] or {}).items()}
         check_folders(folders)
         unknown = sorted(set(folders) - set(CONFIGURATION_KEYS.values()))
         if unknown:
-            raise OctopusError(f"folders: {', '.join(unknown)}: wanted are {', '.join(CONFIGURATION_KEYS.values())}.")
+            raise OctopusError(f"folders: expected names among {', '.join(CONFIGURATION_KEYS.values())} but found {', '.join(unknown)}.")
         places = {option: normal(params[option]) or None for option in ("config_path", "home")}
         for option, path in places.items():
             if path:
@@ -112,22 +114,22 @@ class InstanceRequest:
         )
 
     def check_nodes(self, names: Sequence[str]) -> None:
-        """Refuse what cannot be true of several nodes.
+        """Refuse a request without nodes, or with one name for several nodes.
 
         Raises:
-            OctopusError: They would all have one name.
+            OctopusError: The message says what to do.
         """
         if not names:
-            raise OctopusError("There is no node to act on: give nodes, or run the task for a Windows host.")
+            raise OctopusError("No node to act on. Set nodes, or run the task for a Windows host.")
         if self.node_name and len(names) > 1:
             raise OctopusError(
-                f"server_node_name {self.node_name!r} would be the name of {len(names)} nodes, {', '.join(names)}. Leave it out, so that each "
-                "has its computer's name, or run the task for each node."
+                f"server_node_name: {self.node_name!r} would be the name of {len(names)} nodes, {', '.join(names)}. Omit it, so that each has the "
+                "name of its computer, or run the task once per node."
             )
 
     @property
     def secrets(self) -> list[str]:
-        """What must be in no message."""
+        """Texts that must not appear in any message."""
         found = [self.join.master_key, *connection_string.secrets_of(self.join.connection_string)] if self.join else []
         return [*found, *([self.service.password] if self.service.password else [])]
 
@@ -136,40 +138,38 @@ def _join(params: dict[str, Any]) -> Join | None:
     connection = params["connection"]
     if connection is None:
         if params["from_config"]:
-            raise OctopusError("from_config gives the credentials of a connection, whose server and database are in the option connection.")
+            raise OctopusError("from_config provides only the credentials of a connection. Set connection with server and database too.")
         return None
-    sealer = _sealer(params)
-    text = _connection_string(connection, _opened(params["from_config"], sealer) if params["from_config"] else None)
+    vault = VaultKey.from_params(params)
+    text = _connection_string(connection, _decrypted(params["from_config"], vault) if params["from_config"] else None)
     connection_string.parse(text)
-    key = _opened(params["master_key_file"], sealer).decode("utf-8", "replace")
+    key = _decrypted(params["master_key_file"], vault).decode("utf-8", "replace")
     return Join(text, cli_output.master_key_in(key))
 
 
-def _sealer(params: dict[str, Any]) -> Sealer | None:
-    """What opens the files; plain ones need none, and are taken where that is asked for by name."""
-    return Sealer.from_params(params)
-
-
-def _opened(path: str, sealer: Sealer | None) -> bytes:
+def _decrypted(path: str, vault: VaultKey | None) -> bytes:
+    """Return the content of a file on the control node; plain text only where ``plaintext`` allows it, so that there is no vault."""
     content = LocalFile(path).read()
     if content is None:
         raise OctopusError(f"There is no file {Path(path)} on the control node.")
-    if not is_sealed(content):
-        if sealer is None:
+    if not is_encrypted(content):
+        if vault is None:
             return content
-        raise OctopusError(f"{path} is not sealed with Ansible Vault. With plaintext: true it is taken as it is.")
-    if sealer is None:
-        raise OctopusError(f"{path} is sealed, and plaintext is true: give vault_password_file or vault_id instead.")
-    return sealer.open(content, path)
+        raise OctopusError(f"Expected {path} to be encrypted with Ansible Vault, but it is not. Set plaintext: true to use it as it is.")
+    if vault is None:
+        raise OctopusError(
+            f"Expected {path} to be plain text, but it is encrypted. Set vault_password_file or vault_id instead of plaintext."
+        )
+    return vault.decrypt(content, path)
 
 
 def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:
-    """Make the connection string, from nothing or from that in a node's configuration."""
+    """Build the connection string, or change that in a node's configuration."""
     options = {str(key): str(value) for key, value in (wanted["options"] or {}).items()}
     check_options(options)
     place = {"server": wanted["server"], "database": wanted["database"]}
     if wanted["integrated"] and wanted["user"]:
-        raise OctopusError("connection has both user and integrated: true. Give one of them.")
+        raise OctopusError("connection: expected either user or integrated: true but found both.")
     if wanted["integrated"]:
         who: dict[str, str | None] = {"user": None, "password": None, "integrated": "True"}
     elif wanted["user"]:
@@ -178,12 +178,10 @@ def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:
         who = {}
     if config is None:
         if not who:
-            raise OctopusError(
-                "connection has no credentials: give user and password, or integrated: true, or from_config, which has some."
-            )
+            raise OctopusError("connection has no credentials. Set user and password, or integrated: true, or from_config.")
         return build({**place, **{name: value for name, value in who.items() if value is not None}, **options})
-    settings = cli_output.settings_in_xml(text_of(config), "The file of from_config")
+    settings = cli_output.settings_in_xml(text_of(config), "The file in from_config")
     text = cli_output.setting(settings, CONNECTION_STRING)
     if not text:
-        raise OctopusError("The file of from_config has no connection string.")
+        raise OctopusError("Expected a connection string in the file in from_config but found none.")
     return changed(text, {**place, **who, **{key.lower(): value for key, value in options.items()}})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``octopus_instance`` found and did on each node."""
+"""The outcome of setting up or removing an instance on each node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that was changed, or would be; no secret is in it."""
+    """One thing that was or would be changed. Contains no secret."""
 
     what: str
     before: str | None
@@ -23,7 +23,7 @@ class Change:
 
 @dataclass
 class InstanceResult:
-    """What is so on a node now, or would be. None is for what there is not, or was not looked at."""
+    """The state of a node as it is or would be. None where something does not exist or was not queried."""
 
     instance_name: str
     registered: bool = False
@@ -38,7 +38,7 @@ class InstanceResult:
     folders: dict[str, str | None] = field(default_factory=dict)
     skipped_folders: list[str] = field(default_factory=list)
     service: dict[str, Any] | None = None
-    proven: bool = False
+    verified: bool = False
     removed: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list, repr=False)
     seconds: float = 0.0
@@ -51,7 +51,7 @@ class InstanceResult:
 
 
 class InstancesFailed(OctopusError):
-    """Some nodes did not get there. ``result`` is what the module returns of all of them beside the message."""
+    """Some nodes failed. ``result`` tells what was found and done on all of them."""
 
     def __init__(self, message: str, results: dict[str, InstanceResult]) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class InstancesFailed(OctopusError):
 
 
 def as_result(results: dict[str, InstanceResult], diff: bool = False) -> dict[str, Any]:
-    """What the module returns."""
+    """Return the module's result."""
     result: dict[str, Any] = {
         "changed": any(node.changes for node in results.values()),
         "nodes": {name: node.as_result() for name, node in results.items()},

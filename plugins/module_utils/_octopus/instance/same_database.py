@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether two descriptions of a database mean the same one. Where that cannot be told, they do: it is asked to keep off the source's."""
+"""Whether two descriptions mean the same database. In doubt they do, because the answer protects the database of the source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OWN = ("(local)", ".", "localhost", "127.0.0.1", "::1", "[::1]")
 
 @dataclass(frozen=True)
 class Forbidden:
-    """A database that an instance must not have."""
+    """A database that an instance must not use."""
 
     server: str
     port: int | None
@@ -30,17 +30,17 @@ class Forbidden:
 
     @classmethod
     def from_params(cls, rows: Iterable[dict[str, Any]]) -> list[Forbidden]:
-        """Read a module's ``never``.
+        """Read the option ``never``.
 
         Raises:
-            OctopusError: A server is called by a name that means another machine on each host.
+            OctopusError: The name of a server means a different machine on each host.
         """
         found = []
         for row in rows:
             one = parse(build({"server": row["server"], "database": row["database"]}))
             if _machine(one.server) in _OWN:
                 raise OctopusError(
-                    f"never: the server {row['server']!r} is another machine on each host. Give the name or address that everybody reaches it at."
+                    f"never: the server {row['server']!r} means a different machine on each host. Use a name or address that is valid everywhere."
                 )
             found.append(cls(one.server, one.port, one.database))
         return found
@@ -56,14 +56,14 @@ def find(
     never: Iterable[Forbidden],
     resolve: Callable[[str], set[str]] | None = None,
 ) -> Forbidden | None:
-    """Return which of ``never`` the database is, or may be; None where it is none of them.
+    """Return the forbidden database that a database is or may be; None where there is none.
 
     Args:
-        database: By a connection string on a host.
-        address: Of that host, which ``(local)`` means there.
+        database: The database, from a connection string on a host.
+        address: Address of that host, which ``(local)`` means there.
         computer_name: Gives that host's own name.
-        never: The ones to keep off.
-        resolve: Gives the addresses of a name, as the control node sees them.
+        never: The forbidden databases.
+        resolve: Gives the addresses of a name, as the control node resolves it.
     """
     for one in never:
         if one.database.lower() != database.database.lower():
@@ -77,7 +77,7 @@ def find(
 
 
 def addresses(name: str) -> set[str]:
-    """Return the addresses of a name, none where the control node does not know it."""
+    """Return the addresses of a name; none where the control node cannot resolve it."""
     try:
         return {str(found[4][0]) for found in socket.getaddrinfo(name, None)}
     except (OSError, UnicodeError):
@@ -85,7 +85,7 @@ def addresses(name: str) -> set[str]:
 
 
 def _machine(server: str) -> str:
-    """Return the machine of ``np:name\\INSTANCE``, in small letters."""
+    """Return the machine in ``np:name\\INSTANCE``, in lower case."""
     name = server.strip().lower()
     for protocol in ("tcp:", "np:", "lpc:", "admin:"):
         name = name.removeprefix(protocol)
@@ -95,7 +95,7 @@ def _machine(server: str) -> str:
 def _same_machine(one: str, other: str, resolve: Callable[[str], set[str]]) -> bool:
     if one == other:
         return True
-    # A name without its domain can be any machine that is called so first.
+    # A name without a domain may be any machine with the same first label.
     is_address = one[:1].isdigit() or other[:1].isdigit()
     if not is_address and ("." not in one or "." not in other) and one.partition(".")[0] == other.partition(".")[0]:
         return True
@@ -103,12 +103,12 @@ def _same_machine(one: str, other: str, resolve: Callable[[str], set[str]]) -> b
 
 
 def _same_service(one: str, one_port: int | None, other: str, other_port: int | None) -> bool:
-    """Whether it can be the same SQL Server of one machine."""
+    """Whether both may be the same SQL Server instance of one machine."""
     first, second = (_instance(server) if port is None else None for server, port in ((one, one_port), (other, other_port)))
     if first and second:
         return first == second
     if first or second:
-        # A named instance may have any port but the usual one, which is the default instance's.
+        # A named instance may have any port except the default one, which belongs to the default instance.
         port = other_port if first else one_port
         return port is not None and port != _DEFAULT_PORT
     return (one_port or _DEFAULT_PORT) == (other_port or _DEFAULT_PORT)

@@ -2,17 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Instances of Octopus Server on nodes: joined to a database that exists, set up, and never started; or removed."""
+"""Instances of Octopus Server on nodes: joined to an existing database and set up without being started, or removed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 
 from .absent import Absent
 from .present import Present
@@ -20,26 +18,21 @@ from .request import InstanceRequest
 from .results import InstanceResult, InstancesFailed
 
 
-def bring_about(request: InstanceRequest, connections: Sequence[ConnectionOptions]) -> dict[str, InstanceResult]:
-    """Do what was asked for: on the first node, then on the others at once.
+def set_up(request: InstanceRequest, connections: Sequence[ConnectionOptions]) -> dict[str, InstanceResult]:
+    """Set up or remove the instance, on the first node and then on all others at once.
 
-    The folders are the cluster's, so one node sets them; and what is wrong with a database is found out on one node.
+    The folders belong to the whole cluster, so one node sets them; and a problem with the database shows on one node first.
 
     Raises:
-        InstancesFailed: Some nodes did not get there; the message tells each one's reason.
-        OctopusError: It cannot be true of several nodes, or there is none.
+        InstancesFailed: Some nodes failed; the message says why for each.
+        OctopusError: The request cannot apply to several nodes, or there is no node.
     """
     request.check_nodes([connection.name for connection in connections])
     results = {connection.name: InstanceResult(request.name) for connection in connections}
     for group in (connections[:1], connections[1:]):
-        failures = []
-        for name, outcome in on_each(group, lambda host: _on_node(host, request, results[host.name])).items():
-            if isinstance(outcome, (OctopusError, HostError)):
-                failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
-            elif isinstance(outcome, BaseException):
-                raise outcome
-        if failures:
-            raise InstancesFailed(" ".join(failures), results)
+        failed = failures(on_each(group, lambda host: _on_node(host, request, results[host.name])))
+        if failed:
+            raise InstancesFailed(" ".join(failed), results)
     return results
 
 
@@ -47,7 +40,5 @@ def _on_node(host: WindowsHost, request: InstanceRequest, result: InstanceResult
     start = time.monotonic()
     try:
         (Present if request.state == "present" else Absent)(host, request, result).run()
-    except ValueError as error:  # what cannot be passed to a Windows command safely
-        raise OctopusError(f"{host.where}: {error}") from error
     finally:
         result.seconds = round(time.monotonic() - start, 3)

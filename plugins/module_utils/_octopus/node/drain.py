@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Draining nodes: no new tasks, then the running ones come to an end, or do not."""
+"""Draining of nodes: they take no new tasks, and the running ones are waited for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CANCEL_SECONDS = 120.0  # a cancelled task ends when the step that it is in doe
 
 @dataclass(frozen=True)
 class Drained:
-    """How draining ended: nodes as they were before, tasks that were cancelled, and tasks that still run because that was allowed."""
+    """The outcome: nodes as they were before, tasks that were cancelled, and tasks that are still running because that was allowed."""
 
     before: dict[str, Node]
     cancelled: list[Task] = field(default_factory=list)
@@ -41,19 +41,19 @@ def drain(
     tell: Callable[[str], object] = lambda _message: None,
     cancel_deadline: Callable[[], Deadline] = lambda: Deadline(_CANCEL_SECONDS),
 ) -> Drained:
-    """Drain nodes and wait until they run nothing.
+    """Drain nodes, and wait until they are running no tasks.
 
     Args:
-        api: The server, best one of its nodes.
-        names: The nodes' own names.
+        api: The server, preferably one of its nodes.
+        names: The names of the nodes on the server.
         deadline: How long to wait.
-        on_timeout: ``fail``, ``cancel`` what still runs, or ``ignore`` it.
-        check_mode: Only look.
+        on_timeout: ``fail``, ``cancel`` the tasks that are still running, or ``ignore`` them.
+        check_mode: Whether to change nothing.
         tell: Gets a line whenever the number of running tasks changes.
-        cancel_deadline: Gives the time that cancelled tasks have to end.
+        cancel_deadline: Gives how long cancelled tasks may take to end.
 
     Raises:
-        OctopusError: A node is unknown, or tasks still run; the message names them.
+        OctopusError: A node is unknown, or tasks are still running; the message names them.
     """
     known = list_nodes(api)
     before = {name: find_node(known, name, api.url) for name in names}
@@ -74,15 +74,15 @@ def drain(
         still = _wait(api, nodes, cancel_deadline(), tell)
         if not still:
             return Drained(before, cancelled=left)
-        raise OctopusError(_still(still, names, "were cancelled, and run on") + " Stop the node all the same with on_timeout: ignore.")
+        raise OctopusError(_still(still, names, "after they were cancelled") + " Set on_timeout: ignore to continue nevertheless.")
     raise OctopusError(
-        _still(left, names, f"still run after {deadline.seconds:g} s")
-        + " The nodes stay drained. Wait longer (timeout), or say on_timeout: cancel or ignore."
+        _still(left, names, f"after {deadline.seconds:g} s")
+        + " The nodes stay drained. Set a longer timeout, or on_timeout: cancel or ignore."
     )
 
 
 def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False) -> dict[str, Node]:
-    """Let nodes take tasks again; return them as they were before."""
+    """Let nodes take tasks again, and return them as they were before."""
     known = list_nodes(api)
     before = {name: find_node(known, name, api.url) for name in names}
     for node in before.values():
@@ -92,7 +92,7 @@ def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False) -> 
 
 
 def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable[[str], object]) -> list[Task]:
-    """Return the tasks that still run on these nodes when the time is up; none as soon as none does."""
+    """Wait until the nodes are running no tasks, and return those that are still running when the time is up."""
     told = None
     while True:
         busy = _running_on(api, nodes)
@@ -106,18 +106,18 @@ def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable
 
 
 def _running_on(api: OctopusApi, nodes: list[Node]) -> list[Task]:
-    """Return what these nodes run, by the list of tasks and by the nodes' own counts: each has missed tasks that the other had."""
+    """Return the running tasks of these nodes, from the task list and the nodes' own counts: each has missed tasks that the other had."""
     labels = {label.casefold() for node in nodes for label in (node.id, node.name)}
     tasks = [task for task in running_tasks(api) if task.node is None or task.node.casefold() in labels]
     if tasks:
         return tasks
     ids = {node.id for node in nodes}
     return [
-        Task("", f"{node.running_task_count} tasks that this key's user cannot see", "", "Executing", node.name)
+        Task("", f"{node.running_task_count} tasks that the user of the API key cannot see", "", "Executing", node.name)
         for node in list_nodes(api)
         if node.id in ids and node.running_task_count
     ]
 
 
-def _still(tasks: list[Task], names: Sequence[str], what: str) -> str:
-    return f"{len(tasks)} task{'s' if len(tasks) > 1 else ''} on {', '.join(names)} {what}: {'; '.join(map(str, tasks))}."
+def _still(tasks: list[Task], names: Sequence[str], when: str) -> str:
+    return f"Expected no running tasks on {', '.join(names)} {when} but found {len(tasks)}: {'; '.join(map(str, tasks))}."

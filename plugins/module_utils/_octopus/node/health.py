@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a node is up: its own API answers, with the wanted version, and it does not call itself offline."""
+"""Whether a node is healthy: its own API answers with the expected version, and the node does not report itself as offline."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
 def node_url(prefixes: list[str], host: str) -> str | None:
-    """Return the address at which this node, and no load balancer, answers.
+    """Return the address at which this node answers, and not a load balancer.
 
     Args:
         prefixes: ``Octopus.WebPortal.ListenPrefixes`` of the node.
-        host: The name or address under which the control node reaches the host.
+        host: The name or address at which the control node reaches the host.
     """
 
     def rank(prefix: str) -> tuple[int, bool]:
@@ -44,7 +44,7 @@ def node_url(prefixes: list[str], host: str) -> str | None:
 
 
 def _host_of(prefix: str) -> str:
-    """Return the host of ``https://+:8443/octopus``; empty if it is no prefix."""
+    """Return the host in a prefix such as ``https://+:8443/octopus``; empty where there is none."""
     _scheme, slashes, rest = prefix.strip().partition("://")
     authority = rest.split("/")[0].lower() if slashes else ""
     return authority[: authority.index("]") + 1] if authority.startswith("[") and "]" in authority else authority.split(":")[0]
@@ -61,17 +61,17 @@ def wait_healthy(
     deadline: Deadline,
     gone: Callable[[], str | None] = lambda: None,
 ) -> str:
-    """Wait until a node is up, and return its version.
+    """Wait until a node is healthy, and return its version.
 
     Args:
         name: The node's inventory name, for messages.
-        options: Where the node itself answers. The key in it is not sent: what is asked needs none.
-        expected: The wanted version; None takes any.
+        options: The address of the node itself. The API key in it is not sent, because the requests need none.
+        expected: The expected version; None for any.
         deadline: How long to wait.
-        gone: Asked from time to time; a text says why waiting is useless.
+        gone: Called from time to time; a text says why waiting is pointless.
 
     Raises:
-        OctopusError: It did not get there in time. The message tells the last answer.
+        OctopusError: The time was up, or waiting is pointless. The message has the last answer.
     """
     last = "none"
     with OctopusApi(replace(options, api_key="", timeout=min(options.timeout, _ANSWER_SECONDS)), retries=0) as api:
@@ -91,14 +91,14 @@ def wait_healthy(
             if not deadline.pause():
                 wanted = f"version {expected}" if expected else "an answer"
                 raise OctopusError(
-                    f"{name}: {options.url} did not come up with {wanted} within {deadline.seconds:.0f} s. Last answer: {last}. "
-                    "Is octopus_node_url, or the listen prefix that it is made from, reachable from the control node? "
-                    r"What the server does stands in Logs\OctopusServer.txt of its home."
+                    f"{name}: expected {wanted} from {options.url} within {deadline.seconds:.0f} s. Last answer: {last}. "
+                    "Check that the control node can reach octopus_node_url, or the listen prefix that the address is derived from. "
+                    r"See Logs\OctopusServer.txt in the home of the instance."
                 )
 
 
 def _look(api: OctopusApi, expected: str | None) -> tuple[str | None, str]:
-    """Return the version if the node is well, and a description of the answer."""
+    """Return the version if the node is healthy, and a description of the answer."""
     status, root = api.status("/api")
     if status != 200 or not isinstance(root, dict) or not root.get("Version"):
         said = root.get("ErrorMessage") or root.get("Description") if isinstance(root, dict) else None
@@ -108,5 +108,5 @@ def _look(api: OctopusApi, expected: str | None) -> tuple[str | None, str]:
         return None, f"version {version}"
     pong = nodes.ping(api)
     if pong and pong.get("IsOffline"):
-        return None, f"version {version}, and it calls itself offline (last seen {pong.get('LastSeen')})"
+        return None, f"version {version}, and it reports itself as offline (last seen {pong.get('LastSeen')})"
     return version, f"version {version}"

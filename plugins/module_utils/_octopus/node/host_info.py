@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that ``octopus_info`` tells of Windows hosts, without changing anything."""
+"""The facts of Windows hosts that ``octopus_info`` returns. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.inst
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, jobs, registry, services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 
 from .health import node_url
 
@@ -28,30 +27,23 @@ _WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 
 def hosts_info(connections: Sequence[ConnectionOptions], instance_name: str | None) -> dict[str, dict[str, Any]]:
-    """Look at all hosts at once.
+    """Return the facts of all hosts, queried at once.
 
     Raises:
-        OctopusError: A host cannot be looked at; the message tells each one's reason.
+        OctopusError: A host cannot be queried; the message says why for each.
     """
-    found: dict[str, dict[str, Any]] = {}
-    failures = []
-    for name, outcome in on_each(connections, lambda host: host_info(host, instance_name)).items():
-        if isinstance(outcome, (OctopusError, HostError)):
-            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
-        elif isinstance(outcome, Exception):
-            raise outcome
-        else:
-            found[name] = outcome
-    if failures:
-        raise OctopusError(" ".join(failures))
-    return found
+    outcomes = on_each(connections, lambda host: host_info(host, instance_name))
+    failed = failures(outcomes)
+    if failed:
+        raise OctopusError(" ".join(failed))
+    return {name: facts for name, facts in outcomes.items() if isinstance(facts, dict)}
 
 
 def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, Any]:
-    """Return facts of one host. A host without Octopus Server has no program and no instances."""
+    """Return the facts of one host. A host without Octopus Server has no program and no instances."""
     octopus = OctopusHost(host)
     windows = registry.values(host, _WINDOWS)
-    # Present where the program is; its product type says nothing about what else is installed.
+    # The file decides, because a registered product may have lost its program.
     there = files.exists(host, octopus.cli.program)
     drives = _drives(host, octopus) if there else ["C:"]
     return {
@@ -67,7 +59,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, 
 
 
 def _drives(host: WindowsHost, octopus: OctopusHost) -> list[str]:
-    """Return the drives that matter: the system's, the program's, those of the instances' homes."""
+    """Return the drives in use: of the system, the program and the homes of the instances."""
     paths = ["C:", octopus.cli.program, *(entry.config_path for entry in octopus.instances())]
     return sorted({path[:2].upper() for path in paths if path[1:2] == ":"})
 
@@ -96,7 +88,7 @@ def _configured(host: WindowsHost, configuration: Configuration) -> dict[str, An
 
 
 def database_of(host: WindowsHost, text: str) -> dict[str, Any]:
-    """Return what a connection string on a host says, and ``host``: its server as the control node reaches it.
+    """Return the parts of a connection string on a host, and ``host``: its server as the control node reaches it.
 
     Raises:
         OctopusError: It cannot be read.
@@ -106,7 +98,7 @@ def database_of(host: WindowsHost, text: str) -> dict[str, Any]:
 
 
 def _service(host: WindowsHost, name: str) -> dict[str, Any]:
-    """Return the service's facts; all null but its name where there is none."""
+    """Return the facts of a service; all but its name are null where there is none."""
     now = services.query(host, name)
     config = services.config(host, name) if now else None
     return {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a module was asked to do with nodes, and what came of it."""
+"""The request to bring nodes to a state, and its outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """The options of ``octopus_node`` that say what to do. ``timeout`` is in seconds."""
+    """The wanted state of nodes. ``timeout`` is in seconds."""
 
     state: str = "unchanged"
     watchdog: str | None = None
@@ -31,7 +31,7 @@ class NodeRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> NodeRequest:
-        """Read a module's parameters."""
+        """Read the parameters of ``octopus_node``."""
         names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "expected_version", "health")
         given = {name: params[name] for name in names}
         return cls(**given, check_mode=check_mode, tell=Progress())
@@ -39,7 +39,7 @@ class NodeRequest:
 
 @dataclass
 class NodeResult:
-    """What was found and done on one node; None is for what was not looked at."""
+    """What was found and done on one node; None where something was not queried."""
 
     service_state: str | None = None
     was_service_state: str | None = None
@@ -57,7 +57,7 @@ class NodeResult:
 
 @dataclass
 class Done:
-    """What came of a request."""
+    """The outcome on all nodes."""
 
     nodes: dict[str, NodeResult]
     cancelled: list[Task] | None = None
@@ -68,7 +68,7 @@ class Done:
         return bool(self.cancelled) or any(node.changed for node in self.nodes.values())
 
     def as_result(self, diff: bool = False) -> dict[str, Any]:
-        """Return what the module returns."""
+        """Return the module's result."""
         result: dict[str, Any] = {"changed": self.changed, "nodes": {name: asdict(node) for name, node in self.nodes.items()}}
         if self.cancelled is not None:
             result["cancelled_tasks"] = [task.as_dict() for task in self.cancelled]
@@ -79,7 +79,7 @@ class Done:
 
 
 class NodesFailed(OctopusError):
-    """Some nodes did not get there. ``result`` is what the module returns of all of them beside the message."""
+    """Some nodes did not reach the state. ``result`` tells what was found and done on all of them."""
 
     def __init__(self, message: str, done: Done) -> None:
         super().__init__(message)

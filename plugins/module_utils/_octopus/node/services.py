@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Windows service of an instance, started and stopped, with proof that it is so."""
+"""The Windows service of an instance, started and stopped, and verified to be so."""
 
 from __future__ import annotations
 
@@ -30,43 +30,54 @@ class NodeService:
     pid: int
 
 
-def find(host: WindowsHost, instance: str | None) -> NodeService:
-    """Return the service of an instance; without a name, of the only one.
+def find(octopus: OctopusHost, instance: str | None) -> NodeService:
+    """Return the service of an instance.
+
+    Args:
+        octopus: The host.
+        instance: The instance; None for the only one.
 
     Raises:
         OctopusError: There is no such instance, no service for it, or several instances to choose from.
     """
-    chosen = instance or OctopusHost(host).one_instance(None).name
+    host = octopus.host
+    chosen = instance or octopus.one_instance(None).name
     name = service_name(chosen)
     now = services.query(host, name)
     if now is None:
         there = ", ".join(_octopus_services(host)) or "none"
         raise OctopusError(
-            f"{host.where} has no service {name!r} for the instance {chosen}; its services of Octopus Server: {there}. "
-            "Is instance_name right? Octopus.Server.exe service --install makes a service for an instance."
+            f"{host.where}: expected a service {name!r} for the instance {chosen}, but found these services of Octopus Server: {there}. "
+            "Check instance_name. Octopus.Server.exe service --install creates the service of an instance."
         )
     return NodeService(chosen, name, now.state, now.pid)
 
 
 def stop(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Callable[[str], object]) -> None:
-    """Stop the service, and wait until its process, and every process of the program that belongs to no other service, is gone.
+    """Stop the service, and wait until its process and every process of the program that belongs to no other service are gone.
+
+    Args:
+        host: The host.
+        service: The service.
+        deadline: How long to wait.
+        tell: Gets messages about the progress.
 
     Raises:
-        OctopusError: It is not so in time. Nothing is ended by force.
+        OctopusError: The time was up. No process is killed.
     """
     while True:
         now = _query(host, service)
         if now.state == "stopped":
             break
-        # Asked again when it runs again: a watchdog that was just under way may have started it.
+        # It is stopped again if it is running again: a watchdog that was just checking may have started it.
         if now.state in ("running", "paused"):
             tell(f"{host.name}: stopping {service.name}")
             services.stop(host, service.name)
         if not deadline.pause():
             raise OctopusError(
-                f"{host.where}: the service {service.name} was told to stop, and is {now.state} (process {now.pid}) after "
-                f"{deadline.seconds:g} s. It was not ended by force, which could harm its data. See what it waits for, end it, or give it "
-                "a longer timeout."
+                f"{host.where}: expected the service {service.name} to stop within {deadline.seconds:g} s, but it is {now.state} (process "
+                f"{now.pid}). It was not killed, because that could damage its data. Find out what it is waiting for, end it, or set a longer "
+                "timeout."
             )
     while True:
         left = _strays(host, service)
@@ -74,17 +85,23 @@ def stop(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Call
             return
         if not deadline.pause():
             raise OctopusError(
-                f"{host.where}: the service {service.name} is stopped, and {SERVER_EXE} still runs as process "
-                f"{', '.join(map(str, left))}, which belongs to no service, after {deadline.seconds:g} s. "
-                "Is somebody using the command line? Program files cannot be replaced while it runs."
+                f"{host.where}: the service {service.name} is stopped, but after {deadline.seconds:g} s {SERVER_EXE} is still running as process "
+                f"{', '.join(map(str, left))}, which belongs to no service. Is somebody using the command line? Program files cannot be "
+                "replaced while it is running."
             )
 
 
 def start(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Callable[[str], object]) -> None:
-    """Start the service, and wait until Windows says that it runs.
+    """Start the service, and wait until Windows says that it is running.
+
+    Args:
+        host: The host.
+        service: The service.
+        deadline: How long to wait.
+        tell: Gets messages about the progress.
 
     Raises:
-        OctopusError: It stops again, or does not get there in time.
+        OctopusError: It stopped again, or the time was up.
     """
     asked = False
     while True:
@@ -93,19 +110,19 @@ def start(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Cal
             return
         if now.state == "stopped":
             if asked:
-                raise OctopusError(f"{host.where}: {_stopped(service, now)} while it started. {_where_to_look(host)}")
+                raise OctopusError(f"{host.where}: {_stopped(service, now)} during its start. {_where_to_look(host)}")
             tell(f"{host.name}: starting {service.name}")
             services.start(host, service.name)
             asked = True
         if not deadline.pause():
             raise OctopusError(
-                f"{host.where}: the service {service.name} is {now.state} instead of running after {deadline.seconds:g} s. "
+                f"{host.where}: expected the service {service.name} to run within {deadline.seconds:g} s, but it is {now.state}. "
                 f"{_where_to_look(host)}"
             )
 
 
 def why_down(host: WindowsHost, service: NodeService) -> str | None:
-    """Return why the service does not run any more; None while it does."""
+    """Return why the service is not running any more; None while it is."""
     now = _query(host, service)
     return _stopped(service, now) if now.state == "stopped" else None
 
@@ -113,7 +130,7 @@ def why_down(host: WindowsHost, service: NodeService) -> str | None:
 def _query(host: WindowsHost, service: NodeService) -> ServiceState:
     now = services.query(host, service.name)
     if now is None:
-        raise OctopusError(f"{host.where}: the service {service.name} is there no more.")
+        raise OctopusError(f"{host.where}: the service {service.name} does not exist any more.")
     return now
 
 
@@ -122,7 +139,7 @@ def _stopped(service: NodeService, now: ServiceState) -> str:
 
 
 def _where_to_look(host: WindowsHost) -> str:
-    return rf"Its reason stands in Logs\OctopusServer.txt of the instance's home and in the event log of {host.name}."
+    return rf"See Logs\OctopusServer.txt in the instance's home, and the event log of {host.name}."
 
 
 def _octopus_services(host: WindowsHost) -> list[str]:

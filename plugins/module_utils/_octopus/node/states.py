@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nodes drained, stopped, started, all at once, each proven by what its host and its own API say."""
+"""Nodes drained, stopped and started, all at once, and verified by their hosts and their own APIs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 
 from . import drain as draining
 from . import services as node_services
@@ -28,23 +27,23 @@ from .results import Done, NodeRequest, NodeResult, NodesFailed
 OptionsFor = Callable[[str], ApiOptions]
 
 
-def bring_about(
+def bring_to_state(
     request: NodeRequest, connections: Sequence[ConnectionOptions], options_for: OptionsFor, api_options: ApiOptions | None
 ) -> Done:
-    """Do what was asked for, on all nodes at once.
+    """Bring all nodes to the wanted state at once.
 
     Args:
-        request: What.
+        request: The wanted state.
         connections: The nodes.
-        options_for: Gives the options for the address of a node; without the key, which is not needed there.
+        options_for: Gives the options for the address of a node, without the API key, which is not needed there.
         api_options: The server as a whole, for draining.
 
     Raises:
-        NodesFailed: Some nodes did not get there; the message tells each one's reason.
-        OctopusError: The REST API refuses, or tasks still run.
+        NodesFailed: Some nodes did not reach the state; the message says why for each.
+        OctopusError: The REST API refuses, or tasks are still running.
     """
     if not connections:
-        raise OctopusError("There is no node to act on: give nodes, or run the task for a Windows host.")
+        raise OctopusError("No node to act on. Set nodes, or run the task for a Windows host.")
     results = {connection.name: NodeResult() for connection in connections}
     done = Done(results)
     if request.watchdog == "disabled" or request.state in ("stopped", "started"):
@@ -57,15 +56,14 @@ def bring_about(
 
 
 def _everywhere(connections: Sequence[ConnectionOptions], done: Done, work: Callable[[WindowsHost], None]) -> None:
-    """Do something on every node, in a thread each; fail only when all have ended."""
-    failures = []
-    for name, outcome in on_each(connections, work).items():
-        if isinstance(outcome, (OctopusError, HostError)):
-            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
-        elif isinstance(outcome, BaseException):
-            raise outcome
-    if failures:
-        raise NodesFailed(" ".join(failures), done)
+    """Do something on every node, in a thread for each; fail only when all have ended.
+
+    Raises:
+        NodesFailed: Some nodes failed; the message says why for each.
+    """
+    failed = failures(on_each(connections, work))
+    if failed:
+        raise NodesFailed(" ".join(failed), done)
 
 
 def _on_host(host: WindowsHost, request: NodeRequest, result: NodeResult, options_for: OptionsFor) -> None:
@@ -84,7 +82,7 @@ def _switch_watchdog(host: WindowsHost, request: NodeRequest, result: NodeResult
 
 
 def _stop(host: WindowsHost, request: NodeRequest, result: NodeResult) -> None:
-    service = node_services.find(host, request.instance_name)
+    service = node_services.find(OctopusHost(host), request.instance_name)
     result.was_service_state, result.service_state = service.state, "stopped"
     if not request.check_mode:
         result.service_state = service.state
@@ -93,7 +91,8 @@ def _stop(host: WindowsHost, request: NodeRequest, result: NodeResult) -> None:
 
 
 def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_for: OptionsFor) -> None:
-    service = node_services.find(host, request.instance_name)
+    octopus = OctopusHost(host)  # one for the whole start, so that the program is not asked twice for its instances
+    service = node_services.find(octopus, request.instance_name)
     result.was_service_state, result.service_state = service.state, "running"
     if request.check_mode:
         return
@@ -103,8 +102,8 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
     result.service_state = "running"
     if not request.health:
         return
-    url = host.options.url or _own_url(host, service.instance)
-    request.tell(f"{host.name}: the service runs, waiting for {url}")
+    url = host.options.url or _own_url(octopus, service.instance)
+    request.tell(f"{host.name}: the service is running, waiting for {url}")
     result.version = wait_healthy(
         host.name,
         options_for(url),
@@ -114,21 +113,26 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
     )
 
 
-def _own_url(host: WindowsHost, instance: str) -> str:
-    """Make the address of the node itself from its configuration."""
-    configuration = OctopusHost(host).configuration(instance)
+def _own_url(octopus: OctopusHost, instance: str) -> str:
+    """Derive the address of the node itself from its configuration.
+
+    Raises:
+        OctopusError: The configuration has no listen prefix.
+    """
+    configuration = octopus.configuration(instance)
+    host = octopus.host
     url = node_url(configuration.listen_prefixes, host.options.host)
     if url is None:
         raise OctopusError(
-            f"{host.where}: the configuration of the instance {instance} names no listen prefix, so where the node answers is unknown. "
-            "Set octopus_node_url for this host."
+            f"{host.where}: expected a listen prefix in the configuration of the instance {instance} but found none, so the address of the node "
+            "is unknown. Set octopus_node_url for this host."
         )
     return url
 
 
 def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], done: Done, api_options: ApiOptions | None) -> None:
     if api_options is None:
-        raise OctopusError(f"state {request.state} goes over the REST API: give url and api_key.")
+        raise OctopusError(f"state: {request.state} uses the REST API, so it needs url and api_key.")
     start = time.monotonic()
     drained = request.state == "drained"
     with OctopusApi(api_options) as api:
@@ -153,7 +157,7 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
 
 
 def _node_names(connections: Sequence[ConnectionOptions], known: list[Node], request: NodeRequest, done: Done) -> dict[str, str]:
-    """Return the server's name of each node. A host that is called otherwise than its node is asked for it."""
+    """Return the name of each node on the server. A host whose name differs from that of its node is asked for the node's name."""
     by_name = {node.name.casefold(): node.name for node in known}
     names: dict[str, str] = {}
     unknown = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Octopus Server's MSI on nodes: staged, installed, upgraded, downgraded, removed, each step proven by what is installed afterwards."""
+"""The Octopus Server MSI on nodes: staged, installed, upgraded, downgraded, removed, and verified by what is installed afterwards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import SERVER_EXE
@@ -21,7 +23,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import protect_line
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs, job_id
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, msi_property, word
 
 from .source import PackageSource
@@ -30,13 +32,13 @@ from .staging import Place, Staged, stage
 PRODUCT = "Octopus Deploy Server"
 # Its installer otherwise starts Octopus Manager at the end (https://octopus.com/docs/installation/automating-installation).
 DEFAULT_PROPERTIES = {"RUNMANAGERONEXIT": "no"}
-_NOT_THERE = "not there"
+_NOT_INSTALLED = "not installed"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
 @dataclass(frozen=True)
 class InstallRequest:
-    """What a module was asked to do; ``timeout`` and ``busy_timeout`` are in seconds."""
+    """What to install where; ``busy_timeout`` is in seconds."""
 
     state: str
     version: str | None
@@ -50,10 +52,10 @@ class InstallRequest:
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstallRequest:
-        """Read a module's parameters.
+        """Read the parameters of ``octopus_install``.
 
         Raises:
-            OctopusError: Version or source cannot be used.
+            OctopusError: The version, the source or a property is unusable.
         """
         version = params["version"]
         source = None
@@ -82,7 +84,7 @@ def _properties(given: dict[str, Any]) -> dict[str, str]:
     try:
         for name, value in properties.items():
             msi_property(name, value)
-    except ValueError as error:
+    except InvalidValue as error:
         raise OctopusError(f"properties: {error}") from error
     return properties
 
@@ -108,43 +110,37 @@ class NodeInstall:
 
 
 class InstallFailed(OctopusError):
-    """Some nodes did not get there. ``result`` is what the module returns of all of them beside the message."""
+    """Some nodes failed. ``result`` tells what was found and done on all of them."""
 
     def __init__(self, message: str, results: dict[str, NodeInstall]) -> None:
         super().__init__(message)
         self.result = as_result(results)
 
 
-def bring_about(request: InstallRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeInstall]:
-    """Do what was asked for on all nodes at once.
+def install(request: InstallRequest, connections: Sequence[ConnectionOptions]) -> dict[str, NodeInstall]:
+    """Bring all nodes to the wanted state at once.
 
     Raises:
-        InstallFailed: Some nodes did not get there; the message tells each one's reason.
+        InstallFailed: Some nodes failed; the message says why for each.
         OctopusError: There is no such package, or no node.
     """
     if not connections:
-        raise OctopusError("There is no node to act on: give nodes, or run the task for a Windows host.")
+        raise OctopusError("No node to act on. Set nodes, or run the task for a Windows host.")
     if request.state == "staged" and request.source:
-        request.source.remote()  # asked once, and before any node is
+        request.source.remote()  # asked once, before any node
     results = {options.name: NodeInstall() for options in connections}
-    outcomes = on_each(connections, lambda host: _on_node(host, request, results[host.name]))
-    failures = []
-    for name, outcome in outcomes.items():
-        if isinstance(outcome, (OctopusError, HostError)):
-            failures.append(outcome.message if name in outcome.message else f"{name}: {outcome.message}")
-        elif isinstance(outcome, BaseException):
-            raise outcome
+    failed = failures(on_each(connections, lambda host: _on_node(host, request, results[host.name])))
     hashes = {name: result.sha256 for name, result in results.items() if result.sha256}
     if len(set(hashes.values())) > 1:
-        each = ", ".join(f"{name} {digest}" for name, digest in hashes.items())
-        failures.append(f"The nodes have different packages of {request.version}: {each}. Give sha256 to say which is right.")
-    if failures:
-        raise InstallFailed(" ".join(dict.fromkeys(failures)), results)
+        each = ", ".join(f"{name} has {digest}" for name, digest in hashes.items())
+        failed.append(f"Expected the same package of {request.version} on all nodes, but {each}. Set sha256 to say which one is right.")
+    if failed:
+        raise InstallFailed(" ".join(dict.fromkeys(failed)), results)
     return results
 
 
 def as_result(results: dict[str, NodeInstall], diff: bool = False) -> dict[str, Any]:
-    """What the module returns. The diff shows versions; of a package that was only staged, its hash."""
+    """Return the module's result. The diff shows versions, and the hash of a package that was only staged."""
     result: dict[str, Any] = {
         "changed": any(node.changed for node in results.values()),
         "nodes": {name: asdict(node) for name, node in results.items()},
@@ -152,8 +148,8 @@ def as_result(results: dict[str, NodeInstall], diff: bool = False) -> dict[str, 
     }
     if diff:
         result["diff"] = {
-            "before": "".join(f"{name}: {node.was_version or _NOT_THERE}\n" for name, node in results.items()),
-            "after": "".join(f"{name}: {node.installed_version or _package(node) or _NOT_THERE}\n" for name, node in results.items()),
+            "before": "".join(f"{name}: {node.was_version or _NOT_INSTALLED}\n" for name, node in results.items()),
+            "after": "".join(f"{name}: {node.installed_version or _package(node) or _NOT_INSTALLED}\n" for name, node in results.items()),
         }
     return result
 
@@ -171,20 +167,18 @@ def _on_node(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
             _present(host, request, result)
         else:
             _absent(host, request, result)
-    except ValueError as error:  # what cannot be passed to a Windows command safely
-        raise OctopusError(f"{host.where}: {error}") from error
     finally:
         result.seconds = round(time.monotonic() - start, 3)
 
 
 def installed_version(host: WindowsHost) -> str | None:
-    """The version of the program on the host, None where none is installed, or what is registered has lost its program."""
+    """Return the version of the program on the host; None where none is installed, or the installed product has lost its program."""
     return _installed(host).version
 
 
 @dataclass(frozen=True)
 class _Installed:
-    """What Windows Installer has registered, and the version of the program; None where the program is not there."""
+    """The products registered with Windows Installer, and the version of the program; None where the program is missing."""
 
     products: list[msi.Product]
     version: str | None
@@ -195,7 +189,7 @@ class _Installed:
 
     @property
     def number(self) -> Version | None:
-        """The version to compare with: that of the program, else the registered one."""
+        """Return the version to compare with: that of the program, else the registered one."""
         text = self.version or (self.products[-1].version if self.products else None)
         return Version.parse(text) if text else None
 
@@ -205,14 +199,14 @@ def _installed(host: WindowsHost) -> _Installed:
     if not products:
         return _Installed([], None)
     cli = OctopusHost(host).cli
-    # The program says it whole; Windows Installer may keep only three fields of a version. An old program does not say it.
+    # The program states the complete version; Windows Installer may keep only three of its fields. An old program does not state it.
     version = cli.version() or (products[-1].version if files.exists(host, cli.program) else None)
     return _Installed(products, version)
 
 
 def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask: bool) -> Staged:
     if request.source is None:
-        raise OctopusError("There is no source to stage a package from.")
+        raise OctopusError("Expected a source to stage the package from, but there is none.")
     staged = stage(host, request.source, request.place, request.tell, check_mode=request.check_mode, ask=ask)
     result.path, result.sha256, result.size, result.fetched = staged.path, staged.sha256, staged.size, staged.fetched
     return staged
@@ -220,7 +214,7 @@ def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask:
 
 def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
     wanted = Version.parse(request.version or "")
-    _settle(host, request)
+    _wait_for_earlier(host, request)
     found = _installed(host)
     result.was_version = result.installed_version = found.version
     is_newer = found.number is not None and found.number > wanted
@@ -228,16 +222,16 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
         return
     if is_newer and not request.allow_downgrade:
         raise OctopusError(
-            f"{host.where}: {found.number} is installed, which is newer than {request.version}. A downgrade removes it first, "
-            "and needs a database of the older version: set allow_downgrade: true if that is what you want."
+            f"{host.where}: expected {request.version} or an older version but found {found.number}. A downgrade removes it first, and needs "
+            "a database with the schema of the older version. Set allow_downgrade: true if you want this."
         )
-    # Not the origin but what was noted when the package was staged decides here: an outage must not hang on the internet.
+    # The hash recorded during staging decides here, not the origin, because an outage must not depend on the internet.
     staged = _stage(host, request, result, ask=False)
     if request.check_mode:
         result.installed_version = request.version
         return
     _refuse_running(host, request)
-    if is_newer or found.is_broken:  # over a product that is registered, Windows Installer brings nothing back that is missing
+    if is_newer or found.is_broken:  # Windows Installer does not replace missing files of a registered product
         _remove(host, request, result)
     log = _log_path(request, f"install-{request.version}")
     request.tell(f"{host.name}: installing {request.version}")
@@ -245,15 +239,15 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
     _msiexec(host, request, result, _Step(line, log))
     result.installed_version = installed_version(host)
     if result.installed_version is None or Version.parse(result.installed_version) != wanted:
-        restart = " A restart of Windows is needed first: files were in use." if result.reboot_required else ""
+        restart = " Files were in use, so restart Windows first." if result.reboot_required else ""
         raise OctopusError(
-            f"{host.where}: msiexec ended with {result.exit_code}, but {result.installed_version or 'nothing'} is installed instead of "
-            f"{request.version}.{restart} See {log} there."
+            f"{host.where}: expected {request.version} to be installed after msiexec ended with {result.exit_code}, but found "
+            f"{result.installed_version or 'no program'}.{restart} See {log} on the host."
         )
 
 
 def _absent(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
-    _settle(host, request)
+    _wait_for_earlier(host, request)
     found = _installed(host)
     result.was_version = result.installed_version = found.version or (found.products[-1].version if found.products else None)
     if result.was_version is None:
@@ -272,19 +266,26 @@ def _remove(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> 
     left = msi.products(host, PRODUCT)
     if left:
         raise OctopusError(
-            f"{host.where}: {left[0].name} {left[0].version} is still installed after its removal. See {result.log_path} there."
+            f"{host.where}: expected {left[0].name} {left[0].version} to be removed, but it is still installed. See {result.log_path} on the "
+            "host."
         )
     result.installed_version = None
 
 
 def _refuse_running(host: WindowsHost, request: InstallRequest) -> None:
-    """Whether a silent run stops the services, and all of them, is not documented; it does not start them again."""
+    """Refuse to replace a running program.
+
+    Whether a silent installation stops the services, and all of them, is not documented; it does not start them again.
+
+    Raises:
+        OctopusError: The program is running.
+    """
     running = processes.find(host, image=SERVER_EXE)
     if running:
         pids = ", ".join(str(process.pid) for process in running)
         raise OctopusError(
-            f"{host.where}: {SERVER_EXE} runs (process {pids}), so its files are in use. Stop every instance on the host first: "
-            "octopus_node with state: stopped, and with watchdog: disabled, which would start it again."
+            f"{host.where}: {SERVER_EXE} is running (process {pids}), so its files are in use. Stop every instance on the host first, with "
+            "octopus_node, state: stopped and watchdog: disabled."
         )
 
 
@@ -293,33 +294,33 @@ def _log_path(request: InstallRequest, name: str) -> str:
 
 
 def _job(host: WindowsHost, request: InstallRequest) -> Job:
-    """All runs of msiexec on a node are one job, since Windows Installer does one thing at a time: whoever comes finds what runs."""
+    """Return the one job for all runs of msiexec on a node: Windows Installer runs one at a time, and a later run finds it."""
     return Job(host, request.place.work_root, job_id("msiexec", PRODUCT))
 
 
-def _settle(host: WindowsHost, request: InstallRequest) -> None:
-    """Wait for what an earlier run left running, then look anew: what is installed before that ends may change a moment later.
+def _wait_for_earlier(host: WindowsHost, request: InstallRequest) -> None:
+    """Wait for an installation that an earlier run left running, because until it ends, the installed version may change.
 
     Raises:
-        HostTimeout: It runs on.
+        HostTimeout: It is still running.
     """
     job = _job(host, request)
     if request.check_mode or not files.exists(host, job.folder):
         return
     if job.poll().status == "running":
-        request.tell(f"{host.name}: waiting for an installation that was begun before")
+        request.tell(f"{host.name}: waiting for an installation that an earlier run started")
         try:
             job.wait(request.place.timeout)
         except (HostTimeout, HostUnreachable):
             raise
-        except HostError:  # it was lost, as by a restart of the host: what came of it is seen by what is installed
-            request.tell(f"{host.name}: the installation that was begun before ended without an exit code")
+        except HostError:  # it was lost, for example by a restart of the host; its outcome shows in the installed version
+            request.tell(f"{host.name}: the installation that an earlier run started ended without an exit code")
     job.remove()
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One run of msiexec: its line in the command file, its log."""
+    """One run of msiexec: its line in the command file, and its log."""
 
     line: str
     log: str
@@ -327,7 +328,7 @@ class _Step:
 
 
 def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, step: _Step) -> None:
-    """Run msiexec as a job; wait while another installation runs.
+    """Run msiexec as a job; wait while another installation is running.
 
     Raises:
         OctopusError: It failed; the message quotes the log.
@@ -340,16 +341,17 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
     pause = _FIRST_PAUSE
     while True:
         job.start([step.line], restart_lost=True)
-        # As SYSTEM always: an account of its own may not be allowed to install.
+        # Always as SYSTEM: another account may lack the right to install.
         state = job.wait(request.place.timeout)
         code = result.exit_code = state.exit_code or 0
         attached = job.attached
         job.remove()
         if attached:
-            continue  # that was somebody else's run, perhaps of another package
+            continue  # this was an earlier run, perhaps of another package
         if code != msi.BUSY or time.monotonic() >= give_up:
             break
-        request.tell(f"{host.name}: another installation runs, trying again in {pause:.0f} s")
+        request.tell(f"{host.name}: another installation is running, trying again in {pause:.0f} s")
+        stopping.check()
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
     if msi.is_success(code):
@@ -357,6 +359,8 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
         return
     if code == msi.NOT_INSTALLED and step.removes:
         return
-    waited = f" after {request.busy_timeout:.0f} s of waiting" if code == msi.BUSY else ""
-    said = " | ".join(msi.log_errors(host, step.log)) or "the log says nothing"
-    raise OctopusError(f"{host.where}: msiexec ended with {msi.meaning(code)}{waited}. {said}. The whole log is {step.log} there.")
+    waited = f" after waiting for {request.busy_timeout:.0f} s" if code == msi.BUSY else ""
+    said = " | ".join(msi.log_errors(host, step.log)) or "The log names no error"
+    raise OctopusError(
+        f"{host.where}: msiexec failed with {msi.meaning(code)}{waited}. {said}. The complete log is {step.log} on the host."
+    )

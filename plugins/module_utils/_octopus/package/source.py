@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where an installer package comes from, and what its origin says of it."""
+"""The origin of an installer package, and what it says about the package."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ except ImportError:
 else:
     REQUESTS_IMPORT_ERROR = None
 
-# The SHA-256 that the vendor's download site sends with each package; OctopusDSC compares it, too
-# (https://github.com/OctopusDeploy/OctopusDSC). It comes from where the package comes from: it shows damage, not tampering.
+# The SHA-256 that the vendor's download site sends with each package; OctopusDSC compares it too
+# (https://github.com/OctopusDeploy/OctopusDSC). It has the same origin as the package, so it reveals damage, not tampering.
 HASH_HEADER = "x-amz-meta-sha256"
 DEFAULT_SOURCE = "https://download.octopusdeploy.com/octopus/Octopus.{version}-x64.msi"
 
@@ -33,7 +33,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.I)
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """What the origin says: size in bytes and SHA-256, each None where it does not say."""
+    """What the origin states: size in bytes and SHA-256, each None where it does not."""
 
     size: int | None
     sha256: str | None
@@ -45,8 +45,9 @@ class PackageSource:
     Args:
         source: Where it is; ``{version}`` stands for the version.
         version: The version.
-        sha256: What the user says its hash is.
-        ca_path: Certificates of authorities to trust, for the question that the control node asks.
+        sha256: The hash that the user expects.
+        validate_certs: Whether the control node verifies the certificate of a URL.
+        ca_path: PEM file with certificates of authorities that the control node trusts for that.
 
     Raises:
         OctopusError: The source cannot be used.
@@ -66,12 +67,12 @@ class PackageSource:
             parts = urlsplit(self.text)
             if parts.username or parts.password:
                 raise OctopusError(
-                    "The source of the package holds a user or password, which would be seen in a process list. Use a URL without."
+                    "source: the URL of the package contains a user or password, which a process list would show. Use a URL without them."
                 )
             if parts.scheme.lower() == "http" and self.sha256 is None:
                 raise OctopusError(
-                    f"{self.text} is fetched without encryption: anybody on the way could change what is then installed. "
-                    "Use https, or give its sha256."
+                    f"source: {self.text} is fetched without encryption, so that anybody on the network could replace the package. "
+                    "Use https, or set sha256."
                 )
             self.name = unquote(parts.path).rpartition("/")[2]
         elif self.text.startswith("\\\\"):
@@ -82,17 +83,17 @@ class PackageSource:
             self.name = self.text.rpartition("\\")[2]
         else:
             raise OctopusError(
-                rf"The source {self.text!r} is neither a URL (https://...), nor a UNC path (\\server\share\...), "
-                r"nor a path on the node (C:\...)."
+                rf"source: expected a URL (https://...), a UNC path (\\server\share\...) or a path on the node (C:\...) but found "
+                rf"{self.text!r}."
             )
         if not _NAME.fullmatch(self.name):
-            raise OctopusError(f"The source {self.text!r} does not end in the name of an .msi file.")
+            raise OctopusError(f"source: expected the name of an .msi file at the end of {self.text!r}.")
 
     def remote(self) -> RemoteFile:
-        """Ask the origin of a URL, once; of any other source nothing is known here.
+        """Ask the origin of a URL, once. Nothing is known of any other source here.
 
         Raises:
-            OctopusError: It has no such package, or cannot be reached and nothing else tells what is right.
+            OctopusError: It has no such package; or it cannot be reached, and nothing else tells the right hash.
         """
         with self._lock:
             if self._remote is None:
@@ -100,7 +101,7 @@ class PackageSource:
             return self._remote
 
     def expected(self) -> tuple[str | None, str]:
-        """The hash that the package has to have, and who says so."""
+        """Return the hash that the package has to have, and what states it."""
         if self.sha256:
             return self.sha256, "the option sha256"
         said = self.remote().sha256
@@ -112,20 +113,20 @@ class PackageSource:
         try:
             answer = requests.head(self.text, allow_redirects=True, timeout=30, verify=self._verify)
             if answer.status_code in (405, 501):
-                # A server that does not know HEAD: begin to read, and hang up.
+                # The server does not support HEAD: start a download, and close the connection.
                 answer = requests.get(self.text, stream=True, timeout=30, verify=self._verify)
                 answer.close()
         except requests.RequestException as error:
             if self.sha256:
-                return RemoteFile(None, None)  # the node may reach what the control node cannot, and the hash is known
+                return RemoteFile(None, None)  # the hash is known, and the node may reach the origin nevertheless
             raise OctopusError(
-                f"The control node cannot ask {self.text} for the package's hash: {_reason(error)} "
-                "Give sha256 if only the nodes can reach it, or ca_path if its certificate comes from an authority of your own."
+                f"The control node cannot ask {self.text} for the hash of the package: {_reason(error)} "
+                "Set sha256 if only the nodes can reach it, or ca_path if its certificate was issued by a private authority."
             ) from error
         if answer.status_code != 200:
             raise OctopusError(
-                f"There is no package of version {self.version}: {self.text} answered {answer.status_code} {answer.reason}. "
-                "Check version (https://octopus.com/downloads/previous lists them) and source."
+                f"Expected a package of version {self.version} at {self.text}, but the answer was {answer.status_code} {answer.reason}. "
+                "Check version (see https://octopus.com/downloads/previous) and source."
             )
         size = answer.headers.get("Content-Length", "")
         said = answer.headers.get(HASH_HEADER, "").strip()
@@ -136,7 +137,7 @@ def _checked_hash(text: str | None) -> str | None:
     if not text:
         return None
     if not _SHA256.fullmatch(text.strip()):
-        raise OctopusError(f"sha256 has to be 64 hex digits, not {text!r}.")
+        raise OctopusError(f"sha256: expected 64 hex digits but found {text!r}.")
     return text.strip().lower()
 
 

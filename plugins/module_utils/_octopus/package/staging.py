@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages onto nodes: fetched by a job under another name, hashed, renamed; what is there and right is not fetched again."""
+"""Packages staged on nodes: fetched by a job under another name, hashed, renamed. A correct package is not fetched again."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ CURL = f"{SYSTEM32}curl.exe"
 POWERSHELL = f"{SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe"
 # https://curl.se/docs/manpage.html#EXIT-CODES
 CURL_CODES = {
-    6: "the name of the server cannot be resolved",
+    6: "the server name cannot be resolved",
     7: "the server cannot be reached",
-    18: "the connection ended before the whole file was there",
+    18: "the connection ended before the file was complete",
     22: "the server refused (HTTP 400 or above)",
     23: "the file cannot be written; is the disk full?",
-    28: "it took too long",
-    35: "TLS could not be agreed on",
+    28: "the time was up",
+    35: "the TLS handshake failed",
     56: "the connection broke",
-    60: "the server's certificate is not trusted by the node",
+    60: "the node does not trust the server's certificate",
 }
 _MARK = "--octopus.upgrade--"
-_ROOM = 1.02  # beside the package itself
+_SPACE = 1.02  # including what is needed beside the package itself
 _TELL_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True)
 class Place:
-    """How the collection works on a node: its folder there, where packages lie, who jobs run as, seconds for one."""
+    """Where and how packages are staged on a node: folders, account of the jobs, and seconds that a job may take."""
 
     work_root: str
     stage_dir: str
@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Staged:
-    """A package on a node. In check mode of a package still to be fetched, hash and size are what its origin says."""
+    """A package on a node. In check mode, hash and size of a package that would be fetched are those that its origin states."""
 
     path: str
     sha256: str | None
@@ -61,90 +61,95 @@ class Staged:
 @dataclass(frozen=True)
 class _Found:
     size: int | None
-    noted: str | None
+    recorded: str | None
     has_curl: bool
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Where the package is to lie, and what is known of it: its hash, who says so, its size."""
+class _Expected:
+    """The path of the package, and what is known about it: its hash, what states the hash, its size."""
 
     path: str
-    expected: str | None
-    by: str
+    digest: str | None
+    stated_by: str
     size: int | None
 
 
 def stage(host: WindowsHost, source: PackageSource, place: Place, tell: Progress, *, check_mode: bool = False, ask: bool = True) -> Staged:
-    """Have the package on the node, right.
+    """Bring the package to the node, and verify it.
 
     Args:
-        ask: Whether the origin is asked even where the node noted the package's hash when it was staged.
+        host: The node.
+        source: The origin of the package.
+        place: Where and how it is staged.
+        tell: Gets messages about the progress.
+        check_mode: Whether to change nothing.
+        ask: Whether to ask the origin even where the hash was recorded when the package was staged.
 
     Raises:
-        OctopusError: The package cannot be had, is not what it should be, or there is no room for it.
-        HostError: The host cannot do it.
+        OctopusError: The package cannot be fetched or has the wrong hash, or there is not enough space for it.
+        HostError: The host failed.
     """
     path = f"{place.stage_dir.rstrip(chr(92))}\\{source.name}"
     found = _look(host, path)
-    wanted = _wanted(source, path, found, ask)
-    if found.size is not None and wanted.expected is not None and wanted.size in (None, found.size):
-        # In check mode the note is enough: nothing depends on it yet, and a package takes seconds to hash.
-        digest = found.noted if check_mode and found.noted else files.sha256(host, path)
-        if digest == wanted.expected:
-            if found.noted != digest and not check_mode:
-                _note(host, path, digest)
+    wanted = _expected(source, path, found, ask)
+    if found.size is not None and wanted.digest is not None and wanted.size in (None, found.size):
+        # In check mode the record is enough: nothing depends on it yet, and hashing a package takes seconds.
+        digest = found.recorded if check_mode and found.recorded else files.sha256(host, path)
+        if digest == wanted.digest:
+            if found.recorded != digest and not check_mode:
+                _record(host, path, digest)
             return Staged(path, digest, found.size, False)
     if wanted.size is not None:
-        _refuse_without_room(host, place.stage_dir, wanted.size)
+        _refuse_without_space(host, place.stage_dir, wanted.size)
     if check_mode:
-        return Staged(path, wanted.expected, wanted.size, True)
+        return Staged(path, wanted.digest, wanted.size, True)
     job = Job(host, place.work_root, job_id(f"fetch-{source.version}", source.text, path))
-    # Only administrators have rights on the folder of packages. An account that reads a share copies into its own job's folder.
+    # Only administrators have rights on the folder of packages, so an account that reads a share copies to the folder of its job.
     own = source.kind == "unc" and not place.run_as.is_system
     way = _Way(source, f"{job.folder}\\{source.name}" if own else f"{path}.part", found.has_curl)
     return _fetch(job, place, wanted, way, tell)
 
 
-def _wanted(source: PackageSource, path: str, found: _Found, ask: bool) -> _Wanted:
-    note = f"{path}.sha256, written when it was staged"
-    if found.noted and not ask and source.sha256 is None:
-        return _Wanted(path, found.noted, note, None)
-    expected, by = source.expected()
-    if expected is None and found.noted:
-        expected, by = found.noted, note
-    return _Wanted(path, expected, by, source.remote().size)
+def _expected(source: PackageSource, path: str, found: _Found, ask: bool) -> _Expected:
+    record = f"{path}.sha256, written when it was staged"
+    if found.recorded and not ask and source.sha256 is None:
+        return _Expected(path, found.recorded, record, None)
+    digest, stated_by = source.expected()
+    if digest is None and found.recorded:
+        digest, stated_by = found.recorded, record
+    return _Expected(path, digest, stated_by, source.remote().size)
 
 
-def _note(host: WindowsHost, path: str, digest: str) -> None:
+def _record(host: WindowsHost, path: str, digest: str) -> None:
     files.write_text(host, f"{path}.sha256", f"{digest}  {path.rpartition(chr(92))[2]}\n")
 
 
 def _look(host: WindowsHost, path: str) -> _Found:
-    """What lies there: one command for the file's size, the hash noted beside it, and whether there is a curl.exe."""
+    """Find the size of the file, the hash recorded beside it, and whether there is a curl.exe, by one command."""
     parts = (builtin("dir", "/-c", "/a-d", path), builtin("type", f"{path}.sha256"), builtin("dir", "/b", CURL))
     result = host.run_cmd(f" & echo {_MARK}& ".join(f"{part} 2>nul" for part in parts), idempotent=True)
-    listing, note, curl = [*result.stdout.split(_MARK), "", ""][:3]
-    noted = note.split()
+    listing, record, curl = [*result.stdout.split(_MARK), "", ""][:3]
+    recorded = record.split()
     return _Found(
         files.size_in(listing, path.rpartition("\\")[2]),
-        noted[0].lower() if noted and len(noted[0]) == 64 else None,
+        recorded[0].lower() if recorded and len(recorded[0]) == 64 else None,
         "curl" in curl.lower(),
     )
 
 
-def _refuse_without_room(host: WindowsHost, folder: str, size: int) -> None:
+def _refuse_without_space(host: WindowsHost, folder: str, size: int) -> None:
     free = disks.free_bytes(host, folder)
-    if free < size * _ROOM:
+    if free < size * _SPACE:
         raise OctopusError(
-            f"{host.where}: a package of {size} bytes does not fit into {folder}: {free} bytes are free on {disks.root_of(folder)}. "
-            "Make room, or set stage_dir to another drive."
+            f"{host.where}: the package needs {size} bytes in {folder}, but only {free} are free on {disks.root_of(folder)}. "
+            "Free some space, or set stage_dir to another drive."
         )
 
 
 @dataclass(frozen=True)
 class _Way:
-    """How a package gets to a node: the commands of the job, and what their exit codes mean."""
+    """How a package is fetched: the commands of the job, and what their exit codes mean."""
 
     source: PackageSource
     part: str
@@ -174,13 +179,13 @@ class _Way:
     def why(self, codes: tuple[int, ...]) -> str:
         code = next((code for code in codes if code), 0)
         if self.source.kind != "url":
-            return "the file cannot be read or copied; a share is reached as job_user, which has to be allowed to read it"
+            return "the file cannot be read or copied; job_user needs the right to read a share"
         if self.has_curl:
             return f"curl ended with {code} ({CURL_CODES.get(code, 'see its manual')})"
         return f"PowerShell ended with {code}"
 
 
-def _fetch(job: Job, place: Place, wanted: _Wanted, way: _Way, tell: Progress) -> Staged:
+def _fetch(job: Job, place: Place, wanted: _Expected, way: _Way, tell: Progress) -> Staged:
     host, source, path, part = job.host, way.source, wanted.path, f"{wanted.path}.part"
     run_as = place.run_as if source.kind == "unc" else RunAs()
     host.run_cmd(protect_line(place.work_root.rstrip("\\")), check=True, idempotent=True)
@@ -194,31 +199,31 @@ def _fetch(job: Job, place: Place, wanted: _Wanted, way: _Way, tell: Progress) -
             # A copy, not a move: moved, the file would keep the rights of the job's account.
             host.run_builtin("copy", "/y", "/b", way.part, part, timeout=place.timeout, check=True, idempotent=True)
         job.remove()
-        if not (state.exit_code and attached):  # how an earlier run's attempt failed says nothing of today
+        if not (state.exit_code and attached):  # the failure of an earlier run's attempt may be out of date
             break
     if state.exit_code:
         files.remove(host, part)
         raise OctopusError(
-            f"{host.where}: {source.text} cannot be fetched to {path}: {way.why(state.exit_codes)}. {' '.join(output.split())[-500:]}"
+            f"{host.where}: cannot fetch {source.text} to {path}: {way.why(state.exit_codes)}. {' '.join(output.split())[-500:]}"
         )
-    expected, by = wanted.expected, wanted.by
+    expected, stated_by = wanted.digest, wanted.stated_by
     if expected is None and source.kind != "url":
-        expected, by = files.hash_in(output), f"the file {source.text} itself"
+        expected, stated_by = files.hash_in(output), f"the file {source.text} itself"
     digest = files.sha256(host, part)
     size = files.size(host, part)
     if expected is not None and digest != expected:
         files.remove(host, part)
         raise OctopusError(
-            f"{host.where}: the package {source.text} is not what it should be: its SHA-256 is {digest} ({size} bytes), and {by} says "
-            f"{expected}. It was deleted. Damaged on the way, or is sha256 that of another version?"
+            f"{host.where}: expected the package {source.text} to have the SHA-256 {expected}, as stated by {stated_by}, but found {digest} "
+            f"({size} bytes). The file was deleted. It was damaged in transit, or sha256 is that of another version."
         )
     files.move(host, part, path)
-    _note(host, path, digest)
+    _record(host, path, digest)
     return Staged(path, digest, size, True)
 
 
 class _Watch:
-    """Tells now and then how much of a file is there."""
+    """Reports from time to time how much of a file has been fetched."""
 
     def __init__(self, host: WindowsHost, part: str, size: int | None, name: str, tell: Progress) -> None:
         self._host, self._part, self._size, self._name, self._tell = host, part, size, name, tell

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
-from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import PROVEN, SERVER, SqlServer
+from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import BACKED_UP, SERVER, SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 pytest.importorskip("pyodbc")
@@ -38,9 +38,10 @@ def backup(check_mode: bool = False, **params: Any) -> dict[str, Any]:
     return run_module("mssql_backup", check_mode, **(given | params))
 
 
-def test_a_backup_is_a_change_with_its_proof(server: SqlServer, tmp_path: Path) -> None:
-    progress = tmp_path / "progress"
-    result = backup(progress_file=str(progress))
+def test_a_backup_is_a_change_and_is_verified(server: SqlServer) -> None:
+    shown: list[str] = []
+    with progress.listening(shown.append):
+        result = backup()
     assert not result.get("failed"), result
     assert result["changed"]
     assert server.ran == [BACKUP, "RESTORE VERIFYONLY FROM DISK = N'D:\\a.bak' WITH FILE = 2, CHECKSUM"] == result["sql"]
@@ -60,10 +61,7 @@ def test_a_backup_is_a_change_with_its_proof(server: SqlServer, tmp_path: Path) 
         "free_bytes": 2048 * 1024**2,
     }
     assert {name: result[name] for name in expected} == expected
-    assert [json.loads(line) for line in progress.read_text().splitlines()] == [
-        {"message": "Backing up Octopus", "percent": 50.0},
-        {"message": "Verifying the backup of Octopus"},
-    ]
+    assert shown == ["Backing up Octopus (50 %)", "Verifying the backup of Octopus"]
     assert "secret" not in json.dumps({name: value for name, value in result.items() if name != "invocation"})
     assert server.logins == ["master"]
 
@@ -91,13 +89,21 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
 @pytest.mark.parametrize(
     ("answers", "messages", "wanted"),
     [
-        ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": PROVEN[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
-        ({"FROM msdb.dbo.backupset AS s": []}, {}, "Found: no row for D:\\\\a.bak"),
-        ({}, {"RESTORE VERIFYONLY": []}, "without message 3262"),
-        ({}, {"RESTORE VERIFYONLY": MssqlError("damaged", 3189)}, "Found: damaged.*Treat D:\\\\a.bak as no backup.*3189"),
-        ({}, {"RESTORE VERIFYONLY": MssqlTimeout("cancelled")}, "within 9 s.*taken and recorded in msdb.*not verified"),
+        ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": BACKED_UP[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
+        ({"FROM msdb.dbo.backupset AS s": []}, {}, "found no row for D:\\\\a.bak"),
+        ({}, {"RESTORE VERIFYONLY": []}, "message 3262 from RESTORE VERIFYONLY, but it ended without"),
+        (
+            {},
+            {"RESTORE VERIFYONLY": MssqlError("damaged", 3189)},
+            "its verification failed: damaged.*Do not use D:\\\\a.bak as a backup.*3189",
+        ),
+        (
+            {},
+            {"RESTORE VERIFYONLY": MssqlTimeout("cancelled")},
+            "within 9 s.*cancelled. The backup is taken and recorded in msdb.*not verified",
+        ),
         ({}, {"BACKUP": DENIED}, "access denied.*operating system error 5.*LAB\\\\sqlservice.*right to write"),
-        ({}, {"BACKUP": MssqlError("Write failed: 112(full)", 3202)}, "disk is full.*Free some room"),
+        ({}, {"BACKUP": MssqlError("Write failed: 112(full)", 3202)}, "disk is full.*Free some space"),
         ({}, {"BACKUP": MssqlError("Another operation is running", 3023)}, "3023.*wait until it has ended"),
         ({"FROM msdb.dbo.backupmediafamily WHERE": [{"physical_device_name": "D:\\b.bak"}]}, {}, "stripes D:\\\\a.bak.*d:\\\\b.bak"),
         ({"FROM sys.databases": []}, {}, "the database octopus.*none of that name"),
@@ -132,7 +138,7 @@ def test_a_missing_folder_is_created_where_wanted(server: SqlServer) -> None:
 
 
 def test_a_deadline_tells_that_nothing_is_left(server: SqlServer) -> None:
-    server.messages["BACKUP"] = MssqlTimeout("cancelled", PROVEN[:1])
+    server.messages["BACKUP"] = MssqlTimeout("cancelled", BACKED_UP[:1])
     server.answers["FROM msdb.dbo.backupset AS s"] = []
     result = backup(timeout=5)
     assert "within 5 s" in result["msg"]
@@ -146,10 +152,10 @@ def test_a_deadline_tells_that_nothing_is_left(server: SqlServer) -> None:
         (
             "dm_exec_requests",
             [{"command": "BACKUP DATABASE", "session_id": 60, "percent_complete": 12.0}],
-            "still runs: BACKUP DATABASE in session 60",
+            "still running: BACKUP DATABASE in session 60",
         ),
-        ("RESTORE LABELONLY", [], "a file is there: D:\\a.bak"),
-        ("dm_exec_requests", MssqlError("gone"), "could not be looked at"),
+        ("RESTORE LABELONLY", [], "a file exists: D:\\a.bak"),
+        ("dm_exec_requests", MssqlError("gone"), "Could not determine what it left"),
     ],
 )
 def test_a_deadline_tells_what_is_left(server: SqlServer, piece: str, answer: Any, wanted: str) -> None:
@@ -160,15 +166,15 @@ def test_a_deadline_tells_what_is_left(server: SqlServer, piece: str, answer: An
 
 
 def test_a_cancel_that_crosses_the_end_of_the_backup_is_a_success(server: SqlServer) -> None:
-    server.messages["BACKUP"] = MssqlTimeout("cancelled", PROVEN)
+    server.messages["BACKUP"] = MssqlTimeout("cancelled", BACKED_UP)
     assert backup(timeout=5)["verified"]
 
 
 def test_a_lost_connection_that_the_driver_tells_in_a_message_alone(server: SqlServer) -> None:
-    server.messages["BACKUP"] = [*PROVEN[:1], Message(10054, "TCP Provider: Error code 0x2746")]
+    server.messages["BACKUP"] = [*BACKED_UP[:1], Message(10054, "TCP Provider: Error code 0x2746")]
     server.answers["FROM msdb.dbo.backupset AS s"] = []
     result = backup()
-    assert "ended the session while it ran (TCP Provider: Error code 0x2746). Nothing is left of it" in result["msg"]
+    assert "ended the session during the backup (TCP Provider: Error code 0x2746). Nothing is left of it" in result["msg"]
 
 
 @pytest.mark.parametrize("number", [None, 596])
@@ -176,7 +182,7 @@ def test_a_session_that_is_killed(server: SqlServer, number: int | None) -> None
     server.messages["BACKUP"] = MssqlError("Communication link failure", number)
     server.answers["FROM msdb.dbo.backupset AS s"] = []
     result = backup()
-    assert "ended the session while it ran" in result["msg"]
+    assert "ended the session during the backup" in result["msg"]
     assert "Nothing is left of it" in result["msg"]
 
 

@@ -113,17 +113,17 @@ def test_dropped_and_then_no_change(server: Server) -> None:
 @pytest.mark.parametrize(
     ("change", "params", "said"),
     [
-        ({}, {"name": "MSDB"}, "one of SQL Server sql01,1433 itself"),
-        ({}, {"replaced_by": "other"}, "Found: none of that name. old may be the only copy"),
-        ({}, {"replaced_by": "OLD"}, "Found: that very database"),
-        ({"states": {"old": "ONLINE", "new": "RESTORING"}}, {}, "Found: RESTORING"),
+        ({}, {"name": "MSDB"}, "a system database of SQL Server sql01,1433"),
+        ({}, {"replaced_by": "other"}, "there is none of that name. old may be the only copy"),
+        ({}, {"replaced_by": "OLD"}, "it is that very database"),
+        ({"states": {"old": "ONLINE", "new": "RESTORING"}}, {}, "it is RESTORING"),
         ({"states": {"old": "OFFLINE", "new": "ONLINE"}}, {}, "ALTER DATABASE [old] SET ONLINE"),
         ({"source": 6}, {}, "is a snapshot of new"),
-        ({"snapshots": ["s1", "s2"]}, {}, "has the snapshots s1, s2 on"),
+        ({"snapshots": ["s1", "s2"]}, {}, "it has s1, s2 on"),
         ({"replica": "a-b"}, {}, "availability group or mirrored"),
         ({"mirror": "a-b"}, {}, "availability group or mirrored"),
-        ({"rights": {"ALTER ANY DATABASE": 0, "CONTROL": 0}}, {}, "the login me may not"),
-        ({"looks": [[ME], [ME]]}, {}, "Found: session 77, app from pc (reports). End what uses it"),
+        ({"rights": {"ALTER ANY DATABASE": 0, "CONTROL": 0}}, {}, "the login me does not have it"),
+        ({"looks": [[ME], [ME]]}, {}, "found session 77, app from pc (reports). Stop what uses it"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -146,9 +146,9 @@ def test_the_owner_may_drop_it(server: Server) -> None:
 def test_what_came_in_between_is_named_where_it_is_seen(server: Server) -> None:
     server.fails = [USED]
     server.looks = [[], [ME]]
-    assert "Found: session 77, app from pc (reports)" in drop()["msg"]
+    assert "found session 77, app from pc (reports)" in drop()["msg"]
     assert "sessions that the login may not see" in drop()["msg"]
-    assert server.ran == ["DROP DATABASE [old]"] * 2, "once each, and nobody is thrown out"
+    assert server.ran == ["DROP DATABASE [old]"] * 2, "once each, and nobody is disconnected"
 
 
 def test_another_error_is_told_as_it_is(server: Server) -> None:
@@ -158,4 +158,4 @@ def test_another_error_is_told_as_it_is(server: Server) -> None:
 
 def test_a_drop_that_did_not_happen(server: Server) -> None:
     server.stays = True
-    assert "said so, and still has it" in drop()["msg"]
+    assert "reported success and still has it" in drop()["msg"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told of a database; the upgrade itself is tested where it is written."""
+"""octopus_database_info, octopus_database_wait and octopus_database_upgrade; the upgrade itself is tested where it is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.modules import octopus_database
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import info
+from ansible_collections.octopus.upgrade.plugins.modules import octopus_database_info, octopus_database_upgrade, octopus_database_wait
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
@@ -40,12 +41,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SqlServer:
         "SELECT type, SUM": [{"type": 0, "pages": 800}, {"type": 1, "pages": 100}],
     }
     found.answers = own | {piece: answer for piece, answer in found.answers.items() if piece not in own}
-    monkeypatch.setattr(octopus_database, "connect", found.connect)
+    found.answers["DB_NAME()"] = [{"name": "Octopus"}]
+    for module in (octopus_database_info, octopus_database_wait, octopus_database_upgrade):
+        monkeypatch.setattr(module, "connect", found.connect)
     return found
 
 
-def database(**params: Any) -> dict[str, Any]:
-    return run_module("octopus_database", login_host="sql01", login_user="me", login_password="secret", database="Octopus", **params)
+def database(kind: str = "info", check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    known = {"login_host": "sql01", "login_user": "me", "login_password": "secret", "database": "Octopus"}
+    return run_module(f"octopus_database_{kind}", check_mode, **known, **params)
 
 
 def test_all_that_is_known(server: SqlServer) -> None:
@@ -73,13 +77,33 @@ def test_all_that_is_known(server: SqlServer) -> None:
     assert not server.ran
 
 
+@pytest.mark.parametrize(
+    ("gather", "fields", "statements"),
+    [
+        ([], set(), 3),
+        (["version"], {"version", "history", "schema_scripts"}, 6),
+        (["nodes"], {"node_rows"}, 6),
+        (["sessions"], {"sessions", "sessions_visible"}, 5),
+        (["operations"], {"operations"}, 4),
+        (["space"], {"volumes", "used_bytes", "data_bytes", "log_bytes"}, 9),
+    ],
+)
+def test_only_what_is_asked_for_is_read(server: SqlServer, gather: list[str], fields: set[str], statements: int) -> None:
+    result = database(gather=gather)
+    assert set(result) - {"changed", "invocation"} == {"server", "server_version", "database", "now"} | fields
+    assert len(server.asked) == statements
+
+
+def test_every_part_can_be_chosen() -> None:
+    assert octopus_database_info.SPEC["argument_spec"]["gather"]["choices"] == list(info.GATHER)
+
+
 def test_what_is_newer(server: SqlServer) -> None:
     """None of the tables is there; what there is of them is tested where it is read."""
     result = database(since="2026-11-23T20:00:00+00:00")
     assert result["newer"] == {"tasks": None, "releases": None, "deployments": None, "events": None}
     assert "as now" in database(since="2026-11-23T20:00:05+00:00")["msg"]
     assert "ISO 8601" in database(since="yesterday")["msg"]
-    assert "for state: queried" in database(since="2026-11-23T20:00:00+00:00", state="upgraded")["msg"]
 
 
 def test_a_login_with_few_rights(server: SqlServer) -> None:
@@ -96,5 +120,33 @@ def test_no_database_of_octopus(server: SqlServer) -> None:
 
 
 def test_an_upgrade_needs_a_windows_host(server: SqlServer) -> None:
-    assert "not reached by WinRM" in database(state="upgraded")["msg"]
+    assert "not reached by WinRM" in database("upgrade")["msg"]
     assert not server.logins
+
+
+# -- waiting
+
+
+def test_nobody_is_left_and_nothing_is_waited_for(server: SqlServer) -> None:
+    server.answers["dm_exec_sessions"] = []
+    result = database("wait")
+    assert (result["changed"], result["sessions"], result["sessions_visible"]) == (False, [], True)
+    assert len(server.asked) == 2
+
+
+def test_whoever_is_left_at_the_deadline_is_named(server: SqlServer) -> None:
+    result = database("wait", timeout=0)
+    assert "octopus from OCTO01 with Octopus" in result["msg"]
+    assert (result["failed"], result["sessions"][0]["session_id"]) == (True, 54)
+
+
+def test_a_login_that_may_not_see_others_does_not_wait(server: SqlServer) -> None:
+    server.answers["HAS_PERMS_BY_NAME("] = [{"may": 0}]
+    result = database("wait")
+    assert (result.get("failed"), result["sessions_visible"]) == (None, False)
+
+
+def test_check_mode_looks_once(server: SqlServer) -> None:
+    result = database("wait", check_mode=True)
+    assert (result.get("failed"), [one["host"] for one in result["sessions"]]) == (None, ["OCTO01"])
+    assert len(server.asked) == 2

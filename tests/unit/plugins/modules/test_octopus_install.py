@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_install and octopus_folders: options that are refused before a host is asked. On hosts: tests/scenarios/windows."""
+"""octopus_install and the modules for folders: options that are refused before a host is contacted. With hosts: tests/scenarios/windows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def test_a_version_is_required():
 
 
 def test_a_version_has_to_be_one():
-    assert "'latest' is no version" in run_module("octopus_install", connections=[CONNECTION], version="latest")["msg"]
+    assert "'latest' is not a version" in run_module("octopus_install", connections=[CONNECTION], version="latest")["msg"]
 
 
 def test_without_nodes_there_is_nothing_to_do():
-    assert "There is no node to act on" in run_module("octopus_install", version="2025.4.10423")["msg"]
-    assert "There is no WinRM connection" in run_module("octopus_folders", folders={"logs": "C:\\a"}, dest="D:\\b\\c")["msg"]
+    assert "No node to act on" in run_module("octopus_install", version="2025.4.10423")["msg"]
+    backup = run_module("octopus_folders_backup", folders={"logs": "C:\\a"}, dest="D:\\b\\c")
+    assert "There is no WinRM connection" in backup["msg"]
 
 
 def test_each_node_that_cannot_be_reached_is_named():
@@ -43,10 +44,22 @@ def test_each_node_that_cannot_be_reached_is_named():
 
 def test_a_property_with_a_quote():
     result = run_module("octopus_install", connections=[CONNECTION], version="2025.4.10423", source=LOCAL, properties={"A": 'x"'})
-    assert "properties: the value of A of 2 characters holds a double quote" in result["msg"]
+    assert "properties: the value of A of 2 characters contains a double quote" in result["msg"]
 
 
-def test_what_each_state_of_folders_needs():
-    assert "folders, dest" in run_module("octopus_folders", connection=CONNECTION)["msg"]
-    assert "source, restore_point" in run_module("octopus_folders", connection=CONNECTION, state="restored", folders={})["msg"]
-    assert "keep, restore_point" in run_module("octopus_folders", connection=CONNECTION, state="kept_removed")["msg"]
+@pytest.mark.parametrize(
+    ("module", "options", "missing"),
+    [
+        ("octopus_folders_backup", {}, "dest, folders"),
+        ("octopus_folders_restore", {"folders": {}}, "restore_point, source"),
+        ("octopus_folders_clone", {"dest": "D:\\a"}, "restore_point"),
+        (
+            "octopus_folders_clone",
+            {"dest": "D:\\a", "restore_point": "one"},
+            "state is present but all of the following are missing: folders",
+        ),
+        ("octopus_retained_folders", {}, "path, restore_point"),
+    ],
+)
+def test_what_each_module_for_folders_needs(module: str, options: dict, missing: str):
+    assert missing in run_module(module, connection=CONNECTION, **options)["msg"]

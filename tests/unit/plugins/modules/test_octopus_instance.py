@@ -24,22 +24,22 @@ KEY = "k8JqzMpYb0VtZ1S5tWq9Yg=="
     [
         ({"connection": LOGIN}, "missing parameter(s) required by 'connection': master_key_file"),
         ({"connection": {**PLACE, "user": "a"}, "master_key_file": "k"}, "parameters are required together: user, password"),
-        ({"connection": LOGIN, "master_key_file": "k"}, "Nothing says how to seal"),
-        ({"connection": LOGIN, "master_key_file": "/no/such"}, "Nothing says how to seal"),
+        ({"connection": LOGIN, "master_key_file": "k"}, "Expected vault_password_file, or vault_id as label@file"),
+        ({"connection": LOGIN, "master_key_file": "/no/such"}, "Expected vault_password_file, or vault_id as label@file"),
         ({"connection": LOGIN, "master_key_file": "/no/such", "plaintext": True}, "There is no file /no/such"),
         ({"connection": PLACE, "plaintext": True}, "connection has no credentials"),
-        ({"connection": {**LOGIN, "integrated": True}, "plaintext": True}, "both user and integrated"),
+        ({"connection": {**LOGIN, "integrated": True}, "plaintext": True}, "either user or integrated: true but found both"),
         ({"connection": {**LOGIN, "password": "s3kr1t\n"}, "plaintext": True}, "control character"),
-        ({"connection": {**LOGIN, "options": {"Failover Partner": "x"}}, "plaintext": True}, "'Failover Partner' is not possible"),
-        ({"connection": {**LOGIN, "options": {"pwd": "s3kr1t"}}, "plaintext": True}, "'pwd' is not possible"),
-        ({"from_config": "/x", "plaintext": True}, "whose server and database are in the option connection"),
+        ({"connection": {**LOGIN, "options": {"Failover Partner": "x"}}, "plaintext": True}, "'Failover Partner' is not allowed"),
+        ({"connection": {**LOGIN, "options": {"pwd": "s3kr1t"}}, "plaintext": True}, "'pwd' is not allowed"),
+        ({"from_config": "/x", "plaintext": True}, "Set connection with server and database too"),
         ({"instance_name": "a/b"}, "cannot be the name of an instance"),
-        ({"folders": {"cache": "D:\\x"}}, "folders: cache: wanted are logs, artifacts, packages"),
+        ({"folders": {"cache": "D:\\x"}}, "event_exports, telemetry but found cache"),
         ({"folders": {"logs": "x"}}, "folders: logs"),
-        ({"home": "Octopus"}, "neither an absolute path"),
-        ({"never": [{"server": ".", "database": "x"}]}, "another machine on each host"),
-        ({"connections": []}, "no node to act on"),
-        ({"state": "absent", "connections": []}, "no node to act on"),
+        ({"home": "Octopus"}, "expected an absolute path"),
+        ({"never": [{"server": ".", "database": "x"}]}, "a different machine on each host"),
+        ({"connections": []}, "No node to act on"),
+        ({"state": "absent", "connections": []}, "No node to act on"),
     ],
 )
 def test_refused(tmp_path: Path, options: dict[str, Any], said: str) -> None:
@@ -56,5 +56,5 @@ def test_a_file_without_a_key_is_refused_and_not_shown(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("s3kr1t", encoding="utf-8")
     result = run_module("octopus_instance", connections=[NODE], connection=LOGIN, master_key_file=str(key), plaintext=True)
-    assert "0 texts that can be a master key" in result["msg"]
+    assert "can be a master key in the output of show-master-key but found 0" in result["msg"]
     assert "s3kr1t" not in json.dumps(result["msg"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_license_backup: sealed by the real ansible-vault, proven to open, and nowhere else."""
+"""octopus_license_backup: encrypted with Ansible Vault, verified to decrypt, and stored nowhere else."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def backup(server, tmp_path):
     return run
 
 
-def test_sealed_idempotent_and_readable_with_ansible_vault(backup, tmp_path):
+def test_encrypted_idempotent_and_readable_with_ansible_vault(backup, tmp_path):
     first = backup()
-    assert (first["changed"], first["sealed"], first["is_compliant"], first["expires"]) == (True, True, True, "2027-06-30")
+    assert (first["changed"], first["encrypted"], first["is_compliant"], first["expires"]) == (True, True, True, "2027-06-30")
     assert "s3kr1t" not in str(first)
     argv = [sys.executable, "-m", "ansible.cli.vault", "decrypt", "--vault-password-file", str(tmp_path / "password"), "--output", "-"]
     opened = subprocess.run([*argv, str(tmp_path / "l.vault")], capture_output=True, check=True, env=ENVIRONMENT)
@@ -67,16 +67,16 @@ def test_another_licence_is_kept_apart(backup, server, tmp_path):
     backup()
     server.document("/api/licenses/licenses-current", {"LicenseText": "other"})
     assert "already holds a different licence" in backup()["msg"]
-    assert (tmp_path / backup(force=True)["kept"].rpartition("/")[2]).exists()
+    assert (tmp_path / backup(force=True)["backup_file"].rpartition("/")[2]).exists()
 
 
 def test_plain_text_only_by_name(backup, tmp_path):
-    assert "Nothing says how to seal" in backup(vault_password_file=None)["msg"]
+    assert "to encrypt secrets with, but found neither" in backup(vault_password_file=None)["msg"]
     result = backup(vault_password_file=None, plaintext=True)
-    assert result["sealed"] is False
+    assert result["encrypted"] is False
     assert (tmp_path / "l.vault").read_bytes().decode() == TEXT
 
 
 def test_a_server_without_licence_says_what_that_means(backup, server):
     server.document("/api/licenses/licenses-current", {"LicenseText": None})
-    assert "has no licence text" in backup()["msg"]
+    assert "Expected a licence on" in backup()["msg"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_verify: what is lost is found, what versions change is not called a loss."""
+"""octopus_baseline_info and octopus_verify: what is lost is found, what versions change is not called a loss."""
 
 from __future__ import annotations
 
@@ -65,13 +65,17 @@ def octopus():
     server.close()
 
 
-def verify(server, **options):
-    return run_module("octopus_verify", url=server.url, api_key="API-SECRET", allow_http=True, **options)
+def count(server, **options):
+    return run_module("octopus_baseline_info", url=server.url, api_key="API-SECRET", allow_http=True, **options)
+
+
+def verify(server, baseline):
+    return run_module("octopus_verify", url=server.url, api_key="API-SECRET", allow_http=True, baseline=baseline)
 
 
 @pytest.fixture
 def before(octopus):
-    return verify(octopus)["baseline"]
+    return count(octopus)["baseline"]
 
 
 def test_baseline_counts_and_really_reads(octopus, before):
@@ -90,22 +94,22 @@ def test_baseline_counts_and_really_reads(octopus, before):
 
 
 def test_the_same_server_is_the_same(octopus, before):
-    result = verify(octopus, state="compared", baseline=before)
+    result = verify(octopus, before)
     assert result["differences"] == []
     assert result["changed"] is False
-    assert result["proof"]["projects_read"] == 3
-    assert result["proof"]["package"]["version"] == "1.0.1"
+    assert result["evidence"]["projects_read"] == 3
+    assert result["evidence"]["package"]["version"] == "1.0.1"
 
 
 def test_across_spaces_the_default_space_is_what_there_was(octopus, before):
     octopus.upgrade("2021.1.8045")
-    result = verify(octopus, state="compared", baseline=before)
+    result = verify(octopus, before)
     assert "failed" not in result, result
     assert result["differences"] == [{"space": "server", "what": "tasks", "before": 5, "after": 6, "lost": False}]
 
 
 def lost(octopus, before):
-    result = verify(octopus, state="compared", baseline=before)
+    result = verify(octopus, before)
     assert result["failed"]
     return [(entry["space"], entry["what"]) for entry in result["differences"] if entry["lost"]], result["msg"]
 
@@ -152,7 +156,7 @@ def test_a_logo_that_is_no_picture_is_a_loss(octopus, before):
 
 def test_a_log_that_is_shown_differently_is_no_loss(octopus, before):
     octopus.answers["GET /api/tasks/ServerTasks-1/raw"] = Answer(b"log, new layout", headers={"Content-Type": "text/plain"})
-    result = verify(octopus, state="compared", baseline=before)
+    result = verify(octopus, before)
     assert [(entry["what"], entry["lost"]) for entry in result["differences"]] == [("task log ServerTasks-1", False)]
 
 
@@ -166,22 +170,22 @@ def test_a_space_that_is_gone_is_a_loss(octopus, before):
 def test_fewer_events_are_no_loss_where_they_are_archived(octopus, before, version, is_lost):
     octopus.upgrade(version)
     octopus.collection("/api/events", [])
-    result = verify(octopus, state="compared", baseline=before)
+    result = verify(octopus, before)
     assert [entry["lost"] for entry in result["differences"] if entry["what"] == "events"] == [is_lost]
 
 
 def test_a_file_that_was_lost_before_is_not_chosen(octopus):
     del octopus.answers["GET /api/raw/Web.1.0.1"]
-    assert verify(octopus)["proof"]["package"]["version"] == "2.0"
+    assert count(octopus)["evidence"]["package"]["version"] == "2.0"
 
 
 def test_more_samples_and_an_empty_server(octopus):
-    assert len(verify(octopus, samples=3)["baseline"]["samples"]["packages"]) == 3
+    assert len(count(octopus, samples=3)["baseline"]["samples"]["packages"]) == 3
     octopus.projects, octopus.packages, octopus.tasks = [], [], []
     octopus.fill("/api")
-    assert verify(octopus)["proof"]["projects_read"] == 0
+    assert count(octopus)["evidence"]["projects_read"] == 0
 
 
 def test_nothing_is_written(octopus, before):
-    verify(octopus, state="compared", baseline=before)
+    verify(octopus, before)
     assert {request.method for request in octopus.requests} == {"GET"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan: rungs, and what each named check says of good and of bad facts."""
+"""The upgrade path, what each named check says of good and of bad facts, and the lines of the plan."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 GOOD: dict[str, Any] = {
     "instance": "prod",
@@ -49,28 +50,28 @@ def failing(found: list[plan.Check]) -> list[str]:
     return sorted({check.name for check in found if check.blocks})
 
 
-def test_rungs_without_a_ladder_are_the_target_alone() -> None:
-    assert plan.rungs("2018.10.7", "2026.2.9853", []) == ["2026.2.9853"]
+def test_without_a_ladder_the_path_is_the_target_alone() -> None:
+    assert plan.upgrade_path("2018.10.7", "2026.2.9853", []) == ["2026.2.9853"]
 
 
-def test_rungs_leave_out_what_is_installed_already() -> None:
+def test_the_path_leaves_out_what_is_installed_already() -> None:
     ladder = ["2021.1.8045", "2025.3.14357", "2026.2.9853"]
-    assert plan.rungs("2021.1.8045", "2026.2.9853", ladder) == ["2025.3.14357", "2026.2.9853"]
-    assert plan.rungs("2026.2.9853", "2026.2.9853", ladder) == []
+    assert plan.upgrade_path("2021.1.8045", "2026.2.9853", ladder) == ["2025.3.14357", "2026.2.9853"]
+    assert plan.upgrade_path("2026.2.9853", "2026.2.9853", ladder) == []
 
 
 @pytest.mark.parametrize(
     ("ladder", "message"),
     [
-        (["2025.3.14357"], "the last rung"),
-        (["2025.3.14357", "2021.1.8045", "2026.2.9853"], "must rise"),
-        (["2026.2.9853", "2026.2.9853"], "must rise"),
+        (["2025.3.14357"], "to end at octopus_version"),
+        (["2025.3.14357", "2021.1.8045", "2026.2.9853"], "to rise"),
+        (["2026.2.9853", "2026.2.9853"], "to rise"),
         (["newest", "2026.2.9853"], "newest"),
     ],
 )
-def test_rungs_refuse_a_ladder_that_does_not_lead_to_the_target(ladder: list[str], message: str) -> None:
+def test_a_ladder_that_does_not_lead_to_the_target_is_refused(ladder: list[str], message: str) -> None:
     with pytest.raises(OctopusError, match=message):
-        plan.rungs("2018.10.7", "2026.2.9853", ladder)
+        plan.upgrade_path("2018.10.7", "2026.2.9853", ladder)
 
 
 def test_good_facts_have_no_blocker() -> None:
@@ -112,7 +113,7 @@ def change(path: str, value: Any) -> dict[str, Any]:
 def test_each_check_finds_what_it_is_for(path: str, value: Any, name: str) -> None:
     found = plan.checks(facts(**change(path, value)), "2026.2.9853", ["2026.2.9853"])
     assert name in failing(found)
-    assert all(check.found and check.wanted and check.where and check.todo for check in found if check.blocks)
+    assert all(check.found and check.expected and check.where and check.todo for check in found if check.blocks)
 
 
 def test_two_instances_on_a_host_are_found_before_one_msi_run_upgrades_both() -> None:
@@ -135,8 +136,101 @@ def test_a_waiver_accepts_one_name_only() -> None:
     bad = facts(**change("server/license", {"is_compliant": False}), **change("database/version", "2019.13.7"))
     found = plan.checks(bad, "2026.2.9853", ["2026.2.9853"], ["license_compliant"])
     assert failing(found) == ["versions_agree"]
-    assert plan.unknown_waivers(found, ["license_compliant", "licence"]) == ["licence"]
+    assert plan.unknown_waivers(["license_compliant", "licence"]) == ["licence"]
 
 
 def test_before_remembers_how_the_instance_was_found() -> None:
     assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"]}
+
+
+def test_every_check_has_a_known_name_and_may_be_waived_before_it_applies() -> None:
+    found = plan.checks(facts(rehearsal={}, rehearsal_required=True), "2026.2.9853", ["2026.2.9853"])
+    assert {check.name for check in found} <= set(plan.NAMES)
+    assert plan.unknown_waivers(plan.NAMES) == []
+
+
+# -- the rehearsal
+
+REHEARSED = {"outlook": {"succeeded": True, "verdict": "upgraded", "clone": "test", "age_days": 2.5, "outage_seconds": 61}}
+
+
+def rehearsed(**outlook: Any) -> dict[str, Any]:
+    return {"outlook": {**REHEARSED["outlook"], **outlook}}
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "required", "refused"),
+    [
+        (None, True, False),  # it was not asked yet
+        (REHEARSED, True, False),
+        (rehearsed(age_days=30.01), True, True),
+        (rehearsed(succeeded=False, verdict="failed_rolled_back"), True, True),
+        ({"outlook": None}, True, True),
+        ({"outlook": None}, False, False),
+        ({"skipped": True}, False, False),
+        ({"skipped": True}, True, True),
+    ],
+)
+def test_a_rehearsal_that_is_required(rehearsal: dict[str, Any] | None, required: bool, refused: bool) -> None:
+    asked = facts(rehearsal=rehearsal, rehearsal_required=required)
+    assert failing(plan.checks(asked, "2026.2.9853", ["2026.2.9853"])) == (["rehearsed"] if refused else [])
+    assert failing(plan.checks(asked, "2026.2.9853", ["2026.2.9853"], ["rehearsed"])) == []
+    assert failing(plan.checks(asked, "2020.5.7", [])) == []  # nothing to upgrade
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "text"),
+    [
+        (REHEARSED, "upgraded on test 2.5 days ago, outage 61 s"),
+        (rehearsed(succeeded=False, verdict="failed_rolled_back"), "failed_rolled_back on test 2.5 days ago"),
+        ({"outlook": None}, "none of this upgrade"),
+        ({"skipped": True}, "not looked up in check mode"),
+    ],
+)
+def test_how_the_rehearsal_went(rehearsal: dict[str, Any], text: str) -> None:
+    assert plan.rehearsal_text(rehearsal) == text
+
+
+# -- what is shown and returned
+
+
+def test_the_lines_of_a_plan() -> None:
+    found = plan.checks(facts(**change("server/license", {"is_compliant": False})), "2026.2.9853", ["2026.2.9853"], ["license_compliant"])
+    setting = plan.Setting("octo-a", "Octopus on sql01", "\\\\nas\\prod", "R-2020.5.7")
+    assert plan.lines(facts(rehearsal=REHEARSED), "2020.5.7", ["2025.3.14357", "2026.2.9853"], found, setting) == [
+        "prod: 2020.5.7 -> 2025.3.14357 -> 2026.2.9853",
+        "nodes: octo-a, octo-b (coordinator octo-a)",
+        "database: Octopus on sql01",
+        "backup: \\\\nas\\prod as R-2020.5.7",
+        "running tasks now: 0",
+        "rehearsal: upgraded on test 2.5 days ago, outage 61 s",
+        "waived: license_compliant",
+    ]
+    assert plan.lines(facts(), "2026.2.9853", [], [], setting) == ["prod is at 2026.2.9853 already; there is nothing to do."]
+
+
+def module(**params: Any) -> dict[str, Any]:
+    given = {name: GOOD[name] for name in ("instance", "nodes", "server", "hosts", "database", "packages", "backup")}
+    return run_module("octopus_plan", **{**given, "version": "2026.2.9853", "run_id": "20261125T132400Z", **params})
+
+
+def test_the_module_returns_the_plan() -> None:
+    result = module(coordinator="octo-a", sql={"host": "sql01", "database": "Octopus"})
+    assert not result.get("failed"), result
+    assert (result["installed"], result["upgrade_path"], result["changed"]) == ("2020.5.7", ["2026.2.9853"], False)
+    assert result["restore_point"] == "20261125T132400Z-2020.5.7"
+    assert "database: Octopus on sql01" in result["lines"]
+    assert module(run_id=None)["restore_point"] is None
+
+
+def test_the_module_names_every_blocker_at_once() -> None:
+    result = module(version="2019.13.7", server={**GOOD["server"], "license": {"is_compliant": False, "summary": "expired"}})
+    assert result["failed"]
+    assert "Preflight of instance prod found 2 blocker(s); nothing was changed." in result["msg"]
+    assert "- license_compliant (prod): expected a compliant licence" in result["msg"]
+    assert [check["name"] for check in result["checks"] if not check["ok"]] == ["target_not_older", "license_compliant"]
+
+
+def test_the_module_refuses_unknown_waivers_and_versions() -> None:
+    assert "octopus_waivers names unknown checks: licence. Known: " in module(waivers=["licence"])["msg"]
+    assert "Instance prod cannot be planned: 'newest' is not a version" in module(version="newest")["msg"]

@@ -14,8 +14,15 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, checks, documents, refusals, rules
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import OPTIONS, Request, Source
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, documents, refusals, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import tables as table_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import (
+    APPLY_OPTIONS,
+    OPTIONS,
+    VERIFY_OPTIONS,
+    Request,
+    Source,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.rows import Document, Row, Table
 
 NOW = datetime(2026, 11, 25, 14, tzinfo=timezone.utc)
@@ -102,7 +109,7 @@ def test_one_of_the_future_is_watched_for_as_long() -> None:
 def test_one_that_goes_on_is_of_a_node_that_lives() -> None:
     server = Server()
     server.seen, server.beats = {"A": ago(20), "B": ago(9000)}, True
-    with pytest.raises(OctopusError, match=r"heartbeats of A go on in Octopus on SQL Server 192\.0\.2\.1,1433"):
+    with pytest.raises(OctopusError, match=r"new heartbeats of A in Octopus on SQL Server 192\.0\.2\.1,1433"):
         live(server)
     assert server.slept < 10
 
@@ -111,7 +118,7 @@ def test_a_node_that_appears_while_it_is_watched() -> None:
     server = Server()
     server.seen = {"B": ago(20)}
     server.beats = True
-    with pytest.raises(OctopusError, match="heartbeats of A go on"):
+    with pytest.raises(OctopusError, match="new heartbeats of A"):
         live(server)
 
 
@@ -187,7 +194,7 @@ def test_a_named_instance_on_one_host_is_another_server() -> None:
 
 
 def request(**params: Any) -> Request:
-    known = {name: spec.get("default") for name, spec in OPTIONS.items()}
+    known = {name: spec.get("default") for name, spec in (OPTIONS | APPLY_OPTIONS | VERIFY_OPTIONS).items()}
     login = {
         "login_host": "sql-test",
         "login_port": 1444,
@@ -202,6 +209,14 @@ def request(**params: Any) -> Request:
     }
     given = {**login, **known, "database": "Clone", **params}
     return Request.from_params(given, SqlOptions.from_params(given))
+
+
+def test_either_module_needs_only_its_own_options() -> None:
+    found = request()
+    assert (found.stale_after, found.folders, found.home) == (120, None, None)
+    for own in (APPLY_OPTIONS, VERIFY_OPTIONS):
+        given = {name: spec.get("default") for name, spec in (OPTIONS | own).items()} | {"database": "Clone"}
+        assert Request.from_params(given, SqlOptions("sql-test")) == found
 
 
 SOURCE = {"host": "sql-prod", "port": None, "database": "Octopus", "server_name": "", "login_user": None, "login_password": None}
@@ -224,8 +239,8 @@ def test_the_source_is_reached_as_the_clone_is() -> None:
         ({"keep_api_keys": ["apikeys-1"]}, "keep_api_keys together with api_keys"),
         ({"folders": ["Packages"]}, "each as a full path"),
         ({"folders": ["C:\\OCTOPU~1"]}, "short name"),
-        ({"database": " "}, "Found: no name"),
-        ({"source": {**SOURCE, "database": ""}}, "Found: no name"),
+        ({"database": " "}, "but it is empty"),
+        ({"source": {**SOURCE, "database": ""}}, "but its database is empty"),
     ],
 )
 def test_options_that_cannot_be_meant(params: dict[str, Any], said: str) -> None:
@@ -342,7 +357,7 @@ def test_each_installation_id() -> None:
     ],
 )
 def test_a_table_that_should_be_there(version: str | None, lacks: str, missing: str | None) -> None:
-    everything = {name.lower() for _since, names in checks._TABLES for name in names}
+    everything = {name.lower() for _since, names in table_checks.KNOWN_TABLES for name in names}
     # A database without spaces is one of before 2019.1, whatever its history says.
     tables = everything - {lacks} - (set() if version is None or version.startswith(("2019", "2026")) else {"space"})
-    assert checks._missing(tables, version) == ([missing] if missing else [])
+    assert table_checks.missing(tables, version) == ([missing] if missing else [])

@@ -19,10 +19,10 @@ def printed(path: str, *files: str | None) -> str:
 
 
 def test_each_folder_with_its_files() -> None:
-    text = printed("\\\\nas\\b\\one", '{"id": 1}\n', "seal\nin lines\n", None) + printed("\\\\nas\\b\\t & o", "no end", None, "mark\n")
+    text = printed("\\\\nas\\b\\one", '{"id": 1}\n', "signature\nin lines\n", None) + printed("\\\\nas\\b\\t & o", "no end", None, "mark\n")
     one, two = parse(text, MARK)
-    assert (one.path, one.manifest, one.seal, one.marker) == ("\\\\nas\\b\\one", '{"id": 1}\n', "seal\nin lines\n", None)
-    assert (two.id, two.manifest, two.seal, two.marker) == ("t & o", "no end", None, "mark\n")
+    assert (one.path, one.manifest, one.signature, one.marker) == ("\\\\nas\\b\\one", '{"id": 1}\n', "signature\nin lines\n", None)
+    assert (two.id, two.manifest, two.signature, two.marker) == ("t & o", "no end", None, "mark\n")
 
 
 def test_a_folder_that_was_cut_off_is_none() -> None:
@@ -65,12 +65,12 @@ def test_where_it_is(given: tuple[str | None, str | None, str | None], root: str
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ((None, None, "one"), "give root, or path"),
-        (("D:\\b\\one", None, "two"), "has its id as name"),
-        (("D:\\b\\one", "D:\\c", None), "does not lie directly below root"),
+        ((None, None, "one"), "Give root, or path"),
+        (("D:\\b\\one", None, "two"), "Expected the last part of path to be the id"),
+        (("D:\\b\\one", "D:\\c", None), "is not directly below root"),
         (("D:\\one", None, None), "is the root of a drive"),
-        ((None, "b\\c", None), "neither an absolute path"),
-        ((None, "D:\\b", "a|b"), "is no id"),
+        ((None, "b\\c", None), "expected an absolute path"),
+        ((None, "D:\\b", "a|b"), "Expected the id of a restore point"),
     ],
 )
 def test_where_it_cannot_be(given: tuple[str | None, str | None, str | None], said: str) -> None:

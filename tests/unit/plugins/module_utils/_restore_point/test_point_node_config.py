@@ -49,10 +49,10 @@ def test_what_does_not_come_as_it_is_is_refused() -> None:
 
 def test_a_file_that_is_not_there_or_on_a_share() -> None:
     assert read(FakeHost({"dir /b": (1, "File Not Found")}), PATH) is None
-    with pytest.raises(OctopusError, match="is not there"):
+    with pytest.raises(OctopusError, match="there is no configuration file"):
         capture(FakeHost({"dir /b": (1, "File Not Found")}), {"instance_name": "A", "config_path": PATH}, None)
     for path in ("\\\\nas\\x\\a.config", ""):
-        with pytest.raises(OctopusError, match="is not on a drive of the node"):
+        with pytest.raises(OctopusError, match="expected the configuration file on a drive of the node"):
             read(FakeHost(), path)
 
 

@@ -16,19 +16,19 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_se
 
 
 class Reversing:
-    """Seals by turning the bytes round, so that tests need no process; another key cannot open it."""
+    """Encrypts by reversing the bytes, so that tests need no process; another key cannot decrypt it."""
 
     def __init__(self, key: bytes = b"k") -> None:
         self.key = key
 
-    def seal(self, secret: bytes) -> bytes:
+    def encrypt(self, secret: bytes) -> bytes:
         return b"$ANSIBLE_VAULT;" + self.key + secret[::-1]
 
-    def open(self, sealed: bytes, where: str) -> bytes:
+    def decrypt(self, encrypted: bytes, where: str) -> bytes:
         head = b"$ANSIBLE_VAULT;" + self.key
-        if not sealed.startswith(head):
-            raise OctopusError(f"{where} cannot be opened.")
-        return sealed[len(head) :][::-1]
+        if not encrypted.startswith(head):
+            raise OctopusError(f"{where} cannot be decrypted.")
+        return encrypted[len(head) :][::-1]
 
 
 @pytest.fixture
@@ -36,21 +36,21 @@ def path(tmp_path):
     return tmp_path / "run" / "master-key.vault"
 
 
-def keep(path, secret=b"secret", sealer=Reversing(), **options):  # noqa: B008 - it keeps nothing
-    return store(LocalFile(str(path)), secret, sealer, what="master key", **options)
+def keep(path, secret=b"secret", vault_key=Reversing(), **options):  # noqa: B008 - it keeps nothing
+    return store(LocalFile(str(path)), secret, vault_key, what="master key", **options)
 
 
 def mode(path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_stored_sealed_and_for_the_owner_only_whatever_the_umask(path):
+def test_stored_encrypted_and_for_the_owner_only_whatever_the_umask(path):
     old = os.umask(0)
     try:
         assert keep(path).changed
     finally:
         os.umask(old)
-    assert path.read_bytes() == Reversing().seal(b"secret")
+    assert path.read_bytes() == Reversing().encrypt(b"secret")
     assert mode(path) == 0o600
     assert mode(path.parent) == 0o700
     assert [entry.name for entry in path.parent.iterdir()] == ["master-key.vault"]
@@ -82,46 +82,46 @@ def test_a_different_secret_is_not_replaced(path):
     with pytest.raises(OctopusError, match="already holds a different master key") as caught:
         keep(path, secret=b"0ther-k3y")
     assert "0ther-k3y" not in caught.value.message
-    assert path.read_bytes() == Reversing().seal(b"secret")
+    assert path.read_bytes() == Reversing().encrypt(b"secret")
 
 
-def test_with_force_the_old_file_is_kept_with_the_time(path):
+def test_with_force_the_old_file_is_renamed_with_the_time(path):
     keep(path)
     at = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
     stored = keep(path, secret=b"other", force=True, now=lambda: at)
-    assert stored.kept == f"{path}.20261123T214500Z"
-    assert path.with_name("master-key.vault.20261123T214500Z").read_bytes() == Reversing().seal(b"secret")
-    assert path.read_bytes() == Reversing().seal(b"other")
+    assert stored.backup_file == f"{path}.20261123T214500Z"
+    assert path.with_name("master-key.vault.20261123T214500Z").read_bytes() == Reversing().encrypt(b"secret")
+    assert path.read_bytes() == Reversing().encrypt(b"other")
 
 
-def test_a_kept_file_is_never_overwritten(path):
+def test_a_backup_file_is_never_overwritten(path):
     at = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
     keep(path)
     keep(path, secret=b"other", force=True, now=lambda: at)
-    with pytest.raises(OctopusError, match="cannot be kept"):
+    with pytest.raises(OctopusError, match="cannot be backed up"):
         keep(path, secret=b"third", force=True, now=lambda: at)
-    assert path.read_bytes() == Reversing().seal(b"other")
+    assert path.read_bytes() == Reversing().encrypt(b"other")
 
 
-def test_what_another_password_sealed_is_left_alone(path):
-    keep(path, sealer=Reversing(b"x"))
-    with pytest.raises(OctopusError, match=r"cannot be opened. Nothing was changed"):
+def test_a_secret_encrypted_with_another_password_is_left_alone(path):
+    keep(path, vault_key=Reversing(b"x"))
+    with pytest.raises(OctopusError, match=r"cannot be decrypted. Nothing was changed"):
         keep(path)
-    assert keep(path, force=True).kept
+    assert keep(path, force=True).backup_file
 
 
-def test_plain_text_is_replaced_by_sealed_and_leaves_no_copy(path):
-    keep(path, sealer=None)
+def test_plain_text_is_replaced_by_encrypted_text_and_leaves_no_copy(path):
+    keep(path, vault_key=None)
     assert path.read_bytes() == b"secret"
     assert mode(path) == 0o600
     assert keep(path).changed
     assert b"secret" not in b"".join(entry.read_bytes() for entry in path.parent.iterdir())
 
 
-def test_sealed_is_not_replaced_by_plain_text_silently(path):
+def test_encrypted_text_is_not_replaced_by_plain_text_silently(path):
     keep(path)
-    with pytest.raises(OctopusError, match="is sealed, and plaintext is true"):
-        keep(path, sealer=None)
+    with pytest.raises(OctopusError, match="is encrypted, but plaintext is true"):
+        keep(path, vault_key=None)
 
 
 def test_a_place_that_loses_what_was_written_is_found_out():

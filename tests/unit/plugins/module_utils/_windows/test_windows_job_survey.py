@@ -73,7 +73,7 @@ def test_how_each_stands():
     assert found["a-1"].since == "23.11.2026 21:00:00"
     assert found["i-1"].since is None
     assert found["a-1"].files == {"started", "output.txt"}
-    assert found["a-1"].purpose == "a"
+    assert found["a-1"].kind == "a"
 
 
 def test_exit_codes_come_with_a_second_command():
@@ -108,12 +108,12 @@ def test_names_that_no_job_has_are_left_out():
 
 def test_what_cannot_be_read_is_no_empty_list():
     # Without tasks, the first mark is missing.
-    with pytest.raises(HostError, match=r"octo-a .*cannot be listed: schtasks\.exe failed"):
+    with pytest.raises(HostError, match=r"octo-a .*cannot list the jobs: schtasks\.exe failed"):
         survey(FakeHost({QUERY: f"{MARK}\n"}), ROOT)
-    with pytest.raises(HostError, match="cannot be listed: FEHLER: Zugriff"):
+    with pytest.raises(HostError, match="cannot list the jobs: FEHLER: Zugriff"):
         survey(FakeHost({QUERY: (1, "FEHLER: Zugriff")}), ROOT)
-    with pytest.raises(HostError, match=r"how the task \\octopus\.upgrade\\a-1 stands cannot be read: 'N/A'"):
+    with pytest.raises(HostError, match=r"as the last result of the task \\octopus\.upgrade\\a-1 but found 'N/A'"):
         survey(host_with(printed([row("a-1", "N/A")])), ROOT)
     files = ["a-1\\exit.code", "b-1\\exit.code"]
-    with pytest.raises(HostError, match="how the jobs there ended cannot be read"):
+    with pytest.raises(HostError, match="cannot read how the jobs ended"):
         survey(host_with(printed([], ["a-1", "b-1"], files), codes="0\n"), ROOT)

@@ -10,6 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import jobs, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
@@ -66,7 +67,7 @@ def test_the_command_file():
     assert f'(echo %octopus_code0% %octopus_code1%)>"{FOLDER}\\exit.tmp"' in lines
     assert lines[-2] == f'move /y "{FOLDER}\\exit.tmp" "{FOLDER}\\exit.code" >nul'
     for bad in ([], [["a", 'x"y']]):
-        with pytest.raises(ValueError, match=r"job without|double quote"):
+        with pytest.raises(ValueError, match=r"at least one command|double quote"):
             command_file(FOLDER, bad)
 
 
@@ -160,7 +161,7 @@ def test_an_end_between_two_looks_is_not_a_loss():
     assert Job(host, ROOT, "one").poll().exit_code == 7
 
 
-def test_output_is_paged_and_the_page_is_proven():
+def test_output_is_paged_and_the_page_is_verified():
     polls = iter(
         [
             printed(output="a\nb\nhal"),
@@ -201,12 +202,31 @@ def test_waiting_survives_an_absent_host_and_grows_its_pauses():
     assert pauses == pytest.approx([0.2, 0.3, 0.45])
 
 
+def test_an_end_is_noticed_at_most_a_second_late():
+    answers = [printed()] * 20 + [printed("0\n")]
+    pauses = []
+    Job(FakeHost({POLL: lambda _line: answers.pop(0)}), ROOT, "one", sleep=pauses.append).wait(1000)
+    assert len(pauses) == 20
+    assert max(pauses) == 1.0
+
+
+def test_waiting_is_over_when_the_task_is(monkeypatch):
+    def ended():
+        raise stopping.Stopped("the task has ended")
+
+    monkeypatch.setattr(stopping, "check", ended)
+    host = FakeHost({POLL: printed()})
+    with pytest.raises(stopping.Stopped):
+        Job(host, ROOT, "one").wait(1000)
+    assert host.commands == []
+
+
 def test_waiting_ends():
-    with pytest.raises(HostTimeout, match=r"not done after 0 s: one\. It goes on there"):
+    with pytest.raises(HostTimeout, match=r"expected one to finish within 0 s\. The job continues on the host"):
         Job(FakeHost({POLL: printed()}), ROOT, "one").wait(0)
     with pytest.raises(HostError, match="ended without an exit code"):
         Job(FakeHost({POLL: printed(result=1)}), ROOT, "one").wait(10)
-    with pytest.raises(HostError, match="nobody started it"):
+    with pytest.raises(HostError, match="expected the job one to be running or finished, but it is absent"):
         Job(FakeHost({POLL: printed(started="", result=None)}), ROOT, "one").wait(10)
     assert wait_all({}, 1) == {}
 
@@ -238,7 +258,9 @@ def test_cancelling_looks_before_it_ends_and_is_no_matter_where_nothing_runs():
 def test_what_cannot_be_ended_is_named(monkeypatch):
     monkeypatch.setattr(jobs, "ENDING", 0.0)
     host = FakeHost({processes.POWERSHELL: "100,4,1,True", "schtasks /end": "", "taskkill": (1, "Access is denied.")})
-    with pytest.raises(HostError, match=r"octo-a .*job one runs cannot be ended: the processes 100 .*End them there"):
+    with pytest.raises(
+        HostError, match=r"octo-a .*processes of the job one to end within 0 s, but 100 are still running.*End them on the host"
+    ):
         Job(host, ROOT, "one").cancel()
 
 

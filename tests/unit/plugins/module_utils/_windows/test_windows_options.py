@@ -55,12 +55,12 @@ def test_transport(given, supported, transport):
 
 def test_a_readable_password_is_refused():
     for given in ({"port": 5985}, {"port": 5985, "transport": ["basic"]}):
-        with pytest.raises(HostRefused, match="would send the password readable"):
+        with pytest.raises(HostRefused, match="would send the password unencrypted"):
             options(**given).chosen_transport(ALL)
 
 
 def test_a_transport_that_is_not_installed_is_named():
-    with pytest.raises(HostRefused, match="credssp cannot be used on this control node"):
+    with pytest.raises(HostRefused, match="support for the WinRM transport credssp on this control node"):
         options(transport=["credssp"]).chosen_transport(SOME)
 
 

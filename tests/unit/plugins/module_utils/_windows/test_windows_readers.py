@@ -64,11 +64,11 @@ def test_service_absent_refused_and_unreadable():
     assert services.query(missing, "x") is None
     assert services.config(missing, "x") is None
     services.stop(missing, "x")
-    with pytest.raises(HostError, match="there is no service x"):
+    with pytest.raises(HostError, match="the service x does not exist"):
         services.wait_for(missing, "x", "stopped", 0)
-    with pytest.raises(HostError, match="could not start the service x: Windows error 5"):
+    with pytest.raises(HostError, match="cannot start the service x: Windows error 5"):
         services.start(FakeHost({"sc start": (5, "no")}), "x")
-    with pytest.raises(HostError, match="cannot be read"):
+    with pytest.raises(HostError, match="cannot parse the output of sc queryex x"):
         services.query(FakeHost({"sc queryex": "nonsense"}), "x")
 
 
@@ -76,7 +76,7 @@ def test_service_already_there():
     services.start(FakeHost({"sc start": (1056, "")}), "x")
     services.stop(FakeHost({"sc stop": (1062, "")}), "x")
     services.stop(FakeHost({"sc stop": (1061, ""), "sc queryex": service_state("x", 3)}), "x")
-    with pytest.raises(HostError, match="could not stop"):
+    with pytest.raises(HostError, match="cannot stop"):
         services.stop(FakeHost({"sc stop": (1061, ""), "sc queryex": service_state("x", 2)}), "x")
 
 
@@ -86,10 +86,10 @@ def test_service_waited_for():
     host = FakeHost({"sc queryex": lambda _line: next(states)})
     assert services.wait_for(host, "x", "stopped", 60, tell=told.append, sleep=lambda _seconds: None).state == "stopped"
     assert [state.state for state in told] == ["stop_pending", "stop_pending"]
-    with pytest.raises(HostTimeout, match=r"is stop_pending \(process 7\) instead of stopped"):
+    with pytest.raises(HostTimeout, match=r"to be stopped within 0 s, but it is stop_pending \(process 7\)"):
         services.wait_for(FakeHost({"sc queryex": service_state("x", 3, 7)}), "x", "stopped", 0)
     failing = iter([service_state("x", 2, 7), service_state("x", 1, exit_code=1067)])
-    with pytest.raises(HostError, match="stopped again while it started"):
+    with pytest.raises(HostError, match="stopped during its start"):
         services.wait_for(FakeHost({"sc queryex": lambda _line: next(failing)}), "x", "running", 60, sleep=lambda _seconds: None)
 
 
@@ -125,9 +125,9 @@ def test_a_family_of_processes():
 
 def test_a_family_that_cannot_be_told():
     for text in ("it's", "a*", "x[1]", 'a"b'):
-        with pytest.raises(ValueError, match="cannot be looked for"):
+        with pytest.raises(ValueError, match="without quotes and wildcards"):
             processes.Family(FakeHost(), text)
-    with pytest.raises(HostError, match="lists no processes"):
+    with pytest.raises(HostError, match="it lists none"):
         processes.Family(FakeHost({processes.POWERSHELL: "Zugriff verweigert"}), "x").look()
 
 
@@ -140,7 +140,7 @@ def test_processes():
     assert not processes.is_running(nothing, 1)
     assert not processes.kill(FakeHost({"taskkill": (128, "x")}), 1)
     assert processes.kill(FakeHost({"taskkill": ""}), 1)
-    with pytest.raises(HostError, match="cannot be ended"):
+    with pytest.raises(HostError, match="cannot kill the process 1"):
         processes.kill(FakeHost({"taskkill": (1, "no")}), 1)
 
 
@@ -153,9 +153,9 @@ def test_scheduled_tasks():
     assert task.command.endswith('Octopus.Server.exe"')
     assert scheduled_tasks.names(host) == ["\\A", "\\f\\B"]
     assert scheduled_tasks.get(FakeHost({"schtasks": (1, "no")}), "x") is None
-    with pytest.raises(HostError, match="cannot be read"):
+    with pytest.raises(HostError, match="cannot read the definition of the task x"):
         scheduled_tasks.parse("x", "<not", host)
-    with pytest.raises(HostError, match="could not change the task x: no"):
+    with pytest.raises(HostError, match="cannot change the task x: no"):
         scheduled_tasks.set_enabled(FakeHost({"schtasks": (1, "no")}), "x", True)
 
 
@@ -185,13 +185,13 @@ def test_hashes():
     for text in (f"SHA256-Hash von x:\n{digest}\nCertUtil: fertig\n", f"SHA256 hash of file x:\n{spaced}\n"):
         assert files.hash_in(text) == digest
     assert files.hash_in("CertUtil: -hashfile command FAILED: 0x80070002") is None
-    with pytest.raises(HostError, match="the hash of x cannot be had"):
+    with pytest.raises(HostError, match="cannot compute the hash of x"):
         files.sha256(FakeHost({"certutil": (2, "no")}), "x")
 
 
 def test_text_that_would_not_survive_is_refused():
     for text in ("x" * 8001, "a\0b"):
-        with pytest.raises(ValueError, match="cannot be written"):
+        with pytest.raises(ValueError, match="cannot write"):
             files.write_text(FakeHost(), "C:\\x", text)
 
 
@@ -201,7 +201,7 @@ def test_text_that_would_not_survive_is_refused():
 def test_free_bytes(last, free):
     host = FakeHost({'dir /-c /ad "C:\\"': f" Volume in drive C has no label.\n\n 0 File(s) 0 bytes\n{last}\n"})
     assert disks.free_bytes(host, "c:\\some\\folder") == free
-    with pytest.raises(HostError, match="cannot be found out"):
+    with pytest.raises(HostError, match="cannot find out the free space"):
         disks.free_bytes(FakeHost({"dir": (2, "no such drive")}), "X:\\")
 
 
@@ -216,5 +216,5 @@ def test_roots(path, root):
 
 @pytest.mark.parametrize("path", ["a\\b", "\\a", "C:a", "\\\\nas", ""])
 def test_relative_paths_have_no_root(path):
-    with pytest.raises(ValueError, match="neither an absolute path"):
+    with pytest.raises(ValueError, match="expected an absolute path"):
         disks.root_of(path)

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import threading
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress, listening
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import kerberos, msi, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 SUMMARY = """
@@ -44,7 +43,7 @@ def test_robocopys_summary():
 def test_robocopys_codes_and_errors():
     assert [robocopy.is_success(code) for code in (0, 1, 7, 8, 16, -1)] == [True, True, True, False, False, False]
     assert robocopy.meaning(3) == "3: files copied, extra files found"
-    assert "could not even begin" in robocopy.meaning(16)
+    assert "could not begin" in robocopy.meaning(16)
     assert "could not be copied" in robocopy.meaning(9)
     text = "2026/11/23 21:00:00 FEHLER 5 (0x00000005) Datei wird kopiert C:\\x\nZugriff verweigert\n" * 2
     assert robocopy.errors(text) == ["2026/11/23 21:00:00 FEHLER 5 (0x00000005) Datei wird kopiert C:\\x Zugriff verweigert"]
@@ -70,7 +69,7 @@ def test_msiexecs_lines():
     assert line.endswith(' RUNMANAGERONEXIT="no" INSTALLLOCATION="D:\\Octopus & co"')
     assert f'/x "{CODE}" /quiet' in msi.uninstall_line(CODE, "C:\\l.log")
     for bad in ("{x}", f'{CODE}" & calc'):
-        with pytest.raises(ValueError, match="no product code"):
+        with pytest.raises(ValueError, match="expected a product code"):
             msi.uninstall_line(bad, "C:\\l.log")
 
 
@@ -136,6 +135,10 @@ def test_hosts_at_once():
     assert outcomes["a"] == "a"
     assert isinstance(outcomes["b"], HostError)
     assert on_each([], work) == {}
+    assert failures(outcomes) == ["b: broken"]
+    assert failures({"a": "fine", "c": HostError("c (10.0.0.3) is broken", "c")}) == ["c (10.0.0.3) is broken"]
+    with pytest.raises(ZeroDivisionError):  # a bug is not a failure
+        failures({"a": ZeroDivisionError()})
 
 
 @pytest.fixture
@@ -183,12 +186,16 @@ def test_a_ticket_that_is_there_already(monkeypatch):
     assert not kerberos.is_managed(ConnectionOptions(name="a", host="a", password="p", kinit_mode="manual"))
 
 
-def test_progress(tmp_path):
-    path = tmp_path / "progress"
-    tell = Progress(str(path))
-    tell("half", 50.04)
-    tell("done")
-    assert [json.loads(line) for line in path.read_text().splitlines()] == [{"message": "half", "percent": 50.0}, {"message": "done"}]
-    assert tell.is_shown
-    Progress(None)("nobody reads this")
-    assert not Progress(None).is_shown
+def test_progress():
+    told = []
+    tell = Progress()
+    assert not tell.is_shown
+    tell("nobody listens")
+    with listening(told.append):
+        assert tell.is_shown
+        tell("half", 50.04)
+        thread = threading.Thread(target=tell, args=("done",))  # as a node's, in on_each
+        thread.start()
+        thread.join()
+    assert told == ["half (50 %)", "done"]
+    assert not tell.is_shown

@@ -74,7 +74,7 @@ def test_a_set_that_is_cut_off_has_hardly_any_facts() -> None:
         ),
         ({A: {"FamilyCount": 2}, B: {"FamilyCount": 2}}, 3132, "stripe 2 is missing"),
         ({A: {}, B: {"MediaSetId": "other"}}, 3227, "one backup.*b.bak of media set OTHER"),
-        ({A: {}, B: {}}, None, "2 devices.*Leave the copies out"),
+        ({A: {}, B: {}}, None, "2 devices.*Omit the copies"),
     ],
 )
 def test_stripes(server: SqlServer, labels: dict[str, dict[str, Any]], number: int | None, wanted: str) -> None:
@@ -87,10 +87,10 @@ def test_stripes(server: SqlServer, labels: dict[str, dict[str, Any]], number: i
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [
-        (NOT_THERE, "to read D:\\\\a.bak. Found: no such file.*as the SQL Server host sees it.*LAB\\\\sqlservice"),
+        (NOT_THERE, "to read D:\\\\a.bak, but it failed: no such file.*as the SQL Server host sees it.*LAB\\\\sqlservice"),
         (MssqlError("Cannot open. Operating system error 5(Access is denied.).", 3201), "access denied.*the right to read there"),
         (MssqlError("The media family is incorrectly formed", 3241), "incorrectly formed.*3241.*newer SQL Server"),
-        (MssqlError("CREATE DATABASE permission denied in database 'master'", 262), "me is the login.*dbcreator$"),
+        (MssqlError("CREATE DATABASE permission denied in database 'master'", 262), "Give the login me the server role dbcreator$"),
         (MssqlError("RESTORE LABELONLY is terminating abnormally", 3013), "dbcreator$"),
     ],
 )
@@ -126,11 +126,11 @@ def test_a_set_by_its_identity_or_position() -> None:
 @pytest.mark.parametrize(
     ("found", "wanted", "message"),
     [
-        ([], None, "Wanted: a full backup. Found: none"),
-        ([one(1, type="I")], None, "Found: position 1: differential backup"),
+        ([], None, "Expected a full backup, but found none"),
+        ([one(1, type="I")], None, "but found position 1: differential backup"),
         ([one(1), one(2, type="L")], 2, "log backup of Octopus.*alone cannot be restored"),
-        ([one(1)], 2, "position 2. Found: position 1: full backup of Octopus, finished 2026-11-23 22:00:00, 00000001-AA"),
-        ([one(1)], "11111111-aa", "the backup set 11111111-aa. Found: position 1"),
+        ([one(1)], 2, "position 2, but found position 1: full backup of Octopus, finished 2026-11-23 22:00:00, 00000001-AA"),
+        ([one(1)], "11111111-aa", "the backup set 11111111-aa, but found position 1"),
         ([one(1), one(2, is_damaged=True)], None, "damaged already.*CONTINUE_AFTER_ERROR.*position 2.*All: position 1"),
         ([one(1), one(2, database="Other")], None, "several databases.*backup_set_uuid"),
     ],
@@ -163,13 +163,13 @@ def test_valid_is_what_sql_server_calls_valid(server: SqlServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [
-        ([], "Wanted: message 3262.*only \\[\\]. Treat it as no backup"),
-        (MssqlError("Damage to the backup set was detected", 3189), "position 1 of D:\\\\a.bak.*Damage.*Treat it as no backup.*3189"),
+        ([], "Expected message 3262.*only \\[\\]. Do not use it as a backup"),
+        (MssqlError("Damage to the backup set was detected", 3189), "position 1 of D:\\\\a.bak.*Damage.*Do not use it as a backup.*3189"),
         (
             MssqlError('Read on "D:\\a.bak" failed: 38(Reached the end of the file.)', 3203),
-            "to read D:\\\\a.bak. Found: the file ends early",
+            "to read D:\\\\a.bak, but it failed: the file ends early",
         ),
-        (MssqlTimeout("cancelled"), "within 3 s.*cancelled then. Nothing was changed"),
+        (MssqlTimeout("cancelled"), "within 3 s.*cancelled. Nothing was changed"),
     ],
 )
 def test_what_is_not_valid(server: SqlServer, answer: Any, wanted: str) -> None:

@@ -143,8 +143,8 @@ def test_an_unreachable_port_is_named() -> None:
     ("text", "family", "wanted"),
     [
         ("SSL Provider: certificate verify failed:self-signed certificate", "msodbcsql", "certificate was not accepted"),
-        ("Unable to connect to data source", "freetds", "FreeTDS says only"),
-        ("Login timeout expired", "msodbcsql", "Found: Login timeout expired"),
+        ("Unable to connect to data source", "freetds", "FreeTDS reports only"),
+        ("Login timeout expired", "msodbcsql", "it failed: Login timeout expired"),
     ],
 )
 def test_what_a_failed_login_means(text: str, family: str, wanted: str) -> None:

@@ -45,8 +45,10 @@ class Host(SqlServer):
 
 
 def plan(host: Host, rows: list[dict[str, Any]] | None = None, **changes: Any) -> list[str]:
-    options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "over")})
-    found = restore_files.plan(host, options, backup(host), rows or FILES, beside=changes.get("beside", []), over=changes.get("over"))
+    options = replace(OPTIONS, **{name: value for name, value in changes.items() if name not in ("beside", "overwritten")})
+    found = restore_files.plan(
+        host, options, backup(host), rows or FILES, beside=changes.get("beside", []), overwritten=changes.get("overwritten")
+    )
     return [file.path for file in found]
 
 
@@ -55,17 +57,17 @@ def backup(host: SqlServer) -> BackupSet:
 
 
 def test_over_a_database_its_files_are_used_again() -> None:
-    assert plan(Host(), over=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    assert plan(Host(), overwritten=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
     # By their numbers: another database's files have other logical names.
-    assert plan(Host(), [row | {"LogicalName": "other"} for row in FILES], over=THERE, beside=THERE) == [
+    assert plan(Host(), [row | {"LogicalName": "other"} for row in FILES], overwritten=THERE, beside=THERE) == [
         "E:\\Data\\Octopus.mdf",
         "F:\\Log\\Octopus.ldf",
     ]
 
 
 def test_over_a_database_into_another_folder() -> None:
-    assert plan(Host(), over=THERE, beside=THERE, data_directory="G:\\New\\") == ["G:\\New\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
-    assert plan(Host(), over=THERE, beside=THERE, data_directory="e:\\data\\") == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    assert plan(Host(), overwritten=THERE, beside=THERE, data_directory="G:\\New\\") == ["G:\\New\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    assert plan(Host(), overwritten=THERE, beside=THERE, data_directory="e:\\data\\") == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
 
 
 def test_a_new_database_goes_beside_the_old_or_where_the_server_puts_new_ones() -> None:
@@ -90,7 +92,7 @@ def test_names_are_of_nothing_that_is_there() -> None:
 
 
 def test_a_folder_that_is_not_there() -> None:
-    with pytest.raises(MssqlError, match=r"the folder G:\\Nowhere.*not there.*data_directory"):
+    with pytest.raises(MssqlError, match=r"the folder G:\\Nowhere.*does not exist.*data_directory"):
         plan(Host(Octopus_mdf=NO_FOLDER), data_directory="G:\\Nowhere")
 
 
@@ -99,9 +101,9 @@ def test_where_the_server_does_not_tell() -> None:
     host = Host()
     host.answers |= {"dm_os_file_exists": MssqlError("VIEW SERVER STATE permission was denied", 300), "IS_SRVROLEMEMBER": [{"member": 0}]}
     assert plan(host) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
-    assert plan(host, over=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
+    assert plan(host, overwritten=THERE, beside=THERE) == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus.ldf"]
     with pytest.raises(MssqlError, match=r"whether the file G:\\Octopus.mdf exists.*VIEW SERVER STATE"):
-        plan(host, over=THERE, beside=THERE, data_directory="G:\\")
+        plan(host, overwritten=THERE, beside=THERE, data_directory="G:\\")
 
 
 def test_an_old_server_is_asked_in_the_old_way() -> None:
@@ -162,23 +164,23 @@ def volumes() -> SqlServer:
 
 def test_room_is_counted_by_volume(volumes: SqlServer) -> None:
     files = [file("e:\\Data\\a", 20), file("E:\\b", 30), file("E:\\Mount\\c", 400), file("/data/d", 70)]
-    assert restore_files.check_room(volumes, files, None) == {"E:\\": 50, "E:\\Mount\\": 400, "/": 70}
-    with pytest.raises(MssqlError, match=r"Wanted: 51 bytes free on E:\\ .*Found: 50.*data_directory"):
-        restore_files.check_room(volumes, [file("E:\\Mounted", 51)], None)
+    assert restore_files.check_space(volumes, files, None) == {"E:\\": 50, "E:\\Mount\\": 400, "/": 70}
+    with pytest.raises(MssqlError, match=r"Expected 51 bytes free on E:\\ .*but found 50.*data_directory"):
+        restore_files.check_space(volumes, [file("E:\\Mounted", 51)], None)
 
 
 def test_a_file_that_is_overwritten_gives_its_room(volumes: SqlServer) -> None:
-    assert restore_files.check_room(volumes, [file("E:\\DATA\\Octopus.mdf", 140)], THERE) == {"E:\\": 40}
+    assert restore_files.check_space(volumes, [file("E:\\DATA\\Octopus.mdf", 140)], THERE) == {"E:\\": 40}
 
 
 def test_drives_with_no_database_on_them(volumes: SqlServer) -> None:
-    assert restore_files.check_room(volumes, [file("D:\\a", 2048 * 1024**2)], None) == {"D:\\": 2048 * 1024**2}
+    assert restore_files.check_space(volumes, [file("D:\\a", 2048 * 1024**2)], None) == {"D:\\": 2048 * 1024**2}
     with pytest.raises(MssqlError, match=r"on D:\\"):
-        restore_files.check_room(volumes, [file("D:\\a", 2048 * 1024**2 + 1)], None)
-    assert restore_files.check_room(volumes, [file("Z:\\a", 5), file("\\\\nas\\x\\a", 5)], None) == {}
+        restore_files.check_space(volumes, [file("D:\\a", 2048 * 1024**2 + 1)], None)
+    assert restore_files.check_space(volumes, [file("Z:\\a", 5), file("\\\\nas\\x\\a", 5)], None) == {}
 
 
 def test_a_login_that_may_not_see_volumes(volumes: SqlServer) -> None:
     volumes.answers["dm_os_volume_stats"] = MssqlError("VIEW SERVER STATE permission was denied", 300)
     volumes.answers["xp_fixeddrives"] = []
-    assert restore_files.check_room(volumes, [file("E:\\a", 10**12)], None) == {}
+    assert restore_files.check_space(volumes, [file("E:\\a", 10**12)], None) == {}

@@ -56,20 +56,19 @@ def test_the_statement() -> None:
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"name": None}, "state: present needs the name"),
-        ({"name": ""}, "name has 1 to 128"),
-        ({"name": "x" * 129}, "name has 1 to 128"),
-        ({"database": "x" * 129}, "database has 1 to 128"),
-        ({"directory": "Data"}, "'Data' is none"),
-        ({"directory": "D:\\a\nb"}, "is none"),
-        ({"timeout": 0.0}, "timeout is more than 0"),
+        ({"name": ""}, "name must have 1 to 128"),
+        ({"name": "x" * 129}, "name must have 1 to 128"),
+        ({"database": "x" * 129}, "database must have 1 to 128"),
+        ({"directory": "Data"}, "unlike 'Data'"),
+        ({"directory": "D:\\a\nb"}, "must be the full path"),
+        ({"timeout": 0.0}, "timeout must be more than 0"),
     ],
 )
 def test_problems(options: dict[str, object], wanted: str) -> None:
-    (problem,) = SnapshotOptions(**({"database": "Octopus", "state": "present", "name": "s"} | options)).problems()
+    (problem,) = SnapshotOptions(**({"database": "Octopus", "name": "s"} | options)).problems()
     assert wanted in problem
 
 
 def test_no_problems() -> None:
-    assert not SnapshotOptions("Octopus", "listed").problems()
-    assert not SnapshotOptions("Octopus", "present", "s", "/data", 1.5).problems()
+    assert not SnapshotOptions("Octopus").problems()
+    assert not SnapshotOptions("Octopus", "s", "/data", 1.5).problems()

@@ -65,7 +65,7 @@ HISTORY = [
 
 def test_the_newest_version_is_the_last_that_is_named() -> None:
     found = schema.read(Database(OctopusServerInstallationHistory=HISTORY, SchemaVersions=SCRIPTS))
-    assert (found.version, found.schema_scripts, found.node_rows) == ("2018.10.7", 2, ())
+    assert (found.version, found.schema_scripts) == ("2018.10.7", 2)
     assert [row.version for row in found.history] == ["3.17.14", "2018.9.1", "2018.10.7", None]
     assert found.is_at("2018.10.7.0") and not found.is_at("2018.10.8")
 
@@ -93,9 +93,13 @@ def test_heartbeats_in_a_table_of_their_own_since() -> None:
     assert found[0].last_seen == "2026-11-23T20:00:00.500000+00:00"
 
 
+def test_no_table_of_nodes() -> None:
+    assert schema.heartbeats(Database(SchemaVersions=SCRIPTS)) == ()
+
+
 def test_no_database_of_octopus() -> None:
     with pytest.raises(
-        OctopusError, match="Octopus on SQL Server sql01,1433 has no table OctopusServerInstallationHistory and SchemaVersions"
+        OctopusError, match=r"Octopus on SQL Server sql01,1433 to be .*has no table OctopusServerInstallationHistory and SchemaVersions"
     ):
         schema.read(Database(Products=[{"Id": 1}]))
 

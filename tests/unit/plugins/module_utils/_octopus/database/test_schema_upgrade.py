@@ -74,7 +74,7 @@ class World:
         self.started: list[Any] = []
         self.open = 0
         monkeypatch.setattr(tested, "Job", lambda _host, _root, _name: Job(self))
-        monkeypatch.setattr(tested.schema, "read", lambda _connection: Schema(self.version, (), 1, ()))
+        monkeypatch.setattr(tested.schema, "read", lambda _connection: Schema(self.version, (), 1))
         monkeypatch.setattr(
             tested.schema, "heartbeats", lambda _connection: self.heartbeats.pop(0) if len(self.heartbeats) > 1 else self.heartbeats[0]
         )
@@ -138,7 +138,7 @@ def test_check_mode_begins_nothing_and_does_not_mind_running_nodes(world: World)
 
 def test_a_program_of_another_version_is_refused(world: World) -> None:
     world.program = OLD
-    with pytest.raises(OctopusError, match=rf"at {NEW}\..*is {OLD}.*octopus_install"):
+    with pytest.raises(OctopusError, match=rf"to be {NEW}, .* but it is {OLD}.*octopus_install"):
         world.upgrade()
     assert not world.started
 

@@ -28,7 +28,7 @@ def test_json_is_found_behind_noise(text, wanted):
 
 @pytest.mark.parametrize("text", ["", "no JSON here", '{"Password": "hunter2"', '{"a": 1} and then hunter2'])
 def test_no_json_is_an_error_that_repeats_nothing(text):
-    with pytest.raises(OctopusError, match="holds no JSON") as caught:
+    with pytest.raises(OctopusError, match="Expected JSON") as caught:
         cli_output.json_payload(text, "it")
     assert "hunter2" not in caught.value.message
 
@@ -55,7 +55,7 @@ def test_one_instance_may_come_without_a_list():
 
 
 def test_an_instance_without_a_name_is_an_error():
-    with pytest.raises(OctopusError, match="without a name; it has Nom"):
+    with pytest.raises(OctopusError, match="one has only Nom"):
         cli_output.instances_in_json([{"Nom": "x"}])
 
 
@@ -80,7 +80,7 @@ def test_settings_from_a_configuration_file():
 
 
 def test_a_broken_configuration_file_is_named():
-    with pytest.raises(OctopusError, match=r"C:.x is no configuration"):
+    with pytest.raises(OctopusError, match=r"C:.x is not a configuration"):
         cli_output.settings_in_xml("<octopus-settings>", r"C:\x")
 
 
@@ -94,6 +94,6 @@ def test_the_master_key_is_found(text):
 
 @pytest.mark.parametrize("text", ["", "no key", f"{KEY}\nAAAAAAAAAAAAAAAAAAAAAA=="])
 def test_no_single_master_key_is_an_error_that_repeats_nothing(text):
-    with pytest.raises(OctopusError, match="wanted one") as caught:
+    with pytest.raises(OctopusError, match="Expected one text") as caught:
         cli_output.master_key_in(text)
     assert KEY not in caught.value.message

@@ -56,9 +56,9 @@ def test_instances_are_listed_once(host):
 
 
 def test_a_choice_is_not_made_for_the_user(host):
-    with pytest.raises(OctopusError, match=r"has 2 instances .*OctopusServer, B 2.*instance_name"):
+    with pytest.raises(OctopusError, match=r"one instance of Octopus Server but found 2 .*OctopusServer, B 2.*instance_name"):
         OctopusHost(host).one_instance(None)
-    with pytest.raises(OctopusError, match="has no instance 'C' of Octopus Server; it has OctopusServer, B 2"):
+    with pytest.raises(OctopusError, match="expected an instance 'C' of Octopus Server but found OctopusServer, B 2"):
         OctopusHost(host).one_instance("C")
 
 

@@ -50,5 +50,5 @@ def test_what_is_no_configuration_file_is_refused(text: str) -> None:
 
 
 def test_bytes_of_no_known_encoding_are_refused() -> None:
-    with pytest.raises(OctopusError, match="neither UTF-8 nor UTF-16"):
+    with pytest.raises(OctopusError, match="UTF-8 or UTF-16, but it is neither"):
         with_setting(b"<octopus-settings>\xe4</octopus-settings>", KEY, "x")

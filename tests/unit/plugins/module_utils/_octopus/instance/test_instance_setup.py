@@ -99,22 +99,22 @@ def test_the_first_node_goes_first_and_its_failure_spares_the_others(monkeypatch
         seen.append(host.name)
         if host.name == "b":
             raise OctopusError("b: it broke.")
-        result.proven = True
+        result.verified = True
 
     monkeypatch.setattr(instance_setup, "_on_node", on_node)
     with pytest.raises(InstancesFailed, match=r"^b: it broke\.$") as caught:
-        instance_setup.bring_about(InstanceRequest("A", "present"), connections("b", "a", "c"))
+        instance_setup.set_up(InstanceRequest("A", "present"), connections("b", "a", "c"))
     assert seen == ["b"]
-    assert caught.value.result["nodes"]["a"]["proven"] is False
+    assert caught.value.result["nodes"]["a"]["verified"] is False
     seen.clear()
     with pytest.raises(InstancesFailed):
-        instance_setup.bring_about(InstanceRequest("A", "present"), connections("a", "b", "c"))
+        instance_setup.set_up(InstanceRequest("A", "present"), connections("a", "b", "c"))
     assert seen[0] == "a"
     assert sorted(seen) == ["a", "b", "c"]
 
 
 def test_what_cannot_be_true_of_several_nodes() -> None:
     with pytest.raises(OctopusError, match="would be the name of 2 nodes, a, b"):
-        instance_setup.bring_about(InstanceRequest("A", "present", node_name="N"), connections("a", "b"))
-    with pytest.raises(OctopusError, match="no node to act on"):
-        instance_setup.bring_about(InstanceRequest("A", "present"), [])
+        instance_setup.set_up(InstanceRequest("A", "present", node_name="N"), connections("a", "b"))
+    with pytest.raises(OctopusError, match="No node to act on"):
+        instance_setup.set_up(InstanceRequest("A", "present"), [])

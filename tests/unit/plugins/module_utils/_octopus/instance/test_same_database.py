@@ -69,7 +69,7 @@ def test_it_is_another(wanted: str, never: str) -> None:
 
 @pytest.mark.parametrize("server", [".", "(local)", "localhost", r".\PROD", "tcp:127.0.0.1"])
 def test_a_name_that_means_another_machine_everywhere_is_refused(server: str) -> None:
-    with pytest.raises(OctopusError, match="another machine on each host"):
+    with pytest.raises(OctopusError, match="a different machine on each host"):
         Forbidden.from_params([{"server": server, "database": "Octopus"}])
 
 

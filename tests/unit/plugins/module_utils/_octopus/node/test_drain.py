@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Draining: proven by counts and by names, and never silently incomplete."""
+"""Draining: verified by counts and by names, and never silently incomplete."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_a_task_of_another_node_is_not_waited_for(api, cluster, time):
 
 
 def test_stragglers_are_named(api, cluster, time):
-    with pytest.raises(OctopusError, match=r"1 task on A still run after 60 s: ServerTasks-7 .Deploy Web, Executing.*on_timeout"):
+    with pytest.raises(
+        OctopusError, match=r"Expected no running tasks on A after 60 s but found 1: ServerTasks-7 .Deploy Web, Executing.*on_timeout"
+    ):
         drain(api, ["A"], time.deadline(60))
     assert time.now == 60
     assert cluster.nodes["A"]["IsInMaintenanceMode"]
@@ -106,7 +108,7 @@ def test_what_does_not_end_when_cancelled_is_an_error(api, cluster, time):
 
 def test_tasks_that_cannot_be_seen_still_count(api, cluster, time):
     cluster.answers["GET /api/tasks"] = {"Items": [], "TotalResults": 0}
-    with pytest.raises(OctopusError, match="1 tasks that this key's user cannot see"):
+    with pytest.raises(OctopusError, match="1 tasks that the user of the API key cannot see"):
         drain(api, ["A"], time.deadline(5))
 
 

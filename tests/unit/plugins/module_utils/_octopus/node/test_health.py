@@ -84,7 +84,7 @@ def test_the_error_tells_the_last_answer(server, wait, answers, last):
     with pytest.raises(OctopusError) as caught:
         wait("2021.1.8045")
     assert last in caught.value.message
-    assert "did not come up with version 2021.1.8045 within 60 s" in caught.value.message
+    assert "expected version 2021.1.8045 from" in caught.value.message
     assert wait.now[0] == 60
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Service and watchdog: asked, waited for, proven; never by words that Windows translates, never by force."""
+"""Service and watchdog: queried, waited for, verified; never by words that Windows translates, never by force."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node import services as node_services
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.services import NodeService
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost, service_state, watchdog_xml
@@ -84,7 +85,7 @@ def test_what_was_started_meanwhile_is_stopped_again():
 def test_a_service_that_hangs_is_named_with_state_and_process():
     host = Machine()
     host.answers["sc stop OctopusDeploy"] = lambda _line: host._change(STOPPING, STOPPING)
-    with pytest.raises(OctopusError, match=r"octo-a .*OctopusDeploy was told to stop, and is stop_pending .process 4711. after 60 s"):
+    with pytest.raises(OctopusError, match=r"octo-a .*OctopusDeploy to stop within 60 s, but it is stop_pending .process 4711."):
         node_services.stop(host, SERVICE, host.deadline(60), told)
     assert host.now == 60
     assert host.ran("taskkill") == []
@@ -101,7 +102,7 @@ def test_a_process_without_a_service_is_named():
     host = Machine()
     host.processes |= {5000, 6000}
     host.others = {"OctopusDeploy: B 2": 5000}
-    with pytest.raises(OctopusError, match="still runs as process 6000, which belongs to no service"):
+    with pytest.raises(OctopusError, match="still running as process 6000, which belongs to no service"):
         node_services.stop(host, SERVICE, host.deadline(60), told)
 
 
@@ -125,7 +126,7 @@ def test_started_waits_for_a_stop_that_is_under_way():
 def test_a_service_that_stops_again_is_told_with_its_exit_code():
     host = Machine(STOPPED)
     host.dies = True
-    with pytest.raises(OctopusError, match=r"stopped by itself .exit code 1067. while it started.*OctopusServer.txt"):
+    with pytest.raises(OctopusError, match=r"stopped by itself .exit code 1067. during its start.*OctopusServer.txt"):
         node_services.start(host, SERVICE, host.deadline(60), told)
     assert "exit code 1067" in node_services.why_down(host, SERVICE)
 
@@ -133,7 +134,7 @@ def test_a_service_that_stops_again_is_told_with_its_exit_code():
 def test_a_service_that_never_gets_there_is_told():
     host = Machine(STOPPED)
     host.answers["sc start OctopusDeploy"] = lambda _line: host._change(STARTING, STARTING)
-    with pytest.raises(OctopusError, match="is start_pending instead of running after 60 s"):
+    with pytest.raises(OctopusError, match="to run within 60 s, but it is start_pending"):
         node_services.start(host, SERVICE, host.deadline(60), told)
 
 
@@ -142,9 +143,10 @@ def test_an_instance_without_a_service_is_named_with_those_that_exist():
     host.others = {"OctopusDeploy: B 2": 1}
     host.answers["sc queryex OctopusDeploy: C"] = (1060, "")
     with pytest.raises(
-        OctopusError, match=r"no service 'OctopusDeploy: C' .* its services of Octopus Server: OctopusDeploy, OctopusDeploy: B 2"
+        OctopusError,
+        match=r"expected a service 'OctopusDeploy: C' .* found these services of Octopus Server: OctopusDeploy, OctopusDeploy: B 2",
     ):
-        node_services.find(host, "C")
+        node_services.find(OctopusHost(host), "C")
 
 
 def watched(enabled: bool = True, name: str = "Octopus Watchdog Server") -> FakeHost:
@@ -188,7 +190,7 @@ def test_check_mode_leaves_the_watchdog():
 def test_a_watchdog_that_stays_is_found_out():
     host = watched()
     host.answers["schtasks /change /tn Octopus Watchdog Server "] = ""
-    with pytest.raises(OctopusError, match="was disabled, and is not so"):
+    with pytest.raises(OctopusError, match="was disabled, but its state has not changed"):
         watchdog.switch(host, False)
 
 

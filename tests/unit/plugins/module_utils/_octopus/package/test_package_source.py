@@ -69,14 +69,14 @@ def test_a_server_without_head_is_asked_otherwise(origin):
 
 def test_no_such_version(origin):
     origin.answers = [answer(404)]
-    with pytest.raises(OctopusError, match=rf"no package of version {VERSION}: {URL} answered 404 Reason") as caught:
+    with pytest.raises(OctopusError, match=rf"Expected a package of version {VERSION} at {URL}, but the answer was 404 Reason") as caught:
         PackageSource(DEFAULT_SOURCE, VERSION).remote()
     assert "Check version" in caught.value.message
 
 
 def test_an_origin_out_of_reach(origin):
     origin.answers = [requests.ConnectionError("<x>: [Errno 111] Connection refused')")]
-    with pytest.raises(OctopusError, match=r"\[Errno 111\] Connection refused\. Give sha256"):
+    with pytest.raises(OctopusError, match=r"\[Errno 111\] Connection refused\. Set sha256"):
         PackageSource(DEFAULT_SOURCE, VERSION, validate_certs=False).remote()
     assert origin.asked[0][2] is False
 
@@ -101,13 +101,13 @@ def test_kinds(source, kind, name, origin):
     ("source", "sha256", "said"),
     [
         ("http://mirror/Octopus.msi", None, "without encryption"),
-        ("https://user:S3cret@mirror/Octopus.msi", None, "holds a user or password"),
-        ("ftp://mirror/Octopus.msi", None, "neither a URL"),
-        ("relative\\Octopus.msi", None, "neither a URL"),
-        ("https://mirror/Octopus.exe", None, "does not end in the name of an .msi file"),
-        ("https://mirror/%2e%2e%5cOctopus.msi", None, "does not end in the name"),
-        ('C:\\a" & calc.msi', None, "does not end in the name"),
-        (DEFAULT_SOURCE, "abc", "has to be 64 hex digits"),
+        ("https://user:S3cret@mirror/Octopus.msi", None, "contains a user or password"),
+        ("ftp://mirror/Octopus.msi", None, "expected a URL"),
+        ("relative\\Octopus.msi", None, "expected a URL"),
+        ("https://mirror/Octopus.exe", None, "expected the name of an .msi file"),
+        ("https://mirror/%2e%2e%5cOctopus.msi", None, "expected the name of an .msi file"),
+        ('C:\\a" & calc.msi', None, "expected the name of an .msi file"),
+        (DEFAULT_SOURCE, "abc", "expected 64 hex digits"),
     ],
 )
 def test_refused(source, sha256, said):

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What a quarantine silences."""
+
+    DOCUMENTATION = r"""
+options:
+  database:
+    description: Name of the clone's database.
+    type: str
+    required: true
+  source:
+    description:
+      - The live instance's database, which must not be this one. Where both have the same name, the source's server is asked what it calls
+        itself; where it cannot be asked, O(source.server_name) has to say so.
+      - Needed to put a clone under quarantine. To verify one, it has to be a clone of that source.
+    type: dict
+    suboptions:
+      host:
+        description: Its SQL Server, as O(login_host) is written.
+        type: str
+        required: true
+      port:
+        description: TCP port. Without it, that of O(login_port).
+        type: int
+      database:
+        description: Its database.
+        type: str
+        required: true
+      server_name:
+        description: What its SQL Server calls itself. M(octopus.upgrade.octopus_database_info) returns it as
+          RV(octopus.upgrade.octopus_database_info#module:server).
+        type: str
+      login_user:
+        description: SQL login there. Without it, that of the clone's server.
+        type: str
+      login_password:
+        description: Its password.
+        type: str
+  name:
+    description: Name of the clone, in its record. Needed to put a clone under quarantine.
+    type: str
+  restore_point:
+    description: Id of the restore point that the clone was made from, in its record.
+    type: str
+  nodes:
+    description:
+      - Names of the clone's own nodes. They register themselves when they start, and are left alone from then on.
+      - The first quarantine removes every node, whatever its name.
+    type: list
+    elements: str
+    default: []
+  server_uri:
+    description: The clone's own address, for links in what it writes. Without it, the address is emptied.
+    type: str
+  execution:
+    description:
+      - V(stopped) stops the task queue of each space, so that nothing runs that needs no target, such as scripts on the server, cloud or
+        Kubernetes steps. Before 2019.1 there are no spaces, and each project is disabled.
+      - V(allowed) leaves that as it is.
+    type: str
+    choices: [stopped, allowed]
+    default: stopped
+  git:
+    description: Whether the projects' Git repositories lose their credentials, so that nothing is written to them.
+    type: bool
+    default: true
+  retention:
+    description: Whether every retention policy keeps everything.
+    type: bool
+    default: true
+  external_feeds:
+    description: Whether external feeds lead nowhere. A feed that has no address, such as one of Amazon S3, has to be deleted by hand.
+    type: bool
+    default: false
+  api_keys:
+    description: Whether the API keys are removed, which are those of the source's users and of its build servers.
+    type: bool
+    default: false
+  keep_api_keys:
+    description: Ids of API keys that stay, such as V(apikeys-7).
+    type: list
+    elements: str
+    default: []
+"""

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sessions on an instance's database: who they are, and waiting until there are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+
+
+def describe(session: dict[str, Any]) -> str:
+    """Return a session of SQL Server as a person reads it."""
+    return f"{session['login']} from {session['host'] or 'an unknown host'} with {session['program'] or 'an unknown program'}"
+
+
+def look(connection: SqlConnection, database: str) -> dict[str, Any]:
+    """Look once, as :func:`wait_until_none` does, without minding what is found."""
+    return {
+        "sessions": server_info.sessions(connection, database),
+        "sessions_visible": server_info.may_see_sessions(connection),
+        "seconds": 0.0,
+    }
+
+
+def wait_until_none(connection: SqlConnection, database: str, deadline: Deadline) -> dict[str, Any]:
+    """Wait until nobody else is connected to the database. One statement per look.
+
+    Args:
+        connection: To any database of its server.
+        database: The database.
+        deadline: For how long to wait.
+
+    Returns:
+        ``sessions``, empty; ``sessions_visible``; ``seconds``. Where the login may not see the sessions of others, it returns at once.
+
+    Raises:
+        TaskFailed: Somebody was still connected at the deadline. Its result has the same fields.
+        MssqlError: SQL Server refused.
+    """
+    visible = server_info.may_see_sessions(connection)
+    while True:
+        sessions = server_info.sessions(connection, database)
+        result = {"sessions": sessions, "sessions_visible": visible, "seconds": round(deadline.elapsed, 3)}
+        if not sessions or not visible:
+            return result
+        if not deadline.pause():
+            raise TaskFailed(
+                f"Expected nobody to be connected to {database} on SQL Server {connection.options.where} within {deadline.seconds:g} s, but found "
+                f"{'; '.join(describe(one) for one in sessions)}. Stop these nodes or programs, and run this again.",
+                result,
+            )

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the clone has an identity of its own: nodes, Installation ID, address, API keys, maintenance mode."""
+
+from __future__ import annotations
+
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents
+
+from .look import Check, Look, check, is_true
+
+
+def server_nodes(look: Look) -> Check:
+    """There is no node but the clone's own."""
+    own = {name.lower() for name in look.request.nodes}
+    names = (
+        look.values("OctopusServerNode", "Name") if look.has("OctopusServerNode", "Name") else dict.fromkeys(look.ids("OctopusServerNode"))
+    )
+    mine = {key for key, name in names.items() if str(name).lower() in own}
+    wrong = [str(name or key) for key, name in names.items() if key not in mine]
+    if "octopusservernodestatus" in look.columns:
+        column = "OctopusServerNodeId" if look.has("OctopusServerNodeStatus", "OctopusServerNodeId") else "Id"
+        wrong += [f"heartbeat of {node}" for node in look.values("OctopusServerNodeStatus", column).values() if str(node) not in mine]
+    return check("server_nodes", wrong, "nodes that are not the clone's", "there is no node but the clone's own")
+
+
+def installation_id(look: Look) -> Check:
+    """The source's Installation ID is nowhere in the settings, whatever the property is called."""
+    if look.record is None:
+        return Check("installation_id", False, 1, "there is no record of the source's")
+    previous, own = look.record["previous_installation_id"], look.record["installation_id"]
+    if not previous:
+        return Check("installation_id", True, 0, "there was none to replace")
+    text = previous.lower()
+    wrong = [key for key, value in look.documents("Configuration") if text in documents.write(value).lower()]
+    if not own or own.lower() == text:
+        wrong.append("the record")
+    return check("installation_id", wrong, "the source's Installation ID is in", f"the Installation ID is the clone's own, {own}")
+
+
+def maintenance(look: Look) -> Check:
+    """Maintenance mode is off."""
+    wrong = [
+        key
+        for key, path, value in look.properties("Configuration", "IsInMaintenanceMode")
+        if key.lower() == "maintenance" and "." not in path and is_true(value)
+    ]
+    return check("maintenance", wrong, "maintenance mode is on in", "maintenance mode is off")
+
+
+def server_uri(look: Look) -> Check:
+    """The server's address is the clone's."""
+    expected = look.request.server_uri or (look.record or {}).get("server_uri") or ""
+    wrong = [
+        f"{key} ({value})"
+        for key, _path, value in look.properties("Configuration", "ServerUri")
+        if value and str(value).lower() != expected.lower()
+    ]
+    return check("server_uri", wrong, "another address than the clone's is in", f"the server's address is {expected or 'empty'}")
+
+
+def api_keys(look: Look) -> Check:
+    """No API key of the source is left, except those that were meant to stay."""
+    if not look.has("ApiKey"):
+        return Check("api_keys", True, 0, "this version has no table ApiKey")
+    keep = {one.lower() for one in look.request.keep_api_keys}
+    return check(
+        "api_keys",
+        [key for key in look.ids("ApiKey") if key.lower() not in keep],
+        "API keys of the source",
+        "no API key of the source is left",
+    )

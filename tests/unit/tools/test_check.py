@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make test` runs, and in which order."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def check():
+    spec = importlib.util.spec_from_file_location("octopus_check", ROOT / "tools" / "check.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_scenario_is_run_exactly_once(check):
+    paths = [Path(one.command[-1]) for one in check.scenarios(ROOT)]
+    covered = [path for one in paths for path in ([one] if one.suffix else sorted((ROOT / one).glob("test_*.py")))]
+    found = [path if path.is_absolute() else ROOT / path for path in covered]
+    there = {path for path in (ROOT / "tests" / "scenarios").rglob("test_*.py") if path.parent.name != "chaos"}
+    assert sorted(found) == sorted(there)
+
+
+def test_names_are_of_one_check_each_and_so_are_logs(check):
+    known = check.checks()
+    assert len({one.name for one in known}) == len({one.log for one in known}) == len({one.cpu for one in known}) == len(known)
+
+
+def test_a_name_chooses_one_check_or_a_folder_of_them(check):
+    known = check.checks()
+    assert [one.name for one in check.named(known, ["unit", "lab"])] == ["unit", "lab"]
+    assert [one.name for one in check.named(known, ["units"])] == ["units"]
+    clones = check.named(known, ["scenarios/clone", "scenarios/clone"])
+    assert len(clones) > 2 and all(one.name.startswith("scenarios/clone/") for one in clones)
+    with pytest.raises(ValueError, match="no such check: scen; known: ruff, "):
+        check.named(known, ["scen"])
+
+
+def test_quick_checks_come_first_and_then_the_longest(check):
+    chosen = [check.Check(name, (), seconds) for name, seconds in (("a", 100.0), ("b", 200.0), ("c", 300.0), ("d", 1.0))]
+    assert [one.name for one in check.ordered(chosen, {})] == ["d", "c", "b", "a"]
+    assert [one.name for one in check.ordered(chosen, {"a": 250.0, "c": 2.0})] == ["c", "d", "a", "b"], "by what they took last time"
+
+
+@pytest.mark.parametrize(
+    ("files", "environment", "whole"),
+    [
+        ([], {}, False),
+        (["plugins/modules/x.py", "tests/scenarios/lab.py"], {}, False),
+        (["docs/x.rst", "tests/lab/core/clock.py"], {}, True),
+        (["tests/lab_tests/sql/test_wire.py"], {}, True),
+        (["requirements-dev.txt"], {}, True),
+        ([], {"CI": "true"}, True),
+        ([], {"CI": ""}, False),
+        (None, {}, True),
+    ],
+)
+def test_the_labs_own_tests_run_whole_in_ci_and_when_something_of_it_changed(check, files, environment, whole):
+    assert check.whole_lab(files, environment) == whole
+
+
+def test_the_smoke_set_is_there(check):
+    assert [path for path in check.LAB_SMOKE if not (ROOT / path).exists()] == []
+
+
+def git(folder, *arguments):
+    own = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *own, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_what_has_changed_since_the_main_branch(check, tmp_path):
+    assert check.changed(tmp_path) is None, "no repository"
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    origin.mkdir()
+    git(origin, "init", "-q", "-b", "main")
+    for name in ("a", "b", "c"):
+        (origin / name).write_text("x")
+    git(origin, "add", ".")
+    git(origin, "commit", "-q", "-m", "first")
+    assert check.changed(origin) is None, "no branch to compare with"
+    git(tmp_path, "clone", "-q", str(origin), str(clone))
+    assert check.changed(clone) == []
+    (clone / "a").write_text("y")
+    git(clone, "commit", "-q", "-a", "-m", "second")
+    (clone / "b").write_text("y")
+    (clone / "new").write_text("y")
+    (origin / "c").write_text("y")
+    git(origin, "commit", "-q", "-a", "-m", "of somebody else")
+    git(clone, "fetch", "-q")
+    assert check.changed(clone) == ["a", "b", "new"]
+
+
+def test_durations_are_kept_and_renewed(check, tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "DURATIONS", tmp_path / "durations.tsv")
+    assert check.read_durations() == {}
+    check.write_durations({"unit": (10.0, 9.0), "lab": (20.0, 19.0)})
+    check.write_durations({"unit": (30.0, 9.0)})
+    assert check.read_durations() == {"unit": 30.0, "lab": 20.0}
+
+
+def test_the_queue_runs_all_but_ends_with_the_first_failure(check, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check, "LOGS", tmp_path)
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    good = [check.Check(f"good/{number}", (sys.executable, "-c", "print('3 passed')")) for number in range(5)]
+    runner = check.Runner(good)
+    assert runner.run() and len(runner.passed) == 5
+    assert "ok  good/3 (0 s): 3 passed" in capsys.readouterr().out
+    assert set(runner.seconds) == {one.name for one in good} and all(cpu > 0 for _wall, cpu in runner.seconds.values())
+
+    wait = check.Check("wait", (sys.executable, "-c", "import signal; signal.pause()"))
+    bad = check.Check("bad", (sys.executable, "-c", "raise SystemExit('this is wrong')"))
+    runner = check.Runner([wait, bad, *good])
+    assert not runner.run()
+    assert (runner.passed, runner.failed) == ([], [bad])
+    said = capsys.readouterr().out
+    assert "this is wrong" in said and "--- wait was stopped" in said and "good" not in said
