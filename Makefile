@@ -56,7 +56,7 @@ clone-rounds:
 	@tools/setup.sh test
 	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
-# How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
+# How long a rollback takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:
 	@tools/setup.sh test
 	@build/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/bench

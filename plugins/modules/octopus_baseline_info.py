@@ -91,7 +91,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 
-SPEC = {"argument_spec": {**api_spec(), "samples": {"type": "int", "default": 1}}}
+SPEC: dict[str, Any] = {"argument_spec": {**api_spec(), "samples": {"type": "int", "default": 1}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:

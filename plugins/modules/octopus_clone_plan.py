@@ -326,7 +326,7 @@ _FACTS: dict[str, Any] = {
     "sql_backup_folder": {"type": "str", "default": ""},
     "sql_separator": {"type": "str", "default": "\\"},
 }
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **_FACTS,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

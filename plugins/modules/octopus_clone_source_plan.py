@@ -86,7 +86,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.clone_source_plan import newest, why_new
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         "instance": {"type": "str", "required": True},
         "restore_points": {"type": "list", "elements": "dict", "required": True},

@@ -267,7 +267,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import GATHER, query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         "database": {"type": "str", "required": True},

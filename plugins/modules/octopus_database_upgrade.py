@@ -166,7 +166,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
     WindowsHost,
 )
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         **CONNECTION_SPEC,

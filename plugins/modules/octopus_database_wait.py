@@ -80,7 +80,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import sessions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, "database": {"type": "str", "required": True}, "timeout": {"type": "float", "default": 60}},
     "required_together": MSSQL_TOGETHER,
 }

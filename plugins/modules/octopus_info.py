@@ -154,7 +154,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.serve
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **api_spec(required=False),
         **NODES_SPEC,

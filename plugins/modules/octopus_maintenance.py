@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 # ... the work ...
 
-- name: Give it back as it was
+- name: Return it to what it was
   octopus.upgrade.octopus_maintenance:
     url: https://octopus.example.com
     api_key: "{{ vault_octopus_api_key }}"

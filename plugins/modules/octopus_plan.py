@@ -193,7 +193,7 @@ _FACTS: dict[str, Any] = {
     "rehearsal_required": {"type": "bool", "default": False},
     "rehearsal_days": {"type": "int", "default": 30},
 }
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **_FACTS,
         "version": {"type": "str", "required": True},

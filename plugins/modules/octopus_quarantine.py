@@ -177,7 +177,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import APPLY_OPTIONS, OPTIONS, Request
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         **OPTIONS,

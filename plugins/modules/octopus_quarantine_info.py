@@ -142,7 +142,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import record
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "argument_spec": {**MSSQL_SPEC, "database": {"type": "str", "required": True}},
     "required_together": MSSQL_TOGETHER,
 }

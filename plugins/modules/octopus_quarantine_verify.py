@@ -150,7 +150,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.verify import refuse, verify
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import OPTIONS, VERIFY_OPTIONS, Request
 
-SPEC = {"argument_spec": {**MSSQL_SPEC, **OPTIONS, **VERIFY_OPTIONS}, "required_together": MSSQL_TOGETHER}
+SPEC: dict[str, Any] = {"argument_spec": {**MSSQL_SPEC, **OPTIONS, **VERIFY_OPTIONS}, "required_together": MSSQL_TOGETHER}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:

@@ -147,7 +147,7 @@ _FACTS: dict[str, Any] = {
     "named": {"type": "bool", "default": False},
     "programs_only": {"type": "bool", "default": False},
 }
-SPEC = {"argument_spec": _FACTS}
+SPEC: dict[str, Any] = {"argument_spec": _FACTS}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:

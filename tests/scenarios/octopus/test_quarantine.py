@@ -66,10 +66,10 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
     with Lab(tmp_path / "lab", spec, clone_spec, scale=60) as lab:
         clone = lab.clones["copy"]
         naive.restore(lab, clone, "Copy")
-        asked = {"name": "copy", "server_uri": clone.url}
+        asked: dict[str, Any] = {"name": "copy", "server_uri": clone.url}
         # The source's own database, whose nodes run, under its own name and as if it were the clone's.
         for source in (None, {"host": "192.0.2.1", "database": "Other"}):
-            own = {
+            own: dict[str, Any] = {
                 "database": spec.database,
                 "login_host": clone.source.sql.machine.address,
                 "login_password": clone.source.secrets.sql_password,
@@ -83,7 +83,7 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
         with clone.source.handle.store() as store:
             theirs = [path for path in store.folders().values() if path]
             old = store.installation_id()
-        verification = {"kind": "_verify", "folders": theirs}
+        verification: dict[str, Any] = {"kind": "_verify", "folders": theirs}
         assert "folders: " in quarantine(lab, clone, **verification)["msg"]
         repoint(clone, spec.version)
         result = quarantine(lab, clone, **verification)
