@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -41,6 +41,11 @@ changelog:
 	@tools/setup.sh test
 	@tools/lint.sh antsibull-changelog
 
+# The tests that talk to a real SQL Server and Octopus Server (.github/workflows/services.yml), against a lab
+services:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/services.py
+
 # An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:
 	@tools/setup.sh test
@@ -51,7 +56,7 @@ clone-rounds:
 	@tools/setup.sh test
 	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
 
-# How long the way back takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
+# How long a rollback takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:
 	@tools/setup.sh test
 	@build/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/bench

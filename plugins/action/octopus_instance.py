@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_instance
-from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._vault import WithVault
 
 
-class ActionModule(OnController):
+class ActionModule(WithVault):
     module = octopus_instance
     windows = "nodes"
     shows_progress = True

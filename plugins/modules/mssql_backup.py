@@ -37,7 +37,7 @@ options:
     required: true
   path:
     description:
-      - The file to write, as SQL Server sees it. Its service account opens it on its host - drive letters are those of that host, and
+      - The file to write, as SQL Server sees it. Its service account opens it on its host, so drive letters are those of that host, and
         on a share this account needs access.
       - Several files make one striped backup; all of them are needed to restore it.
     type: list

@@ -20,7 +20,7 @@ description:
   - Installing the version that is installed changes nothing. After an installation, the program itself is asked for its version. A product
     that is registered but has lost its program is removed and installed again.
   - Only the program is installed. Instances, their configuration and their databases stay as they are; the schema upgrade that has to
-    follow is done by M(octopus.upgrade.octopus_database).
+    follow is done by M(octopus.upgrade.octopus_database_upgrade).
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.windows_jobs
@@ -74,7 +74,7 @@ options:
   allow_downgrade:
     description:
       - Whether a newer version may be removed to install an older one, as Windows Installer requires. The database has to have the
-        schema of the older version by then, see M(octopus.upgrade.octopus_database).
+        schema of the older version by then, see M(octopus.upgrade.octopus_database_info).
     type: bool
     default: false
   properties:
@@ -102,7 +102,7 @@ notes:
   - C(msiexec) runs as C(SYSTEM); O(job_user) is for packages on a share.
 seealso:
   - module: octopus.upgrade.octopus_node
-  - module: octopus.upgrade.octopus_database
+  - module: octopus.upgrade.octopus_database_upgrade
   - name: Automating Octopus installation
     description: The installer's properties.
     link: https://octopus.com/docs/installation/automating-installation

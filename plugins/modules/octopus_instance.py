@@ -174,7 +174,7 @@ notes:
     see M(octopus.upgrade.octopus_node).
   - The master key is passed to the program as an argument, because the program accepts it in no other way. No other secret is.
   - It is assumed that C(show-configuration) of the installed version refuses a database of another version.
-    M(octopus.upgrade.octopus_database) tells which version a database has.
+    M(octopus.upgrade.octopus_database_info) tells which version a database has.
 seealso:
   - module: octopus.upgrade.octopus_info
   - module: octopus.upgrade.octopus_install

@@ -65,7 +65,7 @@ notes:
     sure that no other run is in progress.
 seealso:
   - module: octopus.upgrade.octopus_jobs_info
-  - module: octopus.upgrade.octopus_database
+  - module: octopus.upgrade.octopus_database_upgrade
   - module: octopus.upgrade.octopus_install
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)

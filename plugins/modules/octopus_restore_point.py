@@ -54,7 +54,7 @@ options:
     description:
       - With O(state=present), what the caller knows of the restore point. Required are C(instance), C(run_id), C(operation) (V(upgrade) or
         V(backup)), C(version), C(coordinator), C(service_stopped), C(before), C(database) with C(name) and C(backup.paths), and C(folders)
-        as M(octopus.upgrade.octopus_folders) returns them.
+        as M(octopus.upgrade.octopus_folders_backup) returns them.
       - The module adds C(format), C(id), C(signed_at), C(signed_by), C(package), C(master_key), C(license), the sizes of the backup's files,
         and for each node its instance, its name in the cluster and its configuration. Where C(nodes) has a node's C(instance_name) and
         C(config_path) already, the program on it is not asked, which saves seconds.
@@ -86,7 +86,7 @@ seealso:
   - module: octopus.upgrade.octopus_restore_point_info
   - module: octopus.upgrade.octopus_restore_point_verify
   - module: octopus.upgrade.octopus_restore_point_prune
-  - module: octopus.upgrade.octopus_folders
+  - module: octopus.upgrade.octopus_folders_backup
   - module: octopus.upgrade.octopus_license_backup
   - module: octopus.upgrade.octopus_masterkey_backup
   - module: octopus.upgrade.mssql_backup

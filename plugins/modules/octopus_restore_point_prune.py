@@ -13,7 +13,7 @@ short_description: Remove old restore points of an Octopus Server
 version_added: 1.0.0
 description:
   - Removes the signed restore points that neither O(keep) nor O(keep_days) retains, and completes removals that were interrupted.
-  - The newest signed one always remains, and so does every unsigned one: M(octopus.upgrade.octopus_restore_point) removes those by name.
+  - The newest signed one always remains, and so does every unsigned one; M(octopus.upgrade.octopus_restore_point) removes those by name.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.vault_jobs

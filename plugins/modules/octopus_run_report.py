@@ -133,7 +133,7 @@ options:
     type: str
     default: the same playbook
   backup:
-    description: The backup that the run has made, for the record.
+    description: What M(octopus.upgrade.mssql_backup) has returned, and C(folders), for the record; ignored where it made none.
     type: dict
     default: {}
   evidence:

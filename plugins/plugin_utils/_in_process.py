@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress, stopping
@@ -54,7 +55,7 @@ class Arguments:
         self.params: dict[str, Any] = checked.validated_parameters
         if checked.error_messages:
             wrong = checked.error_messages[0]
-            if checked.unsupported_parameters:
+            if isinstance(checked.errors[0], UnsupportedError):
                 wrong = f"Unsupported parameters for ({name}) module: {wrong}"
             raise AnsibleActionFail(self.masked(wrong))
 

@@ -136,7 +136,7 @@ def test_an_msi_property_has_its_quotes_after_the_sign(value: str) -> None:
 def test_built_in_commands_keep_their_switches() -> None:
     assert builtin("dir", "/-c", "/a-d", "C:\\a b") == 'dir /-c /a-d "C:\\a b"'
     assert batch_builtin("copy", "/y", "C:\\100%", "D:\\") == 'copy /y "C:\\100%%" "D:\\"'
-    with pytest.raises(ValueError, match="expected the name of a command built into cmd.exe"):
+    with pytest.raises(ValueError, match=r"expected the name of a command built into cmd\.exe"):
         builtin("del & calc")
 
 

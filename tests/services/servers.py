@@ -101,14 +101,18 @@ class OctopusServer:
     api_key: str = field(default_factory=lambda: variable("API_KEY"), repr=False)
     ca_path: str = field(default_factory=lambda: variable("CA_PATH"))
 
+    @property
+    def login(self) -> dict[str, Any]:
+        """The modules' options of the connection."""
+        trust = {"ca_path": self.ca_path} if self.ca_path else {}
+        return {"url": self.url, "api_key": self.api_key, "allow_http": self.url.startswith("http://")} | trust
+
     def module(self, name: str, /, **options: Any) -> dict[str, Any]:
-        where: dict[str, Any] = {"url": self.url, "api_key": self.api_key, "allow_http": self.url.startswith("http://")}
-        return succeed([self.api_key], name, **where, **({"ca_path": self.ca_path} if self.ca_path else {}), **options)
+        return succeed([self.api_key], name, **self.login, **options)
 
     def refusal(self, name: str, /, **options: Any) -> str:
         """The message of a module that must fail."""
-        where: dict[str, Any] = {"url": self.url, "api_key": self.api_key, "allow_http": self.url.startswith("http://")}
-        result = run_module(name, **where, **({"ca_path": self.ca_path} if self.ca_path else {}), **options)
+        result = run_module(name, **self.login, **options)
         assert result.get("failed"), result
         return str(result["msg"])
 

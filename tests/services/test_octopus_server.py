@@ -51,16 +51,16 @@ def test_maintenance_mode_is_switched_on_and_off(octopus: OctopusServer) -> None
 
 
 def test_a_loss_is_noticed(octopus: OctopusServer) -> None:
-    body = {"Name": f"services {secrets.token_hex(4)}"}
-    environment = octopus.request("POST", f"/api/{SPACE}/environments", body)["Id"]
+    group, lifecycle = (octopus.get(f"/api/{SPACE}/{what}?take=1")["Items"][0]["Id"] for what in ("projectgroups", "lifecycles"))
+    body = {"Name": f"services {secrets.token_hex(4)}", "ProjectGroupId": group, "LifecycleId": lifecycle}
+    project = octopus.request("POST", f"/api/{SPACE}/projects", body)["Id"]
     try:
         baseline = octopus.module("octopus_baseline_info")["baseline"]
-        counted = octopus.get(f"/api/{SPACE}/environments?take=1")["TotalResults"]
-        assert baseline["counts"][SPACE]["environments"] == counted
+        assert baseline["counts"][SPACE]["projects"] == octopus.get(f"/api/{SPACE}/projects?take=1")["TotalResults"]
         assert not [found for found in octopus.module("octopus_verify", baseline=baseline)["differences"] if found["lost"]]
     finally:
-        octopus.request("DELETE", f"/api/{SPACE}/environments/{environment}")
-    assert "environments" in octopus.refusal("octopus_verify", baseline=baseline)
+        octopus.request("DELETE", f"/api/{SPACE}/projects/{project}")
+    assert "projects" in octopus.refusal("octopus_verify", baseline=baseline)
 
 
 def test_its_database_says_the_same(octopus: OctopusServer, sql: SqlServer) -> None:

@@ -86,9 +86,11 @@ Invoke-Octopus license @instance --licenseBase64 $licence
 Invoke-Octopus service @instance --install --reconfigure --start
 Invoke-Octopus watchdog --create --interval 5 --instances OctopusServer
 
-# What the collection logs on to SQL Server with: a backup, and a look at sessions.
+# What the collection logs in to SQL Server with: the permissions of the guide "Requirements", and no others.
 Invoke-Sql "CREATE LOGIN octopus_upgrade WITH PASSWORD = '$sqlPassword', CHECK_POLICY = OFF"
 Invoke-Sql 'GRANT VIEW SERVER STATE TO octopus_upgrade'
+Invoke-Sql 'ALTER SERVER ROLE dbcreator ADD MEMBER octopus_upgrade'
+Invoke-Sql 'USE msdb; CREATE USER octopus_upgrade; ALTER ROLE db_datareader ADD MEMBER octopus_upgrade'
 Invoke-Sql 'USE Octopus; CREATE USER octopus_upgrade; ALTER ROLE db_backupoperator ADD MEMBER octopus_upgrade; ALTER ROLE db_datareader ADD MEMBER octopus_upgrade'
 # SQL Server writes its backup where the nodes see it too.
 Grant-SmbShareAccess -Name octopus-acceptance -AccountName 'NT SERVICE\MSSQLSERVER' -AccessRight Full -Force | Out-Null

@@ -181,9 +181,9 @@ def test_a_login_without_the_permission(world: World) -> None:
 def test_a_backup_operator_is_enough(world: World) -> None:
     world.sql.add_login("operator", "Operator!1")
     world.database("Octopus").add_user("operator", {"db_backupoperator"})
-    unproven = world.backup(login_user="operator", login_password="Operator!1", verify=False)
-    assert "operator cannot read it" in unproven["msg"]
-    assert "db_datareader" in unproven["msg"]
+    unverifiable = world.backup(login_user="operator", login_password="Operator!1", verify=False)
+    assert "operator cannot read it" in unverifiable["msg"]
+    assert "db_datareader" in unverifiable["msg"]
     assert not world.backups("start")
     world.database("msdb").add_user("operator", {"db_datareader"})
     result = world.backup(login_user="operator", login_password="Operator!1", verify=False)

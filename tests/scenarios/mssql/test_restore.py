@@ -440,8 +440,8 @@ def test_a_login_that_may_not(world: World, taken: dict[str, Any]) -> None:
     assert "dbcreator" in restore(world, replace=True, **as_plain)["msg"]
     world.sql.add_login("maker", "Maker!1", roles={"dbcreator"})
     as_maker: dict[str, Any] = {"login_user": "maker", "login_password": "Maker!1"}
-    unproven = restore(world, database="Copy", **as_maker)
-    assert "db_datareader" in unproven["msg"]
+    unverifiable = restore(world, database="Copy", **as_maker)
+    assert "db_datareader" in unverifiable["msg"]
     database(world, "msdb").add_user("maker", {"db_datareader"})
     assert "IMPERSONATE" in restore(world, database="Copy", owner="sa", **as_maker)["msg"]
     assert world.sql.database("Copy") is None

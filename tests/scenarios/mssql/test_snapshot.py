@@ -137,7 +137,7 @@ def test_check_mode_changes_nothing(world: World, wanted: str) -> None:
 
 
 def test_a_program_that_connects_again_by_itself_does_not_stop_a_revert(world: World) -> None:
-    """As the product's own pool does: whoever is thrown out comes back at once."""
+    """As the product's own pool does: whoever is disconnected reconnects at once."""
     good(snapshot(world))
     change(world)
     there, done = threading.Event(), threading.Event()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A cluster of two nodes in a lab, and one sealed restore point of it, which each test finds as it was."""
+"""A cluster of two nodes in a lab, and one signed restore point of it, which each test finds as it was."""
 
 from __future__ import annotations
 
@@ -12,35 +12,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible.errors import AnsibleError
-from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets import vault
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault_command import VaultCommand
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._vault import VaultLibrary
 from lab.estate import InstanceSpec, Lab
 from scenarios.restore_point.setting import Setting
 
 PAIR = InstanceSpec("pair", "2025.3.14357", ("octo-a", "octo-b"), "sql01", seed=3, watchdog=False)
 
 
-def _in_process(sealer: Sealer, action: str, content: bytes, *_options: str) -> bytes:
-    """What ansible-vault does, without a process of its own, which takes a second each time."""
-    vault = VaultLib([(sealer.label, VaultSecret(Path(sealer.source).read_bytes().strip()))])
-    try:
-        return vault.encrypt(content) if action == "encrypt" else vault.decrypt(content)
-    except AnsibleError as error:
-        raise OctopusError(str(error)) from error
-
-
-@pytest.fixture(autouse=True)
-def fast_vault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For all tests but those that ask for the real one."""
-    if "real_vault" not in request.fixturenames:
-        monkeypatch.setattr(Sealer, "_vault", _in_process)
+@pytest.fixture(scope="module", autouse=True)
+def library() -> Iterator[None]:
+    """Encrypt as the worker of ansible-playbook does, since the command takes a second each time."""
+    vault.use(VaultLibrary(DataLoader()))
+    yield
+    vault.use(VaultCommand())
 
 
 @pytest.fixture
-def real_vault() -> None:
-    """Seal and open with ansible-vault itself."""
+def real_vault() -> Iterator[None]:
+    """Encrypt and decrypt with the command ansible-vault, as with async."""
+    vault.use(VaultCommand())
+    yield
+    vault.use(VaultLibrary(DataLoader()))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +44,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     folder = tmp_path_factory.mktemp("points")
     with Lab(folder / "lab", PAIR, scale=100.0) as lab:
         setting = Setting(lab, "pair", folder)
-        setting.keep_secrets()
+        setting.back_up_secrets()
         setting.stage()
         yield setting
         crashes = [crash for host in lab.instances["pair"].hosts for crash in host.crashes]
@@ -57,26 +52,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
 
 
 @pytest.fixture(scope="module")
-def sealed_once(cluster: Setting) -> str:
-    """The id of a sealed restore point."""
+def signed_once(cluster: Setting) -> str:
+    """The id of a signed restore point."""
     return cluster.make()
 
 
 @pytest.fixture
-def point(cluster: Setting, sealed_once: str) -> Iterator[str]:
-    """The id of a sealed restore point, the only one there is; whatever a test does to the backups is undone after it."""
+def point(cluster: Setting, signed_once: str) -> Iterator[str]:
+    """The id of a signed restore point, the only one there is; whatever a test does to the backups is undone after it."""
     kept = cluster.folder / "kept"
     shutil.copytree(cluster.backups, kept)
-    yield sealed_once
+    yield signed_once
     cluster.lab.backup_share.reachable = True
     shutil.rmtree(cluster.backups)
     shutil.move(kept, cluster.backups)
 
 
 @pytest.fixture
-def unsealed(cluster: Setting, point: str) -> str:
+def unsigned(cluster: Setting, point: str) -> str:
     """The id of a restore point with what other modules make, and nothing else."""
-    cluster.unseal(point)
+    cluster.strip(point)
     return point
 
 

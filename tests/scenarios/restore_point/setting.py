@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run brings together before it seals: backup, folders, package, secrets; each made by its own module."""
+"""What a run backs up before it signs: database, folders, package, secrets; each made by its own module."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from typing import Any
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import signature_text
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.core.filesystem import Logon
 from lab.estate import Lab, LabInstance
 
 SYSTEM = Logon.service("SYSTEM")
 CONFIG = "C:\\Octopus\\OctopusServer.config"
-KEPT = {"file": "master-key.vault", "fingerprint": "0" * 16}
+SECRET = {"file": "master-key.vault", "fingerprint": "0" * 16}
 
 
 @dataclass
@@ -103,7 +104,7 @@ class Setting:
 
     # -- before the first one
 
-    def keep_secrets(self) -> None:
+    def back_up_secrets(self) -> None:
         api = {"url": self.instance.url, "api_key": self.instance.secrets.api_key, "ca_path": str(self.lab.ca_path)}
         first = self.connection(self.instance.spec.nodes[0])
         key = self.run("octopus_masterkey_backup", connection=first, dest=str(self.folder / "master-key.vault"), **self.vault)
@@ -132,7 +133,7 @@ class Setting:
         )
         first = self.connection(self.instance.spec.nodes[0])
         copied = self.run(
-            "octopus_folders",
+            "octopus_folders_backup",
             connection=first,
             folders=self.facts["folders"],
             dest=f"{self.root}\\{point}\\folders",
@@ -156,7 +157,7 @@ class Setting:
         return {
             "instance": self.name,
             "run_id": point.partition("-")[0],
-            "purpose": "upgrade",
+            "operation": "upgrade",
             "version": self.version,
             "coordinator": self.instance.spec.nodes[0],
             "service_stopped": False,
@@ -170,9 +171,16 @@ class Setting:
             "master_key": {"fingerprint": self.facts["master_key"]},
         }
 
-    def seal(self, point: str, manifest: dict[str, Any], *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+    def create(self, point: str, manifest: dict[str, Any], *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        """Create and sign a restore point, or try to."""
+        return self._create("octopus_restore_point", point, manifest, check_mode, options)
+
+    def stage_point(self, point: str, manifest: dict[str, Any], *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        """Stage a restore point, or try to."""
+        return self._create("octopus_restore_point_stage", point, manifest, check_mode, options)
+
+    def _create(self, module: str, point: str, manifest: dict[str, Any], check_mode: bool, options: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {
-            "state": "sealed",
             "connections": self.connections,
             "path": f"{self.root}\\{point}",
             "manifest": manifest,
@@ -180,17 +188,17 @@ class Setting:
             "files": {name: str(self.folder / name) for name in ("master-key.vault", "license.vault")},
             **self.vault,
         }
-        return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
+        return run_module(module, check_mode=check_mode, **{**given, **options})
 
     def make(self, run_id: str = "20261123T210000Z", stripes: int = 1, **options: Any) -> str:
-        """Make a sealed restore point; return its id."""
+        """Create a signed restore point; return its id."""
         point = f"{run_id}-{self.version}"
         self.facts[point] = self.back_up(point, stripes, **options)
-        result = self.seal(point, self.facts[point])
+        result = self.create(point, self.facts[point])
         assert result.get("changed"), result
         return point
 
-    def unseal(self, point: str) -> None:
+    def strip(self, point: str) -> None:
         """Leave of a restore point what the other modules have made."""
         for path in (self.backups / point).iterdir():
             if path.name in ("packages", "nodes"):
@@ -198,18 +206,18 @@ class Setting:
             elif path.is_file() and not path.name.startswith("database"):
                 path.unlink()
 
-    def pretend(self, point: str, sealed_at: str | None = "2026-11-23T21:00:00Z", **changes: Any) -> None:
-        """A folder with nothing in it but a manifest, and a seal unless ``sealed_at`` is None."""
+    def pretend(self, point: str, signed_at: str | None = "2026-11-23T21:00:00Z", **changes: Any) -> None:
+        """A folder with nothing in it but a manifest, and a signature unless ``signed_at`` is None."""
         text = form.text_of(
             {
                 "format": 1,
                 "id": point,
                 "run_id": point.partition("-")[0],
-                "sealed_at": sealed_at,
-                "sealed_by": "somebody@there",
-                "nodes": {"octo-a": {"instance_name": "OctopusServer", "config_path": CONFIG, "config": KEPT}},
+                "signed_at": signed_at,
+                "signed_by": "somebody@there",
+                "nodes": {"octo-a": {"instance_name": "OctopusServer", "config_path": CONFIG, "config": SECRET}},
                 "package": {"file": "packages\\a.msi", "version": self.version, "sha256": "0" * 64, "size": 1},
-                "master_key": KEPT,
+                "master_key": SECRET,
                 **{name: value for name, value in self.manifest(point, {}, {}).items() if name not in ("master_key", "database")},
                 "database": {"name": "Octopus", "backup": {"paths": ["a.bak"], "files": [{"name": "a.bak", "bytes": 1}]}},
                 **changes,
@@ -218,12 +226,12 @@ class Setting:
         folder = self.backups / point
         folder.mkdir()
         (folder / "restore-point.json").write_bytes(text.encode())
-        if sealed_at:
-            (folder / "restore-point.seal").write_bytes(form.seal_text(point, text, self.sealer))
+        if signed_at:
+            (folder / "restore-point.signature").write_bytes(signature_text(point, text, self.vault_key))
 
     @property
-    def sealer(self) -> Sealer:
-        return Sealer("default", self.vault["vault_password_file"])
+    def vault_key(self) -> VaultKey:
+        return VaultKey("default", self.vault["vault_password_file"])
 
     def tree(self) -> dict[str, str]:
         """The hash of every file of the backups."""
@@ -234,10 +242,31 @@ class Setting:
         }
 
     def open(self, path: Path) -> bytes:
-        """What a sealed file holds, by the vault itself."""
+        """What an encrypted file holds, by the vault itself."""
         return VaultLib([("default", VaultSecret(self.lab.vault_password.encode()))]).decrypt(path.read_bytes())
 
-    def point(self, state: str, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-        """Run the module with another state."""
-        given: dict[str, Any] = {"state": state, "connections": self.connections, "root": self.root, **self.vault}
-        return run_module("octopus_restore_point", check_mode=check_mode, **{**given, **options})
+    # -- the other modules
+
+    def info(self, **options: Any) -> dict[str, Any]:
+        return self._on_host("octopus_restore_point_info", options)
+
+    def verify(self, **options: Any) -> dict[str, Any]:
+        return self._on_host("octopus_restore_point_verify", options)
+
+    def fetch(self, **options: Any) -> dict[str, Any]:
+        return self._on_host("octopus_restore_point_fetch", options)
+
+    def prune(self, **options: Any) -> dict[str, Any]:
+        return self._on_host("octopus_restore_point_prune", options)
+
+    def remove(self, point: str, **options: Any) -> dict[str, Any]:
+        return self._on_nodes("octopus_restore_point", {"state": "absent", "restore_point": point, **options})
+
+    def configure(self, **options: Any) -> dict[str, Any]:
+        return self._on_nodes("octopus_restore_point_configure", options)
+
+    def _on_host(self, module: str, options: dict[str, Any]) -> dict[str, Any]:
+        return run_module(module, **{"connection": self.connections[0], "root": self.root, **self.vault, **options})
+
+    def _on_nodes(self, module: str, options: dict[str, Any]) -> dict[str, Any]:
+        return run_module(module, **{"connections": self.connections, "root": self.root, **self.vault, **options})

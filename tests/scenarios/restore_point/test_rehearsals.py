@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_rehearsal keeps records beside the restore points, on a share that only jobs reach."""
+"""octopus_rehearsal and octopus_rehearsal_info: records beside the restore points, on a share that only jobs reach."""
 
 from __future__ import annotations
 
@@ -40,44 +40,44 @@ def record(run_id: str, days: float, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def rehearsal(cluster: Setting, point: str) -> Callable[..., dict[str, Any]]:
-    def run(state: str, **options: Any) -> dict[str, Any]:
-        given = {"state": state, "connection": cluster.connections[0], "root": cluster.root}
-        return run_module("octopus_rehearsal", **{**given, **options})
+    def run(module: str, **options: Any) -> dict[str, Any]:
+        given = {"connection": cluster.connections[0], "root": cluster.root}
+        return run_module(module, **{**given, **options})
 
     return run
 
 
-def test_kept_once_and_found_again(cluster: Setting, rehearsal: Callable[..., Any], job_folders: None) -> None:
+def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[..., Any], job_folders: None) -> None:
     jump = {"from_version": "2020.5.7", "ladder": LADDER}
-    nothing = rehearsal("queried", **jump)
+    nothing = rehearsal("octopus_rehearsal_info", **jump)
     assert (nothing["changed"], nothing["rehearsals"], nothing["outlook"]) == (False, [], None), nothing
     old, new = record("20261120T010000Z", 5), record("20261124T010000Z", 1)
     folder = cluster.backups / "rehearsals"
-    assert rehearsal("recorded", rehearsal=old, check_mode=True)["changed"] and not folder.exists()
-    result = rehearsal("recorded", rehearsal=old)
+    assert rehearsal("octopus_rehearsal", rehearsal=old, check_mode=True)["changed"] and not folder.exists()
+    result = rehearsal("octopus_rehearsal", rehearsal=old)
     assert result["changed"] and result["path"] == f"{cluster.root}\\rehearsals\\20261120T010000Z.json", result
     assert json.loads((folder / "20261120T010000Z.json").read_text()) == {**old, "format": 1}
-    assert not rehearsal("recorded", rehearsal=old)["changed"]
-    other = rehearsal("recorded", rehearsal={**old, "verdict": "failed_rolled_back"})
-    assert other["failed"] and "another rehearsal already" in other["msg"]
+    assert not rehearsal("octopus_rehearsal", rehearsal=old)["changed"]
+    other = rehearsal("octopus_rehearsal", rehearsal={**old, "verdict": "failed_rolled_back"})
+    assert other["failed"] and "already holds another rehearsal" in other["msg"]
 
-    rehearsal("recorded", rehearsal=new)
-    found = rehearsal("queried", **jump)
+    rehearsal("octopus_rehearsal", rehearsal=new)
+    found = rehearsal("octopus_rehearsal_info", **jump)
     assert [one["run_id"] for one in found["rehearsals"]] == ["20261124T010000Z", "20261120T010000Z"]
     outlook = found["outlook"]
     assert (outlook["run_id"], outlook["succeeded"], outlook["outage_seconds"]) == ("20261124T010000Z", True, 412.7)
     assert 0.99 <= outlook["age_days"] <= 1.01
-    assert rehearsal("queried", from_version="2020.5.7", ladder=[LADDER[-1]])["outlook"] is None, "another way up"
-    assert rehearsal("queried", from_version="2020.5.8", ladder=LADDER)["outlook"] is None
+    assert rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=[LADDER[-1]])["outlook"] is None, "another way up"
+    assert rehearsal("octopus_rehearsal_info", from_version="2020.5.8", ladder=LADDER)["outlook"] is None
     # They are no restore points, nor in the way of those.
-    assert all("rehearsals" not in one["id"] for one in cluster.point("listed")["restore_points"])
+    assert all("rehearsals" not in one["id"] for one in cluster.info()["restore_points"])
 
 
 def test_one_that_failed_or_cannot_be_read(cluster: Setting, rehearsal: Callable[..., Any], job_folders: None) -> None:
-    rehearsal("recorded", rehearsal=record("20261120T010000Z", 5))
-    rehearsal("recorded", rehearsal=record("20261124T010000Z", 1, verdict="failed_rolled_back", outage_seconds=None))
+    rehearsal("octopus_rehearsal", rehearsal=record("20261120T010000Z", 5))
+    rehearsal("octopus_rehearsal", rehearsal=record("20261124T010000Z", 1, verdict="failed_rolled_back", outage_seconds=None))
     (cluster.backups / "rehearsals" / "20261125T010000Z.json").write_text("{half")
-    found = rehearsal("queried", from_version="2020.5.7", ladder=LADDER)
+    found = rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=LADDER)
     assert len(found["rehearsals"]) == 2
     assert (found["outlook"]["run_id"], found["outlook"]["succeeded"]) == ("20261124T010000Z", False)
 
@@ -86,12 +86,12 @@ def test_one_that_failed_or_cannot_be_read(cluster: Setting, rehearsal: Callable
     "wrong", [{"verdict": ""}, {"run_id": "..\\x"}, {"ladder": []}, {"finished": "yesterday"}, {"outage_seconds": None}]
 )
 def test_what_is_no_record(rehearsal: Callable[..., Any], cluster: Setting, wrong: dict[str, Any]) -> None:
-    result = rehearsal("recorded", rehearsal={**record("20261120T010000Z", 5), **wrong})
+    result = rehearsal("octopus_rehearsal", rehearsal={**record("20261120T010000Z", 5), **wrong})
     assert result["failed"] and next(iter(wrong)) in result["msg"], result
     assert not (cluster.backups / "rehearsals").exists()
 
 
 def test_a_share_that_cannot_be_reached(cluster: Setting, rehearsal: Callable[..., Any], job_folders: None) -> None:
     cluster.lab.backup_share.reachable = False
-    result = rehearsal("queried", from_version="2020.5.7", ladder=LADDER)
+    result = rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=LADDER)
     assert result["failed"] and "cannot be read by a job as" in result["msg"], result

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_restore_point verifies: each way in which a restore point can be spoilt is found, by name, with where; all of them at once."""
+"""octopus_restore_point_verify: each way in which a restore point can be spoilt is found, by name, with where; all of them at once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import manifest as form
-from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import Sealer
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import signature_text
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from scenarios.restore_point.setting import Setting
 
 MSI = "packages/Octopus.2025.3.14357-x64.msi"
@@ -29,11 +29,11 @@ def failed(result: dict[str, Any]) -> dict[str, str]:
 
 
 def test_all_is_well(cluster: Setting, point: str, no_secrets: Callable[[object], None], job_folders: None, real_vault: None) -> None:
-    result = cluster.point("verified", **cluster.sql)
+    result = cluster.verify(**cluster.sql)
     assert not result.get("failed"), result["msg"]
     assert (result["changed"], result["restore_point"], result["path"]) == (False, point, f"{cluster.root}\\{point}")
     assert [check["name"] for check in result["checks"]] == [
-        "seal",
+        "signature",
         "backup_files",
         "package",
         "master_key",
@@ -49,15 +49,15 @@ def test_all_is_well(cluster: Setting, point: str, no_secrets: Callable[[object]
 
 
 def test_without_a_login_it_says_what_was_not_verified(cluster: Setting, point: str) -> None:
-    result = cluster.point("verified", restore_point=point)
+    result = cluster.verify(restore_point=point)
     assert not result.get("failed"), result["msg"]
     assert result["checks"][-1]["detail"].startswith("not verified: no login to SQL Server was given")
-    assert "test_restore" in failed(cluster.point("verified", test_restore=True))
+    assert "test_restore" in failed(cluster.verify(test_restore=True))
 
 
 def _edit(folder: Path) -> None:
     path = folder / "restore-point.json"
-    path.write_bytes(path.read_bytes().replace(b'"purpose": "upgrade"', b'"purpose": "backup"'))
+    path.write_bytes(path.read_bytes().replace(b'"operation": "upgrade"', b'"operation": "backup"'))
 
 
 def _flip(path: Path, at: int) -> None:
@@ -72,10 +72,10 @@ def _damage(folder: Path) -> None:
 
 
 def _other_key(folder: Path, password: str, content: bytes) -> None:
-    """A key that another password seals, or another key that the right one does."""
+    """A key encrypted with another password, or another key encrypted with the right one."""
     source = folder.parent.parent / "password-of-a-test"
     source.write_text(password)
-    (folder / "master-key.vault").write_bytes(Sealer("default", str(source)).seal(content))
+    (folder / "master-key.vault").write_bytes(VaultKey("default", str(source)).encrypt(content))
     source.unlink()
 
 
@@ -85,41 +85,41 @@ def _remove_one(folder: Path) -> None:
 
 Spoil = Callable[[Path, Setting], object]
 CASES: dict[str, tuple[Spoil, str, str]] = {
-    "edited manifest": (lambda folder, _: _edit(folder), "seal", "restore-point.json was edited after it was sealed"),
-    "seal of another": (
-        lambda folder, cluster: (folder / "restore-point.seal").write_bytes(form.seal_text(folder.name, "{}", cluster.sealer)),
-        "seal",
+    "edited manifest": (lambda folder, _: _edit(folder), "signature", "restore-point.json was edited after it was signed"),
+    "signature of another": (
+        lambda folder, cluster: (folder / "restore-point.signature").write_bytes(signature_text(folder.name, "{}", cluster.vault_key)),
+        "signature",
         "is that of another manifest",
     ),
-    "seal of another id": (
-        lambda folder, cluster: (folder / "restore-point.seal").write_bytes(form.seal_text("another", "{}", cluster.sealer)),
-        "seal",
+    "signature of another id": (
+        lambda folder, cluster: (folder / "restore-point.signature").write_bytes(signature_text("another", "{}", cluster.vault_key)),
+        "signature",
         "is that of 'another'",
     ),
-    "seal that is not sealed": (
-        lambda folder, _: (folder / "restore-point.seal").write_bytes(
-            form.seal_text(folder.name, (folder / "restore-point.json").read_text(), None)
+    "signature that is not encrypted": (
+        lambda folder, _: (folder / "restore-point.signature").write_bytes(
+            signature_text(folder.name, (folder / "restore-point.json").read_text(), None)
         ),
-        "seal",
-        "anybody could have made it",
+        "signature",
+        "anybody could have written it",
     ),
-    "no seal": (lambda folder, _: (folder / "restore-point.seal").unlink(), "seal", "it was never finished"),
+    "no signature": (lambda folder, _: (folder / "restore-point.signature").unlink(), "signature", "it was never finished"),
     "key of another password": (
         lambda folder, _: _other_key(folder, "x", b"key"),
         "master_key",
-        "cannot be opened with the vault password",
+        "cannot be decrypted with the vault password",
     ),
     "another key": (
         lambda folder, cluster: _other_key(folder, cluster.lab.vault_password, b"key"),
         "master_key",
-        "holds another content than the one that was sealed",
+        "holds another content than the one that was signed",
     ),
     "no key": (lambda folder, _: (folder / "master-key.vault").unlink(), "master_key", "there is no master-key.vault"),
-    "plain key": (lambda folder, _: (folder / "master-key.vault").write_text("plain"), "master_key", "is not sealed"),
+    "plain key": (lambda folder, _: (folder / "master-key.vault").write_text("plain"), "master_key", "is not encrypted"),
     "cut licence": (
         lambda folder, _: (folder / "license.vault").write_bytes((folder / "license.vault").read_bytes()[:120]),
         "license",
-        "cannot be opened",
+        "cannot be decrypted",
     ),
     "no configuration": (
         lambda folder, _: (folder / "nodes" / "octo-b.config.vault").unlink(),
@@ -129,15 +129,15 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     "missing package": (lambda folder, _: (folder / MSI).unlink(), "package", "is missing or cannot be read"),
     "altered package": (lambda folder, _: _flip(folder / MSI, 1000), "package", "was altered: its SHA-256 is"),
     "missing folder": (lambda folder, _: shutil.rmtree(folder / "folders" / "packages"), "folder_packages", "is missing or cannot be read"),
-    "missing file": (lambda folder, _: _remove_one(folder), "folder_logs", "when it was sealed"),
+    "missing file": (lambda folder, _: _remove_one(folder), "folder_logs", "when it was signed"),
     "file too many": (lambda folder, _: (folder / "folders" / "imports" / "x").write_text("x"), "folder_imports", "1 files with 1 bytes"),
     "missing backup": (lambda folder, _: (folder / "database.bak").unlink(), "backup_files", "database.bak is missing"),
     "cut backup": (
         lambda folder, _: (folder / "database.bak").write_bytes((folder / "database.bak").read_bytes()[:-100]),
         "backup_files",
-        "when it was sealed",
+        "when it was signed",
     ),
-    "damaged backup": (lambda folder, _: _damage(folder), "database", "Treat it as no backup"),
+    "damaged backup": (lambda folder, _: _damage(folder), "database", "Do not use it as a backup"),
 }
 
 
@@ -148,13 +148,13 @@ def test_each_defect_is_found_by_name(
     spoil, name, said = CASES[case]
     spoil(cluster.backups / point, cluster)
     before = cluster.tree()
-    result = cluster.point("verified", restore_point=point, **cluster.sql)
+    result = cluster.verify(restore_point=point, **cluster.sql)
     found = failed(result)
     assert said in found[name], result["msg"]
     # What else fails follows from it: SQL Server misses the same file.
     assert set(found) - {name} <= ({"database"} if name == "backup_files" else set())
-    assert f"the restore point {cluster.root}\\{point} is no way back" in result["msg"]
-    assert "make a new one" in result["msg"]
+    assert f"the restore point {cluster.root}\\{point} cannot be used for a rollback" in result["msg"]
+    assert "create a new one" in result["msg"]
     assert cluster.tree() == before
     no_secrets(result)
 
@@ -165,8 +165,8 @@ def test_all_defects_are_named_in_one_error(cluster: Setting, point: str) -> Non
     (folder / "license.vault").unlink()
     _edit(folder)
     _damage(folder)
-    result = cluster.point("verified", restore_point=point, **cluster.sql)
-    assert list(failed(result)) == ["seal", "package", "license", "database"]
+    result = cluster.verify(restore_point=point, **cluster.sql)
+    assert list(failed(result)) == ["signature", "package", "license", "database"]
     assert "4 of 14 checks failed" in result["msg"]
 
 
@@ -175,27 +175,27 @@ def test_a_manifest_that_cannot_be_relied_upon_ends_the_checks(cluster: Setting,
     manifest = json.loads(path.read_bytes())
     manifest["package"]["file"] = "..\\..\\other.msi"
     path.write_text(json.dumps(manifest))
-    assert "package.file is no name of a file in the restore point" in failed(cluster.point("verified", restore_point=point))["manifest"]
+    assert "package.file is not the name of a file in the restore point" in failed(cluster.verify(restore_point=point))["manifest"]
     path.write_text("{")
-    assert "there is none" in failed(cluster.point("verified", restore_point=point))["manifest"]
+    assert "there is none" in failed(cluster.verify(restore_point=point))["manifest"]
 
 
 def test_a_missing_stripe(cluster: Setting, point: str) -> None:
     striped = cluster.make("20261124T210000Z", stripes=2)
-    result = cluster.point("verified", **cluster.sql)
+    result = cluster.verify(**cluster.sql)
     assert (result["restore_point"], result.get("failed")) == (striped, None), result
     (cluster.backups / striped / "database-2.bak").unlink()
-    assert "database-2.bak is missing" in failed(cluster.point("verified", **cluster.sql))["backup_files"]
+    assert "database-2.bak is missing" in failed(cluster.verify(**cluster.sql))["backup_files"]
     # And one that was written over by the other has the right name, and as many bytes as it likes.
     shutil.copy(cluster.backups / striped / "database-1.bak", cluster.backups / striped / "database-2.bak")
-    assert "stripe" in failed(cluster.point("verified", **cluster.sql))["database"]
+    assert "stripe" in failed(cluster.verify(**cluster.sql))["database"]
 
 
 def test_a_test_restore_leaves_nothing(cluster: Setting, point: str, job_folders: None) -> None:
     names = set(cluster.instance.sql.databases)
-    result = cluster.point("verified", test_restore=True, check_mode=True, **cluster.sql)
+    result = cluster.verify(test_restore=True, check_mode=True, **cluster.sql)
     assert result["checks"][-1]["detail"] == "not done in check mode."
-    result = cluster.point("verified", test_restore=True, **cluster.sql)
+    result = cluster.verify(test_restore=True, **cluster.sql)
     assert not result.get("failed"), result["msg"]
     assert result["checks"][-1]["name"] == "test_restore"
     assert "found sound by DBCC CHECKDB, and dropped" in result["checks"][-1]["detail"]
@@ -206,40 +206,39 @@ def test_a_test_restore_finds_damage_that_a_verification_passes(cluster: Setting
     damaged = cluster.make("20261125T210000Z", checksum=False, compression="off", verify=False)
     path = cluster.backups / damaged / "database.bak"
     _flip(path, path.read_bytes().index(b"Projects-1"))
-    passed = cluster.point("verified", **cluster.sql)
+    passed = cluster.verify(**cluster.sql)
     assert not passed.get("failed"), passed["msg"]
     assert "It has no checksums" in passed["checks"][-1]["detail"]
     names = set(cluster.instance.sql.databases)
-    found = failed(cluster.point("verified", test_restore=True, **cluster.sql))
+    found = failed(cluster.verify(test_restore=True, **cluster.sql))
     assert list(found) == ["test_restore"]
-    assert "DBCC CHECKDB says" in found["test_restore"]
+    assert "DBCC CHECKDB reports" in found["test_restore"]
     assert set(cluster.instance.sql.databases) == names
 
 
 def test_where_sql_server_sees_it_elsewhere(cluster: Setting, point: str) -> None:
     disk = Path(cluster.instance.sql.machine.fs.drives["D"].root)
     shutil.copytree(cluster.backups / point, disk / "Backups" / point)
-    result = cluster.point("verified", sql_root="D:\\Backups", **cluster.sql)
+    result = cluster.verify(sql_root="D:\\Backups", **cluster.sql)
     assert f"D:\\Backups\\{point}\\database.bak" in result["checks"][-1]["detail"]
-    assert "Found: no such" in failed(cluster.point("verified", sql_root="D:\\Nowhere", **cluster.sql))["database"]
+    assert "to read D:\\Nowhere" in failed(cluster.verify(sql_root="D:\\Nowhere", **cluster.sql))["database"]
 
 
-def test_the_newest_sealed_one_is_taken(cluster: Setting, point: str) -> None:
+def test_the_newest_signed_one_is_taken(cluster: Setting, point: str) -> None:
     cluster.pretend("20271123T210000Z-2025.3.14357", None)
     cluster.pretend("20251123T210000Z-2025.3.14357", "2025-11-23T21:00:00Z")
-    assert cluster.point("verified")["restore_point"] == point
-    (cluster.backups / point / "restore-point.seal").unlink()
+    assert cluster.verify()["restore_point"] == point
+    (cluster.backups / point / "restore-point.signature").unlink()
     shutil.rmtree(cluster.backups / "20251123T210000Z-2025.3.14357")
-    result = cluster.point("verified")
-    assert f"there is no sealed restore point in {cluster.root}" in result["msg"]
-    assert f"{point}: it has no restore-point.seal" in result["msg"]
+    result = cluster.verify()
+    assert f"expected a signed restore point in {cluster.root}" in result["msg"]
+    assert f"{point}: it has no restore-point.signature" in result["msg"]
 
 
 def test_a_share_that_cannot_be_read(cluster: Setting, point: str, job_folders: None) -> None:
-    assert "there is no such folder" in cluster.point("verified", restore_point="20200101T000000Z-2025.3.14357")["msg"]
+    assert "there is no such folder" in cluster.verify(restore_point="20200101T000000Z-2025.3.14357")["msg"]
     cluster.lab.backup_share.reachable = False
-    for state, options in (("verified", {}), ("verified", {"restore_point": point}), ("listed", {}), ("absent", {"keep": 1})):
-        result = cluster.point(state, **options)
+    for result in (cluster.verify(), cluster.verify(restore_point=point), cluster.info(), cluster.prune(keep=1)):
         assert "neither it nor the folder above can be reached" in result["msg"], result
         assert "job_user" in result["msg"]
-    assert "cannot be read by a job as SYSTEM" in cluster.seal(point, cluster.facts[point])["msg"]
+    assert "cannot be read by a job as SYSTEM" in cluster.create(point, cluster.facts[point])["msg"]

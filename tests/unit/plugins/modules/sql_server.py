@@ -17,7 +17,7 @@ NOT_THERE = MssqlError("Cannot open backup device 'x'. Operating system error 2(
 SERVER = {"name": "SQL01", "version": "14.0.3456.2", "edition": "Standard Edition (64-bit)", "engine_edition": 2}
 DATABASE = {"name": "Octopus", "state_desc": "ONLINE", "recovery_model_desc": "FULL", "replica_id": None}
 STARTED, FINISHED = datetime(2026, 11, 23, 20, 0, 0), datetime(2026, 11, 23, 20, 1, 5)
-PROVEN = [
+BACKED_UP = [
     Message(3211, "50 percent processed."),
     Message(4035, "Processed 8 pages."),
     Message(3014, "BACKUP DATABASE successfully processed 8 pages."),
@@ -102,7 +102,7 @@ class SqlServer:
             "FROM msdb.dbo.backupmediafamily WHERE": [{"physical_device_name": "D:\\a.bak"}],
         }
         self.messages: dict[str, list[Message] | MssqlError] = {
-            "BACKUP": PROVEN,
+            "BACKUP": BACKED_UP,
             "RESTORE VERIFYONLY": VALID,
             "EXEC master.dbo.xp_create_subdir": [],
         }

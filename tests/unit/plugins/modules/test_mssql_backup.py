@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import progr
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
-from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import PROVEN, SERVER, SqlServer
+from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import BACKED_UP, SERVER, SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 pytest.importorskip("pyodbc")
@@ -89,7 +89,7 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
 @pytest.mark.parametrize(
     ("answers", "messages", "wanted"),
     [
-        ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": PROVEN[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
+        ({"FROM msdb.dbo.backupset AS s": []}, {"BACKUP": BACKED_UP[:2]}, "message 3014.*only \\[3211, 4035\\].*Nothing is left"),
         ({"FROM msdb.dbo.backupset AS s": []}, {}, "found no row for D:\\\\a.bak"),
         ({}, {"RESTORE VERIFYONLY": []}, "message 3262 from RESTORE VERIFYONLY, but it ended without"),
         (
@@ -138,7 +138,7 @@ def test_a_missing_folder_is_created_where_wanted(server: SqlServer) -> None:
 
 
 def test_a_deadline_tells_that_nothing_is_left(server: SqlServer) -> None:
-    server.messages["BACKUP"] = MssqlTimeout("cancelled", PROVEN[:1])
+    server.messages["BACKUP"] = MssqlTimeout("cancelled", BACKED_UP[:1])
     server.answers["FROM msdb.dbo.backupset AS s"] = []
     result = backup(timeout=5)
     assert "within 5 s" in result["msg"]
@@ -166,12 +166,12 @@ def test_a_deadline_tells_what_is_left(server: SqlServer, piece: str, answer: An
 
 
 def test_a_cancel_that_crosses_the_end_of_the_backup_is_a_success(server: SqlServer) -> None:
-    server.messages["BACKUP"] = MssqlTimeout("cancelled", PROVEN)
+    server.messages["BACKUP"] = MssqlTimeout("cancelled", BACKED_UP)
     assert backup(timeout=5)["verified"]
 
 
 def test_a_lost_connection_that_the_driver_tells_in_a_message_alone(server: SqlServer) -> None:
-    server.messages["BACKUP"] = [*PROVEN[:1], Message(10054, "TCP Provider: Error code 0x2746")]
+    server.messages["BACKUP"] = [*BACKED_UP[:1], Message(10054, "TCP Provider: Error code 0x2746")]
     server.answers["FROM msdb.dbo.backupset AS s"] = []
     result = backup()
     assert "ended the session during the backup (TCP Provider: Error code 0x2746). Nothing is left of it" in result["msg"]

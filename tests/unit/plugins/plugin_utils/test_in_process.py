@@ -73,8 +73,16 @@ def test_arguments_are_converted_and_have_their_defaults() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": None}, {"port": "many"}, {"state": "there"}, {"colour": "blue"}, {"inner": {"colour": "blue"}}, {"names": {"a": 1}}],
-    ids=lambda wrong: next(iter(wrong)),
+    [
+        {"name": None},
+        {"port": "many"},
+        {"state": "there"},
+        {"colour": "blue"},
+        {"inner": {"colour": "blue"}},
+        {"names": {"a": 1}},
+        {"state": "there", "colour": "blue"},
+    ],
+    ids="-".join,
 )
 def test_wrong_arguments_are_refused_in_ansible_modules_own_words(wrong: dict[str, Any]) -> None:
     args = {name: value for name, value in {"src": "x", **wrong}.items() if value is not None}

@@ -220,7 +220,7 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "steps": [],
         "resume_with": "the same playbook",
-        "backup": {"paths": ["x"]},
+        "backup": {"paths": ["x"], "backup_set_uuid": "0B52", "verified": True, "sql": ["BACKUP"]},
         "evidence": {"projects_read": 1},
         "retained": {"database": "old", "folders": None},
     }
@@ -236,6 +236,15 @@ def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[st
     written = json.loads(Path(found["path"]).read_text())
     assert written == found["record"]
     assert (written["verdict"], written["evidence"], written["retained"]) == ("upgraded", {"projects_read": 1}, {"database": "old"})
+    assert (written["backup"]["backup_set_uuid"], "sql" in written["backup"]) == ("0B52", False)
+
+
+@pytest.mark.parametrize("made", [{}, {"folders": {}}, {"failed": True, "backup_set_uuid": "0B52"}])
+def test_a_backup_that_was_not_made_is_not_recorded(
+    host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]
+) -> None:
+    write(params, "begun", operation="upgrade")
+    assert ending.end({**final, "backup": made}, False)["record"]["backup"] == {}
 
 
 @pytest.mark.parametrize(
