@@ -30,7 +30,12 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     unrecorded = ""
     if verdict != "failed_lock_lost":
         event = "stopped" if outcome.is_open(verdict, bool(second_error)) else "finished"
-        data = {"verdict": verdict, "backup": _backup(params["backup"], params["restore_point_path"]), "evidence": params["evidence"], "retained": retained}
+        data = {
+            "verdict": verdict,
+            "backup": _backup(params["backup"], params["restore_point_path"]),
+            "evidence": params["evidence"],
+            "retained": retained,
+        }
         known, unrecorded = write_end(params, event, data, check_mode)
         result.update(known)
     written = result.get("record") or {}
