@@ -45,7 +45,7 @@ def test_the_rehearsal(scene: CloneScene) -> None:
     assert (record["clone"], record["from_version"], record["to_version"]) == ("copy", SINGLE.version, SINGLE.target)
     assert (record["verdict"], record["restore_point"]) == ("upgraded", scene.point_ids()[-1])
     names = {step["name"] for step in record["steps"]}
-    assert record["outage_seconds"] > 0 and {"backup.database", "publish.watchdog"} <= names
+    assert record["outage_seconds"] > 0 and {"backup.database", "publish.maintenance"} <= names
     # The refresh before it is a run of its own. Its outage says nothing about the source's.
     assert not [name for name in names if name.startswith("clone.")]
     assert len({path.stem for path in scene.host.root.joinpath(*JOURNALS, "copy").glob("*.jsonl")}) == 2
