@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyodbc
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import drivers
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers
 from lab.estate import SINGLE, CloneSpec
 from lab.octopus import register
 from scenarios.chaos.case import lock_owner
