@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyodbc
 import pytest
@@ -162,7 +163,7 @@ def test_a_refresh_that_fails_hands_on_what_is_left(scene: CloneScene) -> None:
 # -- removed with what refreshes have left, and nothing else with it
 
 
-def remove(scene: CloneScene, *arguments: str, **variables: object) -> Run:
+def remove(scene: CloneScene, *arguments: str, **variables: Any) -> Run:
     return scene.operator.play("remove_clone", *arguments, callbacks="octopus.upgrade.exit_status", **variables)
 
 
