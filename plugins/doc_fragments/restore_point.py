@@ -30,7 +30,6 @@ options:
   package:
     description: The package of the installed version, staged on the first of the O(nodes).
     type: dict
-    required: true
     suboptions:
       path:
         description: The file on that host, as M(octopus.upgrade.octopus_install) returns it.
@@ -54,7 +53,6 @@ options:
       - Plain text is refused, unless O(plaintext). Then no secret is put into the restore point - the files stay on the control node, the
         configurations are stored beside them, and the manifest says where.
     type: dict
-    required: true
   instance_name:
     description: Name of the instance, where O(manifest) does not have it and a node has more than one.
     type: str

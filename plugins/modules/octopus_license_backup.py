@@ -119,7 +119,7 @@ SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Back up the licence; the module's result."""
     vault_key = VaultKey.from_params(params)
-    with OctopusApi(ApiOptions.from_params(params)) as api:
+    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
         text = read_license(api).text.encode()
         status = license_status(api)
     stored = store(LocalFile(params["dest"]), text, vault_key, what="licence", force=params["force"], check_mode=check_mode)

@@ -174,8 +174,7 @@ SPEC: dict[str, Any] = {
         **POINT_SPEC,
         **CONTENT_SPEC,
         "manifest": {"type": "dict", "default": {}},
-    },
-    "required_one_of": [("package",), ("files",)],
+    }
 }
 
 

@@ -115,11 +115,6 @@ lock:
     since: "2026-11-25T13:24:00+00:00"
     age_seconds: 2
     ours: true
-run_id:
-  description: The run that the lock was taken for, or released.
-  returned: success
-  type: str
-  sample: 20261125T132400Z
 broke:
   description:
     - The lock that was broken for this one, or would be in check mode; null where none was.

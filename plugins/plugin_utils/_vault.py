@@ -12,8 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, get_file_vault_secret, parse_vaulttext_envelope
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets import vault
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
@@ -44,35 +44,35 @@ class VaultLibrary:
         """The encrypted text.
 
         Raises:
-            OctopusError: The password cannot be read.
+            SecretError: The password cannot be read.
         """
         try:
             return bytes(VaultLib().encrypt(secret, self._password(label, source), label))
         except AnsibleError as error:
-            raise OctopusError(str(error)) from error
+            raise SecretError(str(error)) from error
 
     def decrypt(self, encrypted: bytes, label: str, source: str) -> bytes:
         """The secret.
 
         Raises:
-            OctopusError: The password cannot be read, or is another one.
+            SecretError: The password cannot be read, or is another one.
         """
         try:
             if not vault.is_encrypted(encrypted):
-                raise OctopusError("Expected a text encrypted with Ansible Vault, but found something else.")
+                raise SecretError("Expected a text encrypted with Ansible Vault, but found something else.")
             password = self._password(label, source)
             # Under the label of the text, so that the password is tried whatever the user's DEFAULT_VAULT_ID_MATCH says.
             named = parse_vaulttext_envelope(encrypted)[3]
             return bytes(VaultLib([(named, password)]).decrypt(encrypted))
         except AnsibleError as error:
-            raise OctopusError(str(error)) from error
+            raise SecretError(str(error)) from error
 
     def _password(self, label: str, source: str) -> VaultSecret:
         """The vault password; a script is run once for each label, and again when it has changed."""
         try:
             known = (label, source, os.stat(source).st_mtime_ns)
         except OSError as error:
-            raise OctopusError(f"The vault password file {source} cannot be read: {error}") from error
+            raise SecretError(f"The vault password file {source} cannot be read: {error}") from error
         if known not in self._passwords:
             password = get_file_vault_secret(filename=source, vault_id=label, loader=self._loader)
             password.load()

@@ -58,7 +58,7 @@ def test_what_is_missing_is_missing(host: WindowsHost, folder: str) -> None:
     for function in (files.read_bytes, files.sha256):
         with pytest.raises(HostError, match=r"file\.txt"):
             function(host, missing)
-    with pytest.raises(HostError, match="cannot be written"):
+    with pytest.raises(HostError, match="cannot write"):
         files.write_text(host, missing, "x")
 
 

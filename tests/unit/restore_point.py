@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 
 POINT = "20261123T210000Z-2025.3.14357"
@@ -67,5 +67,5 @@ class Reversing(VaultKey):
     def decrypt(self, encrypted: bytes, where: str) -> bytes:
         self.decrypted.append(where)
         if not encrypted.startswith(self._head):
-            raise OctopusError(f"{where} cannot be decrypted.")
+            raise SecretError(f"{where} cannot be decrypted.")
         return encrypted[len(self._head) :][::-1]

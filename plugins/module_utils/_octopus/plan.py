@@ -349,13 +349,13 @@ def _space(facts: Facts, path: list[str]) -> Iterator[Check]:
             facts.database.get("server") or "SQL Server",
             "Free some space there; some migrations need as much again as the data they change.",
         )
-    free, needed = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
-    if free is not None and needed is not None:
+    room, wanted = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
+    if room is not None and wanted is not None:
         yield Check(
             "space_for_backup",
-            int(free) >= int(needed),
-            f"{_size(int(needed))} free where the backup goes",
-            _size(int(free)),
+            int(room) >= int(wanted),
+            f"{_size(int(wanted))} free where the backup goes",
+            _size(int(room)),
             ", ".join(facts.backup.get("paths") or []),
             "Free some space there, or set another octopus_backup_root.",
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
@@ -98,7 +99,7 @@ def _read_all(request: ConfigureRequest, share: Share, point: Point, names: list
     for name, entry in entries.items():
         try:
             contents[name] = read_secret(entry, texts.get(name), request.vault_key)
-        except OctopusError as error:
+        except (OctopusError, SecretError) as error:
             raise OctopusError(
                 f"The configuration of {name} in the restore point {point.path}: {error.message} Nothing was changed."
             ) from error

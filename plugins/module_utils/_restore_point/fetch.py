@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 
@@ -62,7 +63,7 @@ def fetch(request: FetchRequest, share: Share) -> dict[str, Any]:
     for name, one in secrets.items():
         try:
             read_secret(one, texts.get(name), request.vault_key)
-        except OctopusError as error:
+        except (OctopusError, SecretError) as error:
             raise OctopusError(f"{share.host.where}: the {name} in {point.path}: {error.message} It was not copied.") from error
         if name not in there:  # plain text, on this control node already
             files[name] = one["control_node"]["path"]

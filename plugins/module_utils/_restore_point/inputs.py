@@ -34,7 +34,8 @@ def given_secret(path: str, vault_key: VaultKey | None) -> Secret:
     """Read and decrypt a file of the control node: one that cannot be decrypted now cannot be decrypted in a year.
 
     Raises:
-        OctopusError: It is missing, cannot be decrypted, or is encrypted where it must not be, or the reverse.
+        OctopusError: It is missing, or is encrypted where it must not be, or the reverse.
+        SecretError: It cannot be decrypted.
     """
     content = LocalFile(path).read()
     if content is None:
@@ -54,7 +55,8 @@ def staged_secret(request: CreateRequest, there: There, name: str) -> Secret:
     """A secret that is in the restore point already, staged by another control node.
 
     Raises:
-        OctopusError: It is missing there too, or cannot be decrypted.
+        OctopusError: It is missing there too.
+        SecretError: It cannot be decrypted.
     """
     path, content = request.files[name], there.files.get(name)
     if content is None or request.vault_key is None:

@@ -94,6 +94,8 @@ class CreateRequest:
         if manifest.get("id") not in (None, restore_point):
             raise OctopusError(f"Expected the manifest of {restore_point!r}, but found that of {manifest['id']!r}.")
         given = params["package"]
+        if not given:
+            raise OctopusError("Expected the package of the installed version in package, but found none.")
         package = Package(given["path"].replace("/", "\\"), (given["sha256"] or "").lower(), given["version"], given["size"])
         if not form.is_sha256(package.sha256) and not (check_mode and not package.sha256):
             raise OctopusError(f"Expected a SHA-256 (64 hex digits) as package.sha256, but found {given['sha256']!r}.")

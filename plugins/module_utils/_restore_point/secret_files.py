@@ -23,7 +23,8 @@ def read_secret(entry: dict[str, Any], text: str | None, vault_key: VaultKey | N
         vault_key: Decrypts it.
 
     Raises:
-        OctopusError: It is missing, cannot be decrypted, or is not the one that was signed.
+        OctopusError: It is missing, or is not the one that was signed.
+        SecretError: It cannot be decrypted.
     """
     secret = _decrypted(entry, text, vault_key)
     if fingerprint(secret) != entry["fingerprint"]:

@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import SIGNATURE
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 
 from .manifest import MANIFEST, digest, file_name, parse, time_in_id
@@ -156,7 +157,7 @@ def _not_signed(found: Found, manifest: dict[str, Any], vault_key: VaultKey | No
     try:
         text = vault_key.decrypt(found.signature.encode(), f"{found.path}\\{SIGNATURE}").decode() if vault_key else found.signature
         content = parse(text)
-    except (OctopusError, UnicodeDecodeError) as error:
+    except (OctopusError, SecretError, UnicodeDecodeError) as error:
         return f"its {SIGNATURE} cannot be read: {error}"
     if content.get("id") != found.id:
         return f"its {SIGNATURE} is that of {content.get('id')!r}"

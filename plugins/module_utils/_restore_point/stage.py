@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
@@ -145,5 +146,5 @@ class Staging:
             return False
         try:
             return vault_key.decrypt(there.encode(), file) == content
-        except OctopusError:  # half written, or with another password: what is not signed yet may be replaced
+        except SecretError:  # half written, or with another password: what is not signed yet may be replaced
             return False

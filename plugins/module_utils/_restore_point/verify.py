@@ -19,6 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import trial
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32
@@ -146,7 +147,7 @@ class _Verifying:
         began = time.monotonic()
         try:
             ok, detail = True, check()
-        except (OctopusError, HostError, MssqlError) as error:
+        except (OctopusError, SecretError, HostError, MssqlError) as error:
             ok, detail = False, error.message
         self.checks.append(
             Check(name, ok, detail if detail.endswith((".", "?")) else f"{detail}.", round(shared + time.monotonic() - began, 3))

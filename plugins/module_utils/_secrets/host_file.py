@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
@@ -18,7 +18,7 @@ class HostFile:
 
     def __init__(self, host: WindowsHost, path: str) -> None:
         if disks.is_unc(path):
-            raise OctopusError(f"{path} is on a share, which a WinRM log-on cannot reach.")
+            raise SecretError(f"{path} is on a share, which a WinRM log-on cannot reach.")
         self._host = host
         self._path = path
         self.name = f"{path} on {host.name}"
@@ -29,7 +29,7 @@ class HostFile:
 
     def write(self, content: bytes) -> None:
         if not is_encrypted(content):
-            raise OctopusError(f"Expected encrypted content for {self.name}, but found plain text. Nothing was written.")
+            raise SecretError(f"Expected encrypted content for {self.name}, but found plain text. Nothing was written.")
         files.make_folder(self._host, self._path.rpartition("\\")[0])
         part = self._path + ".part"
         files.write_text(self._host, part, content.decode("ascii"))
@@ -38,7 +38,7 @@ class HostFile:
     def set_aside(self, suffix: str) -> str:
         backup = self._path + suffix
         if files.exists(self._host, backup):
-            raise OctopusError(f"The old {self.name} cannot be backed up as {backup}: that exists.")
+            raise SecretError(f"The old {self.name} cannot be backed up as {backup}: that exists.")
         files.move(self._host, self._path, backup)
         return backup
 
@@ -47,4 +47,4 @@ class HostFile:
         return False
 
     def tighten(self) -> None:
-        raise OctopusError(f"The rights on {self.name} are not changed.")
+        raise SecretError(f"The rights on {self.name} are not changed.")

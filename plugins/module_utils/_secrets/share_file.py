@@ -13,7 +13,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, JobState, RunAs
@@ -55,11 +55,11 @@ class ShareFile:
         """Have a job copy it under another name, rename the copy, and read it back.
 
         Raises:
-            OctopusError: It is not encrypted; or it could not be written, and the former content is still there.
+            SecretError: It is not encrypted; or it could not be written, and the former content is still there.
             HostError: The job could not be started, or was lost.
         """
         if not is_encrypted(content):
-            raise OctopusError(f"Expected encrypted content for {self.name}, but found plain text. Nothing was written.")
+            raise SecretError(f"Expected encrypted content for {self.name}, but found plain text. Nothing was written.")
         folder = self._path.rpartition("\\")[0]
         part = f"{self._path}.part"
         job = self._job()
@@ -81,7 +81,7 @@ class ShareFile:
         backup = self._path + suffix
         taken = f"if exist {word(backup)} (echo {_THERE}) else ({builtin('move', self._path, backup)} >nul)"
         if self._run(self._job(), [taken], "renamed").strip() == _THERE:
-            raise OctopusError(f"The old {self.name} cannot be backed up as {backup}: that exists.")
+            raise SecretError(f"The old {self.name} cannot be backed up as {backup}: that exists.")
         return backup
 
     def loose(self) -> bool:
@@ -89,7 +89,7 @@ class ShareFile:
         return False
 
     def tighten(self) -> None:
-        raise OctopusError(f"The rights on {self.name} are not changed.")
+        raise SecretError(f"The rights on {self.name} are not changed.")
 
     def _job(self) -> Job:
         return Job(self._host, self._root, f"encrypted-file-{uuid.uuid4().hex[:12]}")
@@ -106,7 +106,7 @@ class ShareFile:
                 job.cancel()  # what still runs would keep its folder from being deleted
                 raise
             if state.exit_code != 0:
-                raise OctopusError(
+                raise SecretError(
                     f"{self.name} could not be {done} by a job as {self._run_as.account}: {_said(state)}. That account needs the right to "
                     "write there; SYSTEM reaches a share as the computer account. Another one is given in job_user and job_password."
                 )

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 
 from .vault import VaultKey, is_encrypted
 
@@ -75,7 +75,7 @@ class LocalFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OctopusError(f"{self.name} cannot be read: {error}") from error
+            raise SecretError(f"{self.name} cannot be read: {error}") from error
 
     def write(self, content: bytes) -> None:
         try:
@@ -92,14 +92,14 @@ class LocalFile:
                     os.unlink(part)
                 raise
         except OSError as error:
-            raise OctopusError(f"{self.name} cannot be written on the control node: {error}") from error
+            raise SecretError(f"{self.name} cannot be written on the control node: {error}") from error
 
     def set_aside(self, suffix: str) -> str:
         backup = self._path.with_name(self._path.name + suffix)
         try:
             os.link(self._path, backup)  # fails if that name is taken, and leaves the old one until it is replaced
         except OSError as error:
-            raise OctopusError(f"The old {self.name} cannot be backed up as {backup}: {error}") from error
+            raise SecretError(f"The old {self.name} cannot be backed up as {backup}: {error}") from error
         return str(backup)
 
     def loose(self) -> bool:
@@ -133,7 +133,7 @@ def store(
         now: Gives the time in the name of a backup file.
 
     Raises:
-        OctopusError: A different secret is stored there, or the written file cannot be verified.
+        SecretError: A different secret is stored there, or the written file cannot be verified.
     """
     found = place.read()
     same = found if found is not None and _same(place, found, secret, vault_key, what=what, force=force) else None
@@ -159,24 +159,24 @@ def _same(place: Place, found: bytes, secret: bytes, vault_key: VaultKey | None,
     """Whether the file holds this secret.
 
     Raises:
-        OctopusError: It holds another one, or cannot be read, and must not be replaced.
+        SecretError: It holds another one, or cannot be read, and must not be replaced.
     """
     try:
         if not is_encrypted(found):
             same = found == secret
         elif vault_key is None:
-            raise OctopusError(f"{place.name} is encrypted, but plaintext is true, so it cannot be compared.")
+            raise SecretError(f"{place.name} is encrypted, but plaintext is true, so it cannot be compared.")
         else:
             same = vault_key.decrypt(found, place.name) == secret
-    except OctopusError as error:
+    except SecretError as error:
         if force:
             return False
-        raise OctopusError(
+        raise SecretError(
             f"{error.message} Nothing was changed. With force: true it is replaced, and the old file remains under another name."
         ) from error
     if same or force:
         return same
-    raise OctopusError(
+    raise SecretError(
         f"{place.name} already holds a different {what}, which may be the only copy of it. Nothing was changed. "
         "If it is another instance's, choose another file. With force: true it is replaced, and the old file remains under another name."
     )
@@ -186,9 +186,9 @@ def _verify(place: Place, secret: bytes, vault_key: VaultKey | None, what: str) 
     """Read the written file and compare."""
     written = place.read()
     if written is None:
-        raise OctopusError(f"The {what} was written to {place.name}, but there is no such file now.")
+        raise SecretError(f"The {what} was written to {place.name}, but there is no such file now.")
     if (vault_key.decrypt(written, place.name) if vault_key else written) != secret:
-        raise OctopusError(f"Expected the {what} in {place.name} after writing it, but found something else.")
+        raise SecretError(f"Expected the {what} in {place.name} after writing it, but found something else.")
 
 
 def fingerprint(secret: bytes) -> str:

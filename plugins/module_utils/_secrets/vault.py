@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 
 from .vault_command import VaultCommand
 
@@ -25,10 +25,10 @@ class Backend(Protocol):
     """Encrypts and decrypts. ``label`` is a vault id; ``source`` a file with the password, or an executable that prints it."""
 
     def encrypt(self, secret: bytes, label: str, source: str) -> bytes:
-        """Encrypt, or raise OctopusError."""
+        """Encrypt, or raise SecretError."""
 
     def decrypt(self, encrypted: bytes, label: str, source: str) -> bytes:
-        """Decrypt, or raise OctopusError."""
+        """Decrypt, or raise SecretError."""
 
 
 _backend: Backend = VaultCommand()
@@ -69,36 +69,34 @@ class VaultKey:
             None where plain text is asked for by name.
 
         Raises:
-            OctopusError: They do not say how to encrypt, or contradict each other.
+            SecretError: They do not say how to encrypt, or contradict each other.
         """
         label, at, source = (params.get("vault_id") or "").rpartition("@")
         if not at:
             label, source = source, params.get("vault_password_file") or ""
         elif params.get("vault_password_file"):
-            raise OctopusError(
-                "vault_id names a password file after its @, and vault_password_file names another one. Give one of the two."
-            )
+            raise SecretError("vault_id names a password file after its @, and vault_password_file names another one. Give one of the two.")
         if params.get("plaintext"):
             if label or source:
-                raise OctopusError("plaintext is true, but vault_id or vault_password_file ask for encryption. Choose one.")
+                raise SecretError("plaintext is true, but vault_id or vault_password_file ask for encryption. Choose one.")
             return None
         if not source:
-            raise OctopusError(
+            raise SecretError(
                 "Expected vault_password_file, or vault_id as label@file, to encrypt secrets with, but found neither. "
                 "With plaintext: true they are stored as plain text, readable for their owner only."
             )
         if source in ("prompt", "prompt_ask_vault_pass"):
-            raise OctopusError("vault_id with @prompt cannot work in a module, which has no terminal. Give a password file or script.")
+            raise SecretError("vault_id with @prompt cannot work in a module, which has no terminal. Give a password file or script.")
         path = Path(source).expanduser()
         if not path.is_file():
-            raise OctopusError(f"The vault password file {path} does not exist on the control node.")
+            raise SecretError(f"The vault password file {path} does not exist on the control node.")
         return cls(label or "default", str(path.absolute()))
 
     def encrypt(self, secret: bytes) -> bytes:
         """The encrypted text, in ASCII with line ends.
 
         Raises:
-            OctopusError: The vault password cannot be read.
+            SecretError: The vault password cannot be read.
         """
         return _backend.encrypt(secret, self.label, self.source)
 
@@ -106,12 +104,12 @@ class VaultKey:
         """The secret in an encrypted text.
 
         Raises:
-            OctopusError: It cannot be decrypted with this password. ``where`` is named in the message.
+            SecretError: It cannot be decrypted with this password. ``where`` is named in the message.
         """
         try:
             return _backend.decrypt(encrypted, self.label, self.source)
-        except OctopusError as error:
-            raise OctopusError(f"{where} cannot be decrypted with the vault password of {self.source}: {error.message}") from error
+        except SecretError as error:
+            raise SecretError(f"{where} cannot be decrypted with the vault password of {self.source}: {error.message}") from error
 
 
 def is_encrypted(content: bytes) -> bool:

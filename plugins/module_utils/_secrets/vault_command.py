@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 
 _TIMEOUT = 120.0  # seconds; a password script may ask a remote password store
 
@@ -28,7 +28,7 @@ class VaultCommand:
         """The encrypted text.
 
         Raises:
-            OctopusError: The command does not run, or fails.
+            SecretError: The command does not run, or fails.
         """
         return _run("encrypt", secret, label, source, "--encrypt-vault-id", label)
 
@@ -36,7 +36,7 @@ class VaultCommand:
         """The secret.
 
         Raises:
-            OctopusError: The command does not run, or the password is another one.
+            SecretError: The command does not run, or the password is another one.
         """
         return _run("decrypt", encrypted, label, source)
 
@@ -55,9 +55,9 @@ def _run(action: str, content: bytes, label: str, source: str, *options: str) ->
                 [*argv, "--output", "-", "-"], input=content, capture_output=True, timeout=_TIMEOUT, env=environment, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise OctopusError(f"ansible-vault {action} did not run: {error}") from error
+            raise SecretError(f"ansible-vault {action} did not run: {error}") from error
     if done.returncode != 0:
-        raise OctopusError(f"ansible-vault {action} ended with {done.returncode}: {_complaint(done.stderr)}")
+        raise SecretError(f"ansible-vault {action} ended with {done.returncode}: {_complaint(done.stderr)}")
     return done.stdout
 
 

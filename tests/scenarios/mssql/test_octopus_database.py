@@ -360,9 +360,9 @@ def test_a_schema_upgrade_that_nobody_follows_is_ended_before_a_rollback(make_es
         ).job
         job.start([[OctopusHost(host).cli.program, "database", "--instance=OctopusServer", "--upgrade"]])
     estate.ledger.wait_for(lambda event: event.kind == "octopus" and event["what"] == "schema upgrade", patient(30), mark)
-    result = run_module("octopus_jobs", connections=[estate.connection], state="settled", cancel=["schema"])
+    result = run_module("octopus_jobs", connections=[estate.connection], state="absent", cancel=["schema"])
     [left] = result["nodes"]["octo01"]["jobs"]
-    assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "ended")
+    assert (left["id"], left["status"], left["action"]) == (job.identity, "lost", "cancelled")
     assert estate.is_file(left["log_path"])
     assert not estate.is_file(f"{job.folder}\\command.cmd")
     assert not estate.schema("done")

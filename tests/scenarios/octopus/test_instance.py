@@ -177,7 +177,7 @@ def test_it_joins_sets_the_folders_and_never_starts(world: World) -> None:
     mark = world.ledger.mark()
     result = world.join(service_start_type="manual", server_node_name="CLONE-A", comms_port=10944, force_ssl=True)
     node = world.node(result)
-    assert (result["changed"], node["proven"], node["registered"], node["skipped_folders"]) == (True, True, True, [])
+    assert (result["changed"], node["verified"], node["registered"], node["skipped_folders"]) == (True, True, True, [])
     assert node["folders"] == FOLDERS
     assert node["master_key_fingerprint"] == fingerprint(KEY.encode())
     assert (node["database"]["server"], node["database"]["database"]) == (world.sql.machine.address, CLONE)
@@ -222,7 +222,7 @@ def test_a_second_run_changes_nothing(world: World) -> None:
     world.node(world.join())
     before, mark = world.config(), world.ledger.mark()
     again = world.join()
-    assert world.node(again)["proven"] is True
+    assert world.node(again)["verified"] is True
     assert again["changed"] is False
     assert again["nodes"]["clone01"]["changes"] == []
     assert world.config() == before
@@ -234,7 +234,7 @@ def test_check_mode_touches_nothing_and_tells_all(world: World) -> None:
     mark = world.ledger.mark()
     result = world.join(check_mode=True, diff=True)
     node = world.node(result)
-    assert (result["changed"], node["proven"], node["registered"]) == (True, False, False)
+    assert (result["changed"], node["verified"], node["registered"]) == (True, False, False)
     what = [change["what"] for change in node["changes"]]
     assert what[:3] == ["registration", "connection", "master key"]
     assert {f"folder {name}" for name in FOLDERS} < set(what)
@@ -272,15 +272,15 @@ def test_the_sources_database_is_refused(world: World, name: str) -> None:
     result = world.join(
         connection={**world.connection, "server": server, "database": SOURCE.upper()}, never=[{"server": never, "database": SOURCE}]
     )
-    assert "must never have" in result["msg"]
+    assert "must never use" in result["msg"]
     assert world.touched(mark) == []
 
 
 def test_an_instance_of_the_source_is_left_alone_or_led_away(world: World) -> None:
     world.node(world.join(connection={**world.connection, "database": SOURCE}, never=[], folders={}))
     before, mark = world.config(), world.ledger.mark()
-    assert "must never have" in world.run(never=[world.source], folders=FOLDERS)["msg"]
-    assert "must never be" in world.run(state="absent", never=[world.source], purge=True)["msg"]
+    assert "must never use" in world.run(never=[world.source], folders=FOLDERS)["msg"]
+    assert "must not be removed" in world.run(state="absent", never=[world.source], purge=True)["msg"]
     assert (world.config(), world.touched(mark)) == (before, [])
     assert world.node(world.join())["database"]["database"] == CLONE
     assert world.installation().target.database == CLONE
@@ -291,7 +291,7 @@ def test_a_wrong_master_key_leaves_everything_as_it_was(world: World) -> None:
     before = world.config()
     result = world.join(master_key_file=world.files["other_key"])
     assert "The master key does not match this database" in result["msg"]
-    assert "is as it was" in result["msg"]
+    assert "was restored" in result["msg"]
     assert OTHER_KEY not in json.dumps(result["msg"])
     assert world.config() == before
     assert not [name for name in world.host.fs.listdir("C:\\Octopus", world.host.system) if "before-join" in str(name)]
@@ -313,7 +313,7 @@ def test_a_database_of_another_version_is_refused(make_world: Callable[..., Worl
     scripts = world.sql.database(CLONE)
     result = world.join()
     assert "schema" in result["msg"]
-    assert f"of version {program}" in result["msg"]
+    assert f"has the version {program}" in result["msg"]
     assert CONNECTION not in world.installation().settings
     assert MASTER_KEY not in world.installation().settings
     assert world.sql.database(CLONE) is scripts
@@ -329,7 +329,7 @@ def test_a_service_that_runs_is_not_touched(world: World) -> None:
     assert world.join(listen_prefixes=["http://+:8080/"])["changed"] is False
     result = world.join(folders={"packages": "D:\\Else"}, listen_prefixes=["http://+:8080/"])
     assert "is running" in result["msg"]
-    assert "has to be stopped" in result["msg"]
+    assert "to be stopped" in result["msg"]
     assert "is running" in world.run(state="absent")["msg"]
     assert world.config() == before
     assert [argv for argv in world.commands("path", mark) if "--help" not in argv] == []
@@ -362,7 +362,7 @@ def test_the_credentials_of_a_sealed_configuration(world: World, tmp_path: Path)
     assert world.join(connection=place, from_config=config)["changed"] is False
     plain = tmp_path / "plain.config"
     plain.write_text(text, encoding="utf-8")
-    assert "is not sealed" in world.join(connection=place, from_config=str(plain))["msg"]
+    assert "to be encrypted with Ansible Vault" in world.join(connection=place, from_config=str(plain))["msg"]
 
 
 def test_another_instance_beside_the_first_and_its_removal(world: World) -> None:
@@ -387,10 +387,10 @@ def test_another_instance_beside_the_first_and_its_removal(world: World) -> None
     assert world.config() == first
     assert world.run(state="absent", instance_name=name, purge=True)["changed"] is False
     kept = world.run(state="absent")
-    assert world.node(kept)["proven"] is True
+    assert world.node(kept)["verified"] is True
     assert world.config() == first  # without purge the files stay
     assert world.sql.database(CLONE) is not None
-    assert world.node(world.join())["proven"] is True
+    assert world.node(world.join())["verified"] is True
 
 
 def test_an_older_version_has_fewer_folders_and_takes_no_password_from_its_environment(make_world: Callable[..., World]) -> None:
@@ -434,7 +434,7 @@ def test_two_nodes_join_one_after_the_other_and_the_folders_are_set_once(world: 
         result = world.join(connections=both)
         assert world.node(result)["server_node_name"] == "CLONE01"
         second = result["nodes"]["clone02"]
-        assert (second["server_node_name"], second["folders"], second["proven"]) == ("CLONE02", FOLDERS, True)
+        assert (second["server_node_name"], second["folders"], second["verified"]) == ("CLONE02", FOLDERS, True)
         assert [change["what"] for change in second["changes"] if change["what"].startswith("folder")] == []
         assert world.join(connections=both)["changed"] is False
     finally:
@@ -447,7 +447,7 @@ def test_what_an_interrupted_run_kept_aside_is_what_comes_back(world: World) -> 
     first = world.config()
     world.host.fs.write(f"{world.path}.before-join", first, world.host.system)
     world.host.fs.write(world.path, first.replace(CLONE.encode(), b"Half joined"), world.host.system)
-    assert "is as it was" in world.join(master_key_file=world.files["other_key"])["msg"]
+    assert "was restored" in world.join(master_key_file=world.files["other_key"])["msg"]
     assert world.config() == first
     assert world.host.fs.listdir("C:\\Octopus", world.host.system) == ["OctopusServer.config"]
 
@@ -460,7 +460,7 @@ def test_what_is_interrupted_is_finished_by_the_next_run(world: World, commands:
     assert world.join()["failed"] is True
     world.network.faults.disarm(armed)
     node = world.node(world.join())
-    assert (node["proven"], node["folders"], node["database"]["database"]) == (True, FOLDERS, CLONE)
+    assert (node["verified"], node["folders"], node["database"]["database"]) == (True, FOLDERS, CLONE)
     assert world.join()["changed"] is False
     assert world.host.fs.listdir("C:\\Octopus", world.host.system) == ["OctopusServer.config"]
     assert world.stands_still()

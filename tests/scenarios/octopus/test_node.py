@@ -75,7 +75,7 @@ def test_a_database_on_the_host_itself_is_reached_at_the_hosts_address(node, ser
     assert instance["database"]["port"] is None
 
 
-def test_stop_and_start_are_proven_and_idempotent(node):
+def test_stop_and_start_are_verified_and_idempotent(node):
     assert node.module("octopus_node", state="stopped", check_mode=True)["changed"]
     assert service_state(node) == 4
     first = node.module("octopus_node", state="stopped", watchdog="disabled")["nodes"]["octo01"]
@@ -121,7 +121,7 @@ def test_a_wrong_password_is_told(node, monkeypatch):
     assert "octo01" in node.module("octopus_node", state="stopped")["msg"]
 
 
-def test_the_master_key_is_kept_in_two_places_and_nowhere_readable(node, tmp_path):
+def test_the_master_key_is_backed_up_in_two_places_and_nowhere_readable(node, tmp_path):
     Machine("nas", node.network)
     node.network.add_share("nas", "backups", tmp_path / "share", {node.network.machine_account("octo01")})
     (tmp_path / "password").write_text("vault password", encoding="utf-8")
@@ -133,7 +133,7 @@ def test_the_master_key_is_kept_in_two_places_and_nowhere_readable(node, tmp_pat
     assert node.module("octopus_masterkey_backup", check_mode=True, **options)["changed"]
     assert not (tmp_path / "run").exists()
     first = node.module("octopus_masterkey_backup", **options)
-    assert (first["changed"], first["verified"], first["sealed"]) == (True, True, True)
+    assert (first["changed"], first["verified"], first["encrypted"]) == (True, True, True)
     assert not node.module("octopus_masterkey_backup", **options)["changed"]
     for path in (tmp_path / "run" / "key.vault", tmp_path / "share" / "prod & co" / "key (1).vault"):
         argv = [sys.executable, "-m", "ansible", "vault", "view", "--vault-id", options["vault_id"], str(path)]
@@ -173,7 +173,7 @@ def shared_key(node, tmp_path):
 
 def left_behind(node: LabNode) -> list[str]:
     folders = {name: node.host.fs.listdir(path, node.host.system) for name, path in (("jobs", f"{WORK_ROOT}\\jobs"), ("", WORK_ROOT))}
-    tasks = [task.name for task in node.host.tasks.all() if "sealed-file" in task.name]
+    tasks = [task.name for task in node.host.tasks.all() if "encrypted-file" in task.name]
     return [*folders["jobs"], *(name for name in folders[""] if name != "jobs"), *tasks]
 
 
@@ -184,9 +184,9 @@ def test_the_account_of_the_job_may_read_what_it_copies(node, shared_key):
     # Only SYSTEM and administrators have rights on work_root. The lab's drives do not enforce that, so it is looked at here.
     allowed = {path for path, entry in node.host.acls.items() if JOB_ACCOUNT.lower() in entry}
     written = {event["path"].lower() for event in node.network.ledger.events("file") if event.get("action") == "write"}
-    sealed = [path for path in written if path.startswith(WORK_ROOT.lower()) and path.endswith(".vault")]
-    assert sealed
-    assert [path for path in sealed if path.rpartition("\\")[0] not in allowed] == []
+    encrypted = [path for path in written if path.startswith(WORK_ROOT.lower()) and path.endswith(".vault")]
+    assert encrypted
+    assert [path for path in encrypted if path.rpartition("\\")[0] not in allowed] == []
     assert left_behind(node) == []
 
 
@@ -223,5 +223,5 @@ def test_another_master_key_is_not_replaced(node, tmp_path):
     options["vault_password_file"] = str(tmp_path / "other")
     assert "Nothing was changed" in node.module("octopus_masterkey_backup", **options)["msg"]
     assert node.host.fs.read(r"C:\Backup\key.vault", node.host.system) == kept
-    [name] = node.module("octopus_masterkey_backup", force=True, **options)["kept"]
+    [name] = node.module("octopus_masterkey_backup", force=True, **options)["backup_files"]
     assert node.host.fs.read(name, node.host.system) == kept

@@ -74,7 +74,9 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
                 "login_host": clone.source.sql.machine.address,
                 "login_password": clone.source.secrets.sql_password,
             }
-            result = quarantine(lab, clone, **asked, **own, **({"source": source} if source else {}))
+            if source:
+                own["source"] = source
+            result = quarantine(lab, clone, **asked, **own)
             assert result["failed"] is True
             assert ("A live database" if source else "is the source's own") in result["msg"]
         result = quarantine(lab, clone, **asked)

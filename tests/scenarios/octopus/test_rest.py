@@ -64,7 +64,7 @@ def test_a_wrong_key_is_told(server):
     assert "does not accept the API key" in server.module("octopus_maintenance", api_key="API-WRONG", state="enabled")["msg"]
 
 
-def test_the_licence_is_kept(server, tmp_path):
+def test_the_licence_is_backed_up(server, tmp_path):
     (tmp_path / "password").write_text("pw", encoding="utf-8")
     options = {"dest": str(tmp_path / "licence"), "vault_password_file": str(tmp_path / "password")}
     first = server.module("octopus_license_backup", **options)

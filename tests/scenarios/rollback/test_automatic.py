@@ -96,7 +96,7 @@ def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database
     named = kept.get("folders", "").removeprefix(scene.lab.backup_share.unc).strip("\\").replace("\\", "/")
     there = [str(path.relative_to(root)) for path in root.glob(f"*/failed-{record['run_id']}")]
     assert there == [one for one in [named] if one], "folders that are as they were are not kept, and none are named"
-    assert ("What was replaced is kept" in text) == (database or folders)
+    assert ("What was replaced is retained" in text) == (database or folders)
     if database:
         assert kept["database"] in text
         assert scene.instance.sql.database(kept["database"]) is not None
@@ -119,7 +119,7 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     assert scene.unlike(before) != []
     mark, stopped = scene.lab.ledger.mark(), scene.look()
     text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
-    assert "the database may be changed in part, so this is not tried again. Go back with rollback.yml" in text
+    assert "The database may be changed in part, so this is not tried again. Run rollback.yml" in text
     assert scene.touched(mark) == []
     assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == []
     assert scene.unlike(stopped) == []

@@ -10,6 +10,7 @@ By its second node alone, when the coordinator is lost; then, when that is found
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import yaml
@@ -86,8 +87,8 @@ def test_check_mode_shows_what_is_lost_and_touches_nothing(published: Story) -> 
 def test_without_consent_nothing_is_touched(published: Story) -> None:
     scene, mark = published.scene, published.scene.lab.ledger.mark()
     text = failed_with(scene.play("rollback"))
-    assert "Wanted: consent to lose what is newer than the restore point" in text
-    assert "1 releases" in text and "Nothing was touched" in text and "octopus_confirm_loss: true" in text
+    assert "Expected consent to lose what is newer than the restore point" in text
+    assert "1 releases" in text and "Nothing was changed" in text and "octopus_confirm_loss: true" in text
     assert scene.touched(mark) == []
     assert published.upgraded and scene.unlike(published.upgraded) == []
     assert scene.left() == []
@@ -160,5 +161,5 @@ def _find_again(scene: Scene) -> None:
 
 
 def _without_the_lost(world: World) -> World:
-    parts = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
+    parts: dict[str, Any] = {name: {node: value for node, value in getattr(world, name).items() if node != FIRST} for name in OF_NODES}
     return replace(world, **parts)

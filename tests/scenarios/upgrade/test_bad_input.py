@@ -114,7 +114,7 @@ class Played:
     def events(self, case: Case, *kinds: str) -> list[Event]:
         """What happened since on the machines of a case, by nobody who was there already."""
         machines = (*case.spec.nodes, case.spec.sql)
-        events = self.lab.ledger.events(*kinds, since=self.mark)
+        events = [event for kind in kinds or (None,) for event in self.lab.ledger.events(kind, since=self.mark)]
         return [event for event in events if event.machine in machines and event.get("by") != "trigger"]
 
 

@@ -108,7 +108,7 @@ def test_another_restore_points_copy_is_left_alone(backup: Callable[..., Any], s
 def test_a_signed_restore_point_gets_nothing_more(backup: Callable[..., Any], share: Path, world: World) -> None:
     """Otherwise, a run that is resumed late would add what the service has written since."""
     backup()
-    (share / "prod" / POINT / "restore-point.seal").write_text("sealed")
+    (share / "prod" / POINT / "restore-point.signature").write_text("signed")
     world.hosts["octo-a"].fs.write(f"{LOGS}\\newer.txt", b"after it", SYSTEM)
     result = backup()
     assert f"belongs to the restore point {POINT}, which is signed" in result["msg"]

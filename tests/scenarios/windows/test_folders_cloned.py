@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders gives the copies of a restore point to a clone, whole or the newest files of them, and takes them away again."""
+"""octopus_folders_clone copies the folders of a restore point to a clone, all files or the newest, and removes them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_removed_by_its_marker_only(clone: Callable[..., Any], world: World) -> 
     assert other["failed"] and "Nothing was removed" in other["msg"], other
     # The copies in a restore point, and those that a rollback has retained, have other markers.
     assert clone(state="absent", dest=COPIES)["failed"]
-    retained = {"connection": world.params(), "path": DEST, "restore_point": POINT}
+    retained: dict[str, Any] = {"connection": world.params(), "path": DEST, "restore_point": POINT}
     assert "retained-by-restore.txt" in run_module("octopus_retained_folders", **retained)["msg"]
     assert len(below(world)) == 9
     gone = clone(state="absent")

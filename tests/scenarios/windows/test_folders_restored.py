@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""octopus_folders on a host of the lab: a restore point's copies put back into the live folders, and what was kept removed again."""
+"""octopus_folders_restore and octopus_retained_folders on a host of the lab: live folders restored, their former content retained and removed."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_folders_that_are_as_they_were_are_not_kept(server: Server) -> None:
     server.fs.write(f"{LOGS}\\servertask-99.txt", b"new", SYSTEM)
     result = server.run()
     assert result["folders"]["packages"]["retained"] is None
-    assert sorted(path.name for path in server.retained.iterdir()) == ["retained-by-restore.txt", "logs", "logs.complete"]
+    assert sorted(path.name for path in server.retained.iterdir()) == ["logs", "logs.complete", "retained-by-restore.txt"]
 
 
 def test_without_keep_and_manifest(server: Server, before: dict[str, Rows]) -> None:
@@ -239,7 +239,7 @@ def test_a_killed_job_is_run_again(server: Server, step: str) -> None:
     server.expected = server.backup()["folders"]
     held = server.live()["logs"]
     server.fs.write(f"{LOGS}\\servertask-99.txt", b"newer", SYSTEM)
-    if step == "retain_in":
+    if step == "retain":
         server.fs.write(big, b"x" * (MEGABYTE + 1), SYSTEM)
     else:
         server.fs.remove(big, SYSTEM)
@@ -520,7 +520,7 @@ def test_a_removal_that_was_broken_off_is_finished(server: Server, before: dict[
     server.fs.lock(used)
     result = server.remove()
     assert "cannot remove" in result["msg"]
-    assert sorted(path.name for path in server.retained.iterdir()) == ["retained-by-restore.txt", "packages"]
+    assert sorted(path.name for path in server.retained.iterdir()) == ["packages", "retained-by-restore.txt"]
     server.fs.unlock(used)
     assert server.remove()["changed"]
     assert not server.retained.exists()

@@ -85,7 +85,7 @@ def test_what_arrives_damaged_is_deleted_and_told(install: Callable[..., Any], w
     world.network.faults.arm("download.corrupt")
     result = install(state="staged")
     assert result["failed"]
-    assert "is not what it should be" in result["msg"]
+    assert "to have the SHA-256" in result["msg"]
     assert "x-amz-meta-sha256" in result["msg"]
     assert world.hosts["octo-a"].fs.listdir(f"{ROOT}\\packages", SYSTEM) == []
 
@@ -101,14 +101,14 @@ def test_a_broken_download_is_told_by_curls_code(install: Callable[..., Any], wo
 def test_an_unknown_version_names_url_and_status(install: Callable[..., Any], world: World) -> None:
     result = install(state="staged", version="2021.1.1", check_mode=True)
     assert result["failed"]
-    assert "There is no package of version 2021.1.1" in result["msg"]
-    assert "/octopus/Octopus.2021.1.1-x64.msi answered 40" in result["msg"]
+    assert "Expected a package of version 2021.1.1" in result["msg"]
+    assert "/octopus/Octopus.2021.1.1-x64.msi, but the answer was 40" in result["msg"]
     assert world.ledger.events("winrm.request") == []
 
 
 def test_a_wrong_hash_of_the_user_is_told(install: Callable[..., Any]) -> None:
     result = install(state="staged", sha256="0" * 64)
-    assert "the option sha256 says 0000" in result["msg"]
+    assert "to have the SHA-256 0000" in result["msg"]
 
 
 def test_check_mode_touches_nothing(install: Callable[..., Any], world: World) -> None:
@@ -117,7 +117,7 @@ def test_check_mode_touches_nothing(install: Callable[..., Any], world: World) -
         assert result["changed"]
         assert node(result)["fetched"]
         assert node(result)["size"] == len(media.build_msi(NEW))
-    assert result["diff"] == {"before": "octo-a: not there\n", "after": f"octo-a: {NEW}\n"}
+    assert result["diff"] == {"before": "octo-a: not installed\n", "after": f"octo-a: {NEW}\n"}
     for kind in ("file", "task.run", "msi"):
         assert world.ledger.events(kind) == []
     assert downloads(world) == 0
@@ -128,8 +128,8 @@ def test_no_room_is_told_before_anything_is_fetched(install: Callable[..., Any],
     volume.reserved = volume.capacity - volume.used() - 1000
     for check_mode in (True, False):
         result = install(state="staged", check_mode=check_mode)
-        assert "does not fit into" in result["msg"]
-        assert "1000 bytes are free" in result["msg"] or check_mode
+        assert "the package needs" in result["msg"]
+        assert "only 1000 are free" in result["msg"] or check_mode
     assert downloads(world) == 0
 
 
@@ -225,7 +225,7 @@ def test_a_damaged_package_in_the_restore_point_removes_nothing(install: Callabl
     path = world.network.root / "nas" / "point" / "packages" / f"Octopus.{OLD}-x64.msi"
     path.write_bytes(b"x" * path.stat().st_size)
     result = install(**kept)
-    assert "is not what it should be" in result["msg"]
+    assert "to have the SHA-256" in result["msg"]
     path.unlink()
     assert "cannot be read or copied" in install(**kept)["msg"]
     assert runs(world) == []
@@ -275,7 +275,7 @@ def test_an_upgrade_that_still_runs_is_waited_for_before_the_way_back(
     """Looked at before it ends, the old version is there, and nothing seems to be to do."""
     assert node(install(**kept))["installed_version"] == OLD
     assert install(state="staged")["changed"]
-    assert "goes on there" in install(timeout=0)["msg"]
+    assert "continues on the host" in install(timeout=0)["msg"]
     result = install(**kept)
     assert node(result)["installed_version"] == OLD, result
     assert runs(world) == [*BACK, ("install", NEW, 0), *BACK]
@@ -287,7 +287,7 @@ def test_an_installation_that_ended_unseen_is_not_taken_for_another(
 ) -> None:
     install(**kept)
     assert install(state="staged")["changed"]
-    assert "goes on there" in install(timeout=0)["msg"]
+    assert "continues on the host" in install(timeout=0)["msg"]
     result = install()
     assert (node(result)["was_version"], result["changed"]) == (NEW, False)
     assert jobs(world) == []
@@ -319,7 +319,7 @@ def test_a_failed_installation_quotes_its_log(install: Callable[..., Any], world
     world.network.faults.arm("msi.fail")
     result = install()
     assert result["failed"]
-    assert "msiexec ended with 1603, a fatal error" in result["msg"]
+    assert "msiexec failed with 1603, a fatal error" in result["msg"]
     assert "Installation failed" in result["msg"]
     assert node(result)["log_path"] == f"{ROOT}\\logs\\install-{NEW}.log"
     assert node(install())["installed_version"] == NEW
@@ -331,7 +331,7 @@ def test_another_installation_is_waited_for(install: Callable[..., Any], world: 
     assert (node(result)["installed_version"], node(result)["exit_code"]) == (NEW, 0)
     world.network.faults.arm("msi.busy", times=None)
     result = install(version=NEWEST, busy_timeout=0)
-    assert "1618, another installation is in progress after 0 s of waiting" in result["msg"]
+    assert "1618, another installation is in progress after waiting for 0 s" in result["msg"]
 
 
 def test_a_wanted_restart_is_reported(install: Callable[..., Any], world: World) -> None:
@@ -352,7 +352,7 @@ def test_a_running_server_is_refused(install: Callable[..., Any], world: World) 
     host.programs["runs"] = runs
     process = host.spawn("C:\\Elsewhere\\Octopus.Server.exe", "Octopus.Server.exe run", SYSTEM)
     result = install()
-    assert f"Octopus.Server.exe runs (process {process.pid})" in result["msg"]
+    assert f"Octopus.Server.exe is running (process {process.pid})" in result["msg"]
     assert world.ledger.events("msi") == []
 
 
@@ -361,7 +361,7 @@ def test_a_share_is_reached_by_the_jobs_account(install: Callable[..., Any], wor
     (world.network.root / "nas" / f"Octopus.{NEW}-x64.msi").write_bytes(media.build_msi(NEW))
     source = f"{share.unc}\\Octopus.{{version}}-x64.msi"
     refused = install(state="staged", source=source)
-    assert "a share is reached as job_user" in refused["msg"]
+    assert "job_user needs the right to read a share" in refused["msg"]
     result = install(state="staged", source=source, job_user=JOB_ACCOUNT, job_password=JOB_PASSWORD)
     assert node(result)["sha256"] == hashlib.sha256(media.build_msi(NEW)).hexdigest()
     seen = str([event.as_dict() for event in world.ledger.events()])

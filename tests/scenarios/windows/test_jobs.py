@@ -95,7 +95,7 @@ def test_a_deadline_leaves_the_job_running(client: WindowsHost, world: World, to
     tool(lambda process: 0 if process.sleep(10000) is None else 1)
     job = Job(client, ROOT, "too-long")
     job.start([[TOOL]])
-    with pytest.raises(HostTimeout, match=r"too-long.*goes on there"):
+    with pytest.raises(HostTimeout, match=r"too-long.*continues on the host"):
         job.wait(0.5)
     assert job.poll().status == "running"
     job.cancel()

@@ -14,6 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.inp
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.request import CreateRequest, Package
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Place
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.signature import Found
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.tests.unit.restore_point import POINT, Reversing
 
 KEY = "master-key.vault"
@@ -45,12 +46,12 @@ def test_what_is_neither_here_nor_there_is_told_with_both_places() -> None:
 
 
 def test_what_another_password_has_encrypted_is_refused() -> None:
-    with pytest.raises(OctopusError, match=r"master-key\.vault in the restore point .* cannot be decrypted"):
+    with pytest.raises(SecretError, match=r"master-key\.vault in the restore point .* cannot be decrypted"):
         staged_secret(request(Reversing()), there(master__key=Reversing(b"other").encrypt(b"the key").decode()), KEY)
 
 
 def test_what_was_cut_off_is_refused() -> None:
-    with pytest.raises(OctopusError, match="cannot be decrypted"):
+    with pytest.raises(SecretError, match="cannot be decrypted"):
         staged_secret(request(Reversing()), there(master__key="$ANSIB"), KEY)
 
 
@@ -63,9 +64,10 @@ def test_a_file_here_has_to_be_encrypted_with_this_password(tmp_path: Path) -> N
     vault_key, path = Reversing(), tmp_path / "key"
     path.write_bytes(vault_key.encrypt(b"the key"))
     assert given_secret(str(path), vault_key).plain == b"the key"
-    for content, said in ((b"plain", "is not encrypted"), (Reversing(b"o").encrypt(b"x"), "cannot be decrypted")):
+    other = Reversing(b"o").encrypt(b"x")
+    for content, raised, said in ((b"plain", OctopusError, "is not encrypted"), (other, SecretError, "cannot be decrypted")):
         path.write_bytes(content)
-        with pytest.raises(OctopusError, match=said):
+        with pytest.raises(raised, match=said):
             given_secret(str(path), vault_key)
     path.write_bytes(vault_key.encrypt(b"the key"))
     with pytest.raises(OctopusError, match="is encrypted, but plaintext is true"):

@@ -230,6 +230,13 @@ def test_what_has_changed_nothing_needs_no_restore_point() -> None:
         assert outcome.only_stopped(steps) is not any(step.startswith(("apply.", "rollback.")) for step in steps)
 
 
+def test_users_may_have_been_let_in_once_publishing_has_begun() -> None:
+    for operation in (UPGRADE, BACKUP_STOPPED):
+        for steps in prefixes(operation):
+            assert outcome.published(steps) is ("publish.undrain" in steps)
+    assert not outcome.published(BACKUP_BESIDE), "users were there all the time"
+
+
 def test_the_playbook_to_run_again() -> None:
     names = {operation: outcome.playbook(operation) for operation in ("upgrade", "clone", "backup", "rollback")}
     assert names == {"upgrade": "upgrade_inplace.yml", "clone": "refresh_clone.yml", "backup": "backup.yml", "rollback": "rollback.yml"}

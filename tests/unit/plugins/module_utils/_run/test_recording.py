@@ -239,6 +239,14 @@ def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[st
     assert (written["backup"]["backup_set_uuid"], "sql" in written["backup"]) == ("0B52", False)
 
 
+@pytest.mark.parametrize("made", [{}, {"failed": True, "backup_set_uuid": "u"}, {"skipped": True}])
+def test_no_backup_is_recorded_where_none_was_made(
+    host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]
+) -> None:
+    write(params, "begun")
+    assert ending.end({**final, "backup": made}, False)["record"]["backup"] == {}
+
+
 @pytest.mark.parametrize("made", [{}, {"folders": {}}, {"failed": True, "backup_set_uuid": "0B52"}])
 def test_a_backup_that_was_not_made_is_not_recorded(
     host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]

@@ -11,7 +11,7 @@ import stat
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import LocalFile, fingerprint, store
 
 
@@ -27,7 +27,7 @@ class Reversing:
     def decrypt(self, encrypted: bytes, where: str) -> bytes:
         head = b"$ANSIBLE_VAULT;" + self.key
         if not encrypted.startswith(head):
-            raise OctopusError(f"{where} cannot be decrypted.")
+            raise SecretError(f"{where} cannot be decrypted.")
         return encrypted[len(head) :][::-1]
 
 
@@ -79,7 +79,7 @@ def test_a_mode_that_lets_others_read_is_corrected(path):
 
 def test_a_different_secret_is_not_replaced(path):
     keep(path)
-    with pytest.raises(OctopusError, match="already holds a different master key") as caught:
+    with pytest.raises(SecretError, match="already holds a different master key") as caught:
         keep(path, secret=b"0ther-k3y")
     assert "0ther-k3y" not in caught.value.message
     assert path.read_bytes() == Reversing().encrypt(b"secret")
@@ -98,14 +98,14 @@ def test_a_backup_file_is_never_overwritten(path):
     at = datetime(2026, 11, 23, 21, 45, tzinfo=timezone.utc)
     keep(path)
     keep(path, secret=b"other", force=True, now=lambda: at)
-    with pytest.raises(OctopusError, match="cannot be backed up"):
+    with pytest.raises(SecretError, match="cannot be backed up"):
         keep(path, secret=b"third", force=True, now=lambda: at)
     assert path.read_bytes() == Reversing().encrypt(b"other")
 
 
 def test_a_secret_encrypted_with_another_password_is_left_alone(path):
     keep(path, vault_key=Reversing(b"x"))
-    with pytest.raises(OctopusError, match=r"cannot be decrypted. Nothing was changed"):
+    with pytest.raises(SecretError, match=r"cannot be decrypted. Nothing was changed"):
         keep(path)
     assert keep(path, force=True).backup_file
 
@@ -120,7 +120,7 @@ def test_plain_text_is_replaced_by_encrypted_text_and_leaves_no_copy(path):
 
 def test_encrypted_text_is_not_replaced_by_plain_text_silently(path):
     keep(path)
-    with pytest.raises(OctopusError, match="is encrypted, but plaintext is true"):
+    with pytest.raises(SecretError, match="is encrypted, but plaintext is true"):
         keep(path, vault_key=None)
 
 
@@ -134,13 +134,13 @@ def test_a_place_that_loses_what_was_written_is_found_out():
         def write(self, content):
             pass
 
-    with pytest.raises(OctopusError, match="no such file"):
+    with pytest.raises(SecretError, match="no such file"):
         store(Forgetful(), b"secret", Reversing(), what="master key")
 
 
 def test_an_impossible_path_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(OctopusError, match="file/key"):
+    with pytest.raises(SecretError, match="file/key"):
         keep(tmp_path / "file" / "key")
 
 

@@ -14,8 +14,8 @@ import pytest
 from ansible import constants as C
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets import vault
+from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, is_encrypted
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault_command import VaultCommand
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._vault import VaultLibrary
@@ -103,14 +103,14 @@ def test_another_password_says_which_file_and_which_password_file(backend, passw
     encrypted = key_of(password_file).encrypt(b"secret")
     other = tmp_path / "other"
     other.write_text("wrong", encoding="utf-8")
-    with pytest.raises(OctopusError, match=r"key.vault cannot be decrypted with the vault password of .*other") as caught:
+    with pytest.raises(SecretError, match=r"key.vault cannot be decrypted with the vault password of .*other") as caught:
         key_of(other).decrypt(encrypted, "key.vault")
     assert "wrong" not in caught.value.message
 
 
 @pytest.mark.parametrize("content", [b"plain", b"", b"$ANSIBLE_VAULT;", b"$ANSIBLE_VAULT;1.1;AES256\n3132\n"])
 def test_what_is_damaged_is_an_error(backend, password_file, content):
-    with pytest.raises(OctopusError, match=r"key\.vault cannot be decrypted"):
+    with pytest.raises(SecretError, match=r"key\.vault cannot be decrypted"):
         key_of(password_file).decrypt(content, "key.vault")
 
 
@@ -121,7 +121,7 @@ def test_an_empty_password_and_a_script_that_fails_are_errors(backend, tmp_path)
     script.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n", encoding="utf-8")
     script.chmod(0o700)
     for source in (empty, script):
-        with pytest.raises(OctopusError, match=source.name):
+        with pytest.raises(SecretError, match=source.name):
             key_of(source).encrypt(b"x")
 
 
@@ -137,7 +137,7 @@ def test_a_script_is_run_once_and_again_when_it_has_changed(tmp_path, monkeypatc
     assert runs.read_text() == "run\n"
     script.write_text(text.format(runs=runs, password="two"), encoding="utf-8")
     os.utime(script, (1, 1))
-    with pytest.raises(OctopusError, match="cannot be decrypted"):
+    with pytest.raises(SecretError, match="cannot be decrypted"):
         key.decrypt(encrypted, "there")
     assert runs.read_text() == "run\nrun\n"
 
@@ -178,7 +178,7 @@ def test_the_library_starts_no_process(password_file, monkeypatch):
     ],
 )
 def test_options_that_cannot_work_are_refused(params, message):
-    with pytest.raises(OctopusError, match=message):
+    with pytest.raises(SecretError, match=message):
         VaultKey.from_params(params)
 
 

@@ -161,7 +161,7 @@ def test_an_end_between_two_looks_is_not_a_loss():
     assert Job(host, ROOT, "one").poll().exit_code == 7
 
 
-def test_output_is_paged_and_the_page_is_proven():
+def test_output_is_paged_and_the_page_is_verified():
     polls = iter(
         [
             printed(output="a\nb\nhal"),

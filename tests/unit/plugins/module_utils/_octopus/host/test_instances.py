@@ -55,6 +55,14 @@ def test_instances_are_listed_once(host):
     assert len(host.ran(f"{EXE} list-instances")) == 1
 
 
+def test_instances_are_listed_again_after_a_registration(host):
+    octopus = OctopusHost(host)
+    octopus.instances()
+    host.answers[f"{EXE} list-instances --format=json"] = json.dumps(TWO[:1])
+    octopus.forget_instances()
+    assert [entry.name for entry in octopus.instances()] == ["OctopusServer"]
+
+
 def test_a_choice_is_not_made_for_the_user(host):
     with pytest.raises(OctopusError, match=r"one instance of Octopus Server but found 2 .*OctopusServer, B 2.*instance_name"):
         OctopusHost(host).one_instance(None)

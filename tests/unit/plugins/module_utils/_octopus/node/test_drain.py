@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Draining: proven by counts and by names, and never silently incomplete."""
+"""Draining: verified by counts and by names, and never silently incomplete."""
 
 from __future__ import annotations
 
