@@ -90,12 +90,12 @@ def _rehearsed(lab: Lab) -> bool:
 
 
 def _compare() -> bool:
-    """Say how good the rehearsal's word was."""
+    """Say how close the rehearsal came."""
     record = newest_record(OUT, SOURCE.name)
     _keep("upgrade", record)
-    foreseen = json.loads((OUT / "rehearsal.json").read_text(encoding="utf-8"))["outage_seconds"]
+    expected = json.loads((OUT / "rehearsal.json").read_text(encoding="utf-8"))["outage_seconds"]
     print(
-        f"\noutage: foreseen {foreseen:.1f} s, then {record['outage_seconds']:.1f} s: {record['outage_seconds'] / foreseen:.2f} times that"
+        f"\noutage: expected {expected:.1f} s, then {record['outage_seconds']:.1f} s: {record['outage_seconds'] / expected:.2f} times that"
     )
     return bool(record["verdict"] == "upgraded")
 

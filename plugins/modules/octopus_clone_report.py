@@ -43,9 +43,9 @@ options:
   status:
     description:
       - How the run ended, where it has begun.
-      - Without it, the status is V(not_started) with O(error), else V(unchanged) or V(foreseen), depending on O(unchanged).
+      - Without it, the status is V(not_started) with O(error), else V(unchanged) or V(planned), depending on O(unchanged).
     type: str
-    choices: [refreshed, unchanged, removed, foreseen, not_started, failed_old_clone_up, failed_clone_down]
+    choices: [refreshed, unchanged, removed, planned, not_started, failed_old_clone_up, failed_clone_down]
   unchanged:
     description: Whether there was nothing to do.
     type: bool

@@ -29,7 +29,7 @@ attributes:
     support: none
 options:
   state:
-    description: V(present) writes O(rehearsal), once. A record is never replaced or removed.
+    description: V(present) writes the record of the rehearsal, once. It is never replaced or removed.
     type: str
     choices: [present]
     default: present
@@ -37,18 +37,39 @@ options:
     description: Folder of the restore points of the instance that was rehearsed, as the host sees it.
     type: str
     required: true
-  rehearsal:
+  record:
     description:
-      - The record. Required are C(clone), C(clone_of), C(run_id), C(restore_point), C(from_version), C(to_version), C(ladder),
-        C(finished), C(verdict), C(outage_seconds) and C(steps), as M(octopus.upgrade.octopus_run_record) returns them. C(growth) is optional.
+      - The run record of the clone's upgrade, as M(octopus.upgrade.octopus_run_report) returns it. The record of the rehearsal takes C(run_id),
+        C(from_version), C(to_version), C(ladder), C(started), C(finished), C(verdict), C(outage_seconds), C(steps) and C(error) from it.
+      - Without C(finished), the rehearsal counts as finished now.
     type: dict
     required: true
+  clone:
+    description: Name of the instance on which it was rehearsed.
+    type: str
+    required: true
+  clone_of:
+    description: Name of the instance that it is a clone of.
+    type: str
+    required: true
+  restore_point:
+    description: Id of the restore point from which the clone was made.
+    type: str
+    required: true
+  before:
+    description: What M(octopus.upgrade.octopus_database_info) returned for the clone's database before the upgrade.
+    type: dict
+    default: {}
+  after:
+    description: The same after the upgrade. Leave it out where the upgrade has failed. Then it is not known by how much the database grows.
+    type: dict
+    default: {}
 notes:
   - The folder is usually on a share, which a WinRM log-on cannot reach (the double hop), so all access is by jobs on the host of the task.
 seealso:
   - module: octopus.upgrade.octopus_rehearsal_info
-  - module: octopus.upgrade.octopus_run_record
-  - module: octopus.upgrade.octopus_quarantine
+  - module: octopus.upgrade.octopus_run_report
+  - module: octopus.upgrade.octopus_database_info
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """
@@ -57,7 +78,12 @@ EXAMPLES = r"""
 - name: Record the rehearsal
   octopus.upgrade.octopus_rehearsal:
     root: \\nas\octopus-backups\prod
-    rehearsal: "{{ record }}"
+    record: "{{ report.record }}"
+    clone: prod-clone
+    clone_of: prod
+    restore_point: 20261123T210000Z-2020.5.7
+    before: "{{ database_before }}"
+    after: "{{ database_after }}"
 """
 
 RETURN = r"""
@@ -67,10 +93,22 @@ path:
   type: str
   sample: \\nas\octopus-backups\prod\rehearsals\20261124T010000Z.json
 rehearsal:
-  description: The record.
+  description: The record of the rehearsal, as it was written to RV(path).
   returned: success
   type: dict
-  sample: {"run_id": "20261124T010000Z", "verdict": "upgraded", "outage_seconds": 412.7}
+  sample:
+    clone: prod-clone
+    clone_of: prod
+    run_id: 20261124T010000Z
+    restore_point: 20261123T210000Z-2020.5.7
+    from_version: 2020.5.7
+    to_version: 2026.2.9853
+    ladder: [2025.3.14357, 2026.2.9853]
+    finished: "2026-11-24T01:31:12.004+00:00"
+    verdict: upgraded
+    outage_seconds: 412.7
+    error: ""
+    growth: {data_bytes: 1048576, log_bytes: 8388608}
 """
 
 from typing import Any
@@ -78,6 +116,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point import rehearsals
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Share, root_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import rehearsal
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -91,7 +130,12 @@ SPEC: dict[str, Any] = {
         **JOB_SPEC,
         "state": {"type": "str", "choices": ["present"], "default": "present"},
         "root": {"type": "str", "required": True},
-        "rehearsal": {"type": "dict", "required": True},
+        "record": {"type": "dict", "required": True},
+        "clone": {"type": "str", "required": True},
+        "clone_of": {"type": "str", "required": True},
+        "restore_point": {"type": "str", "required": True},
+        "before": {"type": "dict", "default": {}},
+        "after": {"type": "dict", "default": {}},
     }
 }
 
@@ -99,8 +143,10 @@ SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Write the record; the module's result."""
     root = root_of(params["root"])
+    whose = {name: params[name] for name in ("clone", "clone_of", "restore_point")}
+    record = rehearsal.document(params["record"], **whose, before=params["before"], after=params["after"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return rehearsals.write(Share.from_params(params, host), root, params["rehearsal"], check_mode=check_mode)
+        return rehearsals.write(Share.from_params(params, host), root, record, check_mode=check_mode)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How good the word of a rehearsal is: the outage that the clone had, against that of its source's own upgrade right after.
+"""How well a rehearsal predicts the outage: that of the clone against that of its source's own upgrade right after.
 
 ``make bench``, on a computer that has nothing else to do. The lab runs slowly, so that its own seconds weigh more than Ansible's.
 """
@@ -22,16 +22,16 @@ PATIENCE = 900.0
 
 
 @pytest.mark.timeout(3000)
-def test_what_a_rehearsal_foresees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_rehearsal_predicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Lab(tmp_path / "lab", SINGLE, CloneSpec("copy", SINGLE.name, ("octo-clone",)), scale=SCALE) as lab:
         operator = Operator(lab, tmp_path / "operator")
         run = operator.play("upgrade_clone", deadline=PATIENCE)
         assert run.code == 0, run.output[-5000:]
         [path] = (lab.backup_share.volume.root / SINGLE.name / "rehearsals").glob("*.json")
-        foreseen = float(json.loads(path.read_text())["outage_seconds"])
+        expected = float(json.loads(path.read_text())["outage_seconds"])
         run = operator.play("upgrade_inplace", octopus_require_rehearsal=True, deadline=PATIENCE)
         assert run.code == 0, run.output[-5000:]
         outage = float(run.record(SINGLE.name)["outage_seconds"])
     with capsys.disabled():
-        print(f"\noutage: foreseen {foreseen:.1f} s, then {outage:.1f} s: {outage / foreseen:.2f} times that")
-    assert abs(outage / foreseen - 1) <= WITHIN
+        print(f"\noutage: expected {expected:.1f} s, then {outage:.1f} s: {outage / expected:.2f} times that")
+    assert abs(outage / expected - 1) <= WITHIN

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long users wait for a way back, against what SQL Server and the file copies need for themselves.
+"""How long users wait for a rollback, against what SQL Server and the file copies need by themselves.
 
-``make bench``, on a computer that has nothing else to do: what Ansible needs is real time, and what it is compared with is the lab's.
-The restore is given two minutes, as that of a database of 20 GB or so takes; a revert takes as long as the lab says (*assumed*).
+``make bench``, on a computer that has nothing else to do: Ansible takes real time, which is compared with the lab's. The restore takes two
+minutes, like that of a database of about 20 GB; a revert takes as long as the lab says (*assumed*).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_rollback_time(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None
     assert run.code == 0, run.output[-5000:]
     record = run.record(SINGLE.name)
     own = _own_seconds(scene)
-    total = _back_seconds(record)
+    total = _rollback_seconds(record)
 
     scene.lab.faults.arm("schema.fail", SINGLE.nodes[0])
     run = operator.play("upgrade_inplace", octopus_on_failure="stop", octopus_database_snapshot=True)
@@ -52,7 +52,7 @@ def test_rollback_time(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None
     run = operator.play("rollback", deadline=PATIENCE)
     assert run.code == 0, run.output[-5000:]
     assert [event["files"] for event in scene.restores(mark)] == [[]], "by the snapshot"
-    quick = _back_seconds(run.record(SINGLE.name))
+    quick = _rollback_seconds(run.record(SINGLE.name))
 
     with capsys.disabled():
         print(
@@ -66,7 +66,7 @@ def test_rollback_time(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def _slow_while_restoring(scene: Scene) -> threading.Thread:
-    """What is read before the outage may be read fast; the restore in it takes its time."""
+    """Slow SQL Server down for the restore in the outage only, not for the reads before it."""
     sql, mark = scene.instance.sql, scene.lab.ledger.mark()
     fast = sql.backup_rate
 
@@ -91,13 +91,13 @@ def _size(scene: Scene) -> int:
 
 
 def _own_seconds(scene: Scene) -> float:
-    """Real seconds in which SQL Server restored, or robocopy was at the folders: between the restore and the programs."""
+    """Return the real seconds in which SQL Server restored the database, or robocopy the folders."""
     ledger = scene.lab.ledger
     restored = ledger.events("sql.restore", database=SINGLE.database)
     [start], [done] = ([event for event in restored if event["action"] == action] for action in ("start", "done"))
     programs = ledger.events("msi", since=done.seq)[0]
     copies = [event for event in ledger.events("process.start", since=done.seq) if _is_copy(event) and event.seq < programs.seq]
-    assert copies, "there are folders to put back"
+    assert copies, "there are folders to restore"
     ends = {(event.machine, event["pid"]): event.t for event in ledger.events("process.end", since=done.seq)}
     seconds, until = done.t - start.t, done.t
     for began, ended in sorted((event.t, ends[event.machine, event["pid"]]) for event in copies):
@@ -110,8 +110,8 @@ def _is_copy(event: Event) -> bool:
     return "robocopy" in str(event["argv"][0]).lower()
 
 
-def _back_seconds(record: dict[str, Any]) -> float:
-    """From the first step of the way back to its last one but the cleaning up: a run that was left stopped had its outage before."""
+def _rollback_seconds(record: dict[str, Any]) -> float:
+    """Return the seconds of the rollback's steps but the clean-up. A run that was left stopped had its outage before."""
     steps = record["steps"]
     first = next(place for place, step in enumerate(steps) if step["name"] == "rollback.watchdog")
     return sum(step["seconds"] for step in steps[first:] if step["name"].startswith("rollback.") and step["name"] != "rollback.cleanup")

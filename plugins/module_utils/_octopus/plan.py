@@ -371,7 +371,7 @@ def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
         f"a rehearsal of {facts.server['version']} -> {' -> '.join(path)} that succeeded in the last {facts.rehearsal_days} days",
         rehearsal_text(facts.rehearsal),
         facts.instance,
-        "Run upgrade_clone.yml for a clone of it, or waive this check by name.",
+        "octopus_require_rehearsal asks for one: run upgrade_clone.yml on a clone of it, or waive this check with octopus_waivers: [rehearsed].",
     )
 
 

@@ -15,7 +15,7 @@ EXIT_STATUS = {
     "refreshed": 0,
     "unchanged": 0,
     "removed": 0,
-    "foreseen": 0,
+    "planned": 0,
     "not_started": 20,
     "failed_old_clone_up": 21,
     "failed_clone_down": 22,
@@ -86,7 +86,7 @@ def status_of(status: str | None, *, error: bool, unchanged: bool) -> str:
         return status
     if error:
         return "not_started"
-    return "unchanged" if unchanged else "foreseen"
+    return "unchanged" if unchanged else "planned"
 
 
 def is_open(status: str, old_exists: bool) -> bool:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A refresh whose control node dies at a step of its journal: the source is in service and as it was, and the next run ends well.
+"""A refresh whose control node is killed at a step: the source is in service and as it was, and the next run ends well.
 
-The steps come from the journals of a refresh that nobody disturbed, so that new ones are met too. ``OCTOPUS_CLONE_STEPS=all`` takes every one
-(`make clone-rounds`), another number every so-manieth; without it, a few. After every other one, another control node goes on that has nothing but
+The steps come from the journals of an undisturbed refresh, so that new ones are included. ``OCTOPUS_CLONE_STEPS=all`` takes every step
+(`make clone-rounds`), a number n every n-th; without it, a few are taken. Every other time, another control node resumes that has nothing but
 the inventory.
 """
 
@@ -36,7 +36,7 @@ PATIENT: dict[str, Any] = {"octopus_stop_timeout": 60}
 
 @pytest.fixture(scope="module")
 def scene(make_scene: MakeCloneScene) -> Iterator[CloneScene]:
-    """A source that has a clone already, which each interrupted refresh is to replace."""
+    """A source with a clone, which each interrupted refresh is to replace."""
     scene = make_scene(SINGLE, CLONE)
     run = scene.refresh()
     assert run.code == 0, run.output[-5000:]
@@ -44,7 +44,7 @@ def scene(make_scene: MakeCloneScene) -> Iterator[CloneScene]:
 
 
 def journals(scene: CloneScene) -> list[Entry]:
-    """Every event of every run of source and clone, in their order in time."""
+    """Return every event of every run of source and clone, oldest first."""
     places = [(scene.instance.hosts[0], scene.spec.name), (scene.host, CLONE.name)]
     files = [path for host, name in places for path in host.root.joinpath(*JOURNALS, name).glob("*.jsonl")]
     entries = [entry for path in files for entry in parse(path.read_text(errors="replace"))]
@@ -63,14 +63,14 @@ def die_at(scene: CloneScene, step: str, nth: int, log: Path) -> None:
 
 
 def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
-    """One test, since the steps are known only once a refresh has run; it names each step that does not end well."""
+    """One test, since the steps are known only after a refresh; it names each step after which the next run fails."""
     known = steps(scene)
     assert {"clone.quarantine", "clone.instance", "freeze.maintenance"} <= set(known)
     before, wrong = scene.look(), []
     for number, step in enumerate(known[::EVERY]):
         scene.release(f"{100 + number}.0.0")
         die_at(scene, step, known[: known.index(step) + 1].count(step), tmp_path / f"{number}.txt")
-        shells = leftovers.shells(scene.instance)  # nobody is left who could close them; Windows does, after hours
+        shells = leftovers.shells(scene.instance)  # their owner is dead; Windows closes them after hours
         operator = scene.another_operator(f"second-{number}") if number % 2 else scene.operator
         run = scene.refresh(operator, **PATIENT)
         if run.code and "octopus_break_lock: " in run.output:  # another control node cannot know that the first one is dead

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clones of each generation of Octopus Server, on their source's SQL Server or another: harmless, whole, and their source as it was.
+"""Clones of each generation of Octopus Server, on their source's SQL Server or another: harmless, complete, and their source as it was.
 
-And that the same look sees a clone without quarantine do each of it. What else such a one does: tests/lab_tests/estate/test_naive_clone.py.
+The counter-check shows that the same observation catches a clone without quarantine. More about that: tests/lab_tests/estate/test_naive_clone.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ DANGERS = {
 
 
 @pytest.mark.parametrize(("source", "clone"), WORLDS, ids=[f"{source.version}-{clone.sql or 'same'}" for source, clone in WORLDS])
-def test_harmless_whole_and_the_source_as_it_was(make_scene: MakeCloneScene, source: InstanceSpec, clone: CloneSpec) -> None:
+def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
+    make_scene: MakeCloneScene, source: InstanceSpec, clone: CloneSpec
+) -> None:
     scene = make_scene(source, clone)
     scene.release("99.0.0")
     before, start = scene.look(), scene.lab.ledger.mark()
@@ -73,7 +75,7 @@ def test_harmless_whole_and_the_source_as_it_was(make_scene: MakeCloneScene, sou
     assert {"target", "mail"} <= there, "what the clone does not do, its source did meanwhile"
 
 
-def test_the_same_look_sees_what_a_clone_without_quarantine_does(make_scene: MakeCloneScene) -> None:
+def test_the_same_observation_catches_a_clone_without_quarantine(make_scene: MakeCloneScene) -> None:
     scene = make_scene(*ALL[-1])
     naive.restore(scene.lab, scene.clone, "Copy")
     naive.join(scene.clone, scene.host, "Copy")

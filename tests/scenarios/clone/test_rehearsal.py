@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rehearsal on a clone, kept where the source's own upgrade reads it. The tests are one story, in this order.
+"""A rehearsal on a clone, recorded where the source's own upgrade reads it. The tests run in this order.
 
-How good its word is, is measured by ``make bench``, on a computer that has nothing else to do.
+``make bench`` measures how well it predicts the outage, on a computer that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def scene(make_scene: MakeCloneScene) -> CloneScene:
     return make_scene(SINGLE, CLONE)
 
 
-def test_without_one_the_upgrade_is_refused(scene: CloneScene) -> None:
+def test_an_upgrade_without_a_rehearsal_is_refused(scene: CloneScene) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
     text = failed_with(scene.play("upgrade_inplace", octopus_require_rehearsal=True))
-    for words in ("Wanted by octopus_require_rehearsal", "none of this very upgrade", "upgrade_clone.yml", "octopus_waivers: [rehearsed]"):
+    for words in ("octopus_require_rehearsal", "but found none of this upgrade", "upgrade_clone.yml", "octopus_waivers: [rehearsed]"):
         assert words in text, text
     assert scene.touched(mark) == [] and scene.unlike(before) == []
     run = scene.play("plan", octopus_require_rehearsal=True, octopus_waivers=["rehearsed"])
@@ -45,8 +45,8 @@ def test_the_rehearsal(scene: CloneScene) -> None:
     assert (record["clone"], record["from_version"], record["to_version"]) == ("copy", SINGLE.version, SINGLE.target)
     assert (record["verdict"], record["restore_point"]) == ("upgraded", scene.point_ids()[-1])
     names = {step["name"] for step in record["steps"]}
-    assert record["outage_seconds"] > 0 and {"backup.database", "publish.watchdog"} <= names
-    # The refresh before it is a run of its own: its outage is the clone's, and tells nothing of the source's.
+    assert record["outage_seconds"] > 0 and {"backup.database", "publish.maintenance"} <= names
+    # The refresh before it is a run of its own. Its outage says nothing about the source's.
     assert not [name for name in names if name.startswith("clone.")]
     assert len({path.stem for path in scene.host.root.joinpath(*JOURNALS, "copy").glob("*.jsonl")}) == 2
     assert set(record["growth"]) == {"data_bytes", "log_bytes"}
@@ -57,7 +57,7 @@ def test_the_rehearsal(scene: CloneScene) -> None:
     assert scene.left_over() == []
 
 
-def test_the_sources_own_upgrade_knows_of_it(scene: CloneScene) -> None:
+def test_the_upgrade_of_the_source_finds_the_rehearsal(scene: CloneScene) -> None:
     run = scene.play("plan")
     assert run.code == 0, run.output[-3000:]
     assert "rehearsal: upgraded on copy 0.0" in said(run)
@@ -67,7 +67,7 @@ def test_the_sources_own_upgrade_knows_of_it(scene: CloneScene) -> None:
     assert scene.not_upgraded(before) == []
 
 
-def test_a_clone_of_what_the_source_is_now_replaces_the_rehearsed_one(scene: CloneScene) -> None:
+def test_a_refresh_replaces_the_rehearsed_clone(scene: CloneScene) -> None:
     run = scene.refresh()
     assert run.code == 0, run.output[-5000:]
     assert (scene.result()["status"], scene.result()["version"]) == ("refreshed", SINGLE.target)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A refresh that is scheduled: over and over, with changes in between and something going wrong in every second one.
+"""A scheduled refresh: again and again, with changes in between and a fault in every second one.
 
-``OCTOPUS_CLONE_ROUNDS`` says how often; ``make clone-rounds`` runs ten. The tests are one story, in this order.
+``OCTOPUS_CLONE_ROUNDS`` says how often; ``make clone-rounds`` runs ten. The tests run in this order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(3000)
 
 ROUNDS = int(os.environ.get("OCTOPUS_CLONE_ROUNDS", "2"))
 CLONE = CloneSpec("copy", "single", ("octo-clone",))
-# What goes wrong, with whom, and how the refresh may end: with nothing begun, with the old clone at work, or it bears it.
+# The fault, the machine, and how the refresh may end: with nothing begun, with the old clone in service, or well.
 FAULTS: list[tuple[str, str | None, dict[str, Any], set[int]]] = [
     ("service.fail_start", "octo-clone", {}, {21}),
     ("sql.kill_restore", None, {}, {20, 21}),
@@ -36,9 +36,9 @@ def scene(make_scene: MakeCloneScene) -> CloneScene:
     return make_scene(SINGLE, CLONE)
 
 
-def test_check_mode_says_what_would_be_done(scene: CloneScene) -> None:
+def test_check_mode_shows_what_would_be_done(scene: CloneScene) -> None:
     mark = scene.lab.ledger.mark()
-    run = scene.operator.play("backup")  # there is something to make it from
+    run = scene.operator.play("backup")  # the restore point to make it from
     assert run.code == 0, run.output[-3000:]
     run = scene.operator.play("refresh_clone", "--check", octopus_clone_from="newest")
     assert run.code == 0, run.output[-5000:]
@@ -47,11 +47,12 @@ def test_check_mode_says_what_would_be_done(scene: CloneScene) -> None:
     assert not [event for event in scene.lab.ledger.events("msi", since=mark) if event.machine == "octo-clone"]
 
 
-def test_a_host_that_has_something_else_is_not_touched(scene: CloneScene) -> None:
+def test_a_clone_of_an_unknown_source_is_not_begun(scene: CloneScene) -> None:
     run = scene.refresh(octopus_clone_of="nobody")
     assert run.code == 20, run.output[-3000:]
     assert scene.result()["status"] == "not_started"
-    assert "Nothing of the clone copy was begun" in failed_with(run)
+    text = failed_with(run)
+    assert "Nothing of the clone was begun" in text and "The clone copy is as it was" in text, text
     assert scene.databases() == []
 
 
@@ -68,7 +69,7 @@ def test_round(scene: CloneScene, number: int) -> None:
         assert run.code in codes, f"{fault}: {run.code}\n{run.output[-5000:]}"
         if run.code:
             assert scene.result()["exit_status"] == run.code
-            assert scene.serves() and old in scene.databases(), "the old clone works"
+            assert scene.serves() and old in scene.databases(), "the old clone is in service"
         assert scene.look().maintenance == maintenance, "the source is as it was"
     run = scene.refresh()
     assert run.code == 0, run.output[-5000:]
@@ -77,7 +78,7 @@ def test_round(scene: CloneScene, number: int) -> None:
         assert f"1{number}.0.0" in {row["Version"] for row in copy.documents("Release")}
 
 
-def test_nothing_has_happened_since(scene: CloneScene) -> None:
+def test_a_refresh_after_nothing_has_happened_changes_nothing(scene: CloneScene) -> None:
     scene.be_quiet()
     run = scene.refresh()
     assert run.code == 0, run.output[-3000:]

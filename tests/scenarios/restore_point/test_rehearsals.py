@@ -16,32 +16,42 @@ from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from scenarios.restore_point.setting import Setting
 
 LADDER = ["2025.3.14357", "2026.2.9853"]
+CLONE = {"clone": "pair clone", "clone_of": "pair", "restore_point": "20261123T210000Z-2020.5.7"}
+SIZES = {"before": {"data_bytes": 100, "log_bytes": 50, "version": "2020.5.7"}, "after": {"data_bytes": 130, "log_bytes": 50}}
 
 
-def record(run_id: str, days: float, **more: Any) -> dict[str, Any]:
+def run_record(run_id: str, days: float, **more: Any) -> dict[str, Any]:
+    """The record of a clone's upgrade that ended so many days ago."""
+    ended = datetime.now(timezone.utc) - timedelta(days=days)
     return {
-        "clone": "pair clone",
-        "clone_of": "pair",
         "run_id": run_id,
-        "restore_point": "20261123T210000Z-2020.5.7",
+        "instance": CLONE["clone"],
         "from_version": "2020.5.7",
         "to_version": LADDER[-1],
         "ladder": LADDER,
-        "finished": (datetime.now(timezone.utc) - timedelta(days=days)).isoformat(),
+        "started": (ended - timedelta(hours=1)).isoformat(),
+        "finished": ended.isoformat(),
         "verdict": "upgraded",
         "outage_seconds": 412.7,
         "steps": [
             {"name": f"step.{number}", "start": "2026-11-23T21:00:00.000+00:00", "seconds": 1.5, "result": "ok"} for number in range(60)
         ],
         "error": 'Übel: "100%" & more',
+        "backup": {"paths": []},
         **more,
     }
+
+
+def expected(record: dict[str, Any], growth: dict[str, int]) -> dict[str, Any]:
+    """The record of its rehearsal, as it is to be written."""
+    taken = {name: value for name, value in record.items() if name not in ("instance", "backup")}
+    return {**taken, **CLONE, "growth": growth, "format": 1}
 
 
 @pytest.fixture
 def rehearsal(cluster: Setting, point: str) -> Callable[..., dict[str, Any]]:
     def run(module: str, **options: Any) -> dict[str, Any]:
-        given = {"connection": cluster.connections[0], "root": cluster.root}
+        given = {"connection": cluster.connections[0], "root": cluster.root, **(CLONE if module == "octopus_rehearsal" else {})}
         return run_module(module, **{**given, **options})
 
     return run
@@ -51,22 +61,25 @@ def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[...
     jump = {"from_version": "2020.5.7", "ladder": LADDER}
     nothing = rehearsal("octopus_rehearsal_info", **jump)
     assert (nothing["changed"], nothing["rehearsals"], nothing["outlook"]) == (False, [], None), nothing
-    old, new = record("20261120T010000Z", 5), record("20261124T010000Z", 1)
+    old, new = run_record("20261120T010000Z", 5), run_record("20261124T010000Z", 1)
     folder = cluster.backups / "rehearsals"
-    assert rehearsal("octopus_rehearsal", rehearsal=old, check_mode=True)["changed"] and not folder.exists()
-    result = rehearsal("octopus_rehearsal", rehearsal=old)
+    assert rehearsal("octopus_rehearsal", record=old, **SIZES, check_mode=True)["changed"] and not folder.exists()
+    result = rehearsal("octopus_rehearsal", record=old, **SIZES)
     assert result["changed"] and result["path"] == f"{cluster.root}\\rehearsals\\20261120T010000Z.json", result
-    assert json.loads((folder / "20261120T010000Z.json").read_text()) == {**old, "format": 1}
-    assert not rehearsal("octopus_rehearsal", rehearsal=old)["changed"]
-    other = rehearsal("octopus_rehearsal", rehearsal={**old, "verdict": "failed_rolled_back"})
+    assert json.loads((folder / "20261120T010000Z.json").read_text()) == expected(old, {"data_bytes": 30, "log_bytes": 0})
+    assert not rehearsal("octopus_rehearsal", record=old, **SIZES)["changed"]
+    other = rehearsal("octopus_rehearsal", record={**old, "verdict": "failed_rolled_back"}, **SIZES)
     assert other["failed"] and "already holds another rehearsal" in other["msg"]
 
-    rehearsal("octopus_rehearsal", rehearsal=new)
+    rehearsal("octopus_rehearsal", record=new)
     found = rehearsal("octopus_rehearsal_info", **jump)
     assert [one["run_id"] for one in found["rehearsals"]] == ["20261124T010000Z", "20261120T010000Z"]
     outlook = found["outlook"]
     assert (outlook["run_id"], outlook["succeeded"], outlook["outage_seconds"]) == ("20261124T010000Z", True, 412.7)
     assert 0.99 <= outlook["age_days"] <= 1.01
+    assert found["rehearsals"][1]["growth"] == {"data_bytes": 30, "log_bytes": 0} and outlook["growth"] == {}, (
+        "the sizes after it are not known"
+    )
     assert rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=[LADDER[-1]])["outlook"] is None, "another way up"
     assert rehearsal("octopus_rehearsal_info", from_version="2020.5.8", ladder=LADDER)["outlook"] is None
     # They are no restore points, nor in the way of those.
@@ -74,8 +87,8 @@ def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[...
 
 
 def test_one_that_failed_or_cannot_be_read(cluster: Setting, rehearsal: Callable[..., Any], job_folders: None) -> None:
-    rehearsal("octopus_rehearsal", rehearsal=record("20261120T010000Z", 5))
-    rehearsal("octopus_rehearsal", rehearsal=record("20261124T010000Z", 1, verdict="failed_rolled_back", outage_seconds=None))
+    rehearsal("octopus_rehearsal", record=run_record("20261120T010000Z", 5))
+    rehearsal("octopus_rehearsal", record=run_record("20261124T010000Z", 1, verdict="failed_rolled_back", outage_seconds=None))
     (cluster.backups / "rehearsals" / "20261125T010000Z.json").write_text("{half")
     found = rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=LADDER)
     assert len(found["rehearsals"]) == 2
@@ -86,7 +99,7 @@ def test_one_that_failed_or_cannot_be_read(cluster: Setting, rehearsal: Callable
     "wrong", [{"verdict": ""}, {"run_id": "..\\x"}, {"ladder": []}, {"finished": "yesterday"}, {"outage_seconds": None}]
 )
 def test_what_is_no_record(rehearsal: Callable[..., Any], cluster: Setting, wrong: dict[str, Any]) -> None:
-    result = rehearsal("octopus_rehearsal", rehearsal={**record("20261120T010000Z", 5), **wrong})
+    result = rehearsal("octopus_rehearsal", record={**run_record("20261120T010000Z", 5), **wrong})
     assert result["failed"] and next(iter(wrong)) in result["msg"], result
     assert not (cluster.backups / "rehearsals").exists()
 

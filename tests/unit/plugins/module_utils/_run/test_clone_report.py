@@ -56,7 +56,7 @@ def test_the_status() -> None:
     assert status_of(None, error=True, unchanged=False) == "not_started"
     assert status_of(None, error=True, unchanged=True) == "not_started"
     assert status_of(None, error=False, unchanged=True) == "unchanged"
-    assert status_of(None, error=False, unchanged=False) == "foreseen"
+    assert status_of(None, error=False, unchanged=False) == "planned"
     for status in EXIT_STATUS:
         assert status_of(status, error=True, unchanged=True) == status
 
@@ -165,7 +165,7 @@ def test_nothing_was_begun(tmp_path: Path, written: list[Any]) -> None:
 
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:
     found = clone_report.end(params(tmp_path), True)
-    assert (found["status"], found["exit_status"], found["run_record"]) == ("foreseen", 0, "")
+    assert (found["status"], found["exit_status"], found["run_record"]) == ("planned", 0, "")
     assert not Path(found["path"]).exists()
 
 
@@ -194,5 +194,5 @@ def test_a_record_that_cannot_be_finished_hides_nothing(tmp_path: Path, monkeypa
 
 def test_each_status_has_an_exit_status() -> None:
     assert set(EXIT_STATUS.values()) == {0, 20, 21, 22}
-    assert {status for status, code in EXIT_STATUS.items() if code == 0} == {"refreshed", "unchanged", "removed", "foreseen"}
+    assert {status for status, code in EXIT_STATUS.items() if code == 0} == {"refreshed", "unchanged", "removed", "planned"}
     assert clone_outcome.DOWN in EXIT_STATUS and clone_outcome.OLD_UP in EXIT_STATUS
