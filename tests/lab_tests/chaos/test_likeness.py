@@ -19,6 +19,7 @@ BACKUP: dict[str, Any] = {
     "server": "127.120.226.12",
     "started_at": "2026-11-30T11:33:11",
     "size": 10,
+    "position": 1,
     "seconds": 0.3,
     "sessions": [],
 }
@@ -52,7 +53,7 @@ def _resumed(place: int, **result: Any) -> list[dict[str, Any]]:
     "entries",
     [
         ENTRIES,
-        _changed(2, seconds=9.5, started_at="2026-12-01T00:00:00.123+00:00", server="127.1.2.3"),
+        _changed(2, seconds=9.5, size=11, started_at="2026-12-01T00:00:00.123+00:00", server="127.1.2.3"),
         _changed(2, paths=["\\\\nas\\b\\20271130T112552Z-1\\database.bak"]),
         _resumed(4, changed=False, was_version="2"),
     ],
@@ -64,7 +65,7 @@ def test_what_no_two_runs_have_in_common_is_no_difference(entries: list[dict[str
 @pytest.mark.parametrize(
     ("entries", "told"),
     [
-        (_changed(2, size=11), "the result of backup: size is 11 after it was resumed, 10 unbroken"),
+        (_changed(2, position=2), "the result of backup: position is 2 after it was resumed, 1 unbroken"),
         (_changed(2, sessions=["x"]), "the result of backup: sessions is 'missing' after it was resumed, [] unbroken"),
         (_changed(4, changed=False), "the result of apply: changed is False after it was resumed, True unbroken"),
         (_resumed(4, version="3"), "the result of apply: version is '3' after it was resumed, '2' unbroken"),

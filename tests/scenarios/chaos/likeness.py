@@ -16,7 +16,7 @@ from scenarios.chaos import journal
 from scenarios.world import World
 
 # What no two runs have in common, as it stands in results: times, sizes that depend on times, names, addresses, secrets of the lab.
-MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint"}
+MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint", "pid", "free_bytes"}
 PLAIN = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\d{8}T\d{6,}Z"), "<run>"),
@@ -24,9 +24,10 @@ PLAIN = (
     (re.compile(r"127(\.\d+){3}"), "<address>"),
     (re.compile(r"[\w./-]*/octopus-runs/"), "<control node>/"),
 )
-# What a running server adds by itself: more of it where a run took longer. The log of a task names times and its size; a backup's file too.
+# What a running server adds by itself, more of it where a run took longer: tasks with their logs, and so a larger database.
 LIVELY = re.compile(
-    r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.differences\[|\.task_logs?(\[\d+\])?\.(sha256|bytes)$|\.backup\.files\["
+    r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.differences\b|\.task_logs?(\[\d+\])?\.(sha256|bytes)$"
+    r"|\.folders\.logs\.(copied_)?(files|bytes)$|\.backup\.files\b|(^|backup)\.(size|estimated_bytes|\w+_lsn)$"
 )
 # How an attempt found things, and what it had to do. It differs where a step began twice: the first attempt may have done the work.
 ATTEMPT = re.compile(

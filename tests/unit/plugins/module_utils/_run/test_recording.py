@@ -220,7 +220,6 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "steps": [],
         "resume_with": "the same playbook",
-        "backup": {"paths": ["x"], "backup_set_uuid": "0B52", "verified": True, "sql": ["BACKUP"]},
         "evidence": {"projects_read": 1},
         "retained": {"database": "old", "folders": None},
     }
@@ -228,6 +227,7 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
     write(params, "begun", operation="upgrade", from_version="2025.3.14357", ladder=["2026.2.9853"])
+    write(params, "done", step="backup.database", result={"paths": ["x"], "backup_set_uuid": "0B52", "verified": True, "server": "SQL01"})
     found = ending.end(final, False)
     assert host.events[-1]["event"] == "finished"
     assert (found["message"], found["changed"]) == ("", False)
@@ -236,15 +236,13 @@ def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[st
     written = json.loads(Path(found["path"]).read_text())
     assert written == found["record"]
     assert (written["verdict"], written["evidence"], written["retained"]) == ("upgraded", {"projects_read": 1}, {"database": "old"})
-    assert (written["backup"]["backup_set_uuid"], "sql" in written["backup"]) == ("0B52", False)
+    assert (written["backup"]["backup_set_uuid"], "server" in written["backup"]) == ("0B52", False)
 
 
-@pytest.mark.parametrize("made", [{}, {"folders": {}}, {"failed": True, "backup_set_uuid": "0B52"}])
-def test_a_backup_that_was_not_made_is_not_recorded(
-    host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]
-) -> None:
+def test_a_backup_that_was_not_made_is_not_recorded(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
     write(params, "begun", operation="upgrade")
-    assert ending.end({**final, "backup": made}, False)["record"]["backup"] == {}
+    write(params, "step", step="backup.database")
+    assert ending.end(final, False)["record"]["backup"] == {}
 
 
 @pytest.mark.parametrize(
