@@ -96,6 +96,14 @@ def test_a_step_is_done_under_the_number_with_which_it_began() -> None:
     assert (journal.last(DONE), journal.last(DONE[:2]), journal.last([])) == ("step one", "done one", "none")
 
 
+def test_only_the_last_event_is_forgotten_and_only_of_that_step(tmp_path: Path) -> None:
+    events = [{"id": str(number), **entry} for number, entry in enumerate(DONE[:5])]
+    _journal(tmp_path, "1.jsonl", events)
+    journals = Journals([tmp_path], [])
+    assert not journals.forget_done("one") and journals.entries() == events
+    assert journals.forget_done("two") and journals.entries() == events[:4]
+
+
 def test_an_event_that_was_split_is_put_together_and_counts_once() -> None:
     event = {"n": 1, "id": "a", "event": "done", "step": "one", "result": {}}
     packed = base64.b64encode(zlib.compress(json.dumps(event).encode())).decode()

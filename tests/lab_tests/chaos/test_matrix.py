@@ -18,6 +18,7 @@ from scenarios.chaos.matrix import (
     KILL,
     KILLS,
     ROTATING,
+    UNRECORDED,
     WITHIN,
     Case,
     Step,
@@ -60,7 +61,7 @@ def test_each_step_meets_each_kind_that_it_allows() -> None:
         for step in story.steps:
             kinds = {case.kind for case in matrix if (case.story, case.step) == (story.name, step.name)}
             wanted = (
-                {KILL, AFTER}
+                {KILL, UNRECORDED, AFTER}
                 | ({BREAK} if step.breaks else set())
                 | ({FAIL} if step.failures else set())
                 | ({WITHIN} if step.moments else set())
@@ -102,7 +103,7 @@ def test_the_gate_depends_on_no_name() -> None:
 
 def test_some_of_the_gate_rotate_with_the_seed() -> None:
     matrix = cases(STORIES)
-    gates = [gate(matrix, f"commit {number}") for number in range(100)]
+    gates = [gate(matrix, f"commit {number}") for number in range(200)]
     assert gate(matrix, "commit 7") == gates[7]
     assert len({tuple(case.name for case in own[:-ROTATING]) for own in gates}) == 1
     assert {case.name for own in gates for case in own} == {case.name for case in matrix}, "everybody's turn comes"
@@ -125,6 +126,7 @@ def test_cases_are_chosen_by_name_and_a_strange_name_is_refused() -> None:
     assert chosen(matrix, "full") == full(matrix)
     assert chosen(matrix, "gate", "a commit") == gate(matrix, "a commit")
     assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, restore-service")] == [
+        "upgrade/quiesce.down/kill-unrecorded",
         "upgrade/quiesce.down/kill-after",
         "upgrade/quiesce.down/kill",
         *(case.name for case in matrix if case.story == "restore service"),
@@ -146,7 +148,7 @@ def test_stories_survive_a_file() -> None:
 
 def test_what_was_armed_is_told() -> None:
     assert Case("upgrade", "x", KILL).armed == "SIGKILL"
-    assert Case("upgrade", "x", AFTER).armed == "SIGKILL once it is done"
+    assert Case("upgrade", "x", AFTER).armed == "SIGKILL once it is recorded"
     assert Case("upgrade", "x", WITHIN, moment=JOB).armed == "task.run \\octopus.upgrade\\x"
     assert Case("upgrade", "x", BREAK, strike=Break("winrm.refuse", "octo01", None, 2, {"a": 1}, 2.0)).armed == (
         "winrm.refuse@octo01 a=1 after 2 for 2 s"

@@ -16,10 +16,11 @@ from scenarios.chaos.effects import Break, Moment
 
 UPGRADE, RESTORE_SERVICE, ROLL_BACK = "upgrade", "restore service", "roll back"
 
-# A step is killed at three moments: it has begun and nothing of it may be done; in the middle of what goes on without the controller; and
-# all of it is done and recorded, and the next step has not begun.
-KILL, WITHIN, BREAK, FAIL, AFTER = KINDS = "kill", "kill within", "break", "fail", "kill after"
-KILLS = (KILL, WITHIN, AFTER)
+# A step is killed at four moments: it has begun and nothing of it may be done; in the middle of what goes on without the controller; all of
+# it is done, but not recorded; and it is recorded, but the next step has not begun.
+KILL, WITHIN, BREAK, FAIL, UNRECORDED, AFTER = KINDS = "kill", "kill within", "break", "fail", "kill unrecorded", "kill after"
+KILLS = (KILL, WITHIN, UNRECORDED, AFTER)
+KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL once it is recorded"}
 ROTATING = 2
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
@@ -76,7 +77,7 @@ class Case:
     @property
     def armed(self) -> str:
         """What was done, for the table."""
-        return str(self.strike or self.moment or ("SIGKILL once it is done" if self.kind == AFTER else "SIGKILL"))
+        return str(self.strike or self.moment or KILLED_WHEN_DONE.get(self.kind, "SIGKILL"))
 
 
 def cases(stories: Iterable[Story]) -> list[Case]:
@@ -88,10 +89,11 @@ def cases(stories: Iterable[Story]) -> list[Case]:
             own += [Case(story.name, step.name, BREAK, strike=one) for one in step.breaks[:1]]
             own += [Case(story.name, step.name, WITHIN, moment=one) for one in step.moments[:1]]
             own += [Case(story.name, step.name, FAIL, strike=one) for one in step.failures[:1]]
-            own.append(Case(story.name, step.name, AFTER))
+            own += [Case(story.name, step.name, kind) for kind in KILLED_WHEN_DONE]
             place = number % len(own)
             for case in own[place:] + own[:place]:
-                controller = SECOND if (number + own.index(case)) % 2 else SAME
+                # The control node that did the work knows of it, whether the coordinator does or not.
+                controller = SECOND if case.kind == UNRECORDED or (number + own.index(case)) % 2 else SAME
                 values = {name: getattr(case, name) for name in ("story", "step", "kind", "strike", "moment")}
                 out.append(Case(**values, controller=controller, at=story.at, late=story.late, ending=story.ending))
     return out
