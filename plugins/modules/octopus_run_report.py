@@ -14,6 +14,7 @@ version_added: 1.0.0
 description:
   - Writes the last event of a run to its journal and its record as one JSON document, and returns the final words - how the instance is, where
     everything is, and what to do.
+  - The record names the backup of the run, where its steps C(backup.database) and C(backup.folders) are done.
   - The run stays unfinished, for the next run to resume, where something is left to do.
   - A record that cannot be finished does not make the task fail, so that it does not hide the final words. RV(message) then says why.
 extends_documentation_fragment:
@@ -132,10 +133,6 @@ options:
     description: The playbook to run again where something is left to do.
     type: str
     default: the same playbook
-  backup:
-    description: What M(octopus.upgrade.mssql_backup) has returned, and C(folders), for the record; ignored where it made none.
-    type: dict
-    default: {}
   evidence:
     description: What was verified by reading, for the record.
     type: dict
@@ -244,7 +241,6 @@ SPEC = {
         "changed": {"type": "bool", "default": False},
         "steps": NAMES,
         "resume_with": {"type": "str", "default": "the same playbook"},
-        "backup": {"type": "dict", "default": {}},
         "evidence": {"type": "dict", "default": {}},
         "retained": {"type": "dict", "default": {}, "options": {"database": {"type": "str"}, "folders": {"type": "str"}}},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},

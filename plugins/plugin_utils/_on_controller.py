@@ -65,7 +65,10 @@ class OnController(ActionBase):
             raise AnsibleActionFail(f"{self._task.action}: {error}") from error
         if self._task.async_val:
             return self._in_own_process(args, task_vars)
-        arguments = _in_process.Arguments(self._task.action, self.module, args)
+        try:
+            arguments = _in_process.Arguments(self._task.action, self.module, args)
+        except AnsibleActionFail as error:  # returned as any module's failure is, so that failed_when sees it
+            return {"failed": True, "changed": False, "msg": error.message}
         if arguments.params["step"] and not self._task.check_mode:
             return self._step(arguments, task_vars)
         return self._call(arguments, task_vars)

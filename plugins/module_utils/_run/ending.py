@@ -30,12 +30,8 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     unrecorded = ""
     if verdict != "failed_lock_lost":
         event = "stopped" if outcome.is_open(verdict, bool(second_error)) else "finished"
-        data = {
-            "verdict": verdict,
-            "backup": _backup(params["backup"], params["restore_point_path"]),
-            "evidence": params["evidence"],
-            "retained": retained,
-        }
+        backup = report.backup(record.read_if_possible(Path(params["journal"]["copy"])), params["restore_point_path"])
+        data = {"verdict": verdict, "backup": backup, "evidence": params["evidence"], "retained": retained}
         known, unrecorded = write_end(params, event, data, check_mode)
         result.update(known)
     written = result.get("record") or {}
@@ -60,14 +56,6 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     result["message"] = report.message(told, result.get("path"), unrecorded)
     result["summary"] = report.summary(told, written, result.get("path")) if written and not unrecorded else []
     return result
-
-
-def _backup(made: dict[str, Any], restore_point: str) -> dict[str, Any]:
-    """Return what the record keeps of a database backup; empty where none was made."""
-    if made.get("failed") or not made.get("backup_set_uuid"):
-        return {}
-    names = ("paths", "size", "compressed_size", "backup_set_uuid", "verified", "folders")
-    return {**{name: made.get(name) for name in names}, "restore_point": restore_point}
 
 
 def write_end(params: dict[str, Any], event: str, data: dict[str, Any], check_mode: bool) -> tuple[dict[str, Any], str]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import steps
+
 
 @dataclass(frozen=True)
 class Report:
@@ -50,6 +52,26 @@ class Report:
     steps: Sequence[str] = ()
     resume_with: str = "the same playbook"
     retained: Mapping[str, str] = field(default_factory=dict)
+
+
+def backup(events: Sequence[steps.Event], restore_point: str) -> dict[str, Any]:
+    """Return what the record keeps of the run's database backup; empty where the run has none.
+
+    It comes from the journal, because a resumed run that rolls back skips the tasks that made the backup.
+
+    Args:
+        events: The events of the run.
+        restore_point: The path of the restore point, for one that is not signed yet.
+    """
+    done = steps.results(events)
+    made = done.get("backup.database", {})
+    if not made.get("backup_set_uuid"):
+        return {}
+    return {
+        **{name: made.get(name) for name in ("paths", "size", "compressed_size", "backup_set_uuid", "verified")},
+        "folders": done.get("backup.folders", {}).get("folders", {}),
+        "restore_point": done.get("backup.sign", {}).get("path") or restore_point,
+    }
 
 
 def message(report: Report, record_path: str | None = None, unrecorded: str = "") -> str:

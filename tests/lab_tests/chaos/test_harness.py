@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 import time
 import uuid
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scenarios.chaos import journal
@@ -22,12 +25,12 @@ from scenarios.chaos.outcome import AS_BEFORE, NEITHER, UPGRADED, Outcome, read,
 
 ENTRIES = [
     {"event": "begun", "run_id": "20261125T132400Z"},
-    {"event": "step", "step": "seal.folders"},
+    {"event": "step", "step": "backup.folders"},
     {"event": "failed", "error": "x"},
-    {"event": "step", "step": "recover.start"},
+    {"event": "step", "step": "restore_service.start"},
     {"event": "resumed"},
-    {"event": "step", "step": "seal.folders"},
-    {"event": "finished", "verdict": "failed_service_returned"},
+    {"event": "step", "step": "backup.folders"},
+    {"event": "finished", "verdict": "failed_service_restored"},
 ]
 
 
@@ -58,34 +61,67 @@ def test_a_line_that_is_not_whole_is_left_out(tmp_path: Path, rest: str) -> None
 
 
 def test_steps_are_numbered_where_they_come_again() -> None:
-    assert journal.step_names(ENTRIES) == ["seal.folders", "recover.start", "seal.folders#2"]
-    assert journal.steps_after_failure(ENTRIES) == ["recover.start", "seal.folders#2"]
+    assert journal.step_names(ENTRIES) == ["backup.folders", "restore_service.start", "backup.folders#2"]
+    assert journal.steps_after_failure(ENTRIES) == ["restore_service.start", "backup.folders#2"]
     assert journal.steps_after_failure(ENTRIES[:2]) == []
     assert journal.run_ids(ENTRIES) == ["20261125T132400Z"]
 
 
 def test_the_verdict_is_the_last_runs() -> None:
-    assert journal.verdict(ENTRIES) == "failed_service_returned"
+    assert journal.verdict(ENTRIES) == "failed_service_restored"
     assert journal.verdict([{"event": "finished", "data": {"verdict": "upgraded"}}]) == "upgraded"
     assert journal.verdict(ENTRIES[:3]) == journal.verdict([]) == "unfinished"
 
 
 def test_how_it_came_to_its_end() -> None:
-    assert how(ENTRIES, AS_BEFORE, True) == "resumed, given back"
+    assert how(ENTRIES, AS_BEFORE, True) == "resumed, service restored"
     assert how([{"event": "finished", "verdict": "rolled_back"}], AS_BEFORE, False) == "rolled back"
     assert how(ENTRIES[:2], UPGRADED, True) == "run again"
-    assert how(ENTRIES[:2], UPGRADED, False) == "borne"
+    assert how(ENTRIES[:2], UPGRADED, False) == "tolerated"
+
+
+DONE: list[dict[str, Any]] = [
+    {"event": "step", "step": "one"},
+    {"event": "done", "step": "one", "result": {"changed": True}},
+    {"event": "step", "step": "two"},
+    {"event": "step", "step": "two"},
+    {"event": "done", "step": "two", "result": {"changed": False}},
+    {"event": "step", "step": "one"},
+]
+
+
+def test_a_step_is_done_under_the_number_with_which_it_began() -> None:
+    assert journal.done_names(DONE) == ["one", "two#2"]
+    assert journal.results(DONE) == {"two": {"changed": False}}, "what began again is not done"
+    assert (journal.last(DONE), journal.last(DONE[:2]), journal.last([])) == ("step one", "done one", "none")
+
+
+def test_only_the_last_event_is_forgotten_and_only_of_that_step(tmp_path: Path) -> None:
+    events = [{"id": str(number), **entry} for number, entry in enumerate(DONE[:5])]
+    _journal(tmp_path, "1.jsonl", events)
+    journals = Journals([tmp_path], [])
+    assert not journals.forget_done("one") and journals.entries() == events
+    assert journals.forget_done("two") and journals.entries() == events[:4]
+
+
+def test_an_event_that_was_split_is_put_together_and_counts_once() -> None:
+    event = {"n": 1, "id": "a", "event": "done", "step": "one", "result": {}}
+    packed = base64.b64encode(zlib.compress(json.dumps(event).encode())).decode()
+    halves = [packed[:20], packed[20:]]
+    lines = [json.dumps({"n": 1, "id": "a", "part": part, "of": 2, "packed": half}) for part, half in enumerate(halves, 1)]
+    assert journal.parse(lines[0]) == []
+    assert journal.parse("\n".join([*lines, lines[0], json.dumps(event)])) == [event]
 
 
 @pytest.mark.parametrize("name", ["20261125T132400Z", "anna@ctrl1", "unknown"])
 def test_a_refusal_names_whose_lock_is_to_be_broken(name: str) -> None:
-    said = f'"msg": "Wanted: the lock. Found: taken.\n Break its lock and take it up:\n octopus_break_lock: {name}."}}'
+    said = f'"msg": "Expected the lock to be free, but it is taken.\n Break it to resume:\n octopus_break_lock: {name}."}}'
     assert lock_owner(said) == name
     with pytest.raises(Broken, match="does not name"):
         lock_owner("octopus_break_lock is a variable")
 
 
-GOOD = Outcome("upgrade", "seal.database", "kill", "SIGKILL", UPGRADED, "resumed", 41.4)
+GOOD = Outcome("upgrade", "backup.database", "kill", "SIGKILL", UPGRADED, "resumed", 41.4)
 BAD = Outcome(
     "roll back", "rollback.files", "break", "winrm.drop@octo01", NEITHER, "", 70.0, problems=["lost: Project 1", "left over: a task"]
 )
@@ -94,7 +130,7 @@ BAD = Outcome(
 def test_the_table_has_a_line_for_each_case_and_says_what_is_wrong() -> None:
     lines = table([GOOD, BAD]).splitlines()
     assert lines[0].split() == ["step", "fault", "armed", "outcome", "how", "seconds"]
-    assert lines[2].split() == ["seal.database", "kill", "SIGKILL", "upgraded", "resumed", "41"]
+    assert lines[2].split() == ["backup.database", "kill", "SIGKILL", "upgraded", "resumed", "41"]
     assert lines[3].startswith("roll back: rollback.files  break  winrm.drop@octo01  NEITHER !")
     assert lines[4:6] == ["    ! lost: Project 1", "    ! left over: a task"]
     assert "1 of 2 legitimate ends (50 %); 1 upgraded (resumed)" in lines
@@ -108,10 +144,10 @@ def test_an_end_with_a_problem_is_not_legitimate() -> None:
 
 
 def test_outcomes_survive_a_file_and_one_that_is_missing_is_told(tmp_path: Path) -> None:
-    GOOD.write(tmp_path, "upgrade/seal.database/kill")
-    found, missing = read(tmp_path, ["upgrade/seal.database/kill", "upgrade/seal.folders/kill-within"])
+    GOOD.write(tmp_path, "upgrade/backup.database/kill")
+    found, missing = read(tmp_path, ["upgrade/backup.database/kill", "upgrade/backup.folders/kill-within"])
     assert found == GOOD
-    assert (missing.step, missing.kind, missing.legitimate) == ("seal.folders", "kill within", False)
+    assert (missing.step, missing.kind, missing.legitimate) == ("backup.folders", "kill within", False)
     assert missing.problems == ["the case was not run to its end"]
 
 

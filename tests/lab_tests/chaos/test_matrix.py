@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cases of a matrix, the choice of some, the failures that make a run go back."""
+"""The cases of a matrix, the choice of some, the failures after which a run restores service or rolls back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from dataclasses import replace
 import pytest
 from scenarios.chaos.effects import Break, Moment
 from scenarios.chaos.matrix import (
+    AFTER,
     BREAK,
     FAIL,
     KILL,
+    KILLS,
     ROTATING,
+    UNRECORDED,
     WITHIN,
     Case,
     Step,
@@ -25,8 +28,8 @@ from scenarios.chaos.matrix import (
     dump,
     full,
     gate,
-    giving_back,
     load,
+    restoring_service,
     rolling_back,
 )
 
@@ -39,15 +42,15 @@ UPGRADE = [
     Step("stage.packages", [DROP], [Break("job.vanish", "octo01")], [JOB]),
     Step("quiesce.stop", [DROP], [HANG], [JOB]),
     Step("quiesce.down", [DROP]),
-    Step("seal.database", [DROP], [NO_BACKUP], [JOB]),
+    Step("backup.database", [DROP], [NO_BACKUP], [JOB]),
     Step("apply.1.schema", [DROP], [Break("schema.fail", "octo01")], [JOB]),
     Step("apply.1.start", [DROP], [NO_START], [JOB]),
-    Step("prove.reads"),
+    Step("verify.reads"),
     Step("publish.watchdog", [DROP]),
 ]
 STORIES = [
     Story("upgrade", UPGRADE),
-    Story("give back", [Step("recover.start", [DROP])], "seal.database", NO_BACKUP),
+    Story("restore service", [Step("restore_service.start", [DROP])], "backup.database", NO_BACKUP),
     Story("roll back", [], "apply.1.start", NO_START),
 ]
 
@@ -58,15 +61,18 @@ def test_each_step_meets_each_kind_that_it_allows() -> None:
         for step in story.steps:
             kinds = {case.kind for case in matrix if (case.story, case.step) == (story.name, step.name)}
             wanted = (
-                {KILL} | ({BREAK} if step.breaks else set()) | ({FAIL} if step.failures else set()) | ({WITHIN} if step.moments else set())
+                {KILL, UNRECORDED, AFTER}
+                | ({BREAK} if step.breaks else set())
+                | ({FAIL} if step.failures else set())
+                | ({WITHIN} if step.moments else set())
             )
             assert kinds == wanted, step.name
     assert len({case.name for case in matrix}) == len(matrix)
 
 
-def test_a_case_of_a_way_back_has_the_failure_that_leads_to_it() -> None:
-    own = [case for case in cases(STORIES) if case.story == "give back"]
-    assert own and all((case.at, case.late) == ("seal.database", NO_BACKUP) for case in own)
+def test_a_case_after_a_failure_has_the_failure_that_leads_to_it() -> None:
+    own = [case for case in cases(STORIES) if case.story == "restore service"]
+    assert own and all((case.at, case.late) == ("backup.database", NO_BACKUP) for case in own)
 
 
 def test_about_half_of_the_cases_go_on_from_a_second_control_node() -> None:
@@ -97,7 +103,7 @@ def test_the_gate_depends_on_no_name() -> None:
 
 def test_some_of_the_gate_rotate_with_the_seed() -> None:
     matrix = cases(STORIES)
-    gates = [gate(matrix, f"commit {number}") for number in range(100)]
+    gates = [gate(matrix, f"commit {number}") for number in range(200)]
     assert gate(matrix, "commit 7") == gates[7]
     assert len({tuple(case.name for case in own[:-ROTATING]) for own in gates}) == 1
     assert {case.name for own in gates for case in own} == {case.name for case in matrix}, "everybody's turn comes"
@@ -110,7 +116,7 @@ def test_the_full_matrix_kills_and_breaks_each_step_once() -> None:
     for story in STORIES:
         for step in story.steps:
             own = [case.kind for case in whole if (case.story, case.step) == (story.name, step.name)]
-            assert len([kind for kind in own if kind in (KILL, WITHIN)]) == 1
+            assert len([kind for kind in own if kind in KILLS]) == 1
             assert len([kind for kind in own if kind in (BREAK, FAIL)]) == (1 if step.breaks or step.failures else 0)
 
 
@@ -119,19 +125,21 @@ def test_cases_are_chosen_by_name_and_a_strange_name_is_refused() -> None:
     assert chosen(matrix, "all") == matrix
     assert chosen(matrix, "full") == full(matrix)
     assert chosen(matrix, "gate", "a commit") == gate(matrix, "a commit")
-    assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, give-back")] == [
+    assert [case.name for case in chosen(matrix, "upgrade/quiesce.down/kill, restore-service")] == [
+        "upgrade/quiesce.down/kill-unrecorded",
+        "upgrade/quiesce.down/kill-after",
         "upgrade/quiesce.down/kill",
-        *(case.name for case in matrix if case.story == "give back"),
+        *(case.name for case in matrix if case.story == "restore service"),
     ]
     with pytest.raises(ValueError, match="no such case: upgrade/nothing; known: upgrade/stage"):
         chosen(matrix, "upgrade/nothing")
 
 
-def test_the_first_failure_after_the_stop_gives_back_and_the_last_start_rolls_back() -> None:
-    assert giving_back(UPGRADE) == ("seal.database", NO_BACKUP)
+def test_the_first_failure_after_the_stop_restores_service_and_the_last_start_rolls_back() -> None:
+    assert restoring_service(UPGRADE) == ("backup.database", NO_BACKUP)
     assert rolling_back(UPGRADE) == ("apply.1.start", NO_START)
     assert rolling_back(UPGRADE[:5]) == ("apply.1.schema", Break("schema.fail", "octo01"))
-    assert (giving_back(UPGRADE[:1]), rolling_back(UPGRADE[:1])) == (None, None)
+    assert (restoring_service(UPGRADE[:1]), rolling_back(UPGRADE[:1])) == (None, None)
 
 
 def test_stories_survive_a_file() -> None:
@@ -140,6 +148,7 @@ def test_stories_survive_a_file() -> None:
 
 def test_what_was_armed_is_told() -> None:
     assert Case("upgrade", "x", KILL).armed == "SIGKILL"
+    assert Case("upgrade", "x", AFTER).armed == "SIGKILL once it is recorded"
     assert Case("upgrade", "x", WITHIN, moment=JOB).armed == "task.run \\octopus.upgrade\\x"
     assert Case("upgrade", "x", BREAK, strike=Break("winrm.refuse", "octo01", None, 2, {"a": 1}, 2.0)).armed == (
         "winrm.refuse@octo01 a=1 after 2 for 2 s"

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from lab.estate import SINGLE, Lab, LabInstance
 from scenarios import exact, leftovers
-from scenarios.chaos import journal
+from scenarios.chaos import journal, likeness
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.journal import Journals
-from scenarios.chaos.matrix import SECOND, VARIABLES, Case
+from scenarios.chaos.matrix import KILLED_WHEN_DONE, KILLS, SECOND, UNRECORDED, VARIABLES, Case
 from scenarios.chaos.outcome import AS_BEFORE, NEITHER, UPGRADED, Outcome
 from scenarios.chaos.strike import Strike
 from scenarios.chaos.survey import DEADLINE, PAUSE, make_lab
@@ -74,6 +75,8 @@ class CaseRun:
             if self.late:
                 self._wait_for(controller, self.case.at)
             mark = self._wait_for(controller, self.case.step)
+            if self.case.kind in KILLED_WHEN_DONE:
+                mark = self._wait_for(controller, self.case.step, journal.done_names)
             if self.case.strike is None:
                 self._kill(controller, mark)
             else:
@@ -82,8 +85,10 @@ class CaseRun:
             self.late.end()
             self.shells |= self.late.shells
 
-    def _wait_for(self, controller: Controller, step: str) -> int:
-        """The ledger's end at the moment when the journal names the step.
+    def _wait_for(
+        self, controller: Controller, step: str, names: Callable[[Iterable[journal.Entry]], list[str]] = journal.step_names
+    ) -> int:
+        """The ledger's end at the moment when the journal names the step among those begun, or those done.
 
         Raises:
             Broken: It never does.
@@ -91,7 +96,7 @@ class CaseRun:
         journals = self._journals()
         while True:
             ended = controller.ended
-            if step in journal.step_names(journals.entries()):
+            if step in names(journals.entries()):
                 if self.late and step == self.case.at:
                     self.late.go_on()
                 return self.lab.ledger.mark()
@@ -113,7 +118,10 @@ class CaseRun:
             raise Broken(f"the run ended with {controller.code} before it could be killed\n{_tail(controller)}")
         controller.kill()
         self.shells = leftovers.shells(self.instance)  # nobody is left who could close them
-        self.outcome.runs.append(f"killed after {controller.seconds:.0f} s")
+        at = journal.last(self._journals().entries())
+        # On a busy computer the next step may have begun before the kill: then this is a plain kill of that one.
+        forgotten = self.case.kind == UNRECORDED and self._journals().forget_done(self.case.step.partition("#")[0])
+        self.outcome.runs.append(f"killed after {controller.seconds:.0f} s at {at}{', which is not recorded' if forgotten else ''}")
 
     def _break(self, controller: Controller, strike: Strike) -> None:
         while not controller.ended and controller.seconds < DEADLINE:
@@ -156,7 +164,7 @@ class CaseRun:
     # -- the end
 
     def _is_at_an_end(self) -> bool:
-        """Whether the broken run itself came to an end that needs nobody: done, or gone back. One that stopped says to run it again."""
+        """Whether the broken run itself came to an end that needs nobody: done, or as before. One that stopped says to run it again."""
         entries = self._journals().entries()
         if self.code is None or (entries and entries[-1]["event"] == "stopped"):
             return False
@@ -182,6 +190,9 @@ class CaseRun:
         if not entries or entries[-1]["event"] != "finished":
             problems.append(f"the journal ends with {entries[-1]['event'] if entries else 'nothing'}, not with finished")
         told = self._journals().text()
+        if self.case.kind in KILLS and self.outcome.outcome != NEITHER:
+            own = likeness.ending(entries, self.before, after)
+            problems += [f"unlike an unbroken run: {one}" for one in likeness.differences(self.case.ending, own)[:TOLD]]
         problems += [f"left over: {one}" for one in leftovers.leftovers(self.lab, self.instance, told, self.shells)]
         problems += [f"the lab: {crash}" for host in self.instance.hosts for crash in host.crashes]
         if problems and self.outcome.outcome == NEITHER:
@@ -226,14 +237,14 @@ def lock_owner(output: str) -> str:
 
 
 def how(entries: list[journal.Entry], outcome: str, rerun: bool) -> str:
-    """By which way it came to that end, by the journal."""
+    """How it came to that end, by the journal."""
     verdict = journal.verdict(entries)
     resumed = any(entry["event"] == "resumed" for entry in entries)
     first = "resumed" if resumed else "run again" if rerun else ""
     if outcome == AS_BEFORE:
-        back = "rolled back" if "roll" in verdict else "given back"
+        back = "rolled back" if "roll" in verdict else "service restored"
         return f"{first}, {back}" if first else back
-    return first or ("borne" if outcome == UPGRADED else verdict)
+    return first or ("tolerated" if outcome == UPGRADED else verdict)
 
 
 def _tail(controller: Controller) -> str:

@@ -14,9 +14,13 @@ from typing import Any
 
 from scenarios.chaos.effects import Break, Moment
 
-UPGRADE, GIVE_BACK, ROLL_BACK = "upgrade", "give back", "roll back"
+UPGRADE, RESTORE_SERVICE, ROLL_BACK = "upgrade", "restore service", "roll back"
 
-KILL, WITHIN, BREAK, FAIL = KINDS = "kill", "kill within", "break", "fail"
+# A step is killed at four moments: it has begun and nothing of it may be done; in the middle of what goes on without the controller; all of
+# it is done, but not recorded; and it is recorded, but the next step has not begun.
+KILL, WITHIN, BREAK, FAIL, UNRECORDED, AFTER = KINDS = "kill", "kill within", "break", "fail", "kill unrecorded", "kill after"
+KILLS = (KILL, WITHIN, UNRECORDED, AFTER)
+KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL once it is recorded"}
 ROTATING = 2
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
@@ -35,17 +39,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """A run as the matrix knows it. One that goes back has the failure that makes it, and the step at which that is armed."""
+    """A run as the matrix knows it. One that fails has the failure, and the step at which that is armed.
+
+    Attributes:
+        ending: How the run ended that nobody disturbed (likeness.ending).
+    """
 
     name: str
     steps: list[Step]
     at: str = ""
     late: Break | None = None
+    ending: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One step, one way to break it; and which control node goes on after it."""
+    """One step, one way to break it; and which control node resumes the run after it."""
 
     story: str
     step: str
@@ -55,6 +64,7 @@ class Case:
     controller: str = SAME
     at: str = ""
     late: Break | None = None
+    ending: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -67,7 +77,7 @@ class Case:
     @property
     def armed(self) -> str:
         """What was done, for the table."""
-        return str(self.strike or self.moment or "SIGKILL")
+        return str(self.strike or self.moment or KILLED_WHEN_DONE.get(self.kind, "SIGKILL"))
 
 
 def cases(stories: Iterable[Story]) -> list[Case]:
@@ -79,21 +89,23 @@ def cases(stories: Iterable[Story]) -> list[Case]:
             own += [Case(story.name, step.name, BREAK, strike=one) for one in step.breaks[:1]]
             own += [Case(story.name, step.name, WITHIN, moment=one) for one in step.moments[:1]]
             own += [Case(story.name, step.name, FAIL, strike=one) for one in step.failures[:1]]
+            own += [Case(story.name, step.name, kind) for kind in KILLED_WHEN_DONE]
             place = number % len(own)
             for case in own[place:] + own[:place]:
-                controller = SECOND if (number + own.index(case)) % 2 else SAME
+                # The control node that did the work knows of it, whether the coordinator does or not.
+                controller = SECOND if case.kind == UNRECORDED or (number + own.index(case)) % 2 else SAME
                 values = {name: getattr(case, name) for name in ("story", "step", "kind", "strike", "moment")}
-                out.append(Case(**values, controller=controller, at=story.at, late=story.late))
+                out.append(Case(**values, controller=controller, at=story.at, late=story.late, ending=story.ending))
     return out
 
 
 def full(matrix: Sequence[Case]) -> list[Case]:
-    """Each step killed once and broken once; how, takes turns: as it begins or within it, the connection or the remote step."""
+    """Each step killed once and broken once; how, takes turns: as it begins, within it or after it, the connection or the remote step."""
     found: list[Case] = []
     steps = list(dict.fromkeys((case.story, case.step) for case in matrix))
     for number, step in enumerate(steps):
         own = {case.kind: case for case in matrix if (case.story, case.step) == step}
-        pair = [[kind for kind in kinds if kind in own] for kinds in ((KILL, WITHIN), (FAIL, BREAK))]
+        pair = [[kind for kind in kinds if kind in own] for kinds in (KILLS, (FAIL, BREAK))]
         for have in pair:
             if have:
                 found.append(own[have[number % len(have)]])
@@ -151,11 +163,11 @@ def chosen(matrix: Sequence[Case], which: str, seed: str = "") -> list[Case]:
     return [case for case in matrix if any(case.name.startswith(name) for name in wanted)]
 
 
-# -- failures that make a run go back
+# -- failures after which a run restores service or rolls back
 
 
-def giving_back(steps: Sequence[Step]) -> tuple[str, Break] | None:
-    """The first step after the service was stopped that can fail: nothing is changed by then, so the service is given back."""
+def restoring_service(steps: Sequence[Step]) -> tuple[str, Break] | None:
+    """The first step after the service was stopped that can fail: nothing is changed by then, so the service is restored."""
     stopped = False
     for step in steps:
         own = [one for one in step.failures if one.fault != "service.hang_stop"]
@@ -183,7 +195,7 @@ def dump(stories: Iterable[Story]) -> list[dict[str, Any]]:
 
 
 def load(data: Iterable[dict[str, Any]]) -> list[Story]:
-    return [Story(one["name"], [_step(step) for step in one["steps"]], one["at"], _break(one["late"])) for one in data]
+    return [Story(one["name"], [_step(step) for step in one["steps"]], one["at"], _break(one["late"]), one["ending"]) for one in data]
 
 
 def _step(data: dict[str, Any]) -> Step:

@@ -17,7 +17,7 @@ UPGRADED, AS_BEFORE, NEITHER = "upgraded", "as before", "NEITHER"
 
 @dataclass
 class Outcome:
-    """``how`` says by which way it came to its end; ``problems`` is empty where that is legitimate."""
+    """``how`` says how it came to its end; ``problems`` is empty where that is legitimate."""
 
     story: str
     step: str

@@ -18,16 +18,17 @@ from pathlib import Path
 from lab.core.ledger import Event
 from lab.estate import SINGLE, Lab
 from patience import patient
-from scenarios.chaos import effects, journal, matrix
+from scenarios.chaos import effects, journal, likeness, matrix
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.journal import Journals
-from scenarios.chaos.matrix import GIVE_BACK, ROLL_BACK, UPGRADE, VARIABLES, Break, Step, Story
+from scenarios.chaos.matrix import RESTORE_SERVICE, ROLL_BACK, UPGRADE, VARIABLES, Break, Step, Story
 from scenarios.chaos.strike import Strike
 from scenarios.operator import ROOT, Operator
+from scenarios.world import look
 
 SCALE = 40.0
 BACKUP_RATE = 40 * 1024.0  # bytes a lab second: a backup takes long enough to be in the middle of it
-DEADLINE = patient(600.0)  # real seconds for one run, which takes 25 on a computer that has nothing else to do
+DEADLINE = patient(600.0)  # real seconds for one run, which takes 15 on a computer that has nothing else to do
 PAUSE = 0.01
 OUT = ROOT / "build" / "chaos"
 # What the steps of a run, and what they do, can depend on.
@@ -69,14 +70,14 @@ def stories_path() -> Path:
 def _survey_all(folder: Path, workers: int) -> list[Story]:
     shutil.rmtree(folder, ignore_errors=True)
     upgrade = survey(UPGRADE, folder / "upgrade")
-    ways = [(GIVE_BACK, matrix.giving_back(upgrade.steps)), (ROLL_BACK, matrix.rolling_back(upgrade.steps))]
+    failing = [(RESTORE_SERVICE, matrix.restoring_service(upgrade.steps)), (ROLL_BACK, matrix.rolling_back(upgrade.steps))]
     with ThreadPoolExecutor(workers) as pool:
-        ended = [pool.submit(survey, name, folder / name.replace(" ", "-"), *late) for name, late in ways if late]
+        ended = [pool.submit(survey, name, folder / name.replace(" ", "-"), *late) for name, late in failing if late]
     return [upgrade, *(one.result() for one in ended)]
 
 
 def survey(name: str, folder: Path, at: str = "", late: Break | None = None) -> Story:
-    """Run a story, and see what each of its steps does.
+    """Run a story, and see what each of its steps does, and how it ends.
 
     Raises:
         RuntimeError: It does not end as it should: an upgrade well, one with a failure in it badly.
@@ -84,7 +85,9 @@ def survey(name: str, folder: Path, at: str = "", late: Break | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     with make_lab(folder / "lab") as lab:
         operator = Operator(lab, folder / "operator")
-        journals = Journals.of(lab.instances[SINGLE.name], [operator.folder])
+        instance = lab.instances[SINGLE.name]
+        journals = Journals.of(instance, [operator.folder])
+        before = look(instance)
         strike = Strike(lab, late) if late else None
         marks: dict[str, int] = {}
         with Controller(operator, "upgrade_inplace", folder / "output.txt", **VARIABLES) as controller:
@@ -99,11 +102,12 @@ def survey(name: str, folder: Path, at: str = "", late: Break | None = None) -> 
         for step in journal.step_names(entries):
             marks.setdefault(step, lab.ledger.mark())
         events, end = lab.ledger.events(), lab.ledger.mark()
+        ending = likeness.ending(entries, before, look(instance))
     if code is None or (code != 0) != (late is not None):
         said = "\n".join(controller.output.splitlines()[-40:])
         raise RuntimeError(f"The run {name!r} that shows the steps ended with {code} ({late or 'nothing was broken'}):\n{said}")
     wanted = journal.steps_after_failure(entries) if late else journal.step_names(entries)
-    return Story(name, steps_of(marks, events, end, wanted), at, late)
+    return Story(name, steps_of(marks, events, end, wanted), at, late, ending)
 
 
 def steps_of(marks: dict[str, int], events: list[Event], end: int, wanted: list[str]) -> list[Step]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The chaos matrix: an upgrade broken at every step of its journal, in every way that the step allows, and what comes of it.
+"""The chaos matrix: an upgrade broken at every step of its journal, in every way that the step allows, and how that ends.
 
 ``make chaos`` runs all of them, ``make test`` one of each phase and two that change with the commit. The cases come from runs that nobody disturbs (survey.py).
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 from scenarios.chaos.case import CaseRun
-from scenarios.chaos.matrix import GIVE_BACK, ROLL_BACK, UPGRADE, Case
+from scenarios.chaos.matrix import RESTORE_SERVICE, ROLL_BACK, UPGRADE, Case
 from scenarios.chaos.outcome import table
 from scenarios.chaos.survey import OUT, stories
 
 
 @pytest.mark.timeout(1800)
-def test_the_ways_back_have_steps() -> None:
-    """A way back that is not taken, or leaves no journal, would fall out of the matrix without a word."""
-    assert {story.name for story in stories() if story.steps} == {UPGRADE, GIVE_BACK, ROLL_BACK}
+def test_what_follows_a_failure_has_steps() -> None:
+    """A rollback that does not happen, or leaves no journal, would be missing from the matrix without a word."""
+    assert {story.name for story in stories() if story.steps} == {UPGRADE, RESTORE_SERVICE, ROLL_BACK}
 
 
 @pytest.mark.timeout(1800)  # at most three runs, each with survey.DEADLINE

@@ -52,6 +52,10 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     return fake
 
 
+def fail(error: Exception) -> None:
+    raise error
+
+
 class Act:
     """A module that counts its acts."""
 
@@ -68,7 +72,7 @@ class Act:
         self.acts += 1
         self.seen.append([event["event"] for event in self._host.events])
         if self.error:
-            raise self.error
+            fail(self.error)
         return {"changed": True, "acts": self.acts, **self.result}
 
 

@@ -23,6 +23,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 HOLDER = Holder("anna@ctrl", "m", "b", "", os.getpid(), "1")
 
 
+def fail(error: Exception) -> None:
+    raise error
+
+
 class FakeHost:
     """The journal on a host, or a reason why it cannot be reached."""
 
@@ -33,12 +37,12 @@ class FakeHost:
 
     def read(self) -> list[record.Event]:
         if self.read_error:
-            raise self.read_error
+            fail(self.read_error)
         return list(self.events)
 
     def append(self, events: list[record.Event], uncertain: bool) -> None:
         if self.error:
-            raise self.error
+            fail(self.error)
         self.events += events
 
     def check_not_resumed(self, known: list[record.Event]) -> None:
@@ -220,7 +224,6 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "steps": [],
         "resume_with": "the same playbook",
-        "backup": {"paths": ["x"], "backup_set_uuid": "0B52", "verified": True, "sql": ["BACKUP"]},
         "evidence": {"projects_read": 1},
         "retained": {"database": "old", "folders": None},
     }
@@ -228,6 +231,7 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
     write(params, "begun", operation="upgrade", from_version="2025.3.14357", ladder=["2026.2.9853"])
+    write(params, "done", step="backup.database", result={"paths": ["x"], "backup_set_uuid": "0B52", "verified": True, "server": "SQL01"})
     found = ending.end(final, False)
     assert host.events[-1]["event"] == "finished"
     assert (found["message"], found["changed"]) == ("", False)
@@ -236,23 +240,13 @@ def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[st
     written = json.loads(Path(found["path"]).read_text())
     assert written == found["record"]
     assert (written["verdict"], written["evidence"], written["retained"]) == ("upgraded", {"projects_read": 1}, {"database": "old"})
-    assert (written["backup"]["backup_set_uuid"], "sql" in written["backup"]) == ("0B52", False)
+    assert (written["backup"]["backup_set_uuid"], "server" in written["backup"]) == ("0B52", False)
 
 
-@pytest.mark.parametrize("made", [{}, {"failed": True, "backup_set_uuid": "u"}, {"skipped": True}])
-def test_no_backup_is_recorded_where_none_was_made(
-    host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]
-) -> None:
-    write(params, "begun")
-    assert ending.end({**final, "backup": made}, False)["record"]["backup"] == {}
-
-
-@pytest.mark.parametrize("made", [{}, {"folders": {}}, {"failed": True, "backup_set_uuid": "0B52"}])
-def test_a_backup_that_was_not_made_is_not_recorded(
-    host: FakeHost, params: dict[str, Any], final: dict[str, Any], made: dict[str, Any]
-) -> None:
+def test_a_backup_that_was_not_made_is_not_recorded(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
     write(params, "begun", operation="upgrade")
-    assert ending.end({**final, "backup": made}, False)["record"]["backup"] == {}
+    write(params, "step", step="backup.database")
+    assert ending.end(final, False)["record"]["backup"] == {}
 
 
 @pytest.mark.parametrize(

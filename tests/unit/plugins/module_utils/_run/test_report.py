@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import outcome
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.report import Report, message, services_of, state, summary
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.report import Report, backup, message, services_of, state, summary
 
 STOPPED = ["stage.license", "quiesce.watchdog", "quiesce.maintenance", "quiesce.stop"]
 PATH = "octopus-runs/prod/now.json"
@@ -181,6 +181,23 @@ def test_the_summary_of_a_backup_that_has_little_to_tell() -> None:
         "could not be cleaned up: Drop the snapshot: no",
         "record: none",
     ]
+
+
+def _done(step: str, **result: Any) -> list[dict[str, Any]]:
+    return [{"event": "step", "step": step}, {"event": "done", "step": step, "result": result}]
+
+
+def test_the_backup_of_a_run_comes_from_its_journal() -> None:
+    made = {"paths": ["x.bak"], "size": 9, "compressed_size": 3, "backup_set_uuid": "U", "verified": True}
+    events = _done("backup.database", changed=True, **made)
+    assert backup(events, "given") == {**made, "folders": {}, "restore_point": "given"}
+    events += _done("backup.folders", folders={"logs": {"files": 1}}) + _done("backup.sign", path="signed")
+    assert backup(events, "given") == {**made, "folders": {"logs": {"files": 1}}, "restore_point": "signed"}
+
+
+@pytest.mark.parametrize("events", [[], [{"event": "step", "step": "backup.database"}], _done("backup.database", estimated_bytes=9)])
+def test_a_run_without_a_backup_reports_none(events: list[dict[str, Any]]) -> None:
+    assert backup(events, "given") == {}
 
 
 def test_evidence_of_an_instance_without_projects() -> None:

@@ -56,7 +56,7 @@ def test_what_is_encrypted_is_decrypted_byte_for_byte(backend, password_file):
     assert b"line" not in encrypted
     assert key.decrypt(encrypted, "there") == secret
     assert key.decrypt(encrypted.replace(b"\n", b"\r\n"), "there") == secret, "as a Windows console shows it"
-    assert type(key.decrypt(encrypted, "there")) is bytes
+    assert key.decrypt(encrypted, "there").__class__ is bytes
 
 
 def test_ansible_vault_decrypts_it_and_the_reverse(backend, password_file, tmp_path):

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a resumed run ends like an unbroken one: the same record, the same result of every step, the same changes of the world."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from scenarios import exact
+from scenarios.chaos import journal
+from scenarios.world import World
+
+# What no two runs have in common, as it stands in results: times, sizes that depend on times, names, addresses, secrets of the lab.
+MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint", "pid", "free_bytes"}
+PLAIN = (
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"\d{8}T\d{6,}Z"), "<run>"),
+    (re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"), "<uuid>"),
+    (re.compile(r"127(\.\d+){3}"), "<address>"),
+    (re.compile(r"[\w./-]*/octopus-runs/"), "<control node>/"),
+    (re.compile(r"\b\d+ bytes\b"), "<some> bytes"),
+)
+# What a running server adds by itself, more of it where a run took longer: tasks with their logs, and so a larger database.
+LIVELY = re.compile(
+    r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.differences\b|\.task_logs?(\[\d+\])?\.(sha256|bytes)$"
+    r"|\.folders\.logs\.(copied_)?(files|bytes)$|\.backup\.files\b|(^|backup)\.(size|estimated_bytes|\w+_lsn)$"
+)
+# How an attempt found things, and what it had to do. It differs where a step began twice: the first attempt may have done the work.
+ATTEMPT = re.compile(
+    r"\.(changed|was_\w+|before|fetched|copied_files|copied_bytes|deleted_files|created_folders|backup_files|job|exit_code|log_path|log_tail)\b"
+)
+RECORD = ("operation", "instance", "from_version", "to_version", "ladder", "restore_point", "backup", "evidence", "retained")
+
+
+def ending(entries: list[journal.Entry], before: World, after: World) -> dict[str, Any]:
+    """Return how a run ended, in JSON: its record, the results of its steps, how often each began, and what it has changed."""
+    begun = [str(entry["step"]) for entry in entries if entry["event"] == "step"]
+    record: dict[str, Any] = {"verdict": journal.verdict(entries), "steps": " ".join(dict.fromkeys(begun))}
+    for entry in entries:
+        record.update({name: entry[name] for name in RECORD if entry.get(name)})
+    return {
+        "record": dict(_plain(record)),
+        "results": {step: dict(_plain(result)) for step, result in journal.results(entries).items()},
+        "begun": dict(Counter(begun)),
+        "world": sorted({_text(line) for line in exact.changed(before, after)}),
+    }
+
+
+def differences(unbroken: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
+    """Return where a resumed run did not end like an unbroken one, a line each."""
+    repeated = {step for step, times in resumed["begun"].items() if times > 1}
+    out = _compare("the record", unbroken["record"], resumed["record"], bool(repeated))
+    old, new = unbroken["results"], resumed["results"]
+    out += [f"the step {step} has a result in one of the runs only" for step in sorted(old.keys() ^ new.keys())]
+    for step in (step for step in old if step in new):
+        out += _compare(f"the result of {step}", old[step], new[step], step in repeated)
+    out += [f"only the unbroken run leaves: {line}" for line in unbroken["world"] if line not in resumed["world"]]
+    return out + [f"only the resumed run leaves: {line}" for line in resumed["world"] if line not in unbroken["world"]]
+
+
+def _compare(what: str, old: dict[str, Any], new: dict[str, Any], repeated: bool) -> list[str]:
+    names = [name for name in {**old, **new} if not (repeated and ATTEMPT.search(name))]
+    return [
+        f"{what}: {name.lstrip('.')} is {new.get(name, 'missing')!r} after it was resumed, {old.get(name, 'missing')!r} unbroken"
+        for name in names
+        if old.get(name, "missing") != new.get(name, "missing")
+    ]
+
+
+def _plain(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every single value with its path, without what no two runs have in common. An empty list or dict is a value."""
+    if isinstance(value, (dict, list)) and value:
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            if name not in MEASURED:
+                yield from _plain(part, f"{path}[{name}]" if isinstance(value, list) else f"{path}.{name}")
+    elif not LIVELY.search(path):
+        yield path, _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    for pattern, name in PLAIN:
+        text = pattern.sub(name, text)
+    return text
