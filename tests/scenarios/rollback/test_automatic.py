@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Upgrades that fail between seal and publish, and the way back that they take, or that somebody takes for them."""
+"""Upgrades that fail between backup and publish, and the rollback that follows, by itself or by rollback.yml."""
 
 from __future__ import annotations
 

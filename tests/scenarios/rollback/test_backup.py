@@ -68,7 +68,7 @@ def test_one_that_is_made_while_the_service_runs(scene: Scene, made: Made) -> No
     assert [line for line in scene.touched(mark) if not line.startswith("sql.backup")] == []
     [point] = scene.point_ids()
     told = manifest(scene.points / point)
-    assert (told["purpose"], told["service_stopped"], told["version"]) == ("backup", False, SINGLE.version)
+    assert (told["operation"], told["service_stopped"], told["version"]) == ("backup", False, SINGLE.version)
     assert scene.unlike(before) == []
     assert scene.left() == []
 
@@ -113,10 +113,10 @@ def test_a_damaged_database_that_its_backup_and_verification_do_not_notice(scene
     run = scene.play("restore_points")
     text = said(run)
     assert run.code == 0, run.output[-5000:]
-    assert f"{good} sealed" in text and f"{bad} sealed" in text and "database" in text
+    assert f"{good} signed" in text and f"{bad} signed" in text and "database" in text
 
     text = failed_with(scene.play("restore_points", octopus_test_restore=True))
-    for words in (f"{bad} is no way back", "1 of ", "test_restore: ", "CHECKDB"):
+    for words in (f"{bad} cannot be used for a rollback", "1 of ", "test_restore: ", "CHECKDB"):
         assert words in text, text
 
     run = scene.play("restore_points", octopus_test_restore=True, octopus_restore_point=good)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A restore point that is not what it was when it was sealed, or cannot be restored: found before the running instance is touched."""
+"""A restore point that is not what it was when it was signed, or cannot be restored: found before the running instance is touched."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _edit(_scene: Scene, point: Path) -> dict[str, str]:
 
 
 def _spoil_files(_scene: Scene, point: Path) -> dict[str, str]:
-    """A key that somebody has sealed with another password, another package, and a file less."""
+    """A key that somebody has encrypted with another password, another package, and a file less."""
     vault = VaultLib([("default", VaultSecret(b"another password"))])
     (point / "master-key.vault").write_bytes(vault.encrypt(b"another key"))
     [package] = (point / "packages").glob("*.msi")
@@ -83,8 +83,8 @@ class Case:
 CASES = [
     Case("corrupted backup", _corrupt, ("database.bak", "Damage to the backup set was detected")),
     Case("missing backup", _lose, ("database.bak is missing",)),
-    Case("edited manifest", _edit, ("there is no sealed restore point", "restore-point.json was edited after it was sealed")),
-    Case("another vault password", _change_password, ("there is no sealed restore point",)),
+    Case("edited manifest", _edit, ("expected a signed restore point", "restore-point.json was edited after it was signed")),
+    Case("another vault password", _change_password, ("expected a signed restore point", "cannot be decrypted with the vault password")),
     Case("spoiled files", _spoil_files, ("3 of ", "master_key: ", "master-key.vault", "package: ", "was altered", "folder_packages: ")),
 ]
 

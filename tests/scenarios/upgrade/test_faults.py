@@ -99,7 +99,7 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
 
 
 def _nothing_left(lab: Lab, run: Run, record: dict[str, Any], old_shells: Collection[str] = ()) -> None:
-    """No leftovers but what the record names, and no restore point but a sealed one."""
+    """No leftovers but what the record names, and no restore point but a signed one."""
     instance = lab.instances["single"]
     assert leftovers(lab, instance, json.dumps(record), old_shells) == []
     assert "could not be cleaned up" not in run.output

@@ -205,7 +205,7 @@ def test_no_secret_is_anywhere_but_where_it_was_given(upgraded: Upgraded) -> Non
         for real in (host.root / "C" / "ProgramData" / "octopus.upgrade").rglob("*"):
             if real.is_file():
                 places[str(real)] = real.read_bytes().decode("utf-8", "replace") + real.read_bytes().decode("utf-16-le", "replace")
-    # Restore points with everything in them: manifests, seals, sealed secrets and configurations, folders, packages, copies of journals.
+    # Restore points with everything in them: manifests, signatures, encrypted secrets and configurations, folders, packages, copies of journals.
     kept = [real for real in upgraded.lab.backup_share.volume.root.rglob("*") if real.is_file()]
     for real in kept:
         places[str(real)] = real.read_bytes().decode("utf-8", "replace")
