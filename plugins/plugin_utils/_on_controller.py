@@ -69,7 +69,8 @@ class OnController(ActionBase):
             arguments = _in_process.Arguments(self._task.action, self.module, args)
         except AnsibleActionFail as error:  # returned as any module's failure is, so that failed_when sees it
             return {"failed": True, "changed": False, "msg": error.message}
-        if arguments.params["step"] and not self._task.check_mode:
+        # A task that reads in check mode too (check_mode: false) is no step there: there is no run.
+        if arguments.params["step"] and not (self._task.check_mode or task_vars.get("ansible_check_mode")):
             return self._step(arguments, task_vars)
         return self._call(arguments, task_vars)
 

@@ -71,7 +71,7 @@ CASES = [
     Case(
         "falling_ladder",
         lambda lab: {"octopus_ladder": ["2026.2.9853", "2025.4.10423", "2026.2.9853"]},
-        ("octopus_ladder must rise", "2025.4.10423"),
+        ("expected octopus_ladder to rise", "2025.4.10423"),
     ),
     Case("unreachable_host", lambda lab: {"ansible_host": f"{lab.network.prefix}.251"}, ("octo01", ".251", "5986")),
     Case("unreachable_api", lambda lab: {"octopus_url": _closed_port(lab)}, (".250:8443",)),
@@ -97,8 +97,11 @@ GOOD = [
     # With what an upgrade can be asked to do besides.
     Case("check_more", lambda lab: {"octopus_test_restore": True, "octopus_database_snapshot": True}, ()),
 ]
-STEPS = ["Switch maintenance mode on", "Stop the nodes", "Back up", "Upgrade the schema"]
-SNAPSHOT, TEST_RESTORE = "Make the snapshot", "Restore under another name"  # the latter is shown as skipped: there is no backup to test
+STEPS = ["Enable maintenance mode", "Stop the nodes", "Back up the database", "Upgrade the schema"]
+SNAPSHOT, TEST_RESTORE = (
+    "Create a database snapshot",
+    "Restore the database under another name",
+)  # the latter is shown as skipped: there is no backup to test
 
 
 @dataclass

@@ -87,6 +87,7 @@ def task(act: Act, host: FakeHost, tmp_path: Path) -> Callable[..., dict[str, An
 
     def run(**args: Any) -> dict[str, Any]:
         keywords = {name[1:]: args.pop(name) for name in list(args) if name.startswith("_")}
+        checking = keywords.pop("play_in_check_mode", False)
         if "journal" not in args:
             args["journal"] = {"path": "C:\\j\\R1.jsonl", "copy": str(tmp_path / "R1.jsonl")}
         known = {"check_mode": False, "diff": False, "no_log": False, "async_val": 0, "poll": 0, "delegate_to": None}
@@ -96,7 +97,7 @@ def task(act: Act, host: FakeHost, tmp_path: Path) -> Callable[..., dict[str, An
         connection = SimpleNamespace(transport="winrm", _shell=shell, get_option=options.get)
         plugin_class = type("ActionModule", (OnController,), {"module": act})
         plugin = plugin_class(fake_task, connection, None, None, None, None)
-        return plugin.run(task_vars={"inventory_hostname": "octo-a"})
+        return plugin.run(task_vars={"inventory_hostname": "octo-a", "ansible_check_mode": checking})
 
     return run
 
@@ -189,6 +190,11 @@ def test_check_mode_writes_and_replays_nothing(task: Callable[..., Any], act: Ac
     assert host.events == [] and not (tmp_path / "R1.jsonl").exists()
     task(step="quiesce.stop")
     assert task(step="quiesce.stop", _check_mode=True)["acts"] == 3, "the prediction is made anew"
+
+
+def test_a_task_that_reads_in_check_mode_too_is_no_step_there(task: Callable[..., Any], act: Act, host: FakeHost) -> None:
+    assert task(step="backup.read", _play_in_check_mode=True)["acts"] == 1
+    assert host.events == []
 
 
 def test_without_the_lock_nothing_acts(task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path) -> None:
