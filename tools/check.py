@@ -171,8 +171,9 @@ def ordered(chosen: Iterable[Check], last: Mapping[str, float]) -> list[Check]:
 class Runner:
     """Runs checks from a queue, two at a time, and remembers how each ended."""
 
-    def __init__(self, queue: list[Check]) -> None:
+    def __init__(self, queue: list[Check], keep_going: bool = False) -> None:
         self.total = len(queue)
+        self._keep_going = keep_going
         self.passed: list[Check] = []
         self.failed: list[Check] = []
         self.seconds: dict[str, tuple[float, float]] = {}  # by name: of real time, of a processor
@@ -221,14 +222,15 @@ class Runner:
             self._say(f"--- {check.name} was stopped")
             return
         self.failed.append(check)
-        self._stop.set()
         tail = "\n".join(check.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:])
         self._say(
             f"FAILED {check.name} after {seconds:.0f} s: {' '.join(check.command)} ended with {code}.\n{tail}\n"
             f"All of it: {check.log.relative_to(ROOT)}. Once more, alone: make check NAME={check.name}"
         )
-        for other in list(self._running.values()):
-            other.terminate()
+        if not self._keep_going:
+            self._stop.set()
+            for other in list(self._running.values()):
+                other.terminate()
 
     @staticmethod
     def _summary(log: Path) -> str:
@@ -260,6 +262,7 @@ def main() -> int:
     known = checks()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="checks to run (default: all)")
+    parser.add_argument("--keep-going", action="store_true", help="run the other checks where one fails")
     parser.add_argument("--list", action="store_true", help="name the checks")
     arguments = parser.parse_args()
     if arguments.list:
@@ -279,7 +282,7 @@ def main() -> int:
         if not whole:
             print("Nothing of the lab has changed, so a few of its own tests are enough here. All of them: make check NAME=lab", flush=True)
     start = time.monotonic()
-    runner = Runner(ordered(chosen, read_durations()))
+    runner = Runner(ordered(chosen, read_durations()), arguments.keep_going)
     ok = runner.run()
     write_durations(runner.seconds)
     print("\nSeconds, and of a processor:")
