@@ -31,7 +31,7 @@ def test_a_value_of_each_type(host: WindowsHost, key: str, kind: str, given: str
 
 def test_a_number(host: WindowsHost, key: str) -> None:
     registry.set_value(host, key, "number", "1048576", "REG_DWORD")
-    assert registry.get_number(host, key, "number") == 1048576
+    assert registry.get(host, key, "number") == hex(1048576)
 
 
 def test_what_is_missing_is_exit_code_1(host: WindowsHost, key: str) -> None:

@@ -34,12 +34,6 @@ def get(host: WindowsHost, key: str, value: str) -> str | None:
     return None
 
 
-def get_number(host: WindowsHost, key: str, value: str) -> int | None:
-    """Return the number in a REG_DWORD; None where key or value is missing."""
-    data = get(host, key, value)
-    return None if data is None else int(data, 0)
-
-
 def values(host: WindowsHost, key: str) -> dict[str, str]:
     """Return all values of a key; none where the key is missing. The default value has the translated name that reg.exe prints."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)

@@ -121,11 +121,6 @@ def _place(text: str) -> tuple[object, ...]:
     return (database.server.lower(), database.as_dict()["port"], database.database.lower(), database.integrated, user)
 
 
-def has_password(text: str) -> bool:
-    """Whether it contains a secret."""
-    return bool(connection_string.secrets_of(text))
-
-
 def _parts(text: str) -> dict[str, str]:
     """Return the parts, with one name for each group of synonyms; the last one wins, as in ADO.NET."""
     parts: dict[str, str] = {}

@@ -27,7 +27,6 @@ HKEY_LOCAL_MACHINE\\SOFTWARE\\Octopus\\OctopusServer\\Below
 def test_registry():
     host = FakeHost({f"reg query {KEY}": GERMAN})
     assert registry.get(host, KEY, "installlocation") == "C:\\Program Files\\Octopus Deploy\\Octopus\\"
-    assert registry.get_number(host, KEY, "Number") == 42
     assert registry.get(host, KEY, "Missing") is None
     assert registry.values(host, KEY)["Spaced  name"] == "a    b"
     assert registry.values(host, KEY)["Empty"] == ""
@@ -38,7 +37,6 @@ def test_registry():
 def test_registry_missing_and_refused():
     host = FakeHost({"reg query": (1, "FEHLER: nicht gefunden")})
     assert registry.get(host, KEY, "x") is None
-    assert registry.get_number(host, KEY, "x") is None
     assert registry.values(host, KEY) == {}
     assert registry.subkeys(host, KEY) == []
     assert registry.find_values(host, KEY, "x") == {}
