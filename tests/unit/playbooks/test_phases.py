@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the playbooks say of themselves is what they do: the phases and their order, the tags, and the deadlines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TOP = Path(__file__).resolve().parents[3]
+TASKS = TOP / "roles" / "upgrade" / "tasks"
+PHASES = ["preflight", "stage", "quiesce", "backup", "apply", "verify", "publish"]
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_the_header_lists_the_phases_in_order() -> None:
+    header = (TOP / "playbooks" / "upgrade_inplace.yml").read_text(encoding="utf-8").split("\n- name:")[0]
+    assert re.findall(r"^#   (\w+)  ", header, re.MULTILINE) == PHASES
+
+
+def test_each_phase_has_a_file_and_a_tag_and_comes_in_that_order() -> None:
+    preflight = load(TASKS / "main.yml")[0]
+    [attempt] = load(TASKS / "attempt.yml")
+    included = [task for task in attempt["block"] if "ansible.builtin.include_tasks" in task]
+    assert [preflight["tags"], *(task["tags"] for task in included)] == PHASES
+    for task in included:
+        include = task["ansible.builtin.include_tasks"]
+        assert (include["file"], include["apply"]) == (f"{task['tags']}.yml", {"tags": task["tags"]})
+        assert (TASKS / include["file"]).is_file()
+
+
+def test_a_task_timeout_of_the_user_ends_no_step() -> None:
+    """Each module keeps its own deadline. Ansible's would end a healthy step, and an upgrade would roll back."""
+    plays = load(TOP / "playbooks" / "each_instance.yml")
+    assert [play["timeout"] for play in plays if play.get("strategy")] == [0]
+
+
+def test_every_step_is_named_once() -> None:
+    """A step is known by its name alone: two tasks of one name would replay each other's results, but for two ways to do the same."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((TOP / "roles").glob("*/tasks/*.yml")):
+        for step in re.findall(r"^ +step: [\"']?([^\"'\n]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(step, []).append(f"{path.parent.parent.name}/{path.name}")
+    twice = {step: places for step, places in found.items() if len(places) > 1}
+    assert twice == {
+        "clone.stop": ["clone/remove_all.yml", "clone/replace.yml"],  # of two operations, neither of which resumes the other
+        "prune": ["backup/attempt.yml", "upgrade/attempt.yml"],  # likewise
+        "rollback.database": ["rollback/steps.yml", "rollback/steps.yml"],  # from the snapshot, or from the backup
+    }
