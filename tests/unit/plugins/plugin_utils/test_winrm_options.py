@@ -83,3 +83,12 @@ def test_psrp_proxy_and_timeouts():
 def test_anything_else_is_refused():
     with pytest.raises(ConnectionRefused, match=r"linux has ansible_connection: ssh\. Set ansible_connection: winrm \(or psrp\)"):
         options_of(Plugin("ssh"), "linux")
+
+
+def test_both_fragments_document_the_same_endpoint():
+    """ansible-test reads fragments without running them, so that the options of an endpoint are written twice."""
+    import yaml
+    from ansible_collections.octopus.upgrade.plugins.doc_fragments.windows import ModuleDocFragment
+
+    one = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["connection"]["suboptions"]
+    assert one == yaml.safe_load(ModuleDocFragment.NODES)["options"]["connections"]["suboptions"]
