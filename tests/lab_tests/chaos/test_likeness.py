@@ -28,7 +28,7 @@ ENTRIES: list[dict[str, Any]] = [
     {"event": "step", "step": "backup"},
     {"event": "done", "step": "backup", "result": BACKUP},
     {"event": "step", "step": "apply"},
-    {"event": "done", "step": "apply", "result": {"changed": True, "was_version": "1", "version": "2"}},
+    {"event": "done", "step": "apply", "result": {"changed": True, "was_version": "1", "version": "2", "path": "C:\\x.msi"}},
     {"event": "finished", "verdict": "upgraded", "backup": {"paths": BACKUP["paths"]}, "retained": {}},
 ]
 
@@ -56,6 +56,7 @@ def _resumed(place: int, **result: Any) -> list[dict[str, Any]]:
         _changed(2, seconds=9.5, size=11, started_at="2026-12-01T00:00:00.123+00:00", server="127.1.2.3"),
         _changed(2, paths=["\\\\nas\\b\\20271130T112552Z-1\\database.bak"]),
         _resumed(4, changed=False, was_version="2"),
+        _resumed(4, path=None),
     ],
 )
 def test_what_no_two_runs_have_in_common_is_no_difference(entries: list[dict[str, Any]]) -> None:
@@ -68,6 +69,7 @@ def test_what_no_two_runs_have_in_common_is_no_difference(entries: list[dict[str
         (_changed(2, position=2), "the result of backup: position is 2 after it was resumed, 1 unbroken"),
         (_changed(2, sessions=["x"]), "the result of backup: sessions is 'missing' after it was resumed, [] unbroken"),
         (_changed(4, changed=False), "the result of apply: changed is False after it was resumed, True unbroken"),
+        (_changed(4, path=None), "the result of apply: path is None after it was resumed, 'C:\\\\x.msi' unbroken"),
         (_resumed(4, version="3"), "the result of apply: version is '3' after it was resumed, '2' unbroken"),
         (ENTRIES[:3] + ENTRIES[5:], "the record: steps is 'backup' after it was resumed, 'backup apply' unbroken"),
         (ENTRIES[:4] + ENTRIES[5:], "the step apply has a result in one of the runs only"),

@@ -16,7 +16,7 @@ from scenarios.chaos import journal
 from scenarios.world import World
 
 # What no two runs have in common, as it stands in results: times, sizes that depend on times, names, addresses, secrets of the lab.
-MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint", "pid", "free_bytes"}
+MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint", "pid", "free_bytes", "media_set_id"}
 PLAIN = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\d{8}T\d{6,}Z"), "<run>"),
@@ -65,16 +65,19 @@ def differences(unbroken: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
 
 
 def _compare(what: str, old: dict[str, Any], new: dict[str, Any], repeated: bool) -> list[str]:
-    names = [name for name in {**old, **new} if not (repeated and ATTEMPT.search(name))]
+    # A second attempt has no value for what it did not have to do again.
+    free = {name for name in {**old, **new} if repeated and (ATTEMPT.search(name) or new.get(name, "missing") is None)}
     return [
         f"{what}: {name.lstrip('.')} is {new.get(name, 'missing')!r} after it was resumed, {old.get(name, 'missing')!r} unbroken"
-        for name in names
-        if old.get(name, "missing") != new.get(name, "missing")
+        for name in {**old, **new}
+        if name not in free and old.get(name, "missing") != new.get(name, "missing")
     ]
 
 
 def _plain(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every single value with its path, without what no two runs have in common. An empty list or dict is a value."""
+    if isinstance(value, dict) and "folders" in value:  # whether a copy of folders has changed depends on the log of any task
+        value = {name: part for name, part in value.items() if name != "changed"}
     if isinstance(value, (dict, list)) and value:
         for name, part in value.items() if isinstance(value, dict) else enumerate(value):
             if name not in MEASURED:
