@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,9 @@ def test_the_run_record_tells_it(upgraded: Upgraded, name: str) -> None:
     assert (record["instance"], record["from_version"], record["to_version"]) == (name, spec.version, spec.target)
     assert record["ladder"] == list(spec.ladder)
     assert record["verdict"] == "upgraded"
-    assert 0 < record["outage_seconds"] < sum(step["seconds"] for step in record["steps"])
+    began, ended = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    assert 0 < record["outage_seconds"] < (ended - began).total_seconds()
+    assert 0 < sum(step["seconds"] for step in record["steps"]) < (ended - began).total_seconds()
     assert {step["result"] for step in record["steps"]} == {"ok"}
     assert [step["name"].split(".")[0] for step in record["steps"]] == sorted(
         (step["name"].split(".")[0] for step in record["steps"]), key=["stage", "quiesce", "backup", "apply", "verify", "publish"].index
