@@ -49,9 +49,9 @@ def merge_base(root: Path) -> str | None:
 
 def changed(root: Path, base: str) -> list[tuple[str, str]]:
     """Each changed file as (letter of ``git diff --name-status``, path); untracked files count as added."""
-    pairs = [line.split("\t", 1) for line in lines(root, "diff", "--name-status", "--no-renames", base)]
+    tracked = [line.partition("\t") for line in lines(root, "diff", "--name-status", "--no-renames", base)]
     untracked = lines(root, "ls-files", "--others", "--exclude-standard")
-    return [(letter, path) for letter, path in pairs] + [("A", path) for path in untracked]
+    return [(letter, path) for letter, _tab, path in tracked] + [("A", path) for path in untracked]
 
 
 def missing(files: list[tuple[str, str]]) -> list[str]:
