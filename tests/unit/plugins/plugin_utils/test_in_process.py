@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import progr
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed, UpgradeError
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._in_process import Arguments, call, plain
-from unit.run_module import run_module
+from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 SECRET = "s3cret-value"
 WAIT = 20.0

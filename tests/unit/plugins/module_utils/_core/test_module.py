@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, MissingLibrary, TaskFailed, UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import STEP_SPEC, full_spec, run_module
-from unit.run_module import patch_module_args
+from ansible_collections.octopus.upgrade.tests.unit.run_module import patch_module_args
 
 SPEC = {
     "argument_spec": {"name": {"type": "str", "required": True}, "password": {"type": "str", "no_log": True}, "port": {"type": "int"}},
