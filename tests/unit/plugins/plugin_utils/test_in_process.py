@@ -107,7 +107,7 @@ def _said_by(ansible_module: Any, spec: dict[str, Any], args: dict[str, Any]) ->
     import json
     from unittest.mock import patch
 
-    from unit.run_module import patch_module_args
+    from ansible_collections.octopus.upgrade.tests.unit.run_module import patch_module_args
 
     with patch_module_args(args), patch("sys.stdout", new=io.StringIO()) as printed, pytest.raises(SystemExit):
         ansible_module(**spec)
