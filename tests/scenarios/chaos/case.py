@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -192,7 +193,8 @@ class CaseRun:
         told = self._journals().text()
         if self.case.kind in KILLS and self.outcome.outcome != NEITHER:
             own = likeness.ending(entries, self.before, after)
-            problems += [f"unlike an unbroken run: {one}" for one in likeness.differences(self.case.ending, own)[:TOLD]]
+            values = os.environ.get("OCTOPUS_CHAOS") != "gate"  # a commit must not wait for what a busy computer changes
+            problems += [f"unlike an unbroken run: {one}" for one in likeness.differences(self.case.ending, own, values)[:TOLD]]
         problems += [f"left over: {one}" for one in leftovers.leftovers(self.lab, self.instance, told, self.shells)]
         problems += [f"the lab: {crash}" for host in self.instance.hosts for crash in host.crashes]
         if problems and self.outcome.outcome == NEITHER:

@@ -52,12 +52,22 @@ def ending(entries: list[journal.Entry], before: World, after: World) -> dict[st
     }
 
 
-def differences(unbroken: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
-    """Return where a resumed run did not end like an unbroken one, a line each."""
+def differences(unbroken: dict[str, Any], resumed: dict[str, Any], values: bool = True) -> list[str]:
+    """Return where a resumed run did not end like an unbroken one, a line each.
+
+    Args:
+        unbroken: How a run ended that nobody disturbed.
+        resumed: How the resumed one ended.
+        values: Whether the values in record, results and world are compared too. Without, it is the verdict, the steps in their order, and
+            which of them have a result: what no busy computer changes.
+    """
     repeated = {step for step, times in resumed["begun"].items() if times > 1}
-    out = _compare("the record", unbroken["record"], resumed["record"], bool(repeated))
     old, new = unbroken["results"], resumed["results"]
-    out += [f"the step {step} has a result in one of the runs only" for step in sorted(old.keys() ^ new.keys())]
+    out = [f"the step {step} has a result in one of the runs only" for step in sorted(old.keys() ^ new.keys())]
+    if not values:
+        names = (".verdict", ".steps")
+        return out + _compare("the record", *({name: run["record"].get(name) for name in names} for run in (unbroken, resumed)), False)
+    out += _compare("the record", unbroken["record"], resumed["record"], bool(repeated))
     for step in (step for step in old if step in new):
         out += _compare(f"the result of {step}", old[step], new[step], step in repeated)
     out += [f"only the unbroken run leaves: {line}" for line in unbroken["world"] if line not in resumed["world"]]
