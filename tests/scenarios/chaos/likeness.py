@@ -65,8 +65,8 @@ def differences(unbroken: dict[str, Any], resumed: dict[str, Any], values: bool 
     old, new = unbroken["results"], resumed["results"]
     out = [f"the step {step} has a result in one of the runs only" for step in sorted(old.keys() ^ new.keys())]
     if not values:
-        names = (".verdict", ".steps")
-        return out + _compare("the record", *({name: run["record"].get(name) for name in names} for run in (unbroken, resumed)), False)
+        told, own = ({name: run["record"].get(name) for name in (".verdict", ".steps")} for run in (unbroken, resumed))
+        return out + _compare("the record", told, own, False)
     out += _compare("the record", unbroken["record"], resumed["record"], bool(repeated))
     for step in (step for step in old if step in new):
         out += _compare(f"the result of {step}", old[step], new[step], step in repeated)
