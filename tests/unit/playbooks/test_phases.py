@@ -55,3 +55,18 @@ def test_every_step_is_named_once() -> None:
         "prune": ["backup/attempt.yml", "upgrade/attempt.yml"],  # likewise
         "rollback.database": ["rollback/steps.yml", "rollback/steps.yml"],  # from the snapshot, or from the backup
     }
+
+
+def test_undraining_is_left_out_where_every_node_was_drained_before() -> None:
+    """A module that is given no node at all refuses, and a refusal here would leave the instance in maintenance mode."""
+    for path in sorted((TOP / "roles").glob("*/tasks/*.yml")):
+        for task in _tasks(load(path)):
+            node = task.get("octopus.upgrade.octopus_node") or {}
+            if node.get("state") == "undrained":
+                assert "| length > 0" in str(task.get("when")), f"{path.name}: {task['name']}"
+
+
+def _tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All tasks of a file, those in blocks too."""
+    inner = [task.get(part) or [] for task in tasks for part in ("block", "rescue", "always")]
+    return tasks + [one for part in inner for one in _tasks(part)]
