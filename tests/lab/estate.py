@@ -182,8 +182,8 @@ class Lab:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         self.clock = Clock(scale)
-        self.ledger_path = root / "ledger.jsonl"
-        self.ledger = Ledger(self.clock, self.ledger_path)
+        self._ledger_path = root / "ledger.jsonl"
+        self.ledger = Ledger(self.clock, self._ledger_path)
         self.faults = Faults(self.ledger)
         self.network = Network(root, self.clock, self.ledger, self.faults)
         self.vault_password = secrets.token_urlsafe(24)
@@ -195,6 +195,12 @@ class Lab:
         self._servers: dict[str, _Sql] = {}
         self.instances = {spec.name: self._build(spec) for spec in specs if isinstance(spec, InstanceSpec)}
         self.clones = {spec.name: self._clone(spec) for spec in specs if isinstance(spec, CloneSpec)}
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's file, with everything that has happened until now."""
+        self.ledger.flush()
+        return self._ledger_path
 
     @property
     def ca_path(self) -> Path:

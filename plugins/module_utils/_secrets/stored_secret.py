@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import tempfile
@@ -191,6 +192,7 @@ def _verify(place: Place, secret: bytes, vault_key: VaultKey | None, what: str) 
         raise SecretError(f"Expected the {what} in {place.name} after writing it, but found something else.")
 
 
+@functools.lru_cache(maxsize=16)
 def fingerprint(secret: bytes) -> str:
     """16 hex digits that tell two secrets apart, and from which no secret can be guessed in reasonable time."""
     return hashlib.scrypt(secret, salt=b"octopus.upgrade fingerprint 1", n=2**14, r=8, p=1, dklen=8).hex()

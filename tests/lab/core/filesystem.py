@@ -14,7 +14,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,15 +189,18 @@ class FileSystem:
     def real(self, path: str, logon: Logon) -> Path:
         """The real path, in the letter case of what exists; it need not exist."""
         volume, parts = self.locate(path, logon)
-        real = volume.root
-        for part in parts:
-            exact = real / part
-            if not exact.exists() and real.is_dir():
-                lower = part.lower()
-                with suppress(FileNotFoundError):  # somebody else has just deleted the folder
-                    exact = next((entry for entry in real.iterdir() if entry.name.lower() == lower), exact)
-            real = exact
-        return real
+        return self._as_it_is(volume.root, parts)
+
+    def _as_it_is(self, root: Path, parts: list[str]) -> Path:
+        exact = root.joinpath(*parts)
+        if not parts or exact.exists():  # one question for the whole path, which is nearly always written as it is
+            return exact
+        folder, lower = self._as_it_is(root, parts[:-1]), parts[-1].lower()
+        exact = folder / parts[-1]
+        if folder.is_dir():
+            with suppress(FileNotFoundError):  # somebody else has just deleted the folder
+                return next((entry for entry in folder.iterdir() if entry.name.lower() == lower), exact)
+        return exact
 
     # -- questions
 
@@ -253,6 +256,26 @@ class FileSystem:
         self.room(path, len(data), logon)
         with _vanishing(3, path), real.open("ab" if append else "wb") as stream:
             stream.write(data)
+
+    @contextmanager
+    def writer(self, path: str, real: Path, logon: Logon) -> Iterator[Callable[[bytes], None]]:
+        """Write a new file in pieces, for each of which there has to be room.
+
+        Args:
+            path: The file.
+            real: Where that is, in an existing folder.
+        """
+        self._refuse_locked(real, path)
+        self.room(path, 0, logon)
+        with _vanishing(3, path):
+            stream = real.open("wb", buffering=0)
+        with stream:
+
+            def write(data: bytes) -> None:
+                self.room(path, len(data), logon)
+                stream.write(data)
+
+            yield write
 
     def room(self, path: str, size: int, logon: Logon) -> None:
         """

@@ -59,14 +59,25 @@ class Event:
         return {"seq": self.seq, "t": round(self.t, 3), "kind": self.kind, "machine": self.machine, **self.fields}
 
 
+WRITES_EVERY = 0.1  # real seconds
+
+
 class Ledger:
-    """Append-only; every method may be called from any thread."""
+    """Append-only; every method may be called from any thread.
+
+    Its file is written by a thread of its own: all machines wait for one another here, so that nobody may write while they do.
+    """
 
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         self._clock = clock
         self._events: list[Event] = []
         self._changed = threading.Condition()
         self._stream: TextIO | None = path.open("a", encoding="utf-8") if path else None
+        self._written = 0
+        self._writing = threading.Lock()
+        self._closed = threading.Event()
+        if path:
+            threading.Thread(target=self._write_regularly, name="ledger", daemon=True).start()
 
     def record(self, kind: str, machine: str = "", **fields: Any) -> Event:
         """Remember one event; its kind must be one of :data:`KINDS`."""
@@ -75,9 +86,6 @@ class Ledger:
         with self._changed:
             event = Event(len(self._events), self._clock.seconds(), kind, machine, fields)
             self._events.append(event)
-            if self._stream:
-                self._stream.write(json.dumps(event.as_dict(), default=str) + "\n")
-                self._stream.flush()
             self._changed.notify_all()
         return event
 
@@ -120,7 +128,25 @@ class Ledger:
                 if left <= 0 or not self._changed.wait(left):
                     raise TimeoutError(f"no such event within {timeout} s; {seen} events in all")
 
+    def flush(self) -> None:
+        """Write what has happened until now to the file."""
+        with self._writing:
+            if self._stream is None:
+                return
+            with self._changed:
+                events = self._events[self._written :]
+            self._stream.write("".join(json.dumps(event.as_dict(), default=str) + "\n" for event in events))
+            self._stream.flush()
+            self._written += len(events)
+
+    def _write_regularly(self) -> None:
+        while not self._closed.wait(WRITES_EVERY):
+            self.flush()
+
     def close(self) -> None:
-        if self._stream:
-            self._stream.close()
-            self._stream = None
+        self._closed.set()
+        self.flush()
+        with self._writing:
+            if self._stream:
+                self._stream.close()
+                self._stream = None

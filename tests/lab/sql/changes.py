@@ -86,6 +86,7 @@ def _query(session: Session, translator: Translator, tree: Any, out: Output) -> 
             return
     into = tree.args.get("into") if isinstance(tree, exp.Select) else None
     if into is not None:
+        tree = tree.copy()
         tree.set("into", None)
     query = translator.query(tree)
     rows = session.execute(query.text).fetchall()
@@ -130,6 +131,7 @@ def _assign(session: Session, translator: Translator, tree: exp.Select, assigned
         text = "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations."
         raise SqlError(141, text, 15)
     names = [item.this.name.lower() for item in assigned]
+    tree = tree.copy()
     tree.set("expressions", [item.expression for item in assigned])
     query = translator.query(tree)
     rows = session.execute(query.text).fetchall()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,8 +38,9 @@ class _Reader(TSQL):
         NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
 
 
+@functools.lru_cache(maxsize=1024)
 def read(text: str) -> exp.Expr:
-    """One statement as sqlglot's tree. Globals (``@@SPID``) become calls of LAB_GLOBAL.
+    """One statement as sqlglot's tree, which nobody changes. Globals (``@@SPID``) become calls of LAB_GLOBAL.
 
     Raises:
         SqlError: 102.

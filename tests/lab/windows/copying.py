@@ -92,16 +92,18 @@ class Copier:
         self.proc.check()
         job.folders.total += 1
         entries = sorted(os.scandir(self.fs.real(source + "\\", self.logon)), key=lambda entry: entry.name.lower())
-        files = [Path(entry.path) for entry in entries if entry.is_file() and self._wanted(entry.name, f"{source}\\{entry.name}")]
+        files = [entry for entry in entries if entry.is_file() and self._wanted(entry.name, f"{source}\\{entry.name}")]
         below = [entry.name for entry in entries if entry.is_dir() and not self._skipped_folder(entry.name, f"{source}\\{entry.name}")]
         job.folder_line("" if exists else "New Dir", len(files), f"{source}\\")
         if exists:
             job.folders.skipped += 1
         elif not self._make(target):
             return
-        there = self._there(target) if exists else {}
+        into = self.fs.real(target + "\\", self.logon)
+        there = {entry.name.lower(): entry for entry in os.scandir(into)} if exists else {}
         for file in files:
-            self._file(file, f"{source}\\{file.name}", f"{target}\\{file.name}", there.get(file.name.lower()))
+            found = there.get(file.name.lower())
+            self._file(file, f"{source}\\{file.name}", f"{target}\\{file.name}", into / (found or file).name, found)
         if job.subfolders:
             for name in below:
                 found = there.get(name.lower())
@@ -114,9 +116,6 @@ class Copier:
                     continue
                 self._folder(f"{source}\\{name}", f"{target}\\{name}", found is not None)
         self._extras(target, there, {one.name.lower() for one in files}, {entry.name.lower() for entry in entries})
-
-    def _there(self, target: str) -> dict[str, Path]:
-        return {entry.name.lower(): Path(entry.path) for entry in os.scandir(self.fs.real(target + "\\", self.logon))}
 
     def _make(self, target: str) -> bool:
         if self.job.list_only:
@@ -140,15 +139,15 @@ class Copier:
     def _skipped_folder(self, name: str, path: str) -> bool:
         return any(_like(name, one) or path.lower() == one.lower().rstrip("\\") for one in self.job.skip_folders)
 
-    def _file(self, real: Path, source: str, target: str, there: Path | None) -> None:
-        job, stat = self.job, real.stat()
+    def _file(self, file: os.DirEntry[str], source: str, target: str, into: Path, there: os.DirEntry[str] | None) -> None:
+        job, stat = self.job, file.stat()
         job.files.total += 1
         job.bytes.total += stat.st_size
         kind = "New File"
         if there is not None and there.is_dir():
             job.files.mismatch += 1
             job.bytes.mismatch += stat.st_size
-            job.file_line("*Mismatch", stat.st_size, real.name)
+            job.file_line("*Mismatch", stat.st_size, file.name)
             return
         if job.max_age is not None and stat.st_mtime < self.proc.host.clock.now().timestamp() - job.max_age * 86400:
             job.files.skipped += 1
@@ -167,18 +166,18 @@ class Copier:
             job.files.skipped += 1
             job.bytes.skipped += stat.st_size
             return
-        job.file_line(kind, stat.st_size, real.name)
-        if job.list_only or self._copy(real, source, target):
+        job.file_line(kind, stat.st_size, file.name)
+        if job.list_only or self._copy(Path(file.path), source, target, into):
             job.files.copied += 1
             job.bytes.copied += stat.st_size
         else:
             job.files.failed += 1
             job.bytes.failed += stat.st_size
 
-    def _copy(self, real: Path, source: str, target: str) -> bool:
+    def _copy(self, real: Path, source: str, target: str, into: Path) -> bool:
         for attempt in range(self.job.retries + 1):
             try:
-                self._copy_once(real, target)
+                self._copy_once(real, target, into)
             except WinError as error:
                 self.job.error(f"ERROR {error.code} (0x{error.code:08X}) Copying File {source}\r\n{error.text}")
                 if attempt < self.job.retries:
@@ -190,39 +189,38 @@ class Copier:
         self.job.error("ERROR: RETRY LIMIT EXCEEDED.\r\n")
         return False
 
-    def _copy_once(self, real: Path, target: str) -> None:
+    def _copy_once(self, real: Path, target: str, into: Path) -> None:
         stat = real.stat()
         self.proc.sleep(FILE_SECONDS / self.job.threads)
         self.fs.room(target, stat.st_size, self.logon)
-        self.fs.write(target, b"", self.logon)
-        with real.open("rb") as stream:
+        with real.open("rb") as stream, self.fs.writer(target, into, self.logon) as write:
             while chunk := stream.read(CHUNK):
                 self.proc.sleep(self.proc.host.copy_seconds(len(chunk)))
-                self.fs.write(target, chunk, self.logon, append=True)
+                write(chunk)
         # /COPY:DAT, the default: data, attributes and times.
-        os.utime(self.fs.real(target, self.logon), ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        os.utime(into, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
-    def _extras(self, target: str, there: dict[str, Path], files: set[str], entries: set[str]) -> None:
+    def _extras(self, target: str, there: dict[str, os.DirEntry[str]], files: set[str], entries: set[str]) -> None:
         job = self.job
-        for name, real in sorted(there.items()):
-            if real.is_file():
-                if name in files or name in entries or not self._wanted(real.name, f"{target}\\{real.name}"):
+        for name, entry in sorted(there.items(), key=lambda item: item[0]):
+            if entry.is_file():
+                if name in files or name in entries or not self._wanted(entry.name, f"{target}\\{entry.name}"):
                     continue
-                size = real.stat().st_size
+                size = entry.stat().st_size
                 job.files.extras += 1
                 job.bytes.extras += size
-                job.file_line("*EXTRA File", size, real.name)
-                self._purge(f"{target}\\{real.name}", self.fs.remove)
-            elif name not in entries and job.subfolders and not self._skipped_folder(real.name, f"{target}\\{real.name}"):
+                job.file_line("*EXTRA File", size, entry.name)
+                self._purge(f"{target}\\{entry.name}", self.fs.remove)
+            elif name not in entries and job.subfolders and not self._skipped_folder(entry.name, f"{target}\\{entry.name}"):
                 job.folders.extras += 1
-                for file in real.rglob("*"):
+                for file in Path(entry.path).rglob("*"):
                     if file.is_file():
                         job.files.extras += 1
                         job.bytes.extras += file.stat().st_size
                     else:
                         job.folders.extras += 1
-                job.folder_line("*EXTRA Dir", -1, f"{target}\\{real.name}\\")
-                self._purge(f"{target}\\{real.name}", self.fs.rmtree)
+                job.folder_line("*EXTRA Dir", -1, f"{target}\\{entry.name}\\")
+                self._purge(f"{target}\\{entry.name}", self.fs.rmtree)
 
     def _purge(self, path: str, remove: Callable[..., None]) -> None:
         if not self.job.purge or self.job.list_only:

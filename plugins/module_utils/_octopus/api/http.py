@@ -69,6 +69,9 @@ class Http:
         self.options = options
         self._session = requests.Session()
         self._session.auth = _no_other_sign_in
+        # Once for all requests, which go to one server.
+        self._session.proxies.update(requests.utils.get_environ_proxies(options.url))
+        self._session.trust_env = False
         self._session.headers["Accept"] = "application/json, */*;q=0.5"
         self._session.headers["User-Agent"] = "octopus.upgrade (Ansible)"
         if options.api_key:

@@ -39,6 +39,10 @@ class FakeProtocol:
         self.world = world
         self.operation_timeout_sec = 20
         self.transport = self
+        self.trust_env = True
+
+    def build_session(self) -> FakeProtocol:
+        return self
 
     def _step(self, name: str, *details: Any) -> None:
         self.world.steps.append((name, *details))
