@@ -29,12 +29,11 @@ def test_the_header_lists_the_phases_in_order() -> None:
 def test_each_phase_has_a_file_and_a_tag_and_comes_in_that_order() -> None:
     preflight = load(TASKS / "main.yml")[0]
     [attempt] = load(TASKS / "attempt.yml")
-    included = [task for task in attempt["block"] if "ansible.builtin.include_tasks" in task]
-    assert [preflight["tags"], *(task["tags"] for task in included)] == PHASES
-    for task in included:
-        include = task["ansible.builtin.include_tasks"]
-        assert (include["file"], include["apply"]) == (f"{task['tags']}.yml", {"tags": task["tags"]})
-        assert (TASKS / include["file"]).is_file()
+    imported = [task for task in attempt["block"] if "ansible.builtin.import_tasks" in task]
+    assert [preflight["tags"], *(task["tags"] for task in imported)] == PHASES
+    for task in imported:
+        assert task["ansible.builtin.import_tasks"] == f"{task['tags']}.yml"
+        assert (TASKS / f"{task['tags']}.yml").is_file()
 
 
 def test_a_task_timeout_of_the_user_ends_no_step() -> None:
