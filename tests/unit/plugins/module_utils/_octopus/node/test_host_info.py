@@ -38,7 +38,7 @@ def test_all_are_at_the_version() -> None:
     ],
 )
 def test_one_is_not(read: dict[str, Any], said: str) -> None:
-    with pytest.raises(TaskFailed, match="Expected version 2025.4.1 ") as caught:
+    with pytest.raises(TaskFailed, match=r"Expected version 2025\.4\.1 ") as caught:
         check_version(read, BOTH, "2025.4.1")
     assert said in str(caught.value)
     assert caught.value.result == read
