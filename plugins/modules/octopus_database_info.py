@@ -44,6 +44,11 @@ options:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
       - ISO 8601 with its offset, by the clock of SQL Server. Keep RV(now) when something begins, and give it here later.
     type: str
+  expected_version:
+    description:
+      - The version that the database has to be at. The task fails where it is at another, and then still returns what it has read.
+      - Needs V(version) in O(gather).
+    type: str
 seealso:
   - module: octopus.upgrade.octopus_database_wait
   - module: octopus.upgrade.octopus_database_upgrade
@@ -68,6 +73,13 @@ EXAMPLES = r"""
     gather: []
     since: "{{ octopus.now }}"
   register: later
+
+- name: Check that an upgrade has reached the database
+  octopus.upgrade.octopus_database_info:
+    login_host: sql.example.com
+    database: OctopusDeploy
+    gather: [version]
+    expected_version: 2025.4.10423
 """
 
 RETURN = r"""
@@ -273,6 +285,7 @@ SPEC: dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
         "since": {"type": "str"},
+        "expected_version": {"type": "str"},
     },
     "required_together": MSSQL_TOGETHER,
 }
@@ -282,7 +295,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read what was asked for; the module's result."""
     since = None if params["since"] is None else parse_since(params["since"])
     with connect(SqlOptions.from_params(params), params["database"]) as connection:
-        return query(connection, params["database"], params["gather"], since)
+        return query(connection, params["database"], params["gather"], since, params["expected_version"])
 
 
 def main() -> None:

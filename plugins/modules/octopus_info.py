@@ -45,6 +45,12 @@ options:
       - Name of the instance to read the configuration of. All instances are always listed; with this option, the others without
         their configuration, which takes seconds for each.
     type: str
+  expected_version:
+    description:
+      - The version that the server, as its REST API says, and the program on every host have to be at. The task fails where one is at another, or
+        a host has no program, and then still returns what it has read.
+      - Everything in O(gather) has to be read for that - with V(server), O(url) is required, and with V(hosts), a Windows host.
+    type: str
 notes:
   - Without O(api_key) the REST API returns hardly anything.
 seealso:
@@ -70,6 +76,13 @@ EXAMPLES = r"""
 - name: Show what would be interrupted now
   ansible.builtin.debug:
     msg: "{{ found.server.running_tasks | map(attribute='description') }}"
+
+- name: Check that the server and all of its nodes are upgraded
+  octopus.upgrade.octopus_info:
+    url: https://octopus.example.com
+    api_key: "{{ vault_octopus_api_key }}"
+    nodes: [octo-a, octo-b]
+    expected_version: 2025.4.10423
 """
 
 RETURN = r"""
@@ -151,7 +164,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import hosts_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
 SPEC: dict[str, Any] = {
@@ -161,6 +174,7 @@ SPEC: dict[str, Any] = {
         "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts"], "default": ["server", "hosts"]},
         "nodes": {"type": "list", "elements": "str"},
         "instance_name": {"type": "str"},
+        "expected_version": {"type": "str"},
     }
 }
 
@@ -179,6 +193,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             resolve_folders(result["server"], result["hosts"])
     if not result:
         raise InvalidValue("There is nothing to gather: give url and api_key, or run the task for a Windows host.")
+    if params["expected_version"] is not None:
+        check_version(result, params["gather"], params["expected_version"])
     return result
 
 

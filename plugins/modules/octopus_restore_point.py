@@ -61,6 +61,13 @@ options:
       - With O(login_host), it also adds C(database.as_of), the time up to which the backup has data, from C(database.backup.finished_at).
       - Where it has C(database.schema_scripts), and O(login_host) is given, exactly as many schema scripts must have run.
     type: dict
+  journal_copy:
+    description:
+      - With O(state=present), a file, on a drive or a share, to copy O(journal) to. The job that signs the restore point copies it, after the
+        manifest and before the signature is written. Missing folders are created, and what was there before is replaced only by a complete copy.
+      - So a signed restore point is never without the journal of its run, even if the coordinator is lost. The first of O(nodes) has to be the
+        host of the task, since the journal is on its disk.
+    type: str
   protect:
     description: With O(state=absent), ids of restore points that are never removed, such as those of unfinished runs.
     type: list
@@ -253,12 +260,14 @@ SPEC: dict[str, Any] = {
         **POINT_SPEC,
         **CONTENT_SPEC,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "journal_copy": {"type": "str"},
         "protect": {"type": "list", "elements": "str", "default": []},
         "abandoned": {"type": "bool", "default": False},
         "login_host": {"type": "str"},
     },
     "required_if": [("state", "present", ["manifest", "package", "files"]), ("state", "absent", ["path", "restore_point"], True)],
     "required_together": MSSQL_TOGETHER,
+    "required_by": {"journal_copy": ["journal"]},
 }
 
 

@@ -67,3 +67,12 @@ class Version:
 
     def __repr__(self) -> str:
         return f"Version({self.text!r})"
+
+
+def is_at(found: str | None, wanted: str) -> bool:
+    """Return whether the version that was found is the wanted one; an unknown one is not.
+
+    Raises:
+        OctopusError: One of them is no version.
+    """
+    return found is not None and Version.parse(found) == Version.parse(wanted)

@@ -63,6 +63,7 @@ class CreateRequest:
         files: Encrypted secrets on the control node, by their names in the restore point.
         vault_key: Decrypts and encrypts; None where secrets stay on the control node as plain text.
         finish: Whether it is completed and signed, not only staged.
+        journal: The run's journal on the first node, and where it is copied before the signature is written; None for no copy.
     """
 
     place: Place
@@ -77,6 +78,7 @@ class CreateRequest:
     timeout: float = 3600
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
+    journal: tuple[str, str] | None = None
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool, *, finish: bool) -> CreateRequest:
@@ -117,7 +119,15 @@ class CreateRequest:
             params["timeout"],
             check_mode,
             Progress(),
+            _journal(params),
         )
+
+
+def _journal(params: dict[str, Any]) -> tuple[str, str] | None:
+    """Where the journal is, and where it is copied."""
+    if not params.get("journal_copy"):
+        return None
+    return params["journal"]["path"].replace("/", "\\"), params["journal_copy"].replace("/", "\\")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -25,9 +25,9 @@ from . import files, processes, scheduled_tasks
 from .connection import SYSTEM32, CommandResult, WindowsHost
 from .errors import HostError, HostTimeout, HostUnreachable
 from .job_files import Command, JobState, RunAs, command_file, poll_line, prepare_line, read_poll, task_xml, write_line
-from .quoting import builtin, cmd_line, word
+from .quoting import CMD_LIMIT, builtin, cmd_line, word
 
-__all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "wait_all")
+__all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "remove_all", "wait_all")
 
 DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
 FOLDER_EXISTS = 100
@@ -43,6 +43,8 @@ MOMENT = 10.0
 COPY_SECONDS = 1800.0
 # How long processes may take to end after they were killed.
 ENDING = 60.0
+# Of a command line, without cmd.exe and its switches.
+LONGEST_LINE = CMD_LIMIT - 100
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 OnOutput = Callable[[list[str]], object]
@@ -214,20 +216,7 @@ class Job:
         Raises:
             HostError: The folder is still in use.
         """
-        delete = cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", self.task, "/f"])
-        folder = f"{builtin('rd', '/s', '/q', self.folder)} 2>nul & if exist {word(self.folder + chr(92))} (exit /b 1) else exit /b 0"
-        # The task's cmd.exe may have written the exit code but not ended yet.
-        for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
-            if self.host.run_cmd(f"{delete} >nul 2>nul & {folder}", idempotent=True).exit_code == 0:
-                self._lines = []
-                return
-            if pause is not None:
-                self._sleep(pause)
-        raise HostError(
-            f"{self.host.where}: cannot delete the folder {self.folder} of the job {self.identity}. A file in it is in use: by a program that "
-            "the job has started, or by a WinRM shell that lost its connection while it was writing there, which Windows closes after a while.",
-            self.host.name,
-        )
+        remove_all([self])
 
     @contextmanager
     def removed_on_error(self) -> Iterator[None]:
@@ -329,6 +318,56 @@ class Job:
             f"{self.task}.{last}",
             self.host.name,
         )
+
+
+def remove_all(jobs: Iterable[Job]) -> None:
+    """Delete the tasks and folders of jobs, if they exist, with few commands. A process that is still running is not ended.
+
+    Raises:
+        HostError: A folder is still in use.
+    """
+    for group in _groups(jobs):
+        _remove(group)
+
+
+def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
+    """Put jobs of the same host together, as many as one command line holds."""
+    groups: list[list[Job]] = []
+    newest: dict[int, list[Job]] = {}  # by host
+    for job in jobs:
+        group = newest.get(id(job.host))
+        if group is None or len(_remove_line([*group, job])) > LONGEST_LINE:
+            newest[id(job.host)] = group = []
+            groups.append(group)
+        group.append(job)
+    return groups
+
+
+def _remove_line(jobs: Sequence[Job]) -> str:
+    """Return the line that removes jobs, with the number of the first that is left as its exit code, else 0."""
+    deleted = (cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", job.task, "/f"]) + " >nul 2>nul" for job in jobs)
+    emptied = (f"{builtin('rd', '/s', '/q', job.folder)} 2>nul" for job in jobs)
+    left = (f"(if exist {word(job.folder + chr(92))} exit /b {number})" for number, job in enumerate(jobs, 1))
+    return " & ".join([*deleted, *emptied, *left, "exit /b 0"])
+
+
+def _remove(jobs: Sequence[Job]) -> None:
+    host, line = jobs[0].host, _remove_line(jobs)
+    # The task's cmd.exe may have written the exit code but not ended yet.
+    for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
+        code = host.run_cmd(line, idempotent=True).exit_code
+        if code == 0:
+            for job in jobs:
+                job._lines = []
+            return
+        if pause is not None:
+            jobs[0]._sleep(pause)
+    job = jobs[code - 1] if 0 < code <= len(jobs) else jobs[0]
+    raise HostError(
+        f"{host.where}: cannot delete the folder {job.folder} of the job {job.identity}. A file in it is in use: by a program that the job has "
+        "started, or by a WinRM shell that lost its connection while it was writing there, which Windows closes after a while.",
+        host.name,
+    )
 
 
 def wait_all(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -313,6 +314,31 @@ def test_an_account_that_is_no_administrator(cluster: Setting, unsigned: str, jo
     ]
     # It may read its own job's folder, and not that of the packages.
     assert ["\\jobs\\" in event.get("source") for event in copied] == [True]
+
+
+def test_the_journal_is_copied_before_it_is_signed(cluster: Setting, unsigned: str, job_folders: None) -> None:
+    cluster.lab.network.add_account("octo-journal", "S3cret & more")
+    journal = "C:\\ProgramData\\octopus.upgrade\\runs\\cluster\\1.jsonl"
+    files = cluster.instance.hosts[0].fs
+    files.mkdir(journal.rpartition("\\")[0], SYSTEM)
+    files.write(journal, b"{}\r\n", SYSTEM)
+    options: dict[str, Any] = {
+        "job_user": "LAB\\octo-journal",
+        "job_password": "S3cret & more",
+        "journal": {"path": journal, "copy": str(cluster.folder / "1.jsonl")},
+    }
+    cluster.lab.backup_share.allow.add("LAB\\octo-journal")
+    try:
+        result = cluster.create(unsigned, cluster.facts[unsigned], **options, journal_copy="\\\\nowhere\\none\\runs\\1.jsonl")
+        assert "also has to write \\\\nowhere\\none\\runs\\1.jsonl. The same call completes it." in result["msg"], result
+        assert not (cluster.backups / unsigned / "restore-point.signature").exists()
+        result = cluster.create(unsigned, cluster.facts[unsigned], **options, journal_copy=f"{cluster.root}\\journals\\a\\1.jsonl")
+        assert result.get("changed"), result
+    finally:
+        cluster.lab.backup_share.allow.discard("LAB\\octo-journal")
+    copied = cluster.backups / "journals" / "a"
+    assert [(path.name, path.read_bytes()) for path in copied.iterdir()] == [("1.jsonl", b"{}\r\n")]
+    shutil.rmtree(copied.parent)
 
 
 def test_check_mode_tells_the_room_and_touches_nothing(cluster: Setting, unsigned: str, events: Callable[[str], list[Event]]) -> None:

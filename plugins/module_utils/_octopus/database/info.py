@@ -11,8 +11,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
 from . import loss, schema
 
@@ -54,7 +56,13 @@ _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
 GATHER = tuple(_PARTS)
 
 
-def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER, since: datetime | None = None) -> dict[str, Any]:
+def query(
+    connection: SqlConnection,
+    name: str,
+    gather: Collection[str] = GATHER,
+    since: datetime | None = None,
+    expected_version: str | None = None,
+) -> dict[str, Any]:
     """Read facts of the database that the connection is in.
 
     Args:
@@ -62,11 +70,16 @@ def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER
         name: Its name.
         gather: Which parts to read, of :data:`GATHER`.
         since: Also read what is newer than that.
+        expected_version: The version that the database has to be at.
 
     Raises:
+        InvalidValue: A version is expected, but not read.
+        TaskFailed: The database is at another version.
         OctopusError: It is not a database of Octopus Server, or that moment is still to come.
         MssqlError: SQL Server refused.
     """
+    if expected_version is not None and "version" not in gather:
+        raise InvalidValue("expected_version is compared with what gather: [version] reads, but gather does not have it. Add it.")
     server = server_info.server_info(connection)
     # Before anything else: what is written while the rest is read is newer than this.
     now = schema.server_now(connection)
@@ -79,4 +92,11 @@ def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER
     for part, read in _PARTS.items():
         if part in gather:
             facts |= read(connection, name)
+    if expected_version is not None and not is_at(facts["version"], expected_version):
+        raise TaskFailed(
+            f"Expected the database {name} on SQL Server {connection.options.where} at version {expected_version}, but found "
+            f"{facts['version'] or 'no version'}. If it is newer, something else has upgraded it: find out what before you go on. If it is "
+            "older, it has not been upgraded.",
+            facts,
+        )
     return facts if since is None else {**facts, "newer": loss.newer(connection, since, now)}

@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
 HISTORY, NODE, STATUS, SCRIPTS = (
     "OctopusServerInstallationHistory",
@@ -66,7 +66,7 @@ class Schema:
 
     def is_at(self, version: str) -> bool:
         """Whether the newest version of the history is that one."""
-        return self.version is not None and Version.parse(self.version) == Version.parse(version)
+        return is_at(self.version, version)
 
 
 def read(connection: SqlConnection) -> Schema:

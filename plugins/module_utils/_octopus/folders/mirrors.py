@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job, remove_all, wait_all
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word
 
 from .copies import FolderCopy, Means
@@ -84,8 +84,7 @@ def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequen
             means.tell(f"{job.host.name}: {doing} {name}")
         states = wait_all(waiting, means.timeout, tick=_Watch(means, doing, waiting))
         outputs = {name: job.output() for name, job in waiting.items()}
-        for job in waiting.values():
-            job.remove()
+        remove_all(waiting.values())
         for name, job in waiting.items():
             if not job.attached:
                 seconds = round(time.monotonic() - started, 3)

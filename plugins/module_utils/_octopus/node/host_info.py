@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import connection_string, watchdog
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import (
@@ -17,6 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.inst
     OctopusHost,
     computer_name,
 )
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, jobs, registry, services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
@@ -37,6 +39,35 @@ def hosts_info(connections: Sequence[ConnectionOptions], instance_name: str | No
     if failed:
         raise OctopusError(" ".join(failed))
     return {name: facts for name, facts in outcomes.items() if isinstance(facts, dict)}
+
+
+def check_version(found: Mapping[str, Any], parts: Sequence[str], wanted: str) -> None:
+    """Check that the server and the program on each host are at a version.
+
+    Args:
+        found: The result of ``octopus_info``.
+        parts: What it has to have: ``server``, ``hosts``, or both.
+        wanted: The version.
+
+    Raises:
+        InvalidValue: A part was not read.
+        TaskFailed: One is at another version, or a host has no program.
+    """
+    missing = [part for part in parts if not found.get(part)]
+    if missing:
+        raise InvalidValue(
+            f"Expected to compare the version {wanted} with {' and '.join(parts)}, but {' and '.join(missing)} could not be read. For server, "
+            "give url and api_key; for hosts, run the task for Windows hosts; or leave it out of gather."
+        )
+    versions = {"the REST API": found["server"]["version"]} if "server" in found else {}
+    versions |= {name: facts["program"] and facts["program"]["version"] for name, facts in found.get("hosts", {}).items()}
+    other = [f"{version or 'no version'} at {where}" for where, version in versions.items() if not is_at(version, wanted)]
+    if other:
+        raise TaskFailed(
+            f"Expected version {wanted} at {', '.join(versions)}, but found {', '.join(other)}. Install {wanted} where it is missing, or find "
+            "out what has installed another.",
+            dict(found),
+        )
 
 
 def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, Any]:

@@ -106,6 +106,21 @@ def test_what_is_newer(server: SqlServer) -> None:
     assert "ISO 8601" in database(since="yesterday")["msg"]
 
 
+def test_the_expected_version(server: SqlServer) -> None:
+    assert not database(gather=["version"], expected_version="2018.10.7.0").get("failed")
+    result = database(gather=["version"], expected_version="2019.1.0")
+    assert "database Octopus on SQL Server sql01" in result["msg"]
+    assert "at version 2019.1.0, but found 2018.10.7. " in result["msg"]
+    assert (result["failed"], result["version"]) == (True, "2018.10.7")
+    server.answers["FROM dbo.[OctopusServerInstallationHistory]"] = []
+    assert "but found no version" in database(gather=["version"], expected_version="2019.1.0")["msg"]
+
+
+def test_a_version_that_is_expected_but_not_read(server: SqlServer) -> None:
+    assert "gather does not have it" in database(gather=["nodes"], expected_version="2018.10.7")["msg"]
+    assert not server.asked
+
+
 def test_a_login_with_few_rights(server: SqlServer) -> None:
     server.answers["dm_os_volume_stats"] = MssqlError("VIEW SERVER STATE permission was denied", 300)
     server.answers["HAS_PERMS_BY_NAME("] = [{"may": 0}]

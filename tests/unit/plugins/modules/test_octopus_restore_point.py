@@ -20,6 +20,11 @@ NODE = {"name": "octo-a", "host": "127.0.0.1", "username": "operator", "password
         ("", {}, "state is present but all of the following are missing: manifest, package, files"),
         ("", {"state": "absent", "root": "D:\\b"}, "state is absent but any of the following are missing: path, restore_point"),
         ("", {"state": "absent", "restore_point": "a", "plaintext": True}, "found neither root nor path"),
+        (
+            "",
+            {"state": "absent", "root": "D:\\b", "restore_point": "a", "journal_copy": "D:\\1.jsonl"},
+            "missing parameter(s) required by 'journal_copy': journal",
+        ),
         ("_stage", {"root": "D:\\b", "restore_point": "a", "files": {}}, "Expected the package of the installed version"),
         ("_stage", {"path": "D:\\b\\a", "package": {"path": "a", "version": "1.2", "sha256": "0" * 64}}, "Expected master-key.vault"),
         ("_info", {}, "missing required arguments: root"),

@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopp
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import jobs, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, remove_all, wait_all
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 ROOT = "C:\\ProgramData\\octopus.upgrade"
@@ -262,6 +262,39 @@ def test_what_cannot_be_ended_is_named(monkeypatch):
         HostError, match=r"octo-a .*processes of the job one to end within 0 s, but 100 are still running.*End them on the host"
     ):
         Job(host, ROOT, "one").cancel()
+
+
+def test_all_jobs_of_a_host_are_removed_by_one_command():
+    one, other = FakeHost({REMOVE: ""}), FakeHost({REMOVE: ""}, name="octo-b")
+    remove_all([Job(one, ROOT, "a"), Job(other, ROOT, "b"), Job(one, ROOT, "c")])
+    assert (len(one.commands), len(other.commands)) == (1, 1)
+    for piece in ('"/tn" "\\octopus.upgrade\\a"', '"/tn" "\\octopus.upgrade\\c"', f'rd /s /q "{ROOT}\\jobs\\c" 2>nul'):
+        assert piece in one.commands[0]
+    assert one.commands[0].endswith(f' & (if exist "{ROOT}\\jobs\\a\\" exit /b 1) & (if exist "{ROOT}\\jobs\\c\\" exit /b 2) & exit /b 0')
+    assert one.given[0]["idempotent"] is True
+
+
+def test_no_command_that_removes_jobs_is_too_long():
+    host = FakeHost({REMOVE: ""})
+    names = [f"{number:03}{'x' * 97}" for number in range(40)]
+    remove_all([Job(host, ROOT, name) for name in names])
+    assert 1 < len(host.commands) < 10
+    assert max(map(len, host.commands)) < 8191 - len('C:\\Windows\\System32\\cmd.exe /d /s /c ""')
+    assert [sum(f'rd /s /q "{ROOT}\\jobs\\{name}"' in line for line in host.commands) for name in names] == [1] * 40
+    remove_all([])
+
+
+def test_a_folder_in_use_is_tried_again_and_then_named():
+    codes = iter([(2, ""), (0, "")])
+    pauses = []
+    host = FakeHost({REMOVE: lambda _line: next(codes)})
+    remove_all([Job(host, ROOT, name, sleep=pauses.append) for name in ("a", "c")])
+    assert pauses == [0.1]
+    host = FakeHost({REMOVE: (2, "")})
+    with pytest.raises(HostError, match=r"cannot delete the folder .*\\jobs\\c of the job c\. A file in it is in use"):
+        remove_all([Job(host, ROOT, name, sleep=pauses.append) for name in ("a", "c")])
+    assert pauses == [0.1, 0.1, 0.2, 0.4, 0.8, 1.6]
+    assert len(host.commands) == 6
 
 
 def test_ids():
