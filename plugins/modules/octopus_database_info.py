@@ -103,6 +103,11 @@ now:
   returned: success
   type: str
   sample: '2026-11-23T20:00:04.200000+00:00'
+clock_offset_seconds:
+  description: How many seconds SQL Server's clock is ahead of the control node's.
+  returned: success
+  type: int
+  sample: 1
 newer:
   description:
     - What is newer than O(since), with the same entries for each kind. Null where this version has no such table.

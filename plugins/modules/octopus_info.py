@@ -155,6 +155,7 @@ hosts:
       system_drive: 'C:'
       free_bytes: {'C:': 41231056896}
       has_curl: true
+      clock_offset_seconds: 1
 """
 
 from typing import Any

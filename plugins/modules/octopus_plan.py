@@ -79,6 +79,10 @@ options:
     description: How many days old the rehearsal may be.
     type: int
     default: 30
+  clock_tolerance:
+    description: How many seconds the clocks of control node, nodes and SQL Server may differ.
+    type: int
+    default: 60
   waivers:
     description: Names of checks whose findings are accepted.
     type: list
@@ -192,6 +196,7 @@ _FACTS: dict[str, Any] = {
     "rehearsal": {"type": "dict"},
     "rehearsal_required": {"type": "bool", "default": False},
     "rehearsal_days": {"type": "int", "default": 30},
+    "clock_tolerance": {"type": "int", "default": 60},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -15,10 +15,11 @@ description:
   - Returns who holds the lock of an instance, which run of it is unfinished, and which has finished last, from the coordinator's own disk.
   - The unfinished run comes with everything that is needed to resume it, from this control node or another one, and with what it means for
     the next run.
+  - Fails where an unfinished run has its journal on another of the nodes, which was the coordinator in another inventory.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
-  - octopus.upgrade.windows
+  - octopus.upgrade.windows.nodes
   - octopus.upgrade.run
   - octopus.upgrade.run.instance
 attributes:
@@ -27,6 +28,11 @@ attributes:
   diff_mode:
     support: none
 options:
+  nodes:
+    description:
+      - Inventory names of the instance's nodes, its coordinator first. By default, the host of the task alone.
+    type: list
+    elements: str
   results:
     description: Names of steps of the unfinished run whose results are wanted.
     type: list
@@ -163,14 +169,15 @@ last_facts:
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC, Holder
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, InstanceRuns
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, instance_runs
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC
 
 SPEC = {
     "argument_spec": {
-        **CONNECTION_SPEC,
+        **NODES_SPEC,
         **INSTANCE_SPEC,
+        "nodes": {"type": "list", "elements": "str"},
         "results": {"type": "list", "elements": "str", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
@@ -179,8 +186,8 @@ SPEC = {
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read lock and runs; the module's result."""
-    with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return {"changed": False, **InstanceRuns(host, params, Holder.from_dict(params["holder"])).info(params["results"])}
+    with instance_runs(params) as runs:
+        return {"changed": False, **runs.info(params["results"])}
 
 
 def main() -> None:

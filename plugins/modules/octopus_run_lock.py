@@ -12,8 +12,10 @@ module: octopus_run_lock
 short_description: Take or release the lock of an instance
 version_added: 1.0.0
 description:
-  - Only one run at a time may change an instance, from any control node. The lock is a folder on the coordinator's own disk, the host of the
-    task, which says who holds it since when.
+  - Only one run at a time may change an instance, from any control node. The lock is a folder on the own disk of each node, which says who
+    holds it since when. The nodes are locked in the order of their computers' names, so that of two runs one gets all of them, whatever the
+    order of the nodes in their inventories.
+  - An upgrade or a rollback also locks each node's programs, which all instances of a host share.
   - The lock of an ansible-playbook process that has certainly ended is broken, and the result says so. That can be determined only for a
     process of this control node since its last boot. A lock that was taken by another control node, in another container, or before a reboot
     must be broken deliberately, with O(break_lock).
@@ -22,7 +24,7 @@ description:
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
-  - octopus.upgrade.windows
+  - octopus.upgrade.windows.nodes
   - octopus.upgrade.run
   - octopus.upgrade.run.instance
 attributes:
@@ -32,6 +34,11 @@ attributes:
   diff_mode:
     support: none
 options:
+  nodes:
+    description:
+      - Inventory names of the instance's nodes, its coordinator first. By default, the host of the task alone.
+    type: list
+    elements: str
   state:
     description:
       - V(present) takes the lock. It is not a change if the same ansible-playbook holds it already.
@@ -156,14 +163,15 @@ last_facts:
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC, Holder
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, InstanceRuns
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, instance_runs
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC
 
 SPEC = {
     "argument_spec": {
-        **CONNECTION_SPEC,
+        **NODES_SPEC,
         **INSTANCE_SPEC,
+        "nodes": {"type": "list", "elements": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "run_id": {"type": "str"},
         "operation": {"type": "str"},
@@ -176,8 +184,7 @@ SPEC = {
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Take or release the lock; the module's result."""
-    with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        runs = InstanceRuns(host, params, Holder.from_dict(params["holder"]))
+    with instance_runs(params) as runs:
         if params["state"] == "absent":
             return runs.release(params["run_id"], check_mode)
         return runs.take(params["run_id"], params["operation"], params["break_lock"], check_mode)

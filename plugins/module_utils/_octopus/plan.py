@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from . import clock_check
 from .errors import OctopusError
 from .version import Version
 
@@ -33,6 +34,7 @@ NAMES = (
     "space_on_sql_server",
     "space_for_backup",
     "rehearsed",
+    "clocks_agree",
 )
 
 
@@ -73,6 +75,7 @@ class Facts:
         rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
         rehearsal_required: Whether the upgrade needs a rehearsal.
         rehearsal_days: How many days old it may be.
+        clock_tolerance: How many seconds the clocks may differ.
     """
 
     instance: str
@@ -86,6 +89,7 @@ class Facts:
     rehearsal: dict[str, Any] | None = None
     rehearsal_required: bool = False
     rehearsal_days: int = 30
+    clock_tolerance: int = 60
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -122,6 +126,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_running(facts),
         *_space(facts, path),
         *_rehearsal(facts, path),
+        *_clocks(facts),
     ]
     for check in found:
         check.waived = not check.ok and check.name in waivers
@@ -318,6 +323,19 @@ def _running(facts: Facts) -> Iterator[Check]:
         ", ".join(map(str, operations)) or "none",
         facts.instance,
         "Wait until it has ended.",
+    )
+
+
+def _clocks(facts: Facts) -> Iterator[Check]:
+    found = clock_check.offsets(facts.hosts, facts.database)
+    spread = clock_check.spread(found)
+    yield Check(
+        "clocks_agree",
+        spread is not None and spread <= facts.clock_tolerance,
+        f"the clocks of control node, nodes and SQL Server within {facts.clock_tolerance} s, since the newest run and restore point are told by time",
+        f"ahead of the control node: {clock_check.text(found)}",
+        facts.instance,
+        "Synchronize them (w32tm /resync on Windows, chrony on the control node), or set octopus_clock_tolerance.",
     )
 
 

@@ -7,25 +7,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
 from . import host_journal as journals
 from . import outcome
 from . import record as run_record
+from .cluster_lock import ClusterLock, in_order
 from .errors import RunError
 from .holder import Holder
 from .host_journal import Found, HostJournal, Journals
-from .lock import Broken, Lock, RunLock
+from .lock import Lock, RunLock
 from .steps import results as results_of
 
 INSTANCE_SPEC: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
     "root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade\runs"},
 }
+
+PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
 _BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -38,16 +43,31 @@ class InstanceRuns:
         host: The coordinator.
         params: ``instance`` and ``root``, as the modules have them.
         holder: The process that holds or takes the lock.
+        others: The instance's other nodes.
 
     Raises:
         InvalidValue: The instance's name cannot be the name of a folder.
     """
 
-    def __init__(self, host: WindowsHost, params: dict[str, Any], holder: Holder) -> None:
+    def __init__(self, host: WindowsHost, params: dict[str, Any], holder: Holder, others: Sequence[WindowsHost] = ()) -> None:
         self._host = host
         self._folder = folder_of(params)
+        self._instance = params["instance"]
         self._holder = holder
-        self._lock = RunLock(host, self._folder, params["instance"], holder)
+        self._others = list(others)
+        self._programs = self._folder.rpartition("\\")[0].rpartition("\\")[0] + f"\\{PROGRAMS}"
+        self._lock = self._lock_on(host)
+
+    def _lock_on(self, host: WindowsHost) -> RunLock:
+        return RunLock(host, self._folder, f"instance {self._instance}", self._holder)
+
+    def _locks_on(self, hosts: Sequence[WindowsHost], programs: bool) -> ClusterLock:
+        locks = []
+        for host in hosts:
+            locks.append(self._lock if host is self._host else self._lock_on(host))
+            if programs:
+                locks.append(RunLock(host, self._programs, f"the programs on {host.name}", self._holder, self._instance))
+        return ClusterLock(locks)
 
     def info(self, results: list[str]) -> dict[str, Any]:
         """Return the lock and the runs.
@@ -56,7 +76,7 @@ class InstanceRuns:
             results: The steps of the unfinished run whose results are wanted.
 
         Raises:
-            RunError: They cannot be read.
+            RunError: They cannot be read; or a run is unfinished whose coordinator was another node.
             HostError: The host cannot be reached.
         """
         return self._runs(self._lock.read(), results)
@@ -76,15 +96,9 @@ class InstanceRuns:
             HostError: The host cannot be reached.
         """
         check_run_id(run_id)
-        if check_mode:
-            found = self._lock.read()
-            changed, broken = self._prediction(found, break_lock)
-        else:
-            changed, broken = self._lock.take(run_id, operation, break_lock)
-            found = self._lock.read()
-            if found is None or not found.is_held_by(self._holder):
-                raise RunError(f"{self._host.where}: another process has broken the lock {self._lock.path} as soon as it was taken.")
-            self._lock.tidy()
+        locks = self._locks_on(in_order([self._host, *self._others]), programs=operation in outcome.REPLACES_PROGRAMS)
+        changed, broken = locks.predict(break_lock) if check_mode else locks.take(run_id, operation, break_lock)
+        found = self._lock.read()
         return {"changed": changed, "run_id": run_id, "broke": broken.to_dict() if broken else None, **self._runs(found)}
 
     def release(self, run_id: str | None, check_mode: bool) -> dict[str, Any]:
@@ -96,28 +110,28 @@ class InstanceRuns:
 
         Raises:
             RunError: It cannot be released.
-            HostError: The host cannot be reached.
+            HostError: A host cannot be reached.
         """
-        changed = False if check_mode else self._lock.release()
+        changed = False if check_mode else self._locks_on([self._host, *self._others], programs=True).release()
         found = self._lock.read()
-        if check_mode and found is not None and found.is_held_by(self._holder):
+        if check_mode and self._lock.is_ours(found):
             changed, found = True, None
         return {"changed": changed, "run_id": run_id, "lock": self._described(found)}
 
-    def _prediction(self, found: Lock | None, break_lock: str | None) -> tuple[bool, Broken | None]:
-        """Return whether the lock would be taken, and what would be broken for it.
-
-        Raises:
-            RunError: It would be refused.
-        """
-        if found is None:
-            return True, None
-        if found.is_held_by(self._holder):
-            return False, None
-        return True, Broken(found, self._lock.why_break(found, break_lock))
-
     def _runs(self, lock: Lock | None, results: Sequence[str] = ()) -> dict[str, Any]:
         unfinished, last = Journals(self._host, self._folder, self._lock.names).newest()
+        ended = [last.run_id] if last else []
+        elsewhere: list[tuple[WindowsHost, Found]] = []
+        for host in self._others:
+            begun_there, last_there = self._runs_on(host)
+            ended += [last_there.run_id] if last_there else []
+            elsewhere += [(host, begun_there)] if begun_there else []
+        newest = max(ended, default="")
+        for host, found in elsewhere:
+            if found.run_id > newest:
+                raise self._begun_elsewhere(host, found)
+        if unfinished is not None and unfinished.run_id < newest:
+            unfinished = None  # a run that another coordinator has finished since has made it obsolete
         return {
             "lock": self._described(lock),
             "unfinished": _unfinished(unfinished, results) if unfinished else None,
@@ -125,8 +139,41 @@ class InstanceRuns:
             "last_facts": run_record.facts(last.events) if last else {},
         }
 
+    def _runs_on(self, host: WindowsHost) -> tuple[Found | None, Found | None]:
+        """Return the unfinished and the last finished run whose journals are on another node, which was their coordinator."""
+        lock = self._lock_on(host)
+        try:
+            lock.read()
+            return Journals(host, self._folder, lock.names).newest()
+        except HostUnreachable:
+            return None, None  # it cannot be locked either, so that nothing begins before it answers
+
+    def _begun_elsewhere(self, host: WindowsHost, found: Found) -> RunError:
+        steps = found.to_dict()["steps"]
+        what = f"{run_record.operation(found.events) or 'unknown operation'}, at the step {steps[-1] if steps else 'none'}"
+        return RunError(
+            f"Expected the journal of an unfinished run of instance {self._instance} on its coordinator {self._host.name}, but that of the run "
+            f"{found.run_id} ({what}) is on {host.name}, which was the coordinator then. List {host.name} first among the instance's nodes in "
+            "the inventory, and run this again to resume that run."
+        )
+
     def _described(self, lock: Lock | None) -> dict[str, Any] | None:
-        return lock.to_dict(self._holder) if lock else None
+        return {**lock.to_dict(), "ours": self._lock.is_ours(lock)} if lock else None
+
+
+@contextmanager
+def instance_runs(params: dict[str, Any]) -> Iterator[InstanceRuns]:
+    """The runs of an instance, with connections to its nodes.
+
+    Args:
+        params: ``connections``, the coordinator's first, ``instance``, ``root`` and ``holder``, as the modules have them.
+
+    Raises:
+        InvalidValue: The instance's name cannot be the name of a folder.
+    """
+    with ExitStack() as stack:
+        coordinator, *others = [stack.enter_context(WindowsHost(ConnectionOptions.from_params(one))) for one in params["connections"]]
+        yield InstanceRuns(coordinator, params, Holder.from_dict(params["holder"]), others)
 
 
 def _unfinished(found: Found, results: Sequence[str]) -> dict[str, Any]:

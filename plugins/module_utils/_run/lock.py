@@ -4,8 +4,8 @@
 
 r"""The lock of an instance: only one run at a time may change the instance, from any control node.
 
-The lock is the folder ``ROOT\INSTANCE\lock`` on the coordinator's own disk. It is created under another name and then renamed. Of two
-processes that try at once, one succeeds, because ren refuses a name that exists
+The lock is the folder ``ROOT\INSTANCE\lock`` on the own disk of each node (:mod:`cluster_lock`). It is created under another name and then
+renamed. Of two processes that try at once, one succeeds, because ren refuses a name that exists
 (https://learn.microsoft.com/windows-server/administration/windows-commands/ren), and an interrupted command leaves either a complete lock or
 none. The folder has ``owner.json`` (who, since when, for which run) and ``holder-TOKEN``, named after the process that holds the lock. To
 break a lock, a process first renames that file. The name says whose lock is meant, so that of two processes only one succeeds, and neither
@@ -15,6 +15,7 @@ gets no further than its next step.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import uuid
@@ -49,6 +50,7 @@ class Lock:
     operation: str | None = None
     since: str | None = None
     holder: Holder | None = None
+    marker: str = ""
     marked: bool = False
 
     @property
@@ -58,14 +60,9 @@ class Lock:
             return None
         return max(0, round((datetime.now(timezone.utc) - datetime.fromisoformat(self.since)).total_seconds()))
 
-    def is_held_by(self, holder: Holder) -> bool:
-        """Return whether the lock is that process's."""
-        return self.holder is not None and self.marked and self.holder.token == holder.token
-
-    def to_dict(self, holder: Holder) -> dict[str, Any]:
-        """Return the lock for a result, with ``ours``: whether that process holds it."""
-        names = ("path", "owner", "run_id", "operation", "since", "age_seconds")
-        return {**{name: getattr(self, name) for name in names}, "ours": self.is_held_by(holder)}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the lock for a result."""
+        return {name: getattr(self, name) for name in ("path", "owner", "run_id", "operation", "since", "age_seconds")}
 
 
 @dataclass(frozen=True)
@@ -92,24 +89,35 @@ def folder_line(folder: str) -> str:
 
 
 class RunLock:
-    """The lock of one instance on one host.
+    """One lock on one host.
 
     Args:
-        host: The coordinator.
-        folder: The instance's folder of runs on the host.
-        instance: The instance's name, for messages.
+        host: The host.
+        folder: The folder that the lock is in.
+        what: What is locked, for messages.
         holder: The process that takes or releases the lock.
+        part: Which part of that process holds it, where the process as a whole must not: the name of an instance.
     """
 
-    def __init__(self, host: WindowsHost, folder: str, instance: str, holder: Holder) -> None:
+    def __init__(self, host: WindowsHost, folder: str, what: str, holder: Holder, part: str = "") -> None:
         self._host = host
         self._folder = folder
-        self._instance = instance
+        self._what = what
         self._holder = holder
+        self._marker = _marker(holder, part)
         self.path = f"{folder}\\lock"
         self.names: list[str] = []  # in the folder, as last read
         self._stderr = ""  # of the last attempt to take it: either the lock exists, or it cannot be created
         self._uncertain = False  # whether the answer to an attempt to take it was lost
+
+    @property
+    def host(self) -> WindowsHost:
+        """The host that the lock is on."""
+        return self._host
+
+    def is_ours(self, lock: Lock | None) -> bool:
+        """Return whether a lock that was read is this process's."""
+        return lock is not None and lock.marked and lock.marker == self._marker
 
     # -- reading
 
@@ -140,7 +148,8 @@ class RunLock:
             known = json.loads(owner)
             holder = Holder.from_dict(known["holder"])
             since = datetime.fromisoformat(known["since"]).isoformat()
-            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, _marker(holder) in inside)
+            marker = str(known.get("marker") or _marker(holder))
+            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, marker, marker in inside)
         except (ValueError, KeyError, TypeError):
             return Lock(self.path)
 
@@ -173,7 +182,7 @@ class RunLock:
             if lock is None:
                 continue  # it was released in between, or could not be created
             seen = True
-            if lock.is_held_by(self._holder):
+            if self.is_ours(lock):
                 self._rename_run(lock, run_id, operation)
                 return self._uncertain, broken
             if not lock.marked and left >= ATTEMPTS // 2:
@@ -193,13 +202,18 @@ class RunLock:
         """
         if lock.holder is not None and lock.holder.is_gone():
             return "gone"
+        if lock.holder is not None and lock.holder.token == self._holder.token:
+            raise RunError(
+                f"{self._host.where}: expected the lock of {self._what} to be free, but this same playbook holds it for another instance on that "
+                "host. Run the playbook for one of them, then for the other (--limit)."
+            )
         if break_lock and break_lock in (lock.run_id, lock.owner):
             return "deliberate"
         since = f"since {lock.since} ({_span(lock.age_seconds)} ago)" if lock.since else "since an unknown time"
         operation = f", operation {lock.operation}" if lock.operation else ""
         named = f" octopus_break_lock names {break_lock}, but this lock is not held by it." if break_lock else ""
         raise RunError(
-            f"Expected the lock of instance {self._instance} to be free, so that nobody else changes the instance at the same time, but found "
+            f"Expected the lock of {self._what} to be free, so that nobody else changes it at the same time, but found "
             f"{self.path} on {self._host.name} held {since} by {lock.owner} for the run {lock.run_id}{operation}.{named} Wait until that run "
             f"has ended. If you are certain that it has been abandoned, break its lock to resume it: octopus_break_lock: {lock.run_id}"
         )
@@ -207,7 +221,7 @@ class RunLock:
     def _create(self, run_id: str, operation: str | None) -> bool:
         # A virus scanner that reads the new files may block the renaming for a moment; then the next attempt succeeds.
         new = f"{self._folder}\\{LEFT}{uuid.uuid4().hex[:12]}"
-        marker, file = f"{new}\\{_marker(self._holder)}", f"{new}\\owner.json"
+        marker, file = f"{new}\\{self._marker}", f"{new}\\owner.json"
         line = (
             f"(if exist {word(self.path + chr(92))} exit /b {TAKEN})& {folder_line(self._folder)}& ({builtin('mkdir', new)} && "
             f"(echo held)>{word(marker)} && (echo {self._owner(run_id, operation)})>{word(file)} && "
@@ -229,7 +243,8 @@ class RunLock:
     def _owner(self, run_id: str, operation: str | None) -> str:
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         holder = self._holder
-        return json_line({"owner": holder.owner, "run_id": run_id, "operation": operation, "since": since, "holder": holder.to_dict()})
+        named = {"owner": holder.owner, "run_id": run_id, "operation": operation, "since": since}
+        return json_line({**named, "holder": holder.to_dict(), "marker": self._marker})
 
     def _rename_run(self, lock: Lock, run_id: str, operation: str | None) -> None:
         """Change the run that this process's lock names: an unfinished run that is resumed has an id of its own."""
@@ -244,7 +259,7 @@ class RunLock:
         left = f"{LEFT}{uuid.uuid4().hex[:12]}"
         line = f"{builtin('ren', self.path, left)} && {self._delete(self._folder + chr(92) + left)}"
         if lock.holder is not None and lock.marked:
-            line = f"{builtin('ren', self.path + chr(92) + _marker(lock.holder), left)} && {line}"
+            line = f"{builtin('ren', self.path + chr(92) + lock.marker, left)} && {line}"
         else:
             # A lock without a holder's file is meant. A process that has taken the lock meanwhile has such a file.
             line = f"(if exist {word(self.path + chr(92) + 'holder-*')} exit /b {NOT_OURS})& {line}"
@@ -259,7 +274,7 @@ class RunLock:
             RunError: It cannot be released.
         """
         left = f"{LEFT}{uuid.uuid4().hex[:12]}"
-        marker = f"{self.path}\\{_marker(self._holder)}"
+        marker = f"{self.path}\\{self._marker}"
         line = (
             f"(if not exist {word(marker)} exit /b {NOT_OURS})& "
             f"{builtin('ren', self.path, left)} && {self._delete(self._folder + chr(92) + left)}"
@@ -294,8 +309,9 @@ def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
     return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"
 
 
-def _marker(holder: Holder) -> str:
-    return f"holder-{holder.token}"
+def _marker(holder: Holder, part: str = "") -> str:
+    """The name of the file that says who holds a lock: a process, or one part of it."""
+    return f"holder-{holder.token}" + (f"-{hashlib.sha256(part.lower().encode()).hexdigest()[:8]}" if part else "")
 
 
 def _span(seconds: int | None) -> str:

@@ -28,6 +28,7 @@ VERDICTS = (
 OPEN = ("failed_stopped", "rollback_failed", "failed_after_upgrade")
 NONE, RESTORE_SERVICE, ROLLBACK = "none", "restore_service", "rollback"
 UPGRADE = "upgrade"
+REPLACES_PROGRAMS = (UPGRADE, "rollback")
 # The playbooks that are not named after their operation.
 _PLAYBOOKS = {UPGRADE: "upgrade_inplace.yml", "clone": "refresh_clone.yml"}
 _CHANGES_FIRST = ("quiesce.watchdog", "freeze.maintenance", "rollback.watchdog")

@@ -16,6 +16,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
@@ -112,6 +114,7 @@ class WindowsHost:
         self._lost_shell: str | None = None
         self._commands = 0
         self._stack = contextlib.ExitStack()
+        self.clock_offset: int | None = None  # seconds that the host's clock is ahead of ours, by its last answer
 
     def __repr__(self) -> str:
         return f"WindowsHost({self.options.where})"
@@ -336,9 +339,17 @@ class WindowsHost:
         if transport == "kerberos":
             self._stack.enter_context(kerberos.ticket(self.options))
         self._protocol = (self._connect or Protocol)(**self.options.protocol_arguments(transport))
+        session = self._protocol.transport.build_session()
         # pywinrm has found out here whether there is a proxy. requests would search the environment again at each request, several times,
         # which took a third of the CPU time of all that is sent.
-        self._protocol.transport.build_session().trust_env = False
+        session.trust_env = False
+        session.hooks["response"].append(self._read_clock)
+
+    def _read_clock(self, response: Any, **_more: Any) -> None:
+        """Compare the host's time with ours: HTTP.sys dates each answer (RFC 9110, 6.6.1), to the second."""
+        with contextlib.suppress(TypeError, ValueError):  # no date, or something else in its place
+            told = parsedate_to_datetime(response.headers.get("Date"))
+            self.clock_offset = round((told - datetime.now(timezone.utc)).total_seconds())
 
     def _forget(self) -> None:
         protocol, self._protocol, self._shell = self._protocol, None, None

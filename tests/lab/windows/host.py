@@ -10,6 +10,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from lab.core.filesystem import Logon, WinError
@@ -46,6 +47,7 @@ class WindowsHost(Machine):
         self.os_build = os_build
         self.has_curl = has_curl
         self.crashes: list[str] = []
+        self.clock_ahead = 0.0  # seconds that its clock is wrong by
         self.copy_rate = 50 * 1024**2  # bytes a lab second
         self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
@@ -237,6 +239,10 @@ class WindowsHost(Machine):
             return self.fs.is_file(path, logon)
         except WinError:
             return False
+
+    def now(self) -> datetime:
+        """The time by its own clock."""
+        return self.clock.now() + timedelta(seconds=self.clock_ahead)
 
     def copy_seconds(self, size: int) -> float:
         """Lab seconds that reading and writing that many bytes takes, at :attr:`copy_rate`."""

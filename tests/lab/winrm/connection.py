@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import socket
 from dataclasses import dataclass
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,10 @@ class Connection(BaseHTTPRequestHandler):
             fault=reply.fault,
             failed_logon=reply.failed_logon,
         )
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer, by the host's clock; HTTP.sys gives each answer one."""
+        return format_datetime(self.winrm.host.now(), usegmt=True) if timestamp is None else super().date_time_string(timestamp)
 
     def _reply(self, reply: _Reply) -> None:
         self._record(reply)

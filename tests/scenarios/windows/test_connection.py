@@ -136,3 +136,12 @@ def test_several_hosts_at_once_each_with_its_own_failure(make_world: Callable[..
     outcomes = on_each([two.options("octo-a"), two.options("octo-b")], lambda host: host.run(["hostname"]).exit_code)
     assert outcomes["octo-a"] == 0
     assert isinstance(outcomes["octo-b"], HostUnreachable)
+
+
+def test_each_answer_tells_the_hosts_time(make_world: Callable[..., World]) -> None:
+    world = make_world(scale=1.0)
+    world.hosts["octo-a"].clock_ahead = 300.0
+    with world.client() as host:
+        assert host.clock_offset is None
+        host.run(["hostname"])
+        assert host.clock_offset is not None and 298 <= host.clock_offset <= 301

@@ -182,7 +182,7 @@ def test_a_connection_lost_while_the_lock_is_taken(client: WindowsHost, world: W
     lock = RunLock(client, FOLDER, "prod", me)
     assert lock.take("R1", None, None) == (True, None)
     found = lock.read()
-    assert found is not None and found.is_held_by(me)
+    assert lock.is_ours(found)
     assert world.ledger.events("fault", name="winrm.drop", action="met")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
@@ -88,6 +88,7 @@ def query(
         "server_version": server.version,
         "database": connection.scalar("SELECT DB_NAME() AS name"),
         "now": now.isoformat(),
+        "clock_offset_seconds": round((now - datetime.now(timezone.utc)).total_seconds()),
     }
     for part, read in _PARTS.items():
         if part in gather:

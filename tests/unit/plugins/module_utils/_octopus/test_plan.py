@@ -33,10 +33,17 @@ GOOD: dict[str, Any] = {
             "instances": [{"name": "OctopusServer", "node_name": name.upper(), "service": {"state": "running"}}],
             "watchdog": {"enabled": name == "octo-a"},
             "free_bytes": {"C:": 10 * 1024**3},
+            "clock_offset_seconds": 1,
         }
         for name in ("octo-a", "octo-b")
     },
-    "database": {"version": "2020.5.7", "server": "sql01", "used_bytes": 1000, "volumes": [{"name": "D:", "free": 2000}]},
+    "database": {
+        "version": "2020.5.7",
+        "server": "sql01",
+        "used_bytes": 1000,
+        "volumes": [{"name": "D:", "free": 2000}],
+        "clock_offset_seconds": -2,
+    },
     "packages": {"2026.2.9853": {"size": 1024**3}},
     "backup": {"free_bytes": 5000, "estimated_bytes": 1000, "paths": ["x.bak"]},
 }
@@ -107,6 +114,8 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("hosts/octo-a/running_jobs", ["msi-1"], "nothing_else_running"),
         ("hosts/octo-a/free_bytes", {"C:": 1024}, "space_on_node"),
         ("database/volumes", [{"name": "D:", "free": 10}], "space_on_sql_server"),
+        ("hosts/octo-a/clock_offset_seconds", 60, "clocks_agree"),
+        ("database/clock_offset_seconds", None, "clocks_agree"),
         ("backup", {"free_bytes": 10, "estimated_bytes": 1000, "paths": ["x"]}, "space_for_backup"),
     ],
 )

@@ -40,6 +40,7 @@ class FakeProtocol:
         self.operation_timeout_sec = 20
         self.transport = self
         self.trust_env = True
+        self.hooks: dict[str, list[Any]] = {"response": []}
 
     def build_session(self) -> FakeProtocol:
         return self

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The locks of a cluster: two control nodes whose inventories list the nodes in another order, or call the instance otherwise."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import RunError
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import InstanceRuns
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
+from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
+
+RUNS, PROGRAMS = f"{ROOT}\\runs", f"{ROOT}\\programs"
+
+
+def somebody(name: str) -> Holder:
+    """A process of another control node."""
+    return Holder(f"{name}@ctrl-{name}", f"machine-{name}", f"boot-{name}", "pid:[1]", 7, "1")
+
+
+@pytest.fixture
+def cluster(make_world: Callable[..., World]) -> World:
+    return make_world("octo-a", "octo-b")
+
+
+@contextmanager
+def runs(world: World, names: Sequence[str], holder: Holder, instance: str = "prod") -> Iterator[InstanceRuns]:
+    """The instance as an inventory has it: its coordinator is the first."""
+    with ExitStack() as stack:
+        first, *others = [stack.enter_context(world.client(name)) for name in names]
+        yield InstanceRuns(first, {"instance": instance, "root": RUNS}, holder, others)
+
+
+def locked(world: World, folder: str = f"{RUNS}\\prod") -> list[str]:
+    """The hosts that have a lock in that folder."""
+    return [name for name, host in world.hosts.items() if host.fs.is_dir(f"{folder}\\lock", SYSTEM)]
+
+
+def test_it_is_taken_on_every_node_and_released_on_every_node(cluster: World) -> None:
+    with runs(cluster, ("octo-b", "octo-a"), somebody("anna")) as mine:
+        assert mine.take("R1", "upgrade", None, check_mode=True)["changed"] and locked(cluster) == []
+        assert mine.take("R1", "upgrade", None, check_mode=False)["changed"]
+        assert (locked(cluster), locked(cluster, PROGRAMS)) == (["octo-a", "octo-b"], ["octo-a", "octo-b"])
+        assert not mine.take("R1", "upgrade", None, check_mode=False)["changed"]
+        assert mine.release("R1", check_mode=False)["changed"]
+        assert (locked(cluster), locked(cluster, PROGRAMS)) == ([], [])
+        assert not mine.release("R1", check_mode=False)["changed"]
+
+
+def test_a_backup_leaves_the_programs_to_others(cluster: World) -> None:
+    with runs(cluster, ("octo-a", "octo-b"), somebody("anna")) as mine:
+        mine.take("R1", "backup", None, check_mode=False)
+        assert (locked(cluster), locked(cluster, PROGRAMS)) == (["octo-a", "octo-b"], [])
+
+
+def test_of_two_with_another_order_of_nodes_one_gets_it(cluster: World) -> None:
+    outcomes: dict[str, Any] = {}
+    barrier = threading.Barrier(2)
+
+    def take(name: str, nodes: tuple[str, str]) -> None:
+        with runs(cluster, nodes, somebody(name)) as mine:
+            barrier.wait(WAIT)
+            try:
+                outcomes[name] = mine.take(f"R-{name}", "upgrade", None, check_mode=False)["lock"]["ours"]
+            except RunError as error:
+                outcomes[name] = str(error)
+
+    threads = [
+        threading.Thread(target=take, args=("anna", ("octo-a", "octo-b"))),
+        threading.Thread(target=take, args=("bert", ("octo-b", "octo-a"))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    [winner] = [name for name, outcome in outcomes.items() if outcome is True]
+    [refused] = [outcome for outcome in outcomes.values() if outcome is not True]
+    assert f"by {winner}@ctrl-{winner} for the run R-{winner}" in refused
+    assert (locked(cluster), locked(cluster, PROGRAMS)) == (["octo-a", "octo-b"], ["octo-a", "octo-b"])
+
+
+def test_who_is_refused_on_the_second_node_leaves_the_first_free(cluster: World) -> None:
+    with runs(cluster, ("octo-b",), somebody("anna")) as other:
+        other.take("R1", "upgrade", None, check_mode=False)
+    with runs(cluster, ("octo-a", "octo-b"), somebody("bert")) as mine:
+        with pytest.raises(RunError, match=r"found .*lock on octo-b held .* by anna@ctrl-anna for the run R1"):
+            mine.take("R2", "upgrade", None, check_mode=True)
+        with pytest.raises(RunError, match=r"found .*lock on octo-b held .* by anna@ctrl-anna for the run R1"):
+            mine.take("R2", "upgrade", None, check_mode=False)
+        assert (locked(cluster), locked(cluster, PROGRAMS)) == (["octo-b"], ["octo-b"])
+        assert mine.take("R2", "upgrade", "R1", check_mode=False)["broke"]["why"] == "deliberate"
+
+
+def test_an_instance_under_another_name_cannot_replace_the_same_programs(cluster: World) -> None:
+    anna = somebody("anna")
+    with runs(cluster, ("octo-a",), anna) as mine, runs(cluster, ("octo-a",), somebody("bert"), "production") as other:
+        mine.take("R1", "upgrade", None, check_mode=False)
+        with pytest.raises(RunError, match="Expected the lock of the programs on octo-a to be free"):
+            other.take("R2", "rollback", None, check_mode=False)
+        assert locked(cluster, f"{RUNS}\\production") == []
+        other.take("R2", "backup", None, check_mode=False)
+    with runs(cluster, ("octo-a",), anna, "second") as second:
+        with pytest.raises(RunError, match="this same playbook holds it for another instance"):
+            second.take("R1", "upgrade", "R1", check_mode=False)
+        second.release("R1", check_mode=False)
+    assert locked(cluster, PROGRAMS) == ["octo-a"]
+
+
+def test_a_node_that_does_not_answer_keeps_the_others_free(cluster: World) -> None:
+    with runs(cluster, ("octo-a", "octo-b"), somebody("anna")) as mine:
+        cluster.servers[1].stop()
+        with pytest.raises(HostUnreachable):
+            mine.take("R1", "upgrade", None, check_mode=False)
+    assert locked(cluster) == []
+
+
+def test_a_run_that_began_with_another_coordinator_is_not_begun_again(cluster: World) -> None:
+    holder = somebody("anna")
+    begun = '{"n": 1, "id": "a", "event": "begun", "at": "2026-11-30T10:00:00.000+00:00", "operation": "upgrade", "instance": "prod"}'
+    step = '{"n": 2, "id": "b", "event": "step", "at": "2026-11-30T10:00:01.000+00:00", "step": "quiesce.maintenance"}'
+    host = cluster.hosts["octo-b"]
+    host.fs.mkdir(f"{RUNS}\\prod", SYSTEM)
+    host.fs.write(f"{RUNS}\\prod\\20261130T100000Z.jsonl", f"{begun}\r\n{step}\r\n".encode(), SYSTEM)
+    with runs(cluster, ("octo-a", "octo-b"), holder) as mine:
+        with pytest.raises(
+            RunError, match=r"run 20261130T100000Z \(upgrade, at the step quiesce.maintenance\) is on octo-b.* List octo-b first"
+        ):
+            mine.info([])
+        ended = '{"n": 3, "id": "c", "event": "finished", "at": "2026-11-30T10:00:02.000+00:00", "verdict": "upgraded"}'
+        host.fs.write(f"{RUNS}\\prod\\20261130T100000Z.jsonl", f"{ended}\r\n".encode(), SYSTEM, append=True)
+        assert mine.info([])["unfinished"] is None
