@@ -119,6 +119,7 @@ def test_the_queue_runs_all_but_ends_with_the_first_failure(check, tmp_path, mon
     assert "ok  good/3 (0 s): 3 passed" in capsys.readouterr().out
     assert set(runner.seconds) == {one.name for one in good} and all(cpu > 0 for _wall, cpu in runner.seconds.values())
 
+    monkeypatch.setattr(check, "WORKERS", 2)
     wait = check.Check("wait", (sys.executable, "-c", "import signal; signal.pause()"))
     bad = check.Check("bad", (sys.executable, "-c", "raise SystemExit('this is wrong')"))
     runner = check.Runner([wait, bad, *good])
