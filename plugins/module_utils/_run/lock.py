@@ -83,9 +83,13 @@ def folder_line(folder: str) -> str:
 
     Below the collection's own folder, access to that folder is restricted; elsewhere access to the instance's folder is.
     """
-    ours = folder.lower().startswith(DEFAULT_ROOT.lower() + "\\")
-    protect = protect_line(DEFAULT_ROOT if ours else folder)
+    protect = protect_line(DEFAULT_ROOT if _is_ours(folder) else folder)
     return f"(if not exist {word(folder + chr(92))} ({protect} & {builtin('mkdir', folder)}))"
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether a folder is below the collection's own."""
+    return folder.lower().startswith(DEFAULT_ROOT.lower() + "\\")
 
 
 class RunLock:
@@ -275,9 +279,12 @@ class RunLock:
         """
         left = f"{LEFT}{uuid.uuid4().hex[:12]}"
         marker = f"{self.path}\\{self._marker}"
+        # Without /s, rd removes an empty folder only: one that has no journals, as on every node but the coordinator. Elsewhere than below the
+        # collection's own folder it stays, because the access to it is its own.
+        empty = f"& {builtin('rd', self._folder)} 2>nul& exit /b 0" if _is_ours(self._folder) else ""
         line = (
             f"(if not exist {word(marker)} exit /b {NOT_OURS})& "
-            f"{builtin('ren', self.path, left)} && {self._delete(self._folder + chr(92) + left)}"
+            f"{builtin('ren', self.path, left)} && ({self._delete(self._folder + chr(92) + left)}{empty})"
         )
         result = self._host.run_cmd(line, idempotent=True)
         if result.exit_code in (0, NOT_OURS):

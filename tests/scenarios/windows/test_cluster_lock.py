@@ -52,6 +52,7 @@ def test_it_is_taken_on_every_node_and_released_on_every_node(cluster: World) ->
         assert not mine.take("R1", "upgrade", None, check_mode=False)["changed"]
         assert mine.release("R1", check_mode=False)["changed"]
         assert (locked(cluster), locked(cluster, PROGRAMS)) == ([], [])
+        assert not any(host.fs.is_dir(folder, SYSTEM) for host in cluster.hosts.values() for folder in (PROGRAMS, f"{RUNS}\\prod"))
         assert not mine.release("R1", check_mode=False)["changed"]
 
 
