@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make test``: every check, three side by side, stopping at the first that fails with the end of what it printed.
+"""``make test``: every check, four side by side, stopping at the first that fails with the end of what it printed.
 
 Usage: ``python tools/check.py [name ...]`` runs the named ones only, ``scenarios`` being all whose name begins with that; ``--list`` names them.
 Each one's whole output is in ``build/logs/NAME.log``, how long each took in ``build/logs/durations.tsv``, and what each test cost in
@@ -27,8 +27,8 @@ DURATIONS = LOGS / "durations.tsv"
 PYTHON = "build/venv/bin/python"
 LINT = "build/lint/bin"
 TAIL = 60
-WORKERS = 3  # two cores, and a test waits for its lab nearly half of the time
-PATIENCE = "4"  # a computer that runs three checks at once is a busy one
+WORKERS = 4  # two cores, and a test waits for its lab half of the time
+PATIENCE = "5"  # a computer that runs four checks at once is a busy one
 QUICK, UNKNOWN = 10.0, 60.0  # seconds
 # Exchanges with real hosts, for comparison, where somebody has them beside the repository; they are not part of it.
 RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
@@ -169,7 +169,7 @@ def ordered(chosen: Iterable[Check], last: Mapping[str, float]) -> list[Check]:
 
 
 class Runner:
-    """Runs checks from a queue, three at a time, and remembers how each ended."""
+    """Runs checks from a queue, four at a time, and remembers how each ended."""
 
     def __init__(self, queue: list[Check], keep_going: bool = False) -> None:
         self.total = len(queue)
