@@ -54,6 +54,7 @@ JOB_SPEC: dict[str, Any] = {
     "work_root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade"},
 }
 
+TRANSPORTS = ("basic", "plaintext", "ssl", "certificate", "ntlm", "kerberos", "credssp")
 _CLEAR_TEXT = ("basic", "plaintext", "ssl")
 
 
@@ -137,6 +138,13 @@ class ConnectionOptions:
         wanted = self.transport or self._default_transport()
         tried = [name for one in wanted for name in self._expand(one)]
         usable = [name for name in tried if name in supported]
+        unknown = [name for name in tried if name not in TRANSPORTS]
+        if not usable and unknown:
+            raise HostRefused(
+                f"{self.where}: there is no WinRM transport {', '.join(unknown)}. Set ansible_winrm_transport to one of "
+                f"{', '.join(TRANSPORTS)}. Nothing was sent.",
+                self.name,
+            )
         if not usable:
             raise HostRefused(
                 f"{self.where}: expected support for the WinRM transport {', '.join(tried)} on this control node but found only "
