@@ -17,6 +17,7 @@ import ssl
 import struct
 import threading
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from lab.core.network import Network
@@ -40,10 +41,11 @@ class WinRMServer:
     that kind pass first, ``action=`` says which kind.
     """
 
-    def __init__(self, host: WindowsHost, network: Network, quotas: Quotas | None = None) -> None:
+    def __init__(self, host: WindowsHost, network: Network, quotas: Quotas | None = None, keytab: Path | None = None) -> None:
         self.host = host
         self.network = network
         self.quotas = quotas or Quotas()
+        self.keytab = keytab  # what a host of a domain decrypts Kerberos tickets with
         self.logons = Logons.of(network)
         self.shells = Shells(host, self.quotas)
         self.service = Service(host, self.shells)
