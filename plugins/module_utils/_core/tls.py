@@ -24,6 +24,7 @@ class TlsProblem(enum.Enum):
     WEAK = "weak"
     OLD_PROTOCOL = "old protocol"
     NO_TLS = "no TLS"
+    NO_AUTHORITIES = "file of authorities unusable"
     OWN_CERTIFICATE = "own certificate unusable"
     CLIENT_CERTIFICATE = "client certificate refused"
     OTHER = "other"
@@ -66,6 +67,7 @@ _BY_REASON = {
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": TlsProblem.CLIENT_CERTIFICATE,
     "TLSV1_ALERT_UNKNOWN_CA": TlsProblem.CLIENT_CERTIFICATE,
     "TLSV1_ALERT_ACCESS_DENIED": TlsProblem.CLIENT_CERTIFICATE,
+    "NO_CERTIFICATE_OR_CRL_FOUND": TlsProblem.NO_AUTHORITIES,
     "KEY_VALUES_MISMATCH": TlsProblem.OWN_CERTIFICATE,
     "NO_START_LINE": TlsProblem.OWN_CERTIFICATE,
     "BAD_BASE64_DECODE": TlsProblem.OWN_CERTIFICATE,
@@ -86,6 +88,15 @@ def problem(error: BaseException) -> TlsProblem:
                 return TlsProblem.OWN_CERTIFICATE
             return _BY_REASON.get(one.reason or "", TlsProblem.OTHER)
     return TlsProblem.OTHER
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether the other side has ended the connection amid TLS, which is no matter of trust.
+
+    Args:
+        error: As requests raises it.
+    """
+    return any(isinstance(one, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)) for one in causes(error))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -91,7 +91,7 @@ def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
 
 def _request(error: requests.exceptions.RequestException, options: ConnectionOptions) -> HostError:
     where, name = options.where, options.name
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) and not core_tls.is_lost(error):
         advice = tls.advice(core_tls.problem(error), options)
         return HostRefused(f"{where}: no trusted TLS connection: {_reason(error)} {advice}{_through(options)}", name)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):

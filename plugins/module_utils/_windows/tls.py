@@ -47,6 +47,8 @@ def advice(problem: TlsProblem, options: ConnectionOptions) -> str:
         "ansible_winrm_transport: kerberos or ntlm.",
         TlsProblem.NO_TLS: f"Port {options.port} does not speak TLS. WinRM's port for HTTPS is {HTTPS_PORT}; for HTTP, set "
         f"ansible_winrm_scheme: http and ansible_port: {HTTP_PORT}, with ansible_winrm_transport: kerberos or ntlm.",
+        TlsProblem.NO_AUTHORITIES: f"A file on this control node is unusable; nothing was sent. {options.ca_trust_path or 'The file of authorities'} "
+        "(ansible_winrm_ca_trust_path) holds no certificate in PEM form.",
         TlsProblem.OWN_CERTIFICATE: "A file on this control node is unusable; nothing was sent. ansible_winrm_cert_pem and "
         "ansible_winrm_cert_key_pem have to be PEM files, the second with the private key of the first, without a passphrase.",
         TlsProblem.CLIENT_CERTIFICATE: "The host does not accept the certificate of ansible_winrm_cert_pem. It has to be mapped to an account "
