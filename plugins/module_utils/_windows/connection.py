@@ -72,7 +72,7 @@ class _Sent(enum.Enum):
 
 def _patience() -> Deadline:
     """How long a command is sent again that has certainly not been started: long enough for a service that restarts, or a busy moment."""
-    return Deadline(15.0, first=0.3, most=3.0)
+    return Deadline(8.0, first=0.3, most=2.0)
 
 
 class WindowsHost:

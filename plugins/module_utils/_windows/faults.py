@@ -60,6 +60,9 @@ QUOTAS = {
     2150859241: ("command", "Increase MaxProcessesPerShell (winrm/config/winrs)."),  # ERROR_WSMAN_QUOTA_MAX_COMMANDS_PER_SHELL_PPQ
 }
 
+# HTTP answers to a message that was not understood: an encrypted one over a connection that was renewed beneath an old security context (the
+# host closes idle ones, and all of them when its service restarts), or any while HTTP.sys listens for a service that does not run.
+NOT_READ = (400, 503)
 # Elements of a fault's detail that hold a text ([MS-WSMV] 2.2.4.43 and the CIM class MSFT_WmiError).
 _DETAILS = ("Message", "ProviderFault", "error_WindowsErrorMessage")
 
@@ -211,6 +214,7 @@ def _http(error: WinRMTransportError, options: ConnectionOptions) -> HostError:
         f"{options.where}: HTTP {status} instead of a WinRM answer from {options.endpoint}. {advice}{_usual_port(options)}{_through(options)}",
         options.name,
         status,
+        not_done=status in NOT_READ,
     )
 
 

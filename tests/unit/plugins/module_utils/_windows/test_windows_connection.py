@@ -327,6 +327,12 @@ def test_what_may_have_been_started_is_not_sent_again(world, step):
     assert world.count()["command"] == 2
 
 
+def test_a_message_that_was_not_read_is_sent_over_a_new_connection(world):
+    world.fails["command"] = [WinRMTransportError("http", 400, ""), WinRMTransportError("http", 503, "")]
+    assert world.host().run(["x"]).exit_code == 0
+    assert len(world.connected) == 3
+
+
 def test_an_answer_of_another_kind_is_not_waited_for(world):
     world.fails["open"] = [WinRMTransportError("http", 404, "x")] * 9
     with pytest.raises(HostUnreachable):
