@@ -85,7 +85,7 @@ class WindowsHost:
     """
 
     def __init__(
-        self, options: ConnectionOptions, connect: Callable[..., Any] | None = None, patience: Callable[[], Deadline] = _patience
+        self, options: ConnectionOptions, connect: Callable[..., Any] | None = None, patience: Callable[[], Deadline] | None = None
     ) -> None:
         if WINRM_IMPORT_ERROR:
             raise MissingLibrary("pywinrm", WINRM_IMPORT_ERROR)
@@ -95,7 +95,7 @@ class WindowsHost:
         self._shell: str | None = None
         self._lost_shell: str | None = None
         self._commands = 0
-        self._patience = patience
+        self._patience = patience or _patience
         self._sent = _Sent.NOTHING
         self._transport = ""
         self._ticket = kerberos.Ticket(options)

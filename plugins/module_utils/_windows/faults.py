@@ -63,6 +63,10 @@ QUOTAS = {
 # HTTP answers to a message that was not understood: an encrypted one over a connection that was renewed beneath an old security context (the
 # host closes idle ones, and all of them when its service restarts), or any while HTTP.sys listens for a service that does not run.
 NOT_READ = (400, 503)
+_KERBEROS = (
+    " Where Kerberos gave a ticket, the password is right: the service principal name may belong to another account (setspn -Q HTTP/the-host), "
+    "or the clocks differ by more than five minutes."
+)
 # Elements of a fault's detail that hold a text ([MS-WSMV] 2.2.4.43 and the CIM class MSFT_WmiError).
 _DETAILS = ("Message", "ProviderFault", "error_WindowsErrorMessage")
 
@@ -75,7 +79,8 @@ def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
     if isinstance(error, AuthenticationError):
         return HostRefused(
             f"{where}: the WinRM service refused {options.username!r}: the name or password is wrong, or the account lacks the right to log on. "
-            "There was only one attempt, so that the account is not locked. Check ansible_user, ansible_password and ansible_winrm_transport.",
+            "There was only one attempt, so that the account is not locked. Check ansible_user, ansible_password and ansible_winrm_transport."
+            + (_KERBEROS if "kerberos" in options.wanted_transports else ""),
             name,
             401,
         )

@@ -135,8 +135,7 @@ class ConnectionOptions:
         Raises:
             HostRefused: None is supported, or it would send the password unencrypted over HTTP.
         """
-        wanted = self.transport or self._default_transport()
-        tried = [name for one in wanted for name in self._expand(one)]
+        tried = self.wanted_transports
         usable = [name for name in tried if name in supported]
         unknown = [name for name in tried if name not in TRANSPORTS]
         if not usable and unknown:
@@ -159,6 +158,11 @@ class ConnectionOptions:
                 self.name,
             )
         return chosen
+
+    @property
+    def wanted_transports(self) -> list[str]:
+        """The transports that pywinrm is to try, the first that it supports here."""
+        return [name for one in self.transport or self._default_transport() for name in self._expand(one)]
 
     def _default_transport(self) -> tuple[str, ...]:
         # As ansible.builtin.winrm chooses.

@@ -95,8 +95,12 @@ class Service:
             },
         }
         for quota, refusal in refusals.get(request.name, {}).items():
-            if self._host.faults.hit("winrm.quota", self._host.name, quota=quota) is not None:
-                raise refusal()
+            met = self._host.faults.hit("winrm.quota", self._host.name, quota=quota)
+            if met is not None:
+                fault = refusal()
+                # Which quotas are told as an MSFT_WmiError is known of one each way (:mod:`.faults`).
+                fault.wmi = met.get("wmi", fault.wmi)
+                raise fault
         if request.shell_id and self._host.faults.hit("winrm.shell_gone", self._host.name, action=request.name) is not None:
             with self._shells.use(request.shell_id, caller.account) as shell:
                 self._shells.delete(shell)

@@ -181,6 +181,8 @@ def test_a_service_that_restarts_between_two_commands(world: World, away: float,
         ("winrm.quota", {"quota": "commands"}, 2),
         ("winrm.quota", {"quota": "shells"}, 1),
         ("winrm.quota", {"quota": "users"}, 1),
+        ("winrm.quota", {"quota": "shells", "wmi": True}, 1),
+        ("winrm.quota", {"quota": "operations", "wmi": False}, 2),
     ],
 )
 def test_a_command_that_was_not_started_is_sent_again(world: World, fault: str, given: dict[str, Any], shells: int) -> None:
@@ -189,6 +191,24 @@ def test_a_command_that_was_not_started_is_sent_again(world: World, fault: str, 
         assert host.run(["hostname"]).exit_code == 0
     assert len(world.ledger.events("winrm.command")) == 1
     assert len(world.ledger.events("winrm.request", action="Create", status=200)) == shells
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("wmi", [True, False])
+@pytest.mark.parametrize(
+    ("quota", "advice"),
+    [
+        ("shells", "MaxShellsPerUser"),
+        ("users", "MaxConcurrentUsers"),
+        ("operations", "MaxConcurrentOperationsPerUser"),
+        ("commands", "MaxProcessesPerShell"),
+    ],
+)
+def test_a_quota_that_stays_full_is_told_with_what_to_raise(world: World, quota: str, advice: str, wmi: bool) -> None:
+    world.network.faults.arm("winrm.quota", times=None, quota=quota, wmi=wmi)
+    with world.client() as host, pytest.raises(HostError, match=advice):
+        host.run(["hostname"])
+    assert world.ledger.events("winrm.command") == []
 
 
 def test_a_shell_that_ends_amid_a_command_is_no_reason_to_start_it_again(client: WindowsHost, world: World) -> None:

@@ -90,6 +90,16 @@ def test_a_name_that_the_domain_does_not_know_is_ours(domain: World) -> None:
     assert domain.ledger.events("winrm.request") == []
 
 
+def test_a_host_outside_the_domain(domain: World) -> None:
+    """There is a ticket for it, which it cannot read: the password is right all the same."""
+    domain.servers[0].keytab = None
+    with (
+        pytest.raises(HostRefused, match="Where Kerberos gave a ticket, the password is right"),
+        domain.client(**given("octo-a", "octo-admin")) as client,
+    ):
+        client.run(["hostname"])
+
+
 def test_the_users_own_ticket(domain: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kinit_mode: manual, and pywinrm by itself: the cache is the one that the user names."""
     options = domain.options(**given("octo-a", "octo-admin"))
