@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -87,7 +88,7 @@ class Service:
     def _meet_faults(self, request: Request, caller: Caller) -> None:
         """The faults winrm.quota and winrm.shell_gone, before the request is carried out."""
         quotas = self._shells.quotas
-        refusals = {
+        refusals: dict[str, dict[str, Callable[[], WSManFault]]] = {
             "Create": {"shells": partial(faults.too_many_shells, quotas.max_shells_per_user), "users": faults.too_many_users},
             "Command": {
                 "operations": partial(faults.too_many_operations, quotas.max_operations_per_user),

@@ -248,7 +248,7 @@ def test_a_certificate_that_names_no_issuer(world: World) -> None:
 def test_a_client_certificate_over_tls_1_3(world: World, tmp_path: Path) -> None:
     own = tmp_path / "own.pem"
     own.write_bytes(world.network.authority.issue("octo-admin"))
-    given = {"transport": ["certificate"], "cert_pem": str(own), "cert_key_pem": str(own)}
+    given: dict[str, Any] = {"transport": ["certificate"], "cert_pem": str(own), "cert_key_pem": str(own)}
     world.network.faults.arm("winrm.tls", times=None, version="TLSv1_3", reset=True)
     options = world.options(port=5986, ca_trust_path=str(world.network.authority.path), **given)
     with WindowsHost(options, patience=lambda: Deadline(0)) as host, pytest.raises(HostUnreachable, match=r"turn TLS 1\.3 off"):

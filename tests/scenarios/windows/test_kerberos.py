@@ -110,7 +110,7 @@ def test_the_users_own_ticket(domain: World, tmp_path: Path, monkeypatch: pytest
         client.run(["hostname"], check=True)
     session = winrm.Session(
         f"http://{options.host}:5985/wsman",
-        auth=(options.username, ""),
+        auth=(options.username or "", ""),
         transport="kerberos",
         kerberos_hostname_override="octo-a",
         proxy=None,
