@@ -90,6 +90,13 @@ def translate(error: Exception, options: ConnectionOptions) -> HostError | None:
         return _http(error, options)
     if isinstance(error, requests.exceptions.RequestException):
         return _request(error, options)
+    if isinstance(error, OSError):
+        # What comes from the network is a RequestException; requests looks for its files by itself.
+        return HostRefused(
+            f"{where}: nothing was sent, because a file on this control node is missing or unreadable: {_sentence(str(error))} Check "
+            "ansible_winrm_ca_trust_path and, where it is not set, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE in the environment.",
+            name,
+        )
     if isinstance(error, WinRMOperationTimeoutError):
         return HostUnreachable(f"{where}: the WinRM service did not answer within {options.operation_timeout} s.", name)
     if isinstance(error, WinRMError):

@@ -267,3 +267,13 @@ def test_the_usual_port_of_the_other_scheme():
     )
     with pytest.raises(HostUnreachable, match="Port 5986 is usually WinRM's port for https"), host:
         host.run(["hostname"])
+
+
+def test_an_authority_of_the_environment_that_is_not_there(pki, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none.pem")
+    with serving(server_context(pki.issue())) as port:
+        error = failure(port)
+    assert isinstance(error, HostRefused)
+    assert "nothing was sent" in error.message
+    assert "/none.pem" in error.message
+    assert "REQUESTS_CA_BUNDLE" in error.message
