@@ -12,18 +12,20 @@ serve a whole module run, and a finished command is not signalled, so that two r
 from __future__ import annotations
 
 import contextlib
+import enum
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 
-from . import faults, kerberos
+from . import credentials, faults, kerberos
+from .command import CMD, SYSTEM32, Command, CommandResult, full_path, input_bytes, last_lines, signed, text_of
 from .errors import HostError, HostTimeout, HostUnreachable
 from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, ConnectionOptions
 from .quoting import argv_line, builtin, cmd_line
@@ -38,9 +40,11 @@ else:
     WINRM_IMPORT_ERROR = None
 
 __all__ = (
+    "CMD",
     "CONNECTION_SPEC",
     "JOB_SPEC",
     "NODES_SPEC",
+    "SYSTEM32",
     "WINRM_IMPORT_ERROR",
     "CommandResult",
     "ConnectionOptions",
@@ -48,8 +52,6 @@ __all__ = (
     "text_of",
 )
 
-SYSTEM32 = "C:\\Windows\\System32\\"
-CMD = SYSTEM32 + "cmd.exe"
 UTF8 = 65001
 # A shell keeps finished commands that nobody signalled, and Windows limits a shell to 25 processes by default (MaxProcessesPerShell,
 # https://learn.microsoft.com/windows/win32/winrm/installation-and-configuration-for-windows-remote-management).
@@ -62,38 +64,17 @@ PIPE_CLOSED = (2147942509, 2147942632)
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class CommandResult:
-    """The result of a command. Its repr shows neither arguments nor output, because either may contain a secret.
+class _Sent(enum.Enum):
+    """How much of a command the host has got."""
 
-    ``exit_code`` is signed, as ``%ERRORLEVEL%`` shows it; ``stdout`` and ``stderr`` are text with ``\\n`` line ends.
-    """
-
-    exit_code: int
-    argv: tuple[str, ...] = field(default=(), repr=False)
-    stdout: str = field(default="", repr=False)
-    stderr: str = field(default="", repr=False)
-    stdout_bytes: bytes = field(default=b"", repr=False)
+    NOTHING = enum.auto()
+    REQUEST = enum.auto()  # whether the command runs is unknown
+    STARTED = enum.auto()
 
 
-@dataclass(frozen=True, repr=False)
-class _Command:
-    """A command as it is sent over WinRM, and how to handle it."""
-
-    program: str
-    arguments: str
-    argv: tuple[str, ...]
-    stdin: bytes | None
-    env: dict[str, str]
-    timeout: float
-    check: bool
-    idempotent: bool
-    secret: bool
-
-    @property
-    def name(self) -> str:
-        """Its name in messages: the program, never its arguments."""
-        return self.argv[0].rpartition("\\")[2] if self.argv[0] != CMD else self.argv[1].split()[0].strip('"').rpartition("\\")[2]
+def _patience() -> Deadline:
+    """How long a command is sent again that has certainly not been started: long enough for a service that restarts, or a busy moment."""
+    return Deadline(8.0, first=0.3, most=2.0)
 
 
 class WindowsHost:
@@ -102,9 +83,12 @@ class WindowsHost:
     Args:
         options: Its endpoint and account.
         connect: Gives a pywinrm ``Protocol`` for its arguments (tests give another).
+        patience: Gives the time within which a command is sent again that was not started.
     """
 
-    def __init__(self, options: ConnectionOptions, connect: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, options: ConnectionOptions, connect: Callable[..., Any] | None = None, patience: Callable[[], Deadline] | None = None
+    ) -> None:
         if WINRM_IMPORT_ERROR:
             raise MissingLibrary("pywinrm", WINRM_IMPORT_ERROR)
         self.options = options
@@ -113,7 +97,10 @@ class WindowsHost:
         self._shell: str | None = None
         self._lost_shell: str | None = None
         self._commands = 0
-        self._stack = contextlib.ExitStack()
+        self._patience = patience or _patience
+        self._sent = _Sent.NOTHING
+        self._transport = ""
+        self._ticket = kerberos.Ticket(options)
         self.clock_offset: int | None = None  # seconds that the host's clock is ahead of ours, by its last answer
 
     def __repr__(self) -> str:
@@ -159,7 +146,8 @@ class WindowsHost:
             env: Environment variables for this command only, a better place for secrets than ``argv``; needs a shell of its own.
             timeout: Seconds after which the command is ended.
             check: Whether an exit code other than 0 raises.
-            idempotent: Whether it may run twice: after a lost connection, it is run once more over a new one.
+            idempotent: Whether it may run twice: after a lost connection, it is run once more over a new one. What was certainly not
+                started (nobody listened, the shell was gone, a quota was full) is sent again for a few seconds in any case.
             secret: Whether the output of the command must not appear in messages.
 
         Raises:
@@ -169,12 +157,12 @@ class WindowsHost:
             HostTimeout: The time was up.
             HostError: The program is missing, or ``check`` is set and the exit code is not 0.
         """
-        program = _full_path(argv[0])
+        program = full_path(argv[0])
         if " " in program:
             command, arguments = CMD, f'/d /s /c "{cmd_line([program, *argv[1:]])}"'
         else:
             command, arguments = program, argv_line(list(argv[1:]))
-        return self._run(_Command(command, arguments, tuple(argv), _bytes(stdin), env or {}, timeout, check, idempotent, secret))
+        return self._run(Command(command, arguments, tuple(argv), input_bytes(stdin), env or {}, timeout, check, idempotent, secret))
 
     def run_builtin(self, word: str, *arguments: str, **options: Any) -> CommandResult:
         """Run a command built into cmd.exe, such as ``run_builtin("type", path)``; options as for :meth:`run`."""
@@ -191,32 +179,51 @@ class WindowsHost:
         secret: bool = False,
     ) -> CommandResult:
         """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`."""
-        return self._run(_Command(CMD, f'/d /s /c "{line}"', (CMD, line), _bytes(stdin), {}, timeout, check, idempotent, secret))
+        return self._run(Command(CMD, f'/d /s /c "{line}"', (CMD, line), input_bytes(stdin), {}, timeout, check, idempotent, secret))
 
-    def _run(self, command: _Command) -> CommandResult:
-        def once() -> tuple[int, bytes, bytes]:
-            if command.env:
-                return self._in_own_shell(command.env, lambda shell: self._execute(shell, command))
-            done = self._execute(self._open_shell(), command)
-            self._commands += 1
-            return done
-
+    def _run(self, command: Command) -> CommandResult:
         try:
-            code, stdout, stderr = self._asking(once)
+            code, stdout, stderr = self._until_started(command)
         except HostUnreachable:
-            if not command.idempotent:
+            if not command.idempotent or self._sent is _Sent.NOTHING:
                 raise
-            code, stdout, stderr = self._asking(once)
-        result = CommandResult(_signed(code), command.argv, text_of(stdout), text_of(stderr), stdout)
+            code, stdout, stderr = self._until_started(command)
+        result = CommandResult(signed(code), command.argv, text_of(stdout), text_of(stderr), stdout)
         if command.check and result.exit_code:
-            said = "." if command.secret else _last_lines(result.stderr or result.stdout)
+            said = "." if command.secret else last_lines(result.stderr or result.stdout)
             raise HostError(f"{self.where}: {command.name} ended with {result.exit_code}{said}", self.name, result.exit_code)
         return result
 
-    def _execute(self, shell: str, command: _Command) -> tuple[int, bytes, bytes]:
+    def _until_started(self, command: Command) -> tuple[int, bytes, bytes]:
+        """Run a command, and send it again for a while where it is certain that it was not started."""
+        patience: Deadline | None = None
+        while True:
+            self._sent = _Sent.NOTHING
+            try:
+                with self._shell_for(command) as shell:
+                    return self._asking(lambda: self._execute(shell, command))
+            except HostError as error:
+                patience = patience or self._patience()
+                if not self._may_send_again(error) or not patience.pause():
+                    raise
+                stopping.check()
+                if not isinstance(error, HostUnreachable):
+                    # Only the end of a shell returns the operations that its commands have used up
+                    # ([MS-WSMV] appendix A, 118; https://github.com/ansible/ansible/pull/83656).
+                    self._close_shell()
+
+    def _may_send_again(self, error: HostError) -> bool:
+        if self._sent is _Sent.STARTED:
+            return False
+        # A connection lost before the command was sent has cost a shell at most, which the host closes when it has been idle for long.
+        lost = isinstance(error, HostUnreachable) and error.code is None and self._sent is _Sent.NOTHING
+        return error.not_done or lost
+
+    def _execute(self, shell: str, command: Command) -> tuple[int, bytes, bytes]:
         stopping.check()
         protocol = self._protocol
         deadline = time.monotonic() + command.timeout
+        self._sent = _Sent.REQUEST
         command_id = protocol.run_command(
             shell,
             command.program,
@@ -224,6 +231,7 @@ class WindowsHost:
             console_mode_stdin=command.stdin is None,
             skip_cmd_shell=True,
         )
+        self._sent = _Sent.STARTED
         if command.stdin is not None:
             self._send(shell, command_id, command.stdin)
         stdout, stderr = [], []
@@ -259,7 +267,7 @@ class WindowsHost:
             self._protocol.send_command_input(shell, command_id, last, end=True)
         except WSManFaultError as error:
             # A command may end without reading its input; its output and exit code are available nevertheless.
-            if error.wsman_fault_code not in PIPE_CLOSED:
+            if faults.number(error) not in PIPE_CLOSED:
                 raise
 
     # -- the connection
@@ -267,7 +275,10 @@ class WindowsHost:
     def _asking(self, function: Callable[[], Result]) -> Result:
         """Call a function that uses the connection; translate its exceptions, and discard a lost connection."""
         try:
-            return function()
+            if self._protocol is None:
+                self._prepare()
+            with self._ticket.used():
+                return function()
         except HostError:
             raise
         except Exception as error:
@@ -283,7 +294,7 @@ class WindowsHost:
     def resume_shell(self, shell: str, commands: int) -> None:
         """Continue in a shell that an earlier connection of the same account left open.
 
-        A shell that no longer exists is treated like a lost connection.
+        A shell that no longer exists is replaced by a new one.
 
         Args:
             shell: Its id.
@@ -323,22 +334,32 @@ class WindowsHost:
                 self._protocol.close_shell(self._lost_shell, close_session=False)
             self._lost_shell = None
 
-    def _in_own_shell(self, env: dict[str, str], function: Callable[[str], Result]) -> Result:
-        self._open_connection()
-        shell = self._protocol.open_shell(codepage=UTF8, env_vars=env)
+    @contextlib.contextmanager
+    def _shell_for(self, command: Command) -> Iterator[str]:
+        """The shell to run a command in: one of its own where it has an environment of its own."""
+        if not command.env:
+            yield self._asking(self._open_shell)
+            self._commands += 1
+            return
+        self._asking(self._open_connection)
+        shell = self._asking(lambda: self._protocol.open_shell(codepage=UTF8, env_vars=command.env))
         try:
-            return function(shell)
+            yield shell
         finally:
             if self._protocol is not None:
-                self._protocol.close_shell(shell, close_session=False)
+                self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
+
+    def _prepare(self) -> None:
+        """Find out what can be found out before anything is sent, and obtain a ticket."""
+        self._transport = self.options.chosen_transport(_supported_transports())
+        credentials.check(self.options, self._transport)
+        if self._transport == "kerberos":
+            self._ticket.obtain()
 
     def _open_connection(self) -> None:
         if self._protocol is not None:
             return
-        transport = self.options.chosen_transport(_supported_transports())
-        if transport == "kerberos":
-            self._stack.enter_context(kerberos.ticket(self.options))
-        self._protocol = (self._connect or Protocol)(**self.options.protocol_arguments(transport))
+        self._protocol = (self._connect or Protocol)(**self.options.protocol_arguments(self._transport))
         session = self._protocol.transport.build_session()
         # pywinrm has found out here whether there is a proxy. requests would search the environment again at each request, several times,
         # which took a third of the CPU time of all that is sent.
@@ -355,53 +376,25 @@ class WindowsHost:
         protocol, self._protocol, self._shell = self._protocol, None, None
         if protocol is not None:
             protocol.transport.close_session()
-        self._stack.close()
 
     def close(self) -> None:
         """Close shell and connection. A host that does not answer closes its shell itself after the idle timeout."""
         if self._lost_shell is not None:
             with contextlib.suppress(HostError):
                 self._asking(self._reconnect)
-        if self._shell is not None:
-            shell = self._shell
-            with contextlib.suppress(HostError):
-                self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
+        self._close_shell()
         self._lost_shell = None
         self._forget()
+        self._ticket.remove()
+
+    def _close_shell(self) -> None:
+        shell, self._shell = self._shell, None
+        if shell is not None and self._protocol is not None:
+            with contextlib.suppress(HostError):
+                self._asking(lambda: self._protocol.close_shell(shell, close_session=False))
 
 
 def _supported_transports() -> set[str]:
     supported = {"basic", "plaintext", "ssl", "certificate"}
     optional = {"ntlm": winrm_transport.HAVE_NTLM, "kerberos": winrm_transport.HAVE_KERBEROS, "credssp": winrm_transport.HAVE_CREDSSP}
     return supported | {name for name, have in optional.items() if have}
-
-
-def _full_path(program: str) -> str:
-    if "\\" in program:
-        return program
-    return SYSTEM32 + (program if "." in program else program + ".exe")
-
-
-def _signed(code: int) -> int:
-    """Return a 32-bit exit code as Windows shows it: 0xC0000005 is -1073741819."""
-    return code - 2**32 if code >= 2**31 else code
-
-
-def _bytes(stdin: str | bytes | None) -> bytes | None:
-    return stdin.encode() if isinstance(stdin, str) else stdin
-
-
-def text_of(data: bytes) -> str:
-    """Decode output or the content of a file to text with ``\\n`` line ends: UTF-16 where it clearly is, else UTF-8."""
-    if data[:2] == b"\xff\xfe":
-        text = data.decode("utf-16", "replace")
-    elif b"\0" in data[1:16:2]:
-        text = data.decode("utf-16-le", "replace")
-    else:
-        text = data.decode("utf-8-sig", "replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _last_lines(text: str, count: int = 5) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f": {' | '.join(lines[-count:])}" if lines else " and said nothing"

@@ -16,13 +16,15 @@ class HostError(UpgradeError):
         message: What was expected, what was found, where, and what to do.
         host: The inventory name of the host.
         code: The exit code or Windows error number, where there is one.
+        not_done: Whether it is certain that the host has not done what it was last asked for, so that it can be asked again.
     """
 
-    def __init__(self, message: str, host: str = "", code: int | None = None) -> None:
+    def __init__(self, message: str, host: str = "", code: int | None = None, *, not_done: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.host = host
         self.code = code
+        self.not_done = not_done
 
 
 class HostUnreachable(HostError):

@@ -54,6 +54,7 @@ JOB_SPEC: dict[str, Any] = {
     "work_root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade"},
 }
 
+TRANSPORTS = ("basic", "plaintext", "ssl", "certificate", "ntlm", "kerberos", "credssp")
 _CLEAR_TEXT = ("basic", "plaintext", "ssl")
 
 
@@ -134,9 +135,15 @@ class ConnectionOptions:
         Raises:
             HostRefused: None is supported, or it would send the password unencrypted over HTTP.
         """
-        wanted = self.transport or self._default_transport()
-        tried = [name for one in wanted for name in self._expand(one)]
+        tried = self.wanted_transports
         usable = [name for name in tried if name in supported]
+        unknown = [name for name in tried if name not in TRANSPORTS]
+        if not usable and unknown:
+            raise HostRefused(
+                f"{self.where}: there is no WinRM transport {', '.join(unknown)}. Set ansible_winrm_transport to one of "
+                f"{', '.join(TRANSPORTS)}. Nothing was sent.",
+                self.name,
+            )
         if not usable:
             raise HostRefused(
                 f"{self.where}: expected support for the WinRM transport {', '.join(tried)} on this control node but found only "
@@ -151,6 +158,11 @@ class ConnectionOptions:
                 self.name,
             )
         return chosen
+
+    @property
+    def wanted_transports(self) -> list[str]:
+        """The transports that pywinrm is to try, the first that it supports here."""
+        return [name for one in self.transport or self._default_transport() for name in self._expand(one)]
 
     def _default_transport(self) -> tuple[str, ...]:
         # As ansible.builtin.winrm chooses.

@@ -16,6 +16,10 @@ from .ledger import Ledger
 FAULTS: dict[str, str] = {
     "winrm.drop": "the TCP connection is closed before the answer (after=N: lets N requests pass first; action=Command: only those)",
     "winrm.refuse": "nothing listens: connections to the WinRM port are closed at once",
+    "winrm.quota": "a request finds a quota full: quota=shells|users (at Create), operations|commands (at Command); wmi=True: as an MSFT_WmiError",
+    "winrm.shell_gone": "the host closes the shell before a request for it (action=Command: only before those)",
+    "winrm.certificate": "HTTPS shows a certificate that is flaw=expired|early|other_name|self_signed|unidentified",
+    "winrm.tls": "HTTPS speaks version=TLSv1|TLSv1_2|TLSv1_3 only (reset=True: and resets the connection at the first request)",
     "msi.fail": "msiexec ends with exit_code=1603 after rolling back (phase=install|uninstall)",
     "msi.busy": "msiexec ends with 1618, another installation is running",
     "msi.reboot": "msiexec succeeds with 3010",

@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+VALID = (-1, 30)
+"""Days before and after today."""
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -34,7 +36,9 @@ class Authority:
         )
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None) -> x509.CertificateBuilder:
+    def _builder(
+        self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None, days: tuple[int, int] = VALID
+    ) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)
         return (
             x509.CertificateBuilder()
@@ -42,34 +46,44 @@ class Authority:
             .issuer_name(issuer or self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_before(now + timedelta(days=days[0]))
+            .not_valid_after(now + timedelta(days=days[1]))
         )
 
-    def issue(self, *names: str, self_signed: bool = False) -> bytes:
-        """Key and certificate, as one PEM text, for a server that is reached under these names or addresses."""
+    def issue(self, *names: str, self_signed: bool = False, days: tuple[int, int] = VALID, identified: bool = True) -> bytes:
+        """Key and certificate, as one PEM text, for a server that is reached under these names or addresses.
+
+        Args:
+            names: They.
+            self_signed: Whether it is nobody's but its own.
+            days: From when until when it is valid, counted from today.
+            identified: Whether it names its issuer's key. Authorities of old do not, which Python refuses since 3.13
+                (https://github.com/ansible/ansible/issues/85460).
+        """
         key = rsa.generate_private_key(65537, 2048)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-        builder = self._builder(subject, key, subject if self_signed else None)
+        builder = self._builder(subject, key, subject if self_signed else None, days)
+        if identified:
+            issuer_key = (key if self_signed else self._key).public_key()
+            builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
         certificate = (
             builder.add_extension(x509.SubjectAlternativeName([entry for name in names for entry in _general_names(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key((key if self_signed else self._key).public_key()), critical=False
-            )
             .sign(key if self_signed else self._key, hashes.SHA256())
         )
         return key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ) + certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server_context(self, folder: Path, *names: str, self_signed: bool = False) -> ssl.SSLContext:
+    def server_context(
+        self, folder: Path, *names: str, self_signed: bool = False, days: tuple[int, int] = VALID, identified: bool = True
+    ) -> ssl.SSLContext:
         """A TLS context for a server under these names; its key lies in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{names[0].replace(':', '_')}.pem"
-        path.write_bytes(self.issue(*names, self_signed=self_signed))
+        path.write_bytes(self.issue(*names, self_signed=self_signed, days=days, identified=identified))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context

@@ -54,7 +54,7 @@ class Connection(BaseHTTPRequestHandler):
         self.winrm: WinRMServer = self.server.winrm
         self.number = next(self.winrm.connections)
         self.secure = self.server.tls is not None
-        self.negotiation = Negotiation(self.winrm.logons)
+        self.negotiation = Negotiation(self.winrm.logons, self.winrm.keytab)
 
     def log_message(self, format: str, *args: Any) -> None:
         """The ledger remembers; standard error is for defects."""

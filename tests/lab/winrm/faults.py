@@ -79,6 +79,29 @@ def too_many_operations(allowed: int) -> WSManFault:
     )
 
 
+def too_many_users() -> WSManFault:
+    """ERROR_WSMAN_QUOTA_MAX_SHELLUSERS of wsmerror.h; its sentence and its form are *assumed*."""
+    return WSManFault(
+        2150859179,
+        "w:InternalError",
+        "The WS-Management service cannot process the request. "
+        "The server exceeded the maximum number of users concurrently performing remote operations on the same system. "
+        "Retry later or raise the quota for concurrent users. ",
+    )
+
+
+def too_many_commands() -> WSManFault:
+    """ERROR_WSMAN_QUOTA_MAX_COMMANDS_PER_SHELL_PPQ; its sentence as in https://github.com/jborean93/pypsrp/issues/148. That a shell of
+    cmd's gets it too, and the form, are *assumed*."""
+    return WSManFault(
+        2150859241,
+        "w:InternalError",
+        "The WS-Management service cannot process the request. "
+        "The maximum number of concurrent commands per shell has been exceeded. "
+        "Retry the request later or raise the Maximum Commands per Shell quota. ",
+    )
+
+
 def receive_in_progress() -> WSManFault:
     """ERROR_WINRS_RECEIVE_IN_PROGRESS; its sentence is *assumed*."""
     return WSManFault(2150859047, "w:InternalError", "A Receive operation is already in progress for this command. ", provider=True)

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Negotiate with NTLM, and the encrypted messages that come with it: pyspnego does the arithmetic ([MS-NLMP], [MS-NTHT])."""
+"""Negotiate with NTLM or Kerberos, and the encrypted messages that come with it: pyspnego does the arithmetic of NTLM ([MS-NLMP],
+[MS-NTHT]), GSSAPI that of Kerberos."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from pathlib import Path
 import spnego
 import spnego.exceptions
 
+from .kerberos import MECHANISM, Acceptor
 from .logons import Logons
 
 _ENVIRONMENT = threading.Lock()
@@ -51,9 +53,10 @@ class Unreadable(Exception):
 class Negotiation:
     """The security context of one connection: NTLM authenticates connections, not requests ([MS-NTHT] 1.3)."""
 
-    def __init__(self, logons: Logons) -> None:
+    def __init__(self, logons: Logons, keytab: Path | None = None) -> None:
         self._logons = logons
-        self._context: spnego.ContextProxy | None = None
+        self._keytab = keytab
+        self._context: spnego.ContextProxy | Acceptor | None = None
         self.account: str | None = None
 
     def step(self, token: bytes) -> bytes | None:
@@ -62,25 +65,45 @@ class Negotiation:
         Raises:
             Refused: An unknown account, a wrong password, a lock-out, or nonsense.
         """
+        if MECHANISM in token[:20]:
+            return self._kerberos(token)
         name = _user_of(token)
         with _accounts(self._lines_for(name)):
             try:
-                if self._context is None or self._context.complete:
+                context = self._context
+                if context is None or context.complete or isinstance(context, Acceptor):
                     self.account = None
                     options = spnego.NegotiateOptions.wrapping_winrm | spnego.NegotiateOptions.use_negotiate
-                    self._context = spnego.server(protocol="negotiate", options=options)
-                answer = self._context.step(token)
+                    context = self._context = spnego.server(protocol="negotiate", options=options)
+                answer = context.step(token)
             except (spnego.exceptions.SpnegoError, ValueError) as error:
                 # ValueError: what pyspnego raises on tokens that are no ASN.1.
                 self._context = None
                 if name:
                     self._logons.attempt(name, good=False)
                 raise Refused(name) from error
-        if self._context.complete and self.account is None:
+        if context.complete and self.account is None:
             self.account = self._logons.attempt(name, good=True)
             if self.account is None:
                 self._context = None
                 raise Refused(name)
+        return answer
+
+    def _kerberos(self, token: bytes) -> bytes | None:
+        """One token each way. A host outside a domain has no key, and refuses."""
+        self.account = None
+        if self._keytab is None:
+            raise Refused("")
+        context = self._context = Acceptor(self._keytab)
+        try:
+            answer = context.step(token)
+        except ValueError as error:
+            self._context = None
+            raise Refused("") from error
+        self.account = self._logons.attempt(context.name, good=True)
+        if self.account is None:
+            self._context = None
+            raise Refused(context.name)
         return answer
 
     def _lines_for(self, name: str) -> str:
@@ -107,7 +130,7 @@ class Negotiation:
         length = int.from_bytes(sealed[:4], "little")
         try:
             message = self._context.unwrap_winrm(sealed[4 : 4 + length], sealed[4 + length :])
-        except spnego.exceptions.SpnegoError as error:
+        except (spnego.exceptions.SpnegoError, ValueError) as error:
             raise Unreadable(str(error)) from error
         if len(message) != int(match[1]):
             raise Unreadable(f"{len(message)} bytes instead of {int(match[1])}")

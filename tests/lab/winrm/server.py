@@ -11,12 +11,14 @@ are Negotiate and Basic, messages may be plain.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import ssl
 import struct
 import threading
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from lab.core.network import Network
@@ -29,6 +31,14 @@ from .shells import Quotas, Shells
 
 HTTP_PORT = 5985
 HTTPS_PORT = 5986
+# Of the fault winrm.certificate: names in the certificate other than the host's, and how it is issued.
+FLAWS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "expired": ((), {"days": (-30, -1)}),
+    "early": ((), {"days": (1, 30)}),
+    "other_name": (("portal.example.com",), {}),
+    "self_signed": ((), {"self_signed": True}),
+    "unidentified": ((), {"identified": False}),
+}
 HARD_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: the client gets a reset
 
 
@@ -37,13 +47,15 @@ class WinRMServer:
 
     Faults: ``winrm.refuse`` closes new connections at once. ``winrm.drop`` closes a connection instead of answering a
     message, by default after having done what it asks for (``executed=False``: before); ``after=N`` lets N messages of
-    that kind pass first, ``action=`` says which kind.
+    that kind pass first, ``action=`` says which kind. ``winrm.certificate`` and ``winrm.tls`` are met by the next HTTPS connection, and
+    ``winrm.quota`` and ``winrm.shell_gone`` by requests (:mod:`.service`).
     """
 
-    def __init__(self, host: WindowsHost, network: Network, quotas: Quotas | None = None) -> None:
+    def __init__(self, host: WindowsHost, network: Network, quotas: Quotas | None = None, keytab: Path | None = None) -> None:
         self.host = host
         self.network = network
         self.quotas = quotas or Quotas()
+        self.keytab = keytab  # what a host of a domain decrypts Kerberos tickets with
         self.logons = Logons.of(network)
         self.shells = Shells(host, self.quotas)
         self.service = Service(host, self.shells)
@@ -90,6 +102,21 @@ class WinRMServer:
         """Whether a new connection meets the fault winrm.refuse."""
         return self.host.faults.hit("winrm.refuse", self.host.name) is not None
 
+    def tls(self, usual: ssl.SSLContext) -> tuple[ssl.SSLContext, bool]:
+        """What the next HTTPS connection meets, and whether it is reset at its first request."""
+        flaw = self.host.faults.hit("winrm.certificate", self.host.name)
+        protocol = self.host.faults.hit("winrm.tls", self.host.name)
+        if flaw is None and protocol is None:
+            return usual, False
+        names, how = FLAWS[flaw["flaw"]] if flaw else ((), {})
+        folder = self.network.root / "winrm" / self.host.name / "flawed"
+        context = self.network.authority.server_context(folder, *(names or (self.host.address, self.host.name)), **how)
+        if protocol is not None:
+            # OpenSSL's own level of security would not let a server speak TLS 1.0.
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = ssl.TLSVersion[protocol["version"]]
+        return context, bool(protocol and protocol.get("reset"))
+
     def drops(self, action: str) -> dict[str, Any] | None:
         """Whether a message meets the fault winrm.drop, and that fault's parameters."""
         with self._fault_lock:
@@ -125,12 +152,24 @@ class Listener(ThreadingHTTPServer):
         if self.tls is None:
             self._serve(request, client_address)
             return
+        context, resets = self.winrm.tls(self.tls)
         try:
-            secured = self.tls.wrap_socket(request, server_side=True)
+            secured = context.wrap_socket(request, server_side=True)
         except (ssl.SSLError, ConnectionError):
             return  # The client did not like the certificate, or was none: nothing was said, so there is nothing to answer.
         with secured:
-            self._serve(secured, client_address)
+            if resets:
+                self._reset(secured)
+            else:
+                self._serve(secured, client_address)
+
+    @staticmethod
+    def _reset(secured: ssl.SSLSocket) -> None:
+        """As Windows Server 2022 does over TLS 1.3 with a client certificate, which it asks for after the handshake
+        (https://github.com/ansible/ansible/issues/77768)."""
+        with contextlib.suppress(OSError):
+            secured.recv(1)
+            secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD_CLOSE)
 
     def _serve(self, request: socket.socket, client_address: Any) -> None:
         with self._sockets_lock:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from lab.windows.host import WindowsHost
@@ -71,6 +73,7 @@ class Service:
     def _dispatch(self, request: Request, caller: Caller) -> bytes:
         if request.resource.rstrip("/") != CMD_SHELL:
             raise faults.unknown_resource(request.resource)
+        self._meet_faults(request, caller)
         if request.name == "Create":
             return self._create(request, caller)
         if request.name == "Delete":
@@ -81,6 +84,27 @@ class Service:
         if handler is None:
             raise faults.unknown_action(request.action)
         return handler(request, caller)
+
+    def _meet_faults(self, request: Request, caller: Caller) -> None:
+        """The faults winrm.quota and winrm.shell_gone, before the request is carried out."""
+        quotas = self._shells.quotas
+        refusals: dict[str, dict[str, Callable[[], WSManFault]]] = {
+            "Create": {"shells": partial(faults.too_many_shells, quotas.max_shells_per_user), "users": faults.too_many_users},
+            "Command": {
+                "operations": partial(faults.too_many_operations, quotas.max_operations_per_user),
+                "commands": faults.too_many_commands,
+            },
+        }
+        for quota, refusal in refusals.get(request.name, {}).items():
+            met = self._host.faults.hit("winrm.quota", self._host.name, quota=quota)
+            if met is not None:
+                fault = refusal()
+                # Which quotas are told as an MSFT_WmiError is known of one each way (:mod:`.faults`).
+                fault.wmi = met.get("wmi", fault.wmi)
+                raise fault
+        if request.shell_id and self._host.faults.hit("winrm.shell_gone", self._host.name, action=request.name) is not None:
+            with self._shells.use(request.shell_id, caller.account) as shell:
+                self._shells.delete(shell)
 
     def _create(self, request: Request, caller: Caller) -> bytes:
         wanted = _body(request, "Shell")

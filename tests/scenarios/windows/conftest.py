@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import connection
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from lab.core.clock import Clock
 from lab.core.faults import Faults
@@ -56,6 +58,12 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests whose host stays away: nobody waits for it."""
+    monkeypatch.setattr(connection, "_patience", lambda: Deadline(0))
 
 
 @pytest.fixture

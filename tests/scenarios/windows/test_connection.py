@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import winrm
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
@@ -133,7 +137,11 @@ def test_output_of_a_long_command_in_pieces_and_its_deadline(client: WindowsHost
 def test_several_hosts_at_once_each_with_its_own_failure(make_world: Callable[..., World]) -> None:
     two = make_world("octo-a", "octo-b")
     two.servers[1].stop()
-    outcomes = on_each([two.options("octo-a"), two.options("octo-b")], lambda host: host.run(["hostname"]).exit_code)
+    outcomes = on_each(
+        [two.options("octo-a"), two.options("octo-b")],
+        lambda host: host.run(["hostname"]).exit_code,
+        lambda options: WindowsHost(options, patience=lambda: Deadline(0)),
+    )
     assert outcomes["octo-a"] == 0
     assert isinstance(outcomes["octo-b"], HostUnreachable)
 
@@ -145,3 +153,112 @@ def test_each_answer_tells_the_hosts_time(make_world: Callable[..., World]) -> N
         assert host.clock_offset is None
         host.run(["hostname"])
         assert host.clock_offset is not None and 298 <= host.clock_offset <= 301
+
+
+@pytest.mark.parametrize("endpoint", [{}, {"port": 5986, "transport": ["basic"], "server_cert_validation": "ignore"}])
+def test_a_command_waits_for_a_service_that_listens_again(world: World, endpoint: dict[str, Any]) -> None:
+    """Nothing of it was sent, so that a command of any kind may wait."""
+    world.network.faults.arm("winrm.refuse", times=3)
+    with world.client(**endpoint) as host:
+        assert host.run(["hostname"]).exit_code == 0
+    assert len(world.ledger.events("fault", name="winrm.refuse", action="met")) == 3
+    assert len(world.ledger.events("winrm.command")) == 1
+
+
+@pytest.mark.parametrize("away", [0.0, 0.5])
+@pytest.mark.parametrize("endpoint", [{}, {"port": 5986, "transport": ["basic"], "server_cert_validation": "ignore"}])
+def test_a_service_that_restarts_between_two_commands(world: World, away: float, endpoint: dict[str, Any]) -> None:
+    """Its shells are gone, and the connection; the second command is sent again in a new shell."""
+    [server] = world.servers
+    with world.client(**endpoint) as host:
+        host.run(["hostname"])
+        server.stop()
+        start = threading.Timer(away, server.start)
+        start.start()
+        if not away:
+            start.join()
+        assert host.run(["hostname"]).exit_code == 0
+        start.join()
+    assert len(world.ledger.events("winrm.command")) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "given", "shells"),
+    [
+        ("winrm.shell_gone", {"action": "Command"}, 2),
+        ("winrm.quota", {"quota": "operations"}, 2),
+        ("winrm.quota", {"quota": "commands"}, 2),
+        ("winrm.quota", {"quota": "shells"}, 1),
+        ("winrm.quota", {"quota": "users"}, 1),
+        ("winrm.quota", {"quota": "shells", "wmi": True}, 1),
+        ("winrm.quota", {"quota": "operations", "wmi": False}, 2),
+    ],
+)
+def test_a_command_that_was_not_started_is_sent_again(world: World, fault: str, given: dict[str, Any], shells: int) -> None:
+    world.network.faults.arm(fault, times=2 if shells == 1 else 1, **given)
+    with world.client() as host:
+        assert host.run(["hostname"]).exit_code == 0
+    assert len(world.ledger.events("winrm.command")) == 1
+    assert len(world.ledger.events("winrm.request", action="Create", status=200)) == shells
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("wmi", [True, False])
+@pytest.mark.parametrize(
+    ("quota", "advice"),
+    [
+        ("shells", "MaxShellsPerUser"),
+        ("users", "MaxConcurrentUsers"),
+        ("operations", "MaxConcurrentOperationsPerUser"),
+        ("commands", "MaxProcessesPerShell"),
+    ],
+)
+def test_a_quota_that_stays_full_is_told_with_what_to_raise(world: World, quota: str, advice: str, wmi: bool) -> None:
+    world.network.faults.arm("winrm.quota", times=None, quota=quota, wmi=wmi)
+    with world.client() as host, pytest.raises(HostError, match=advice):
+        host.run(["hostname"])
+    assert world.ledger.events("winrm.command") == []
+
+
+def test_a_shell_that_ends_amid_a_command_is_no_reason_to_start_it_again(client: WindowsHost, world: World) -> None:
+    world.network.faults.arm("winrm.shell_gone", action="Receive")
+    with pytest.raises(HostUnreachable, match="shell is gone"):
+        client.run(["hostname"])
+    assert len(world.ledger.events("winrm.command")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "given", "said"),
+    [
+        ("winrm.certificate", {"flaw": "expired"}, "has expired"),
+        ("winrm.certificate", {"flaw": "early"}, "Compare the clocks"),
+        ("winrm.certificate", {"flaw": "other_name"}, "Set ansible_host to a name that is in the certificate"),
+        ("winrm.certificate", {"flaw": "self_signed"}, "is self-signed"),
+        ("winrm.tls", {"version": "TLSv1"}, "Enable TLS 1.2 on the host"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_wrong_with_https_is_told(world: World, fault: str, given: dict[str, Any], said: str) -> None:
+    world.network.faults.arm(fault, **given)
+    trust = str(world.network.authority.path)
+    with world.client(port=5986, transport=["basic"], ca_trust_path=trust) as host, pytest.raises(HostRefused, match=said):
+        host.run(["hostname"])
+    assert world.ledger.events("winrm.request") == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="Python checks certificates strictly since 3.13")
+def test_a_certificate_that_names_no_issuer(world: World) -> None:
+    world.network.faults.arm("winrm.certificate", flaw="unidentified")
+    trust = str(world.network.authority.path)
+    with world.client(port=5986, transport=["basic"], ca_trust_path=trust) as host, pytest.raises(HostRefused, match=r"with Python 3\.12"):
+        host.run(["hostname"])
+
+
+def test_a_client_certificate_over_tls_1_3(world: World, tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(world.network.authority.issue("octo-admin"))
+    given: dict[str, Any] = {"transport": ["certificate"], "cert_pem": str(own), "cert_key_pem": str(own)}
+    world.network.faults.arm("winrm.tls", times=None, version="TLSv1_3", reset=True)
+    options = world.options(port=5986, ca_trust_path=str(world.network.authority.path), **given)
+    with WindowsHost(options, patience=lambda: Deadline(0)) as host, pytest.raises(HostUnreachable, match=r"turn TLS 1\.3 off"):
+        host.run(["hostname"])

@@ -292,6 +292,7 @@ def test_a_connection_lost_in_an_append_leaves_one_event(
     assert len(lines) == (2 if action == "Command" and not executed else 3), "the append itself was repeated, and shows once"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHost, world: World, me: Holder, tmp_path: Path) -> None:
     here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL, me)
     RunLock(client, FOLDER, "prod", me).take("R1", None, None)
@@ -307,6 +308,7 @@ def test_an_event_that_cannot_arrive_goes_along_with_the_next(client: WindowsHos
     assert journal.read() == run_record.read(here) == events
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", run_record.ENDS)
 def test_an_end_that_cannot_arrive_waits_too(client: WindowsHost, world: World, tmp_path: Path, kind: str) -> None:
     here, journal = tmp_path / "run.jsonl", HostJournal(client, JOURNAL)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import journal, record
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import LockLost
@@ -133,7 +135,10 @@ def test_a_step_that_is_done_is_replayed(task: Callable[..., Any], act: Act, hos
     assert len(host.events) == 2
 
 
-def test_a_step_that_was_interrupted_acts_again(task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path) -> None:
+def test_a_step_that_was_interrupted_acts_again(
+    task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_ended", threading.Event())
     act.error = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         task(step="quiesce.stop")

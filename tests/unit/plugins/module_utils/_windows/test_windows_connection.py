@@ -14,6 +14,8 @@ import pytest
 pytest.importorskip("winrm")
 
 import requests.exceptions
+import urllib3.exceptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     COMMANDS_PER_SHELL,
     CommandResult,
@@ -82,6 +84,7 @@ class World:
         self.fails: dict[str, list[Exception]] = {}
         self.answers: list[tuple[bytes, bytes, int, bool]] = []
         self.connected: list[dict[str, Any]] = []
+        self.now = 0.0
 
     def connect(self, **arguments: Any) -> FakeProtocol:
         self.connected.append(arguments)
@@ -91,7 +94,10 @@ class World:
         return Counter(step[0] for step in self.steps)
 
     def host(self, options: ConnectionOptions = OPTIONS) -> WindowsHost:
-        return WindowsHost(options, connect=self.connect)
+        return WindowsHost(options, connect=self.connect, patience=lambda: Deadline(15.0, 0.3, 3.0, lambda: self.now, self.sleep))
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
@@ -99,8 +105,14 @@ def world():
     return World()
 
 
-def fault(code: int) -> WSManFaultError:
-    return WSManFaultError(500, "m", "r", "The reason", "s:Receiver", "w:x", code)
+def fault(code: int | None, wmi: int | None = None, response: str = "r") -> WSManFaultError:
+    return WSManFaultError(500, "m", response, "The reason", "s:Receiver", "w:x", code, wmi)
+
+
+def refused() -> Exception:
+    """What requests raises where nothing listens."""
+    inner = urllib3.exceptions.NewConnectionError(None, "Connection refused")
+    return requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/wsman", inner))
 
 
 def test_two_requests_a_command_and_one_shell(world):
@@ -206,9 +218,6 @@ def test_a_lost_connection_is_renewed_for_what_may_run_twice(world):
     world.fails["receive"] = [requests.exceptions.ConnectionError("gone")]
     with pytest.raises(HostUnreachable, match="no WinRM answer from https://h:5986/wsman: gone"):
         world.host().run(["x"])
-    world.fails["open"] = [requests.exceptions.ConnectTimeout("slow")] * 2
-    with pytest.raises(HostUnreachable):
-        world.host().run(["x"], idempotent=True)
 
 
 @pytest.mark.parametrize(
@@ -216,15 +225,28 @@ def test_a_lost_connection_is_renewed_for_what_may_run_twice(world):
     [
         (fault(2147942402), HostError, "the program does not exist on the host"),
         (fault(2150858843), HostUnreachable, "the WinRM shell is gone"),
+        (fault(995), HostUnreachable, "the WinRM shell is gone"),
         (fault(5), HostRefused, "has to be an administrator"),
-        (fault(2150859173), HostError, "MaxShellsPerUser"),
-        (fault(1), HostError, "WinRM fault 1: The reason."),
+        (fault(2147942405), HostRefused, "has to be an administrator"),
+        (fault(2150859173), HostError, "no further WinRM shell .* MaxShellsPerUser"),
+        (fault(None, 2150859174), HostError, "no further WinRM command .* MaxConcurrentOperationsPerUser"),
+        (fault(2150859179), HostError, "no further WinRM user .* MaxConcurrentUsers"),
+        (fault(2150859241), HostError, "no further WinRM command .* MaxProcessesPerShell"),
+        (fault(1), HostError, r"WinRM fault 1: The reason\.$"),
+        (fault(None), HostError, r"WinRM fault without a number \(w:x\): The reason\.$"),
+        (
+            fault(7, response="<x xmlns='u'><Message><ProviderFault>A  provider</ProviderFault></Message></x>"),
+            HostError,
+            "reason. A provider.",
+        ),
         (WinRMTransportError("http", 404, "x"), HostUnreachable, "HTTP 404 instead of a WinRM answer"),
-        (requests.exceptions.SSLError("self-signed"), HostRefused, "ansible_winrm_ca_trust_path"),
+        (WinRMTransportError("http", 407, "x"), HostUnreachable, "The proxy wants an account"),
+        (requests.exceptions.SSLError("odd"), HostRefused, "no trusted TLS connection: odd. The TLS handshake failed"),
+        (requests.exceptions.InvalidURL("odd"), HostRefused, "nothing was sent"),
     ],
 )
 def test_faults_say_what_to_do(world, error, kind, said):
-    world.fails["command"] = [error]
+    world.fails["command"] = [error] * 99
     with pytest.raises(kind, match=said) as caught:
         world.host().run(["x"])
     assert caught.value.__class__ is kind
@@ -260,3 +282,114 @@ def test_closing_does_not_fail_when_the_host_is_gone(world):
     host.close()
     host.close()
     assert world.count()["close"] == 1
+
+
+def test_a_command_waits_for_a_host_that_does_not_listen_for_a_moment(world):
+    world.fails["open"] = [refused(), refused(), requests.exceptions.ConnectionError("reset")]
+    assert world.host().run(["x"]).exit_code == 0
+    assert world.count()["command"] == 1
+    world.fails["command"] = [refused()]
+    assert world.host().run(["x"]).exit_code == 0
+    assert 1 < world.now < 5
+
+
+def test_the_wait_for_a_host_ends(world):
+    world.fails["open"] = [refused()] * 99
+    with pytest.raises(HostUnreachable, match="no WinRM answer"):
+        world.host().run(["x"], idempotent=True)
+    assert 14 < world.now <= 15.1
+    assert 5 < world.count()["open"] < 12
+
+
+def test_a_slow_failure_is_tried_once_more(world):
+    def slow() -> Exception:
+        world.now += 30
+        return requests.exceptions.ConnectTimeout("slow")
+
+    class Slow(list):
+        def pop(self, index: int = 0) -> Exception:
+            return slow()
+
+    world.fails["open"] = Slow([1])
+    with pytest.raises(HostUnreachable):
+        world.host().run(["x"])
+    assert world.count()["open"] == 2
+
+
+@pytest.mark.parametrize("step", ["command", "receive"])
+def test_what_may_have_been_started_is_not_sent_again(world, step):
+    world.fails[step] = [requests.exceptions.ConnectionError("reset")]
+    with pytest.raises(HostUnreachable):
+        world.host().run(["x"])
+    assert world.count()["command"] == 1
+    world.fails["receive"] = [refused()]
+    with pytest.raises(HostUnreachable):
+        world.host().run(["x"])
+    assert world.count()["command"] == 2
+
+
+def test_a_message_that_was_not_read_is_sent_over_a_new_connection(world):
+    world.fails["command"] = [WinRMTransportError("http", 400, ""), WinRMTransportError("http", 503, "")]
+    assert world.host().run(["x"]).exit_code == 0
+    assert len(world.connected) == 3
+
+
+def test_an_answer_of_another_kind_is_not_waited_for(world):
+    world.fails["open"] = [WinRMTransportError("http", 404, "x")] * 9
+    with pytest.raises(HostUnreachable):
+        world.host().run(["x"])
+    assert world.count()["open"] == 1
+
+
+def test_a_command_refused_before_it_started_is_sent_again_in_a_new_shell(world):
+    host = world.host()
+    host.run(["x"])
+    world.fails["command"] = [fault(2150858843)]
+    assert host.run(["x"]).exit_code == 0
+    assert [step[1] for step in world.steps if step[0] == "command"] == ["shell-1", "shell-1", "shell-2"]
+    world.fails["receive"] = [fault(2150858843)]
+    with pytest.raises(HostUnreachable, match="shell is gone"):
+        host.run(["x"])
+
+
+def test_a_full_quota_of_operations_ends_the_shell_that_uses_it_up(world):
+    host = world.host()
+    host.run(["x"])
+    world.fails["command"] = [fault(None, 2150859174)]
+    assert host.run(["x"]).exit_code == 0
+    assert [step[1] for step in world.steps if step[0] == "close"] == ["shell-1"]
+    assert [step[1] for step in world.steps if step[0] == "command"] == ["shell-1", "shell-1", "shell-2"]
+
+
+def test_a_full_quota_of_shells_is_waited_for(world):
+    world.fails["open"] = [fault(2150859173)] * 2
+    assert world.host().run(["x"], env={"a": "b"}).exit_code == 0
+    assert world.count() == {"open": 3, "command": 1, "receive": 1, "close": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"transport": ("ntlm",), "password": "S3cret"}, "needs an account. Set ansible_user"),
+        ({"transport": ("ntlm",), "username": "LAB\\admin"}, "Set ansible_password"),
+        ({"transport": ("basic",), "username": "admin", "password": ""}, "Set ansible_password"),
+        ({"transport": ("certificate",)}, "Set ansible_winrm_cert_pem"),
+        ({"transport": ("certificate",), "cert_pem": __file__}, "Set ansible_winrm_cert_key_pem"),
+        (
+            {"transport": ("certificate",), "cert_pem": "/none"},
+            "/none cannot be read: No such file or directory. Check ansible_winrm_cert_pem",
+        ),
+        ({"transport": ("ssl",), "cert_pem": "/none", "cert_key_pem": "/none"}, "Check ansible_winrm_cert_pem"),
+        ({"transport": ("certificate",), "scheme": "http"}, "needs HTTPS"),
+        ({"ca_trust_path": "/none", "username": "u", "password": "p"}, "/none cannot be read.* Check ansible_winrm_ca_trust_path"),
+        ({"port": 70000, "username": "u", "password": "p"}, "70000 is no port. Set ansible_port"),
+        ({"host": "https://octo-a", "username": "u", "password": "p"}, "'https://octo-a' is no host name"),
+        ({"transport": ("kerberoz",)}, "there is no WinRM transport kerberoz. Set ansible_winrm_transport to one of basic"),
+    ],
+)
+def test_what_is_missing_here_is_not_the_hosts_refusal(world, given, said):
+    with pytest.raises(HostRefused, match=said) as caught:
+        world.host(ConnectionOptions(**{"name": "octo-a", "host": "h", **given})).run(["x"])
+    assert "nothing was sent" in caught.value.message.lower()
+    assert world.connected == []
+    assert "the WinRM service refused" not in caught.value.message

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress, listening
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import kerberos, msi, robocopy
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostRefused
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import msi, robocopy
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
@@ -139,51 +137,6 @@ def test_hosts_at_once():
     assert failures({"a": "fine", "c": HostError("c (10.0.0.3) is broken", "c")}) == ["c (10.0.0.3) is broken"]
     with pytest.raises(ZeroDivisionError):  # a bug is not a failure
         failures({"a": ZeroDivisionError()})
-
-
-@pytest.fixture
-def kinit(tmp_path):
-    def make(script):
-        path = tmp_path / "kinit"
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return ConnectionOptions(
-            name="a", host="a", username="admin@LAB", password="S3cret", kinit_command=str(path), kerberos_delegation=True
-        )
-
-    return make
-
-
-def test_a_ticket_of_its_own(kinit, tmp_path, monkeypatch):
-    monkeypatch.setenv("KRB5CCNAME", "FILE:/before")
-    seen = tmp_path / "seen"
-    with kerberos.ticket(kinit(f'read password; echo "$password $*" > {seen}')):
-        inside = os.environ["KRB5CCNAME"]
-        assert seen.read_text() == "S3cret -f admin@LAB\n"
-    assert inside != "FILE:/before"
-    assert os.environ["KRB5CCNAME"] == "FILE:/before"
-
-
-def test_no_ticket(kinit, tmp_path):
-    with (
-        pytest.raises(HostRefused, match=r"no Kerberos ticket for admin@LAB: bad \*+") as caught,
-        kerberos.ticket(kinit("echo bad S3cret >&2; exit 1")),
-    ):
-        pass
-    assert "S3cret" not in caught.value.message
-    absent = ConnectionOptions(name="a", host="a", username="u", password="p", kinit_command=str(tmp_path / "none"))
-    with pytest.raises(HostRefused, match="Install krb5-user"), kerberos.ticket(absent):
-        pass
-    with pytest.raises(HostRefused, match="within 0 s"), kerberos.ticket(kinit("exec sleep 10"), timeout=0.2):
-        pass
-
-
-def test_a_ticket_that_is_there_already(monkeypatch):
-    monkeypatch.delenv("KRB5CCNAME", raising=False)
-    with kerberos.ticket(ConnectionOptions(name="a", host="a", username="u", kinit_command="/none")):
-        assert "KRB5CCNAME" not in os.environ
-    assert kerberos.is_managed(ConnectionOptions(name="a", host="a", password="p"))
-    assert not kerberos.is_managed(ConnectionOptions(name="a", host="a", password="p", kinit_mode="manual"))
 
 
 def test_progress():
