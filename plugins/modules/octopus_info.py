@@ -136,7 +136,7 @@ hosts:
           listen_prefixes: ['https://+:443/']
           url: https://octo-a.example.com
           folders: {logs: '\\nas\octopus\TaskLogs', artifacts: '\\nas\octopus\Artifacts', packages: '\\nas\octopus\Packages'}
-      watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog Server, interval_minutes: 5}
+      watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog OctopusServer, interval_minutes: 5}
       running_jobs: []
       os: {name: Windows Server 2019 Standard, build: "17763"}
       system_drive: 'C:'

@@ -135,7 +135,7 @@ nodes:
     watchdog:
       description: The watchdog's task, and whether it was and is enabled; null where it was not queried.
       type: dict
-      sample: {exists: true, task_name: Octopus Watchdog Server, before: true, after: false}
+      sample: {exists: true, task_name: Octopus Watchdog OctopusServer, before: true, after: false}
     version:
       description: The version that the node's own API reported.
       type: str

@@ -149,7 +149,7 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
 
 def test_the_watchdogs_task_as_schtasks_shows_it(world: Any) -> None:
     here = world("octo01", version="2018.10.7", watchdog=True)
-    process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog Server" /xml', here.host.system)
+    process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog OctopusServer" /xml', here.host.system)
     assert process.wait(patient(10)) == 0
     text = process.output.take().decode("utf-8", "replace").replace("\0", "")
     assert "checkservices" in text and "PT5M" in text

@@ -37,14 +37,17 @@ def mail(look: Look) -> Check:
 
 
 def audit_stream(look: Look) -> Check:
-    """The audit log is not streamed."""
+    """The audit log is not streamed. Its switch is ``Active`` (https://octopus.com/docs/octopus-rest-api, Audit Stream)."""
     wrong: list[str] = []
     for key, value in look.documents("Configuration"):
         plain = key.lower().replace("-", "").replace("_", "")
         if "auditstream" in plain or "streamaudit" in plain:
             text = documents.write(value).lower()
             on = any(
-                is_true(inner[name]) for _path, inner in documents.objects(value) for name in inner if name.lower().endswith("enabled")
+                is_true(inner[name])
+                for _path, inner in documents.objects(value)
+                for name in inner
+                if name.lower() in ("active", "isactive") or name.lower().endswith("enabled")
             )
             wrong += [key] if on or "://" in text else []
     for table in look.columns:

@@ -81,6 +81,10 @@ def test_names_of_one_account(one: str, other: str, same: bool) -> None:
         ('checkservices --instances="Other,Octopus Two"', False),
         ('checkservices --instances "other, A"', True),
         ("checkservices --instances=a,b", True),
+        ("checkservices --instances Other;A", True),
+        ('checkservices --instances="Other; a"', True),
+        ("checkservices --instances Other One;A --noninteractive", True),
+        ("checkservices --instances Other;Octopus", False),
         ("checkservices", True),
     ],
 )
