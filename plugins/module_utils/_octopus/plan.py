@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from . import unknowns
 from .errors import OctopusError
 from .version import Version
 
@@ -33,6 +34,7 @@ NAMES = (
     "space_on_sql_server",
     "space_for_backup",
     "rehearsed",
+    *unknowns.NAMES,
 )
 
 
@@ -122,6 +124,8 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_running(facts),
         *_space(facts, path),
         *_rehearsal(facts, path),
+        Check(**unknowns.folders(facts.server, facts.instance)),
+        Check(**unknowns.heartbeats(facts.database, facts.instance)),
     ]
     for check in found:
         check.waived = not check.ok and check.name in waivers

@@ -106,10 +106,10 @@ TABLES: dict[str, Table] = {
         _table(
             "OctopusServerNode",
             "OctopusServerNodes",
-            "Name LastSeen:datetimeoffset<2019.7 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
+            "Name LastSeen:datetimeoffset<2019.3 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
             owned=False,
         ),
-        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.7", owned=False),
+        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.3", owned=False),
         _table("SchemaVersions", "", "ScriptName:nvarchar(255)! Applied:datetime!", owned=False, json=False, identity=True),
         _table(
             "ServerTask",

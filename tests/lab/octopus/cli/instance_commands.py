@@ -197,7 +197,14 @@ COMMANDS = (
         ),
         True,
     ),
-    Command("set-master-key", "Sets the Master Key for this installation", set_master_key, switches("masterKey="), True),
+    Command(
+        "set-master-key",
+        "Sets the Master Key for this installation",
+        set_master_key,
+        switches("masterKey="),
+        True,
+        since="2022.4.6073",  # with key rotation (https://github.com/OctopusDeploy/Issues/issues/7870)
+    ),
     Command(
         "ssl-certificate",
         "Bind an SSL/TLS certificate",

@@ -11,6 +11,7 @@ what was stopped on purpose).
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ...core.filesystem import WinError
 from ...windows import services
@@ -148,6 +149,16 @@ def create_watchdog(host: WindowsHost, instances: str, minutes: int) -> None:
         ),
         replace=True,
     )
+
+
+def watchdog_settings(host: WindowsHost) -> dict[str, Any]:
+    """What show-configuration tells of it: WatchdogConfiguration.cs of OctopusTentacle."""
+    try:
+        task = host.tasks.get(WATCHDOG)
+    except WinError:
+        return {"Octopus.Watchdog.Enabled": False, "Octopus.Watchdog.Interval": 0, "Octopus.Watchdog.Instances": None}
+    minutes, instances = int((task.interval or 0) / 60), task.arguments.partition("--instances ")[2]
+    return {"Octopus.Watchdog.Enabled": True, "Octopus.Watchdog.Interval": minutes, "Octopus.Watchdog.Instances": instances}
 
 
 def checkservices(call: Call) -> int:

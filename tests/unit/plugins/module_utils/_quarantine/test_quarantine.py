@@ -40,6 +40,8 @@ class Server:
         self.sessions: list[dict[str, Any]] = []
         self.now = NOW
         self.beats = False
+        self.may_see_sessions = True
+        self.columns = NODES
         self.slept = 0.0
 
     def __enter__(self) -> Server:
@@ -52,10 +54,14 @@ class Server:
         assert sql.count("?") == len(params), sql
         if "SERVERPROPERTY('ServerName')" in sql:
             return [{"server_name": self.name, "local_name": self.name, "database_name": self.database}]
+        if "HAS_PERMS_BY_NAME" in sql:
+            return [{"may": int(self.may_see_sessions)}]
+        if "COUNT(*)" in sql:
+            return [{"number": len(self.seen)}]
         if "dm_exec_sessions" in sql:
             return self.sessions
         if "INFORMATION_SCHEMA" in sql:
-            return [{"table_name": table, "column_name": column} for table, column in NODES]
+            return [{"table_name": table, "column_name": column} for table, column in self.columns]
         if "SYSDATETIMEOFFSET" in sql:
             return [{"now": self.now.isoformat(sep=" ")}]
         if "OctopusServerNode" in sql:
@@ -119,6 +125,19 @@ def test_a_node_that_appears_while_it_is_watched() -> None:
     server.seen = {"B": ago(20)}
     server.beats = True
     with pytest.raises(OctopusError, match="new heartbeats of A"):
+        live(server)
+
+
+@pytest.mark.parametrize("may_see_sessions", [True, False])
+def test_a_heartbeat_in_an_unknown_column_is_no_sign_of_a_stopped_node(may_see_sessions: bool) -> None:
+    server = Server()
+    server.seen, server.may_see_sessions = {"A": None}, may_see_sessions
+    server.columns = {("OctopusServerNode", "Id"), ("OctopusServerNode", "Name")}
+    server.columns |= {("OctopusServerNodeStatus", "Id"), ("OctopusServerNodeStatus", "LastHeartbeat")}
+    if may_see_sessions:
+        live(server)
+        return
+    with pytest.raises(OctopusError, match=r"in a column that is not known\. Nothing was changed\. Grant the login VIEW SERVER STATE"):
         live(server)
 
 
