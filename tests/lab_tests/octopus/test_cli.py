@@ -151,7 +151,7 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
     assert here.octopus("configure", "--upgradeCheck=false").code == 0
     with here.instance.store() as store:
         assert store.licence()["SerialNumber"] == "1-2-3-4"
-        assert store.configuration("upgradeconfiguration")["AllowChecking"] is False
+        assert store.configuration("upgrades")["AllowChecking"] is False
 
 
 @pytest.mark.parametrize(("version", "named"), [("4.0.12", False), ("2018.10.7", True)])

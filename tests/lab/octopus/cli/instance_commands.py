@@ -66,9 +66,9 @@ def configure(call: Call) -> int:
     telemetry = call.flag("upgradeCheckWithStatistics") if telemetry is None else telemetry
     if checks is not None or telemetry is not None:
         store = call.store(installation)
-        value = store.configuration("upgradeconfiguration") or {}
+        value = store.configuration("upgrades") or {}
         value.update({name: flag for name, flag in (("AllowChecking", checks), ("IncludeStatistics", telemetry)) if flag is not None})
-        store.save_configuration("upgradeconfiguration", value)
+        store.save_configuration("upgrades", value)
         row = store.configuration("telemetry")
         if row is not None and telemetry is not None:
             store.save_configuration("telemetry", {**row, "Enabled": telemetry})

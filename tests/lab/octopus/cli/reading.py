@@ -71,7 +71,7 @@ def settings(call: Call, installation: Installation, store: Store) -> dict[str, 
     for name, value in store.folders().items():
         if value and _names_folder(call, name):
             out[folders.FOLDERS[name][0]] = value
-    upgrades = store.configuration("upgradeconfiguration") or {}
+    upgrades = store.configuration("upgrades") or {}
     out["Octopus.Upgrades.AllowChecking"] = bool(upgrades.get("AllowChecking", True))
     out["Octopus.Upgrades.IncludeStatistics"] = bool(upgrades.get("IncludeStatistics", True))
     return dict(sorted(out.items()))

@@ -202,7 +202,7 @@ DOCUMENTS: dict[str, tuple[str, tuple[int, ...], tuple[str, ...]]] = {
     "performanceconfiguration": ("performance", (2018, 1), ()),
     "serverconfiguration": ("server", (3, 5), ()),
     "telemetryconfiguration": ("telemetry", (2021, 1), ()),
-    "upgradeconfiguration": ("upgradeconfiguration", (3, 5), ()),
+    "upgradeconfiguration": ("upgrades", (3, 5), ()),  # a captured reply in OctopusDeploy/octopus-serverspec-extensions
 }
 # What anybody who is logged in may read (https://github.com/OctopusDeploy/Issues/issues/3276).
 OPEN = {"featuresconfiguration", "upgradeconfiguration", "serverconfiguration"}

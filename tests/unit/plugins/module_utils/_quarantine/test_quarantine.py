@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -15,7 +17,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, documents, refusals, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import outbound, retention, targets, tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import tables as table_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.look import Check, Look
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import (
     APPLY_OPTIONS,
     OPTIONS,
@@ -285,16 +289,86 @@ def silence(one: Row, what: str, **options: Any) -> list[tuple[str, str | None]]
     return found
 
 
-def test_a_trigger_of_a_version_without_that_column() -> None:
-    one = row("ProjectTrigger", {}, Name="Nightly")
-    assert silence(one, "triggers") == [("JSON.IsDisabled", None)]
-    assert one.documents[0].value == {"Name": "Nightly", "IsDisabled": True}
-    assert silence(one, "triggers") == []
+@pytest.mark.parametrize(("columns", "removed"), [({}, True), ({"IsDisabled": False}, False)])
+def test_a_trigger_that_cannot_be_disabled_is_removed(columns: dict[str, Any], removed: bool) -> None:
+    one = row("ProjectTrigger", columns, Name="Nightly")
+    found = rules.rules(Request("Clone"), {"projecttrigger": one.table}, "new-id", set())
+    assert [rule.remove for rule in found if rule.takes("projecttrigger")] == [removed]
+    assert silence(one, "triggers") == ([] if removed else [("IsDisabled", "false")])
+
+
+def test_a_subscription_of_a_version_without_that_column() -> None:
+    one = row("Subscription", {}, Name="All")
+    assert silence(one, "subscriptions") == [("JSON.IsDisabled", None)]
+    assert one.documents[0].value == {"Name": "All", "IsDisabled": True}
+    assert silence(one, "subscriptions") == []
 
 
 def test_what_has_neither_column_nor_json_is_refused() -> None:
     with pytest.raises(OctopusError, match="neither such a column nor JSON"):
-        silence(row("ProjectTrigger", {}), "triggers")
+        silence(row("Subscription", {}), "subscriptions")
+
+
+class Tables:
+    """A clone's database for checks: each table's rows, of which each has a value for every column."""
+
+    options = SqlOptions("sql01")
+
+    def __init__(self, **tables: list[dict[str, Any]]) -> None:
+        self.tables = tables
+
+    def look(self) -> Look:
+        look = Look.__new__(Look)
+        look.connection, look.request = self, request()
+        look.names = {name.lower(): name for name in self.tables}
+        look.columns = {name.lower(): {column.lower(): column for column in rows[0]} for name, rows in self.tables.items()}
+        return look
+
+    def query(self, sql: str, *_params: Any) -> list[dict[str, Any]]:
+        table = next(name for name in self.tables if f"dbo.[{name}]" in sql)
+        if "WHERE" in sql and "IS NULL" not in sql:
+            return []
+        empty = re.findall(r"\[(\w+)\] IS NULL", sql)
+        rows = [one for one in self.tables[table] if all(one[column] is None for column in empty)]
+        value = re.search(r"\[(\w+)\] AS value", sql)
+        return [{"id": one["Id"], **({"value": one[value[1]]} if value else {})} for one in rows]
+
+
+@pytest.mark.parametrize(
+    ("check", "table"),
+    [
+        (targets.machine_policies, "MachinePolicy"),
+        (targets.automatic_releases, "Project"),
+        (outbound.extensions, "ExtensionConfiguration"),
+        (outbound.mail, "Configuration"),
+        (outbound.audit_stream, "Configuration"),
+        (outbound.lets_encrypt, "Configuration"),
+        (outbound.git, "Project"),
+        (retention.retention, "Lifecycle"),
+        (retention.retention, "Runbook"),
+        (retention.retention, "Feed"),
+        (tasks.tasks, "ServerTask"),
+    ],
+)
+def test_a_table_whose_form_is_not_known_is_no_table_without_findings(check: Any, table: str) -> None:
+    for row in ({"Id": "1", "Name": "a"}, {"Id": "1", "JSON": None}, {"Id": "1", "JSON": None, "JSONBlob": None}):
+        found = check(Tables(**{table: [row]}).look())
+        assert not found.ok and f"{table} (neither a known column nor JSON" in found.detail
+    assert check(Tables(**{table: [{"Id": "1", "JSON": '{"State": "Success"}'}, {"Id": "2", "JSON": None}]}).look()).ok
+
+
+def test_the_audit_streams_switch() -> None:
+    def check(**settings: Any) -> Check:
+        return outbound.audit_stream(Tables(Configuration=[{"Id": "auditstream", "JSON": json.dumps(settings)}]).look())
+
+    assert not check(Active=True, StreamConfigurationResource={"Host": "splunk"}).ok
+    assert check(Active=False).ok
+
+
+def test_triggers_that_only_say_that_they_are_disabled() -> None:
+    silenced = [{"Id": "1", "JSON": '{"IsDisabled": true}'}]
+    assert not targets.disabled(Tables(ProjectTrigger=silenced).look(), "triggers", "ProjectTrigger").ok
+    assert targets.disabled(Tables(Subscription=silenced).look(), "subscriptions", "Subscription").ok
 
 
 def test_a_column_and_its_copy() -> None:
