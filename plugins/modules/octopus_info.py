@@ -108,6 +108,13 @@ server:
         description: Deploy Web Shop release 1.4.2 to Production
         state: Executing
         node: OctopusServerNodes-OCTO-A
+        waiting: true
+    interruptions:
+      - task: ServerTasks-1042
+        description: Deploy Web Shop release 1.4.2 to Production
+        project: Web Shop
+        title: Approve the release
+        teams: [Release managers]
     license: {is_compliant: true, summary: Compliant., expires: "2027-06-30T00:00:00.000+00:00"}
     folders:
       logs: \\nas\octopus\TaskLogs

@@ -75,6 +75,7 @@ class Facts:
         rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
         rehearsal_required: Whether the upgrade needs a rehearsal.
         rehearsal_days: How many days old it may be.
+        interventions: What becomes of tasks that wait for a person: refuse, leave or cancel.
     """
 
     instance: str
@@ -88,6 +89,7 @@ class Facts:
     rehearsal: dict[str, Any] | None = None
     rehearsal_required: bool = False
     rehearsal_days: int = 30
+    interventions: str = "refuse"
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -126,6 +128,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_rehearsal(facts, path),
         Check(**unknowns.folders(facts.server, facts.instance)),
         Check(**unknowns.heartbeats(facts.database, facts.instance)),
+        *([Check(**unknowns.interruptions(facts.server, facts.interventions, facts.instance))] if path else []),
     ]
     for check in found:
         check.waived = not check.ok and check.name in waivers
@@ -189,6 +192,10 @@ def lines(facts: Facts, installed: str, path: list[str], found: list[Check], set
         f"database: {setting.database or facts.database.get('database')}",
         *([f"backup: {setting.backup_folder} as {setting.restore_point}"] if setting.backup_folder else []),
         f"running tasks now: {len(facts.server.get('running_tasks') or [])}",
+        *[
+            f"{'cancelled' if facts.interventions == 'cancel' else 'left waiting'}: {unknowns.asked(one)}"
+            for one in facts.server.get("interruptions") or []
+        ],
         *([f"rehearsal: {rehearsal_text(facts.rehearsal)}"] if facts.rehearsal is not None else []),
         f"waived: {', '.join(waived) or 'nothing'}",
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of what the product may not tell, as the arguments of a plan's check: unknown is neither green nor zero. Pure functions, no I/O."""
+"""Checks of what the product may not tell or people have to answer, as the arguments of a plan's check. Pure functions, no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from .api.folders import IN_EVERY_VERSION
 
-NAMES = ("folders_known", "heartbeats_readable")
+NAMES = ("folders_known", "heartbeats_readable", "nobody_asked")
 
 
 def folders(server: dict[str, Any], instance: str) -> dict[str, Any]:
@@ -38,3 +38,26 @@ def heartbeats(database: dict[str, Any], instance: str) -> dict[str, Any]:
         "where": database.get("server") or instance,
         "todo": "Grant the SQL login VIEW SERVER STATE.",
     }
+
+
+def interruptions(server: dict[str, Any], policy: str, instance: str) -> dict[str, Any]:
+    """Whether a task waits for a person. Draining would wait for the answer too, and stopping a node could lose the task."""
+    waiting = server.get("interruptions") or []
+    return {
+        "name": "nobody_asked",
+        "ok": not waiting or policy != "refuse",
+        "expected": "no task that waits for a person's answer",
+        "found": "; ".join(asked(one) for one in waiting) or "none",
+        "where": instance,
+        "todo": "Have them answered, or set octopus_interventions to leave (they go on waiting after the upgrade) or to cancel.",
+    }
+
+
+def asked(interruption: dict[str, Any]) -> str:
+    """One task that waits, as a person reads it."""
+    project = f" of project {interruption['project']}" if interruption["project"] else ""
+    title = f" at {interruption['title']!r}" if interruption["title"] else ""
+    who = " or ".join(interruption["teams"])
+    return (
+        f"{interruption['task']} ({interruption['description']}){project} waits{title} for {f'team {who}' if who else 'whoever may answer'}"
+    )

@@ -240,7 +240,9 @@ def _projects(seeding: Seeding, trigger_minutes: int, bad_logo: bool) -> None:
     seeding.add(
         "ProjectTrigger", Name="Redeploy", ProjectId="Projects-1", TriggerType="Schedule", IsDisabled=False, Filter=schedule, Action=action
     )
-    seeding.add("ProjectTrigger", Name="Old", ProjectId="Projects-2", TriggerType="Schedule", IsDisabled=True, Filter=schedule, Action=action)
+    seeding.add(
+        "ProjectTrigger", Name="Old", ProjectId="Projects-2", TriggerType="Schedule", IsDisabled=True, Filter=schedule, Action=action
+    )
     seeding.add("Subscription", Name="Deployments by mail", Type="Event", IsDisabled=False, Recipients=["ops@lab.example"])
     seeding.add("Subscription", Name="Muted", Type="Event", IsDisabled=True, Recipients=["nobody@lab.example"])
 

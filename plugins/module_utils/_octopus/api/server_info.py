@@ -13,6 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from . import maintenance
 from .client import OctopusApi
 from .folders import completed, resolved, server_folders
+from .interruptions import pending
 from .licenses import license_status
 from .nodes import list_nodes
 from .spaces import list_spaces
@@ -26,6 +27,7 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         OctopusError: The server cannot be reached, or the key may not read what every version has.
     """
     root = api.root
+    running = running_tasks(api)
     return {
         "version": root["Version"],
         "installation_id": root.get("InstallationId"),
@@ -33,7 +35,8 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "spaces": list_spaces(api),
         "maintenance": {"enabled": maintenance.is_enabled(api)},
         "nodes": [node.as_dict() for node in list_nodes(api)],
-        "running_tasks": [task.as_dict() for task in running_tasks(api)],
+        "running_tasks": [task.as_dict() for task in running],
+        "interruptions": [one.as_dict() for one in pending(api, running)],
         "license": license_status(api).as_dict(),
         "folders": resolved(server_folders(api), None),
         "user": _user(api),
