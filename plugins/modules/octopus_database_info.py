@@ -207,6 +207,12 @@ schema_scripts:
   returned: with V(version) in O(gather)
   type: int
   sample: 541
+heartbeats_readable:
+  description:
+    - Whether C(last_seen) would tell that a node runs. V(false) where the database has nodes, but heartbeats in no column that is known.
+  returned: with V(nodes) in O(gather)
+  type: bool
+  sample: true
 node_rows:
   description: The nodes in the database.
   returned: with V(nodes) in O(gather)

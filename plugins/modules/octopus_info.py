@@ -16,6 +16,7 @@ description:
   - On the Windows hosts - the installed program, its instances with services and configuration, the service watchdog, free space.
   - Either part can be left out. What a version does not have is left out or null.
   - A folder that was never set is below the instance's home, which only the hosts tell; without them, such a folder is null.
+  - Before 4.1 neither the REST API nor the program names the server folders. They are left out then, unless O(folders) names them.
   - Changes nothing. Passwords in connection strings are masked.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -40,6 +41,15 @@ options:
     description: Inventory names of the hosts to read. Without it, the host of the task.
     type: list
     elements: str
+  folders:
+    description:
+      - Paths of server folders that the server does not name, as before 4.1. Where it names another path, the module fails.
+    type: dict
+    default: {}
+    suboptions:
+      logs: {description: Task logs., type: str}
+      artifacts: {description: Artifacts., type: str}
+      packages: {description: Packages of the built-in feed., type: str}
   instance_name:
     description:
       - Name of the instance to read the configuration of. All instances are always listed; with this option, the others without
@@ -111,6 +121,13 @@ server:
         description: Deploy Web Shop release 1.4.2 to Production
         state: Executing
         node: OctopusServerNodes-OCTO-A
+        waiting: true
+    interruptions:
+      - task: ServerTasks-1042
+        description: Deploy Web Shop release 1.4.2 to Production
+        project: Web Shop
+        title: Approve the release
+        teams: [Release managers]
     license: {is_compliant: true, summary: Compliant., expires: "2027-06-30T00:00:00.000+00:00"}
     folders:
       logs: \\nas\octopus\TaskLogs
@@ -149,7 +166,7 @@ hosts:
           listen_prefixes: ['https://+:443/']
           url: https://octo-a.example.com
           folders: {logs: '\\nas\octopus\TaskLogs', artifacts: '\\nas\octopus\Artifacts', packages: '\\nas\octopus\Packages'}
-      watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog Server, interval_minutes: 5}
+      watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog OctopusServer, interval_minutes: 5}
       running_jobs: []
       os: {name: Windows Server 2019 Standard, build: "17763"}
       system_drive: 'C:'
@@ -163,6 +180,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
@@ -174,6 +192,7 @@ SPEC: dict[str, Any] = {
         **NODES_SPEC,
         "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts"], "default": ["server", "hosts"]},
         "nodes": {"type": "list", "elements": "str"},
+        "folders": {"type": "dict", "default": {}, "options": {name: {"type": "str"} for name in IN_EVERY_VERSION}},
         "instance_name": {"type": "str"},
         "expected_version": {"type": "str"},
     }
@@ -191,7 +210,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
         result["hosts"] = hosts_info(connections, params["instance_name"])
         if "server" in result:
-            resolve_folders(result["server"], result["hosts"])
+            given = {name: path for name, path in params["folders"].items() if path}
+            resolve_folders(result["server"], result["hosts"], given)
     if not result:
         raise InvalidValue("There is nothing to gather: give url and api_key, or run the task for a Windows host.")
     if params["expected_version"] is not None:

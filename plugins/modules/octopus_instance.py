@@ -272,6 +272,12 @@ nodes:
       description: All server folders, including those that are not in O(folders).
       type: dict
       sample: {logs: 'D:\OctopusClone\TaskLogs', artifacts: 'D:\OctopusClone\Artifacts', packages: 'D:\OctopusClone\Packages'}
+    unverified_folders:
+      description:
+        - Folders that were set, but that the installed version's C(show-configuration) does not show, so they could not be verified. The module
+          warns of them.
+      type: list
+      elements: str
     skipped_folders:
       description: Folders in O(folders) that the installed version does not have.
       type: list

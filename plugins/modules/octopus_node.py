@@ -63,6 +63,13 @@ options:
     type: str
     choices: [fail, cancel, ignore]
     default: fail
+  interruptions:
+    description:
+      - What to do about tasks that wait for a person's answer (a manual intervention, a guided failure).
+      - V(refuse) waits for them as for any other task. V(leave) leaves them waiting, V(cancel) cancels them.
+    type: str
+    choices: [refuse, leave, cancel]
+    default: refuse
   expected_version:
     description: The version that started nodes have to report.
     type: str
@@ -135,7 +142,7 @@ nodes:
     watchdog:
       description: The watchdog's task, and whether it was and is enabled; null where it was not queried.
       type: dict
-      sample: {exists: true, task_name: Octopus Watchdog Server, before: true, after: false}
+      sample: {exists: true, task_name: Octopus Watchdog OctopusServer, before: true, after: false}
     version:
       description: The version that the node's own API reported.
       type: str
@@ -152,6 +159,12 @@ cancelled_tasks:
   sample: []
 left_running:
   description: Tasks that are still running because of O(on_timeout=ignore).
+  returned: with state V(drained)
+  type: list
+  elements: dict
+  sample: []
+left_waiting:
+  description: Tasks that still wait for a person because of O(interruptions=leave).
   returned: with state V(drained)
   type: list
   elements: dict
@@ -177,6 +190,7 @@ SPEC = {
         "watchdog": {"type": "str", "choices": ["enabled", "disabled"]},
         "timeout": {"type": "int", "default": 600},
         "on_timeout": {"type": "str", "choices": ["fail", "cancel", "ignore"], "default": "fail"},
+        "interruptions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
         "expected_version": {"type": "str"},
         "health": {"type": "bool", "default": True},
     },

@@ -83,6 +83,13 @@ options:
     description: How many seconds the clocks of control node, nodes and SQL Server may differ.
     type: int
     default: 60
+  interventions:
+    description:
+      - What becomes of tasks that wait for a person's answer. With V(refuse) the check C(nobody_asked) blocks, and names each with its project and
+        who may answer. With V(leave) they go on waiting, with V(cancel) they will be cancelled.
+    type: str
+    choices: [refuse, leave, cancel]
+    default: refuse
   waivers:
     description: Names of checks whose findings are accepted.
     type: list
@@ -197,6 +204,7 @@ _FACTS: dict[str, Any] = {
     "rehearsal_required": {"type": "bool", "default": False},
     "rehearsal_days": {"type": "int", "default": 30},
     "clock_tolerance": {"type": "int", "default": 60},
+    "interventions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -33,6 +33,11 @@ options:
     description: RV(octopus.upgrade.octopus_baseline_info#module:baseline).
     type: dict
     required: true
+  waiting:
+    description: Ids of tasks that waited for a person before. The module fails where one no longer exists, has failed or was cancelled.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: octopus.upgrade.octopus_baseline_info
 author:
@@ -83,13 +88,20 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 
-SPEC: dict[str, Any] = {"argument_spec": {**api_spec(), "baseline": {"type": "dict", "required": True}}}
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **api_spec(),
+        "baseline": {"type": "dict", "required": True},
+        "waiting": {"type": "list", "elements": "str", "default": []},
+    }
+}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Compare with the baseline; the module's result."""
     with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
         differences, read = verify.compare(api, params["baseline"])
+        differences += verify.still_waiting(api, params["waiting"])
     lost = [verify.describe(difference) for difference in differences if difference["lost"]]
     if lost:
         raise TaskFailed(

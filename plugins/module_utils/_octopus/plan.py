@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from . import clock_check
+from . import clock_check, unknowns
 from .errors import OctopusError
 from .version import Version
 
@@ -35,6 +35,7 @@ NAMES = (
     "space_for_backup",
     "rehearsed",
     "clocks_agree",
+    *unknowns.NAMES,
 )
 
 
@@ -76,6 +77,7 @@ class Facts:
         rehearsal_required: Whether the upgrade needs a rehearsal.
         rehearsal_days: How many days old it may be.
         clock_tolerance: How many seconds the clocks may differ.
+        interventions: What becomes of tasks that wait for a person: refuse, leave or cancel.
     """
 
     instance: str
@@ -90,6 +92,7 @@ class Facts:
     rehearsal_required: bool = False
     rehearsal_days: int = 30
     clock_tolerance: int = 60
+    interventions: str = "refuse"
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -127,6 +130,9 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_space(facts, path),
         *_rehearsal(facts, path),
         *_clocks(facts),
+        Check(**unknowns.folders(facts.server, facts.instance)),
+        Check(**unknowns.heartbeats(facts.database, facts.instance)),
+        *([Check(**unknowns.interruptions(facts.server, facts.interventions, facts.instance))] if path else []),
     ]
     for check in found:
         check.waived = not check.ok and check.name in waivers
@@ -190,6 +196,10 @@ def lines(facts: Facts, installed: str, path: list[str], found: list[Check], set
         f"database: {setting.database or facts.database.get('database')}",
         *([f"backup: {setting.backup_folder} as {setting.restore_point}"] if setting.backup_folder else []),
         f"running tasks now: {len(facts.server.get('running_tasks') or [])}",
+        *[
+            f"{'cancelled' if facts.interventions == 'cancel' else 'left waiting'}: {unknowns.asked(one)}"
+            for one in facts.server.get("interruptions") or []
+        ],
         *([f"rehearsal: {rehearsal_text(facts.rehearsal)}"] if facts.rehearsal is not None else []),
         f"waived: {', '.join(waived) or 'nothing'}",
     ]

@@ -268,8 +268,7 @@ class _Work:
             self.warnings.append(
                 f"The login may not see who is connected to {self.request.database} (VIEW SERVER STATE), so only heartbeats show whether it is in use."
             )
-        licence = self.tables.get("license")
-        if licence is not None and next(iter(rows.select(self.connection, licence)), None) is not None:
+        if not self.before:  # where a version keeps the licence is in no public source; it is in the database, and so in every copy
             self.warnings.append(
                 "The clone has the source's licence, and counts as one more instance of it while it runs. Check whether the licence covers that."
             )

@@ -119,6 +119,11 @@ def refuse_live(connection: SqlConnection, database: str, stale_after: float, de
         MssqlError: SQL Server refused.
     """
     refuse_connected(connection, database)
+    if not server_info.may_see_sessions(connection) and not schema.heartbeats_readable(connection):
+        raise OctopusError(
+            f"Expected to see that nobody uses {database} on SQL Server {connection.options.where}, but the login may not see sessions, and the "
+            "heartbeats of its nodes are in a column that is not known. Nothing was changed. Grant the login VIEW SERVER STATE."
+        )
     watch = deadline or Deadline(stale_after * 1.25, first=0.2, most=2.0)
     first: dict[str, str | None] = {}
     began: datetime | None = None

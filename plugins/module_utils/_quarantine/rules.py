@@ -26,12 +26,14 @@ ENDED = ("Success", "Failed", "Canceled", "TimedOut")
 # Ids of ExtensionConfiguration. The vendor deletes the first two; the others are switched off [client].
 DELETED_EXTENSIONS = ("authentication-octopusid", "jira-integration")
 # Rows of Configuration that are inserted where they are missing, since a missing setting is on [client].
-NEEDED_SETTINGS = {"upgradeconfiguration": {"AllowChecking": False, "IncludeStatistics": False}}
+# The API's path is upgradeconfiguration, its document and so its row are "upgrades"
+# (a captured reply in https://github.com/OctopusDeploy/octopus-serverspec-extensions).
+NEEDED_SETTINGS = {"upgrades": {"AllowChecking": False, "IncludeStatistics": False}}
 NOWHERE = "https://quarantine.invalid/"  # RFC 2606: that name never resolves
 _INTEGRATION = re.compile(r"issuetracker-.*|.*-integration|jira.*|servicenow.*|authentication-octopusid", re.IGNORECASE)
 _SIGN_IN = re.compile(r"authentication-.*", re.IGNORECASE)
 _AUDIT = re.compile(r".*audit.?stream.*|.*stream.?audit.*", re.IGNORECASE)
-_UPGRADE = re.compile(r"upgradeconfiguration", re.IGNORECASE)
+_UPGRADE = re.compile(r"upgrades", re.IGNORECASE)
 _ACME = re.compile(r".*(?:lets.?encrypt|acme).*", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint|host|hostname|address)", re.IGNORECASE)
@@ -95,6 +97,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
     """
     found = [
         *_ALWAYS,
+        _triggers(tables),
         # [vendor] The heartbeats before the nodes, on which they may depend.
         Rule(
             "server_nodes",
@@ -134,6 +137,17 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
         keep = {one.lower() for one in request.keep_api_keys}
         found.append(Rule("api_keys", "apikey", of=lambda row: row.key.lower() not in keep, remove=True))
     return found
+
+
+def _triggers(tables: dict[str, Table]) -> Rule:
+    """Disable triggers [vendor]; scheduled, feed and Git triggers are rows of that table too [client].
+
+    Before 2018.4 a trigger has no such column and cannot be disabled (https://github.com/OctopusDeploy/docs/pull/1560), so it is removed.
+    """
+    table = tables.get("projecttrigger")
+    if table is not None and not table.has("IsDisabled"):
+        return Rule("triggers", "projecttrigger", remove=True)
+    return _disabled("triggers", "projecttrigger")
 
 
 def execution(tables: dict[str, Table]) -> Rule:
@@ -220,7 +234,6 @@ def _forever(document: dict[str, Any]) -> list[Edit] | None:
 _ALWAYS = (
     _disabled("targets", "machine"),  # [vendor]
     _disabled("workers", "worker"),  # [vendor]
-    _disabled("triggers", "projecttrigger"),  # [vendor]; scheduled, feed and Git triggers are rows of that table too [client]
     Rule("automatic_releases", "project", (Setting(("AutoCreateRelease",), False),)),  # [client]
     _disabled("subscriptions", "subscription"),  # [vendor]
     # Tasks that are queued, scheduled, running or waiting for an answer.

@@ -28,6 +28,8 @@ class Network:
         self.clock = clock
         self.ledger = ledger
         self.faults = faults
+        # Whether nothing exists in this world that only the lab's own assumption supports (estate setting).
+        self.only_documented = False
         root.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(root / "ca.pem")
         self.prefix, self._claim = _claim_prefix()

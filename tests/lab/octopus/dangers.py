@@ -33,8 +33,8 @@ git                 a version-controlled project is pushed      ``Project.IsDisa
                                                                 is not there or has no ``Details.Password``
 audit               new events are streamed to the SIEM         row ``audit-stream``: ``Active`` is false, or there is no row
 telemetry           usage data with the Installation ID         row ``telemetry``: ``Enabled`` is false; where there is no such row:
-                    (``upgradeavailability.InstallationId``)    row ``upgradeconfiguration``: ``IncludeStatistics`` is false
-upgrade check       octopus.com is asked, with that ID          row ``upgradeconfiguration``: ``AllowChecking`` is false
+                    (``upgradeavailability.InstallationId``)    row ``upgrades``: ``IncludeStatistics`` is false
+upgrade check       octopus.com is asked, with that ID          row ``upgrades``: ``AllowChecking`` is false
 acme                Let's Encrypt renews the certificate        row ``letsencrypt``: ``Enabled`` is false, or there is no row
 ==================  ==========================================  =====================================================================
 
@@ -118,12 +118,12 @@ class Outside:
     def _telemetry(self) -> None:
         """Octopus.Client: ``TelemetryConfigurationResource.Enabled`` replaces ``IncludeStatistics``."""
         row = self.store.configuration("telemetry")
-        old = self.store.configuration("upgradeconfiguration") or {}
+        old = self.store.configuration("upgrades") or {}
         if old.get("IncludeStatistics", True) if row is None else row.get("Enabled", True):
             self.contact("telemetry", uri="https://telemetry.octopus.com", installation_id=self.store.installation_id())
 
     def _upgrade_check(self) -> None:
-        if (self.store.configuration("upgradeconfiguration") or {}).get("AllowChecking", True):
+        if (self.store.configuration("upgrades") or {}).get("AllowChecking", True):
             self.contact("upgrade check", uri="https://octopus.com", installation_id=self.store.installation_id())
 
     def _acme(self) -> None:

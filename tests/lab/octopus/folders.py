@@ -29,6 +29,8 @@ FOLDERS: dict[str, tuple[str, str, str, str | None]] = {
     "EventExportsDirectory": ("Octopus.Folders.EventExportsDirectory", "eventExports", "EventExports", "event_exports"),
 }
 
+DOCUMENTED = ("LogsDirectory", "ArtifactsDirectory", "PackagesDirectory")  # keys in a real output of 2019 (OctopusDSC)
+
 
 def names(version: str) -> list[str]:
     """Those that a version has."""

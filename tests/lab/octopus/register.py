@@ -91,6 +91,11 @@ def _files(host: WindowsHost, version: str) -> list[Entry]:
     return out
 
 
+def _file(name: str) -> str:
+    """Its name in the register: blanks become hyphens, all in lower case (OctopusTentacle's instance store, which the server shares)."""
+    return f"{FOLDER}\\{name.replace(' ', '-').lower()}.config"
+
+
 def find(host: WindowsHost, version: str, name: str | None) -> tuple[Entry | None, list[str]]:
     """The instance of that name; without a name the default one, or the only one."""
     known, said = entries(host, version)
@@ -109,11 +114,11 @@ def add(host: WindowsHost, entry: Entry, version: str) -> None:
     if not host.fs.is_dir(FOLDER, host.system):
         host.fs.mkdir(FOLDER, host.system)
     data = json.dumps({"Name": entry.name, "ConfigurationFilePath": entry.config_path}, indent=2)
-    host.fs.write(f"{FOLDER}\\{entry.name}.config", data.encode(), host.system)
+    host.fs.write(_file(entry.name), data.encode(), host.system)
 
 
 def remove(host: WindowsHost, name: str) -> None:
     host.registry.delete_key(f"{KEY}\\{name}")
-    path = f"{FOLDER}\\{name}.config"
+    path = _file(name)
     if host.fs.exists(path, host.system):
         host.fs.remove(path, host.system)

@@ -106,10 +106,10 @@ TABLES: dict[str, Table] = {
         _table(
             "OctopusServerNode",
             "OctopusServerNodes",
-            "Name LastSeen:datetimeoffset<2019.7 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
+            "Name LastSeen:datetimeoffset<2019.3 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
             owned=False,
         ),
-        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.7", owned=False),
+        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.3", owned=False),
         _table("SchemaVersions", "", "ScriptName:nvarchar(255)! Applied:datetime!", owned=False, json=False, identity=True),
         _table(
             "ServerTask",
@@ -142,7 +142,7 @@ TABLES: dict[str, Table] = {
         _table("MachinePolicy", "MachinePolicies", "Name IsDefault:bit!=0", since="3.4"),
         _table("WorkerPool", "WorkerPools", "Name SortOrder:int!=0 IsDefault:bit!=0", since="2018.7"),
         _table("Worker", "Workers", f"Name {BIT} WorkerPoolIds:nvarchar(max) Thumbprint", since="2018.7"),
-        _table("ProjectTrigger", "ProjectTriggers", "Name ProjectId Type IsDisabled:bit!@3.5=0", since="3.4"),
+        _table("ProjectTrigger", "ProjectTriggers", "Name ProjectId TriggerType IsDisabled:bit!@2018.4=0", since="3.4"),
         _table("Subscription", "Subscriptions", f"Name Type {BIT}", since="3.5"),
         _table("Release", "Releases", "Version ProjectId ChannelId Assembled:datetimeoffset!"),
         _table(

@@ -142,7 +142,7 @@ def _feed(context: Context, change: Callable[[], None]) -> None:
 
 
 def _node_status(context: Context, change: Callable[[], None]) -> None:
-    """2019.7: heartbeats move to a table of their own (#5729)."""
+    """2019.3: heartbeats move to a table of their own (OctopusClients 8e78c9e8 of February 2019; #5348)."""
     nodes = rows(context.connection, 'SELECT "Id", "LastSeen" FROM "OctopusServerNode"')
     change()
     for node in nodes:
@@ -181,7 +181,7 @@ SPECIAL: dict[str, list[tuple[str, tuple[str, ...], Effect | None]]] = {
         ("AddSpaces", ("Event", "ServerTask", "Deployment", "Release"), _spaces),
         ("BuiltInFeedMigration", ("NuGetPackage",), _feed),
     ],
-    "2019.7": [("OctopusServerNodeStatus", (), _node_status)],
+    "2019.3": [("OctopusServerNodeStatus", (), _node_status)],
     "2020.3": [("DropNodeRank", (), None)],
     "2021.1.8018": [("DeploymentTargetType", ("Machine",), _target_type)],
     "2021.3.12912": [("ReviseUpgradeHistory", (), None)],

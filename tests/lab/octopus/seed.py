@@ -238,9 +238,11 @@ def _projects(seeding: Seeding, trigger_minutes: int, bad_logo: bool) -> None:
     schedule = {"FilterType": "ContinuousDailySchedule", "MinuteInterval": trigger_minutes}
     action = {"ActionType": "DeployLatestRelease", "EnvironmentIds": ["Environments-3"]}
     seeding.add(
-        "ProjectTrigger", Name="Redeploy", ProjectId="Projects-1", Type="Schedule", IsDisabled=False, Filter=schedule, Action=action
+        "ProjectTrigger", Name="Redeploy", ProjectId="Projects-1", TriggerType="Schedule", IsDisabled=False, Filter=schedule, Action=action
     )
-    seeding.add("ProjectTrigger", Name="Old", ProjectId="Projects-2", Type="Schedule", IsDisabled=True, Filter=schedule, Action=action)
+    seeding.add(
+        "ProjectTrigger", Name="Old", ProjectId="Projects-2", TriggerType="Schedule", IsDisabled=True, Filter=schedule, Action=action
+    )
     seeding.add("Subscription", Name="Deployments by mail", Type="Event", IsDisabled=False, Recipients=["ops@lab.example"])
     seeding.add("Subscription", Name="Muted", Type="Event", IsDisabled=True, Recipients=["nobody@lab.example"])
 
@@ -259,7 +261,7 @@ def _server(seeding: Seeding, nodes: list[str], folder_values: dict[str, str | N
         },
         "server": {"ServerUri": server_uri},
         "upgradeavailability": {"InstallationId": installation},
-        "upgradeconfiguration": {"AllowChecking": True, "IncludeStatistics": True, "NotificationMode": "AlwaysShow"},
+        "upgrades": {"AllowChecking": True, "IncludeStatistics": True, "NotificationMode": "AlwaysShow"},
         "authentication": {"IsAutoLoginEnabled": False},
         "certificate": {"Thumbprint": seeding.added["Certificate"][0]["Thumbprint"]},
         folders.ROW: dict(folder_values),

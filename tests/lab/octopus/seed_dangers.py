@@ -130,7 +130,7 @@ def _projects(seeding: Seeding) -> None:
             "ProjectTrigger",
             Name="New agent",
             ProjectId="Projects-1",
-            Type="Feed",
+            TriggerType="Feed",
             IsDisabled=False,
             Filter={
                 "FilterType": "FeedFilter",

@@ -73,11 +73,13 @@ def released(version: str) -> date:
 FEATURES: dict[str, tuple[str, str | None]] = {
     "upgrade_command": ("3.13.9", None),  # before: at service start (OctopusDSC)
     "single_transaction": ("3.16.3", None),  # #3641
+    "folders_named": ("4.1", None),  # by show-configuration and the API: #3652, released in December 2017; before, by neither
+    "license_shown": ("4.1.3", None),  # by show-configuration
     "workers": ("2018.7", None),
     "skip_license_check": ("2018.8.9", None),  # OctopusDSC
     "spaces": ("2019.1", None),
     "instance_files": ("2019.1", None),  # the change from registry keys to files; version *assumed*
-    "node_status": ("2019.7", None),  # #5729; 2019.7 is about right
+    "node_status": ("2019.3", None),  # #5348; OctopusClients 8e78c9e8 of February 2019 splits the node table
     "cluster_shared": ("2020.2.15", None),
     "node_rank": ("3.0", "2020.3"),
     "imports": ("2021.1", None),

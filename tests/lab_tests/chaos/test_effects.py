@@ -33,7 +33,7 @@ START = _event("service.state", name="OctopusDeploy", state="START_PENDING", by=
 STOP = _event("service.state", name="OctopusDeploy", state="STOP_PENDING", by="sc")
 BACKGROUND = [
     _event("sql", "sql01", sql="SELECT 1", login="octopus"),
-    _event("task.run", name="\\Octopus Watchdog Server", account="SYSTEM", by="trigger"),
+    _event("task.run", name="\\Octopus Watchdog OctopusServer", account="SYSTEM", by="trigger"),
     _event("service.state", name="OctopusDeploy", state="START_PENDING", by="boot"),
     _event("octopus", what="trigger", task="ServerTasks-1"),
     _event("http", "releases", method="HEAD", path="/octopus/Octopus.msi", status=200),

@@ -92,7 +92,7 @@ SILENCERS: dict[str, dict[str, Edit]] = {
     },
     "audit": {"off": prop("Configuration", "audit-stream", "Active", value=False), "no row": gone("Configuration", "audit-stream")},
     "telemetry": {"off": prop("Configuration", "telemetry", "Enabled", value=False)},
-    "upgrade check": {"off": prop("Configuration", "upgradeconfiguration", "AllowChecking", value=False)},
+    "upgrade check": {"off": prop("Configuration", "upgrades", "AllowChecking", value=False)},
     "acme": {"off": prop("Configuration", "letsencrypt", "Enabled", value=False), "no row": gone("Configuration", "letsencrypt")},
     "retention": {
         "null": prop("Feed", "feeds-builtin", "DeleteUnreleasedPackagesAfterDays", value=None),

@@ -38,11 +38,17 @@ def test_reading_commands(world: Any) -> None:
         "Password=" in flat["Octopus.Storage.ExternalDatabaseConnectionString"]
         and flat["Octopus.Folders.LogDirectory"] == "C:\\Octopus\\TaskLogs"
     )
-    assert all(isinstance(value, str) for value in flat.values()) and "Octopus.Storage.MasterKey" not in flat
+    assert "Octopus.Storage.MasterKey" not in flat
+    assert (flat["Octopus.Communications.ServicesPort"], flat["Octopus.WebPortal.ForceSSL"], flat["Octopus.Server.TaskCap"]) == (
+        10943,
+        False,
+        5,
+    )
+    assert flat["Octopus.Watchdog.Instances"] is None and "<License" in flat["Octopus.Server.License"]
     tree = json.loads(here.octopus("show-configuration", "--format=json-hierarchical", *QUIET).out)
     assert tree["Octopus"]["Server"]["NodeName"] == "OCTO01"
     root = ET.fromstring(here.octopus("show-configuration", *QUIET).out)
-    assert {item.get("key"): item.text for item in root} == flat
+    assert {item.get("key"): item.text for item in root} == {key: None if value is None else str(value) for key, value in flat.items()}
     assert here.octopus("show-configuration", "--format=json", "--file=C:\\Windows\\Temp\\c.json").code == 0
     assert json.loads(here.host.fs.read("C:\\Windows\\Temp\\c.json", here.host.system)) == flat
     assert len(here.octopus("show-thumbprint", *QUIET).out.strip()) == 40
@@ -56,6 +62,7 @@ def test_reading_commands(world: Any) -> None:
         ("2020.5.7", ("path", "--imports=C:\\I")),
         ("2022.2.8552", ("path", "--eventExports=C:\\E")),
         ("2021.1.8045", ("database", "--upgrade", "--no-such-switch")),
+        ("2022.2.8552", ("set-master-key", "--masterKey=x")),
         ("2021.1.8045", ("node", "--drain=perhaps")),
         ("2021.1.8045", ("show-configuration", "--format=yaml")),
         ("2021.1.8045", ("database", "--delete")),
@@ -144,12 +151,28 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
     assert here.octopus("configure", "--upgradeCheck=false").code == 0
     with here.instance.store() as store:
         assert store.licence()["SerialNumber"] == "1-2-3-4"
-        assert store.configuration("upgradeconfiguration")["AllowChecking"] is False
+        assert store.configuration("upgrades")["AllowChecking"] is False
+
+
+@pytest.mark.parametrize(("version", "named"), [("4.0.12", False), ("2018.10.7", True)])
+def test_before_4_1_nothing_names_the_folders(world: Any, version: str, named: bool) -> None:
+    here = world("octo01", version=version)
+    here.started()
+    flat = json.loads(here.octopus("show-configuration", "--format=json", *QUIET).out)
+    assert ("Octopus.Folders.PackagesDirectory" in flat) is named
+    assert here.get("/api/configuration/server-folders/values").status_code == (200 if named else 404)
+
+
+def test_a_world_without_assumptions_shows_the_documented_folders_only(world: Any) -> None:
+    here = world("octo01", version="2026.2.9853")
+    here.host.network.only_documented = True
+    flat = json.loads(here.octopus("show-configuration", "--format=json", *QUIET).out)
+    assert {key.split(".")[-1] for key in flat if "Folders" in key} == {"LogDirectory", "ArtifactsDirectory", "PackagesDirectory"}
 
 
 def test_the_watchdogs_task_as_schtasks_shows_it(world: Any) -> None:
     here = world("octo01", version="2018.10.7", watchdog=True)
-    process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog Server" /xml', here.host.system)
+    process = here.host.spawn(None, 'schtasks.exe /query /tn "Octopus Watchdog OctopusServer" /xml', here.host.system)
     assert process.wait(patient(10)) == 0
     text = process.output.take().decode("utf-8", "replace").replace("\0", "")
     assert "checkservices" in text and "PT5M" in text
@@ -188,7 +211,7 @@ def test_a_second_instance_has_its_own_service(world: Any) -> None:
 
 
 def test_a_wrong_master_key_stops_the_next_start(world: Any) -> None:
-    here = world("octo01", version="2021.1.8045")
+    here = world("octo01", version="2023.4.8432")
     here.started()
     assert here.octopus("service", "--stop").code == 0
     assert here.octopus("set-master-key", "--masterKey=short").code == 1

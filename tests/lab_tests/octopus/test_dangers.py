@@ -126,7 +126,7 @@ def test_telemetry_says_who_it_is_and_so_does_the_upgrade_check(server: Callable
 @pytest.mark.parametrize("on", [True, False])
 def test_before_telemetry_had_its_own_row_it_was_the_statistics_setting(server: Callable[..., Server], on: bool) -> None:
     here = server(OLD)
-    prop("Configuration", "upgradeconfiguration", "IncludeStatistics", value=on)(here.rows)
+    prop("Configuration", "upgrades", "IncludeStatistics", value=on)(here.rows)
     here.background()
     assert bool(here.events("telemetry")) is on
     assert not any(here.events(what) for what in ("git", "audit", "feed"))  # that version has none of them

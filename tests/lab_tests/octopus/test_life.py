@@ -147,7 +147,7 @@ def test_the_watchdog_starts_what_was_stopped(world: Any) -> None:
     assert here.octopus("watchdog", "--delete").code == 0
     assert here.octopus("watchdog", "--delete").code == 1
     assert here.octopus("watchdog", "--create", "--interval=7").code == 0
-    assert here.host.tasks.get("Octopus Watchdog Server").interval == 420
+    assert here.host.tasks.get("Octopus Watchdog OctopusServer").interval == 420
 
 
 def test_faults_of_the_start(world: Any) -> None:

@@ -132,7 +132,7 @@ def test_only_an_offline_node_can_be_deleted(serve, version, status):
 
 
 @pytest.mark.parametrize(
-    ("version", "rank", "own_version"), [("2018.10.7", True, False), ("2020.5.7", False, False), ("2024.3.13097", False, True)]
+    ("version", "rank", "own_version"), [("2019.3.1", True, False), ("2020.5.7", False, False), ("2024.3.13097", False, True)]
 )
 def test_what_a_node_tells_of_itself_by_version(serve, version, rank, own_version):
     server = serve(version)
@@ -140,3 +140,13 @@ def test_what_a_node_tells_of_itself_by_version(serve, version, rank, own_versio
     assert (("Rank" in first), ("Version" in first)) == (rank, own_version)
     assert [one["Name"] for one in server.json("/api/octopusservernodes/all")] == ["OCTO-A", "OCTO-B"]
     assert server.json("/api/octopusservernodes")["TotalResults"] == 2
+
+
+@pytest.mark.parametrize(("version", "offline"), [("2018.4.1", False), ("2018.10.7", True)])
+def test_before_the_summary_the_list_tells_the_state_of_each_node(serve, version, offline):
+    server = serve(version)
+    assert server.get("/api/octopusservernodes/summary").status_code == 404
+    assert "OctopusServerClusterSummary" not in server.json("/api")["Links"]
+    first = server.json("/api/octopusservernodes")["Items"][0]
+    assert {"Name", "LastSeen", "Rank", "IsInMaintenanceMode"} <= set(first)
+    assert ("IsOffline" in first) is offline and "RunningTaskCount" not in first

@@ -180,7 +180,7 @@ def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, s
         table: clone.rows(table)
         for table in ("Machine", "Worker", "ProjectTrigger", "Subscription", "Project", "ServerTask", "Configuration")
     }
-    clone.write('DELETE FROM "Configuration" WHERE "Id" = ?', "upgradeconfiguration")
+    clone.write('DELETE FROM "Configuration" WHERE "Id" = ?', "upgrades")
     before = clone.everything()
     assert clone.verify()["failed"] is True
     assert clone.info()["quarantined"] is False
@@ -228,7 +228,7 @@ def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, s
     assert settings["server"]["ServerUri"] == "https://clone.lab.example"
     assert settings["telemetry"]["Enabled"] is settings["letsencrypt"]["Enabled"] is settings["audit-stream"]["Active"] is False
     assert settings["audit-stream"]["Splunk"] == {"EndpointUrl": "", "Token": SECRET}
-    assert settings["upgradeconfiguration"] == {"Id": "upgradeconfiguration", "AllowChecking": False, "IncludeStatistics": False}
+    assert settings["upgrades"] == {"Id": "upgrades", "AllowChecking": False, "IncludeStatistics": False}
     assert settings["nobody-knows"] == had["Configuration"]["nobody-knows"]
     policy = clone.rows("MachinePolicy")["MachinePolicies-9"]
     assert policy["MachineCleanupPolicy"] == {"DeleteMachinesBehavior": "DoNotDelete", "DeleteMachinesElapsedTimeSpan": "00:10:00"}

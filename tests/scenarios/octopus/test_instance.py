@@ -404,14 +404,19 @@ def test_an_older_version_has_fewer_folders_and_takes_no_password_from_its_envir
     assert world.join()["changed"] is False
 
 
-def test_integrated_security_goes_through_jobs(make_world: Callable[..., World]) -> None:
-    world = make_world(login=None)
+def integrated(make_world: Callable[..., World], **given: Any) -> tuple[World, dict[str, Any]]:
+    """A world whose clone logs in with its computer account, and its connection."""
+    world = make_world(login=None, **given)
     account = world.network.machine_account("clone01")
     world.sql.add_login(account)
     database = world.sql.database(CLONE)
     assert database is not None
     database.add_user(account, {"db_owner"})
-    place = {"server": world.sql.machine.address, "database": CLONE, "integrated": True}
+    return world, {"server": world.sql.machine.address, "database": CLONE, "integrated": True}
+
+
+def test_integrated_security_goes_through_jobs(make_world: Callable[..., World]) -> None:
+    world, place = integrated(make_world)
     node = world.node(world.join(connection=place))
     assert node["folders"] == FOLDERS
     assert node["database"]["integrated"] is True
@@ -420,6 +425,33 @@ def test_integrated_security_goes_through_jobs(make_world: Callable[..., World])
     assert KEY not in json.dumps([event.as_dict() for event in world.ledger.events("file")], default=str)
     jobs = "C:\\ProgramData\\octopus.upgrade\\jobs"
     assert not world.host.fs.exists(jobs, world.host.system) or list(world.host.fs.listdir(jobs, world.host.system)) == []
+
+
+def test_a_version_without_set_master_key_needs_credentials_that_reach_the_database(make_world: Callable[..., World]) -> None:
+    world, place = integrated(make_world, program="2018.10.7", version="2018.10.7")
+    result = world.join(connection=place)
+    assert "This version has no command set-master-key" in result["msg"] and "CredSSP" in result["msg"]
+    assert "was restored" in result["msg"] and KEY not in result["msg"]
+    assert CONNECTION not in world.installation().settings
+    assert all("--help" in argv for argv in world.commands("set-master-key"))
+    assert not world.host.fs.exists("C:\\ProgramData\\octopus.upgrade\\jobs", world.host.system)
+
+
+def test_folders_that_the_program_does_not_show_are_a_warning(world: World) -> None:
+    world.network.only_documented = True
+    result = world.join()
+    node = world.node(result)
+    assert (node["verified"], node["unverified_folders"]) == (True, ["imports", "event_exports", "telemetry"])
+    assert "does not show them" in " ".join(result["warnings"])
+    assert set(world.folders().values()) == set(FOLDERS.values())
+    again = world.join()
+    assert [change["what"] for change in world.node(again)["changes"]] == ["folder imports", "folder event_exports", "folder telemetry"]
+
+
+@pytest.mark.parametrize("separator", [";", ","])
+def test_a_watchdog_of_two_instances_is_refused(world: World, separator: str) -> None:
+    create_watchdog(world.host, f"Other{separator}OctopusServer", 5)
+    assert "Disable it with octopus_node" in world.join()["msg"]
 
 
 def test_two_nodes_join_one_after_the_other_and_the_folders_are_set_once(world: World) -> None:

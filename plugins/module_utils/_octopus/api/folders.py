@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
+
 from .client import OctopusApi
 
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
@@ -45,7 +48,10 @@ _BELOW_HOME = {
     "event_exports": "EventExports",
     "telemetry": "Telemetry",
 }
-_IN_EVERY_VERSION = ("logs", "artifacts", "packages")
+IN_EVERY_VERSION = ("logs", "artifacts", "packages")
+# Before it, neither the API nor show-configuration names any folder, even one that was set
+# (https://github.com/OctopusDeploy/Issues/issues/3652, released in December 2017).
+NAMED_SINCE = Version.parse("4.1.0")
 
 
 def server_folders(api: OctopusApi) -> dict[str, str | None]:
@@ -56,9 +62,30 @@ def server_folders(api: OctopusApi) -> dict[str, str | None]:
     return _known(api.find(_VALUES) or {}, _NAMES)
 
 
-def configured_folders(configuration: dict[str, str]) -> dict[str, str | None]:
-    """Return the folders by the output of ``show-configuration``, which leaves out what was never set."""
-    return {**dict.fromkeys(_IN_EVERY_VERSION), **_known(configuration, CONFIGURATION_KEYS)}
+def configured_folders(configuration: dict[str, str], version: str | None) -> dict[str, str | None]:
+    """Return the folders by the output of ``show-configuration``, which leaves out what was never set.
+
+    Args:
+        configuration: The settings.
+        version: The program that told them; None where no program did. One that names no folders says nothing of what it leaves out.
+    """
+    named = version is not None and Version.parse(version) >= NAMED_SINCE
+    return {**(dict.fromkeys(IN_EVERY_VERSION) if named else {}), **_known(configuration, CONFIGURATION_KEYS)}
+
+
+def completed(folders: dict[str, str | None], given: dict[str, str]) -> dict[str, str | None]:
+    """Add the folders that the user names to those that the product names.
+
+    Raises:
+        OctopusError: The product names another path.
+    """
+    for name, path in given.items():
+        named = folders.get(name)
+        if named and _plain(named) != _plain(path):
+            raise OctopusError(
+                f"Expected the server folder {name} to be {path}, as given, but the server names {named}. Omit it, or correct it."
+            )
+    return {**folders, **{name: path for name, path in given.items() if not folders.get(name)}}
 
 
 def resolved(folders: dict[str, str | None], home: str | None) -> dict[str, str | None]:
@@ -71,6 +98,10 @@ def resolved(folders: dict[str, str | None], home: str | None) -> dict[str, str 
         return home.rstrip("\\") + "\\" + path.lstrip(".\\/") if home else None
 
     return {name: one(name, value) for name, value in folders.items()}
+
+
+def _plain(path: str) -> str:
+    return path.replace("/", "\\").rstrip("\\").lower()
 
 
 def _known(values: dict[str, Any], names: dict[str, str]) -> dict[str, str | None]:

@@ -12,7 +12,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 
 from . import maintenance
 from .client import OctopusApi
-from .folders import resolved, server_folders
+from .folders import completed, resolved, server_folders
+from .interruptions import pending
 from .licenses import license_status
 from .nodes import list_nodes
 from .spaces import list_spaces
@@ -26,6 +27,7 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         OctopusError: The server cannot be reached, or the key may not read what every version has.
     """
     root = api.root
+    running = running_tasks(api)
     return {
         "version": root["Version"],
         "installation_id": root.get("InstallationId"),
@@ -33,23 +35,33 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "spaces": list_spaces(api),
         "maintenance": {"enabled": maintenance.is_enabled(api)},
         "nodes": [node.as_dict() for node in list_nodes(api)],
-        "running_tasks": [task.as_dict() for task in running_tasks(api)],
+        "running_tasks": [task.as_dict() for task in running],
+        "interruptions": [one.as_dict() for one in pending(api, running)],
         "license": license_status(api).as_dict(),
         "folders": resolved(server_folders(api), None),
         "user": _user(api),
     }
 
 
-def resolve_folders(server: dict[str, Any], hosts: dict[str, dict[str, Any]]) -> None:
+def resolve_folders(server: dict[str, Any], hosts: dict[str, dict[str, Any]], given: dict[str, str] | None = None) -> None:
     """Fill in folders that the server itself cannot name absolutely: those below the home, which the hosts know.
 
     A server that reports no folders at all has those of its configuration.
+
+    Args:
+        server: What the server told, which is changed.
+        hosts: What the hosts told.
+        given: Folders that the user names, for a version that names none.
+
+    Raises:
+        OctopusError: The user and the server name different folders.
     """
     instances = [instance for host in hosts.values() for instance in host["instances"] if instance.get("home")]
     nodes = {node["name"].casefold() for node in server["nodes"]}
     own = [instance for instance in instances if (instance["node_name"] or "").casefold() in nodes]
     if own:
         server["folders"] = resolved(server["folders"], own[0]["home"]) or own[0]["folders"]
+    server["folders"] = completed(server["folders"], given or {})
 
 
 def _user(api: OctopusApi) -> str | None:

@@ -17,21 +17,39 @@ RUNNING = ("Executing", "Cancelling")
 
 @dataclass(frozen=True)
 class Task:
-    """One server task. ``node`` is the id or name of the node that runs it, as the server gives it; None while queued."""
+    """One server task.
+
+    Attributes:
+        node: The id or name of the node that runs it, as the server gives it; None while queued.
+        waiting: Whether it waits for a person's answer.
+        project: Id of its project, empty without one.
+        space: Id of its space, empty without one.
+    """
 
     id: str
     name: str
     description: str
     state: str
     node: str | None
+    waiting: bool = False
+    project: str = ""
+    space: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a module returns of it."""
-        return {"id": self.id, "name": self.name, "description": self.description, "state": self.state, "node": self.node}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "state": self.state,
+            "node": self.node,
+            "waiting": self.waiting,
+        }
 
     def __str__(self) -> str:
         where = f" on {self.node}" if self.node else ""
-        return f"{self.id} ({self.description or self.name}, {self.state}{where})".strip()
+        what = ", waits for a person" if self.waiting else ""
+        return f"{self.id} ({self.description or self.name}, {self.state}{where}{what})".strip()
 
 
 def running_tasks(api: OctopusApi) -> list[Task]:
@@ -40,11 +58,30 @@ def running_tasks(api: OctopusApi) -> list[Task]:
     if api.has_spaces:
         query["includeSystem"] = True
     return [
-        Task(row["Id"], row.get("Name", ""), row.get("Description") or "", row["State"], row.get("ServerNode") or row.get("ServerNodeId"))
+        _task(row)
         for row in api.items(_TASKS, **query)
         # The filter has counted queued tasks as running in some versions, and is unknown to others.
         if row.get("State") in RUNNING
     ]
+
+
+def find_task(api: OctopusApi, identity: str) -> Task | None:
+    """Return one task; None where the server has it no more."""
+    row = api.find(f"{_TASKS}/{identity}")
+    return _task(row) if row else None
+
+
+def _task(row: dict[str, Any]) -> Task:
+    return Task(
+        row["Id"],
+        row.get("Name", ""),
+        row.get("Description") or "",
+        row["State"],
+        row.get("ServerNode") or row.get("ServerNodeId"),
+        bool(row.get("HasPendingInterruptions")),
+        row.get("ProjectId") or "",
+        row.get("SpaceId") or "",
+    )
 
 
 def cancel(api: OctopusApi, task: Task) -> None:

@@ -17,10 +17,14 @@ from .client import OctopusApi
 from .counts import SERVER, count
 from .links import plain
 from .spaces import space_paths
+from .tasks import RUNNING, find_task
 
 # Audit events older than the retention period are moved to files from here on
 # (https://octopus.com/docs/security/users-and-teams/auditing/archived-audit-log-files), so there may be fewer after an upgrade.
 _EVENTS_ARCHIVED_SINCE = Version.parse("2022.3")
+
+# States of a task whose question was answered.
+_ANSWERED = (*RUNNING, "Queued", "Success")
 
 Difference = dict[str, Any]
 
@@ -39,6 +43,17 @@ def compare(api: OctopusApi, before: dict[str, Any]) -> tuple[list[Difference], 
     differences = _counts(before, count(api), api.version)
     reread, unreadable = _samples(api, before["samples"])
     return differences + unreadable, reread
+
+
+def still_waiting(api: OctopusApi, identities: list[str]) -> list[Difference]:
+    """Compare tasks that waited for a person: one that was answered since is no loss; one that is gone, failed or was cancelled is."""
+    found = []
+    for identity in identities:
+        task = find_task(api, identity)
+        if task is None or not task.waiting:
+            after = task.state if task else "gone"
+            found.append(_difference(SERVER, f"task {identity}", "waiting for a person", after, after not in _ANSWERED))
+    return found
 
 
 def evidence(read: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

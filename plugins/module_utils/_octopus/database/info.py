@@ -24,7 +24,9 @@ def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
 
 
 def _nodes(connection: SqlConnection, _name: str) -> dict[str, Any]:
-    return {"node_rows": [asdict(row) for row in schema.heartbeats(connection)]}
+    columns = schema.node_columns(connection)
+    rows = schema.heartbeats(connection, columns)
+    return {"node_rows": [asdict(row) for row in rows], "heartbeats_readable": schema.heartbeats_readable(connection, columns)}
 
 
 def _sessions(connection: SqlConnection, name: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@
 """What an instance's database says of itself: versions, schema scripts, heartbeats of nodes. Only reads.
 
 Tables and columns came and went with the versions, so each is looked up before it is used. ``OctopusServerNodeStatus`` holds the
-heartbeats since about 2019.7 (https://github.com/OctopusDeploy/Issues/issues/5729), ``OctopusServerNode`` before; a ``Version`` in
+heartbeats since about 2019.3 (https://github.com/OctopusDeploy/Issues/issues/5348), ``OctopusServerNode`` before. No public source names
+its columns, so whether a heartbeat can be read at all is a fact of its own (:func:`heartbeats_readable`). A ``Version`` in
 ``OctopusServerInstallationHistory`` can be NULL (https://github.com/OctopusDeploy/Issues/issues/5679).
 """
 
@@ -88,9 +89,23 @@ def read(connection: SqlConnection) -> Schema:
     return Schema(_newest(history), history, _count(connection, SCRIPTS))
 
 
-def heartbeats(connection: SqlConnection) -> tuple[NodeRow, ...]:
+def node_columns(connection: SqlConnection) -> dict[str, set[str]]:
+    """Return the columns of the tables that hold nodes and heartbeats."""
+    return columns_of(connection, NODE, STATUS)
+
+
+def heartbeats(connection: SqlConnection, columns: dict[str, set[str]] | None = None) -> tuple[NodeRow, ...]:
     """Read the nodes and their heartbeats; none where the database has no table of nodes."""
-    return _node_rows(connection, columns_of(connection, NODE, STATUS))
+    return _node_rows(connection, columns or node_columns(connection))
+
+
+def heartbeats_readable(connection: SqlConnection, columns: dict[str, set[str]] | None = None) -> bool:
+    """Whether a heartbeat would be found: nodes without one are stopped only where the database has a column for it, or no node at all."""
+    columns = columns or node_columns(connection)
+    if columns[STATUS]:
+        # A node table that still has the column of old would be silent, not stopped.
+        return "lastseen" in columns[STATUS] and bool(columns[STATUS] & {"id", "octopusservernodeid"})
+    return "lastseen" in columns[NODE] or not columns[NODE] or not _count(connection, NODE)
 
 
 def columns_of(connection: SqlConnection, *tables: str) -> dict[str, set[str]]:
@@ -138,7 +153,7 @@ def _node_rows(connection: SqlConnection, columns: dict[str, set[str]]) -> tuple
     for row in connection.query(_select(NODE, "Id", "Name", moments=own)):
         names[row["Id"]] = row["Name"] or row["Id"]
         seen[row["Id"]] = moment_of(row.get("LastSeen"))
-    if "lastseen" in columns[STATUS]:
+    if "lastseen" in columns[STATUS] and columns[STATUS] & {"id", "octopusservernodeid"}:
         key = "OctopusServerNodeId" if "octopusservernodeid" in columns[STATUS] else "Id"
         for row in connection.query(_select(STATUS, key, moments=("LastSeen",))):
             seen[row[key]] = moment_of(row["LastSeen"]) or seen.get(row[key])

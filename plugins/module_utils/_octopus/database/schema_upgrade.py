@@ -169,7 +169,14 @@ class SchemaUpgrade:
                     f"found {'; '.join(describe(one) for one in others)}. Stop the nodes of {self.instance}, and whatever else is connected."
                 )
         wanted = self.request.expected_version
-        if not visible or wanted is None or Version.parse(wanted) >= REFUSES_RUNNING_NODES:
+        refuses = wanted is not None and Version.parse(wanted) >= REFUSES_RUNNING_NODES
+        if not visible and not refuses and not schema.heartbeats_readable(connection):
+            raise OctopusError(
+                f"Expected to see whether a node of {self.instance} still runs before its schema is upgraded, but the login may not see the "
+                f"sessions of SQL Server {connection.options.where}, and the heartbeats of {database} are in a column that is not known. Grant "
+                "the login VIEW SERVER STATE."
+            )
+        if not visible or wanted is None or refuses:
             self._await_stale_heartbeats(connection)
 
     def _await_stale_heartbeats(self, connection: SqlConnection) -> None:

@@ -35,7 +35,12 @@ class InstanceEntry:
 
 @dataclass(frozen=True)
 class Configuration:
-    """An instance's settings, which contain secrets. ``error`` says why only those in its file are known, where that is so."""
+    """An instance's settings, which contain secrets.
+
+    Attributes:
+        values: The settings.
+        error: Why only those in its file are known, where that is so.
+    """
 
     values: dict[str, str] = field(repr=False)
     error: str | None = None
@@ -58,9 +63,9 @@ class Configuration:
         prefixes = cli_output.setting(self.values, "Octopus.WebPortal.ListenPrefixes") or ""
         return [prefix.strip() for prefix in prefixes.replace(";", ",").split(",") if prefix.strip()]
 
-    @property
-    def folders(self) -> dict[str, str | None]:
-        return resolved(configured_folders(self.values), self.home)
+    def folders(self, version: str | None) -> dict[str, str | None]:
+        """Return the server folders, by what the program of that version tells of them."""
+        return resolved(configured_folders(self.values, None if self.error else version), self.home)
 
 
 def service_name(instance: str) -> str:

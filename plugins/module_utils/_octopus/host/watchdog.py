@@ -20,13 +20,16 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows import sc
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled_tasks import ScheduledTask
 
-_USUAL_NAME = "Octopus Watchdog Server"
+# "Octopus Watchdog " and the name that the program registers itself by, as in two public configurations of real hosts and in
+# https://github.com/OctopusDeploy/OctopusTentacle (Watchdog.cs), whose code the server shares.
+_USUAL_NAME = "Octopus Watchdog OctopusServer"
 _COMMAND = "checkservices"
-_INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|(\S+))""", re.IGNORECASE)
+# The product quotes nothing, so a name with a blank goes on to the next switch.
+_INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|([^"]+?)(?=\s+--|\s*$))""", re.IGNORECASE)
 
 
 def find(host: WindowsHost) -> ScheduledTask | None:
-    """Return the watchdog's task: the one with its usual name (*assumed*), else any task of Octopus that checks services."""
+    """Return the watchdog's task: the one with its usual name, else any task of Octopus that checks services."""
     task = scheduled_tasks.get(host, _USUAL_NAME)
     if task:
         return task
@@ -72,7 +75,10 @@ def info(host: WindowsHost) -> dict[str, Any] | None:
 
 
 def covers(task: ScheduledTask, instance: str) -> bool:
-    """Whether the watchdog starts an instance; it does where its arguments do not tell."""
+    """Whether the watchdog starts an instance; it does where its arguments do not tell.
+
+    The names are separated by ``;`` or ``,`` (CheckServicesCommand.cs of OctopusTentacle splits at both).
+    """
     listed = _INSTANCES.search(task.arguments)
-    names = [name.strip().lower() for name in (listed[1] or listed[2]).split(",")] if listed else ["*"]
+    names = [name.strip().lower() for name in re.split("[;,]", listed[1] or listed[2])] if listed else ["*"]
     return "*" in names or instance.lower() in names

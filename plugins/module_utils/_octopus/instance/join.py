@@ -98,11 +98,21 @@ class Joining:
         This is the only secret in an argument: the program accepts it in no other way.
         """
         program = self._found.program
-        if program.by_job:
+        if program.by_job and program.help("set-master-key"):
             # Only to the file: comparing it with the database would need a job, whose command file is on the disk.
             program.run("set-master-key", f"--masterKey={join.master_key}")
-        else:
+            return
+        try:
             program.run("database", f"--masterKey={join.master_key}")
+        except OctopusError as error:
+            if not program.by_job:
+                raise
+            # set-master-key came with key rotation in 2022.4.6073 (https://github.com/OctopusDeploy/Issues/issues/7870).
+            raise OctopusError(
+                f"{error.message.rstrip('.')}. This version has no command set-master-key, so the key is set by the command database, which "
+                "reaches the database with the credentials of the WinRM connection. Give a connection with user and password, or use a WinRM "
+                "connection that passes its credentials on (CredSSP, or Kerberos with delegation)"
+            ) from error
 
     def _test(self, join: Join) -> None:
         """Let the program read the database, which has to be reachable, of the installed version, and the wanted one.

@@ -10,6 +10,7 @@ configure, service; and path where folders change.
 
 from __future__ import annotations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import CONFIGURATION_KEYS
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import normal
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
@@ -192,11 +193,18 @@ class Present:
         Raises:
             OctopusError: The installed version cannot set a folder.
         """
-        there = settings.folders if asked else {}
+        there = (
+            {name: folder_shown(settings, self.result.program_version, name, path) for name, path in self.request.folders.items()}
+            if asked
+            else {}
+        )
+        running = self.result.service is not None and self.result.service["state"] != "stopped"
         switches = []
         for name, path in self.request.folders.items():
             if normal(there.get(name)).lower() == path.lower():
                 continue
+            if asked and running and there[name] is None:
+                continue  # setting it again needs a stopped service, and it may well be set: the verification warns
             if not self.found.program.knows("path", FOLDER_SWITCHES[name]):
                 if there.get(name):
                     raise OctopusError(
@@ -246,20 +254,37 @@ class Present:
         if self.request.node_name and (settings.node_name or "").lower() != self.request.node_name.lower():
             wrong.append(f"the name of its node is {settings.node_name} instead of {self.request.node_name}")
         for name, path in self.request.folders.items():
-            found = settings.folders.get(name)
-            if name not in self.result.skipped_folders and normal(found).lower() != path.lower():
+            found = folder_shown(settings, self.result.program_version, name, path)
+            if name in self.result.skipped_folders:
+                continue
+            if found is None:
+                self.result.unverified_folders.append(name)
+            elif normal(found).lower() != path.lower():
                 wrong.append(f"its folder {name} is {found} instead of {path}")
         return wrong
 
     def _record(self, settings: Configuration, key: str) -> None:
         result, text = self.result, settings.connection_string
         result.home, result.server_node_name = settings.home, settings.node_name or computer_name(self.host)
-        result.listen_prefixes, result.folders = settings.listen_prefixes, settings.folders
+        result.listen_prefixes, result.folders = settings.listen_prefixes, settings.folders(result.program_version)
         result.master_key_fingerprint = fingerprint(key.encode())
         if text:
             result.connection_string = connection_string.mask(text)
             found = connection_string.parse(text)
             result.database = {**found.as_dict(), "host": found.host_for(self.host.options.host, lambda: computer_name(self.host))}
+
+
+def folder_shown(settings: Configuration, version: str | None, name: str, wanted: str) -> str | None:
+    """Return a folder by the program's output; None where that does not tell it.
+
+    The keys of imports, event exports and telemetry are in no public source, so the wanted path under any other key of a folder counts.
+    """
+    named = settings.folders(version)
+    if name in named:
+        return named[name]
+    known = {key.lower() for key in CONFIGURATION_KEYS}
+    others = [value for key, value in settings.values.items() if key.lower() not in known and normal(value).lower() == wanted.lower()]
+    return wanted if others else None
 
 
 def _prefix(text: str) -> str:

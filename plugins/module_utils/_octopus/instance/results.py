@@ -37,6 +37,7 @@ class InstanceResult:
     listen_prefixes: list[str] | None = None
     folders: dict[str, str | None] = field(default_factory=dict)
     skipped_folders: list[str] = field(default_factory=list)
+    unverified_folders: list[str] = field(default_factory=list)
     service: dict[str, Any] | None = None
     verified: bool = False
     removed: list[str] = field(default_factory=list)
@@ -64,6 +65,14 @@ def as_result(results: dict[str, InstanceResult], diff: bool = False) -> dict[st
         "changed": any(node.changes for node in results.values()),
         "nodes": {name: node.as_result() for name, node in results.items()},
     }
+    warnings = [
+        f"{name}: the folders {', '.join(node.unverified_folders)} of {node.instance_name} were set, but this version's show-configuration does not "
+        "show them. Check them in the server's settings, or with octopus_quarantine and state: verified."
+        for name, node in results.items()
+        if node.unverified_folders
+    ]
+    if warnings:
+        result["warnings"] = warnings
     if diff:
         result["diff"] = {"before": _lines(results, "before"), "after": _lines(results, "after")}
     return result

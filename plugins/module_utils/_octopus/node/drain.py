@@ -20,11 +20,12 @@ _CANCEL_SECONDS = 120.0  # a cancelled task ends when the step that it is in doe
 
 @dataclass(frozen=True)
 class Drained:
-    """The outcome: nodes as they were before, tasks that were cancelled, and tasks that are still running because that was allowed."""
+    """The outcome: nodes as they were before, tasks that were cancelled, and tasks that still run or wait because that was allowed."""
 
     before: dict[str, Node]
     cancelled: list[Task] = field(default_factory=list)
     left_running: list[Task] = field(default_factory=list)
+    left_waiting: list[Task] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -36,6 +37,7 @@ def drain(
     names: Sequence[str],
     deadline: Deadline,
     on_timeout: str = "fail",
+    interruptions: str = "refuse",
     *,
     check_mode: bool = False,
     tell: Callable[[str], object] = lambda _message: None,
@@ -48,6 +50,8 @@ def drain(
         names: The names of the nodes on the server.
         deadline: How long to wait.
         on_timeout: ``fail``, ``cancel`` the tasks that are still running, or ``ignore`` them.
+        interruptions: What becomes of tasks that wait for a person: ``refuse`` waits for them as for any other, ``leave`` leaves them waiting,
+            ``cancel`` cancels them.
         check_mode: Whether to change nothing.
         tell: Gets a line whenever the number of running tasks changes.
         cancel_deadline: Gives how long cancelled tasks may take to end.
@@ -63,17 +67,18 @@ def drain(
         if not node.draining:
             set_draining(api, node, True)
     nodes = list(before.values())
-    left = _wait(api, nodes, deadline, tell)
+    people = _People(api, interruptions)
+    left = _wait(api, nodes, deadline, tell, people)
     if not left:
-        return Drained(before)
+        return Drained(before, people.cancelled, left_waiting=people.left)
     if on_timeout == "ignore":
-        return Drained(before, left_running=left)
+        return Drained(before, people.cancelled, left, people.left)
     if on_timeout == "cancel":
         for task in left:
             cancel(api, task)
-        still = _wait(api, nodes, cancel_deadline(), tell)
+        still = _wait(api, nodes, cancel_deadline(), tell, people)
         if not still:
-            return Drained(before, cancelled=left)
+            return Drained(before, [*people.cancelled, *left], left_waiting=people.left)
         raise OctopusError(_still(still, names, "after they were cancelled") + " Set on_timeout: ignore to continue nevertheless.")
     raise OctopusError(
         _still(left, names, f"after {deadline.seconds:g} s")
@@ -91,11 +96,33 @@ def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False) -> 
     return before
 
 
-def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable[[str], object]) -> list[Task]:
+class _People:
+    """What becomes of tasks that wait for a person."""
+
+    def __init__(self, api: OctopusApi, policy: str) -> None:
+        self._api, self._policy = api, policy
+        self.cancelled: list[Task] = []
+        self.left: list[Task] = []
+
+    def without(self, tasks: list[Task]) -> list[Task]:
+        """Return the tasks to wait for. One may have come to its question since, or have been answered."""
+        if self._policy == "leave":
+            self.left = [task for task in tasks if task.waiting]
+            return [task for task in tasks if not task.waiting]
+        if self._policy == "cancel":
+            asked = {task.id for task in self.cancelled}
+            for task in tasks:
+                if task.waiting and task.id not in asked:
+                    cancel(self._api, task)
+                    self.cancelled.append(task)
+        return tasks
+
+
+def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable[[str], object], people: _People) -> list[Task]:
     """Wait until the nodes are running no tasks, and return those that are still running when the time is up."""
     told = None
     while True:
-        busy = _running_on(api, nodes)
+        busy = _running_on(api, nodes, people)
         if not busy:
             return []
         if len(busy) != told:
@@ -105,18 +132,24 @@ def _wait(api: OctopusApi, nodes: list[Node], deadline: Deadline, tell: Callable
             return busy
 
 
-def _running_on(api: OctopusApi, nodes: list[Node]) -> list[Task]:
+def _running_on(api: OctopusApi, nodes: list[Node], people: _People) -> list[Task]:
     """Return the running tasks of these nodes, from the task list and the nodes' own counts: each has missed tasks that the other had."""
     labels = {label.casefold() for node in nodes for label in (node.id, node.name)}
     tasks = [task for task in running_tasks(api) if task.node is None or task.node.casefold() in labels]
-    if tasks:
-        return tasks
+    busy = people.without(tasks)
+    if busy:
+        return busy
     ids = {node.id for node in nodes}
+    hidden = {node.name: (node.running_task_count or 0) - _count(people.left, node) for node in list_nodes(api) if node.id in ids}
     return [
-        Task("", f"{node.running_task_count} tasks that the user of the API key cannot see", "", "Executing", node.name)
-        for node in list_nodes(api)
-        if node.id in ids and node.running_task_count
+        Task("", f"{count} tasks that the user of the API key cannot see", "", "Executing", name)
+        for name, count in hidden.items()
+        if count > 0
     ]
+
+
+def _count(tasks: list[Task], node: Node) -> int:
+    return sum((task.node or "").casefold() in (node.id.casefold(), node.name.casefold()) for task in tasks)
 
 
 def _still(tasks: list[Task], names: Sequence[str], when: str) -> str:

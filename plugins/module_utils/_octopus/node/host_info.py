@@ -102,10 +102,10 @@ def _instance(octopus: OctopusHost, entry: InstanceEntry, instance_name: str | N
     found["version"] = octopus.cli.version()
     if instance_name is not None and entry.name.lower() != instance_name.lower():
         return found
-    return found | _configured(host, octopus.configuration(entry.name))
+    return found | _configured(host, octopus.configuration(entry.name), found["version"])
 
 
-def _configured(host: WindowsHost, configuration: Configuration) -> dict[str, Any]:
+def _configured(host: WindowsHost, configuration: Configuration, version: str | None) -> dict[str, Any]:
     text = configuration.connection_string
     return {
         "home": configuration.home,
@@ -115,7 +115,7 @@ def _configured(host: WindowsHost, configuration: Configuration) -> dict[str, An
         "connection_string": connection_string.mask(text) if text else None,
         "listen_prefixes": configuration.listen_prefixes,
         "url": host.options.url or node_url(configuration.listen_prefixes, host.options.host),
-        "folders": configuration.folders,
+        "folders": configuration.folders(version),
     }
 
 

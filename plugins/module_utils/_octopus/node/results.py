@@ -24,6 +24,7 @@ class NodeRequest:
     instance_name: str | None = None
     timeout: float = 600
     on_timeout: str = "fail"
+    interruptions: str = "refuse"
     expected_version: str | None = None
     health: bool = True
     check_mode: bool = False
@@ -32,7 +33,7 @@ class NodeRequest:
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> NodeRequest:
         """Read the parameters of ``octopus_node``."""
-        names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "expected_version", "health")
+        names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "interruptions", "expected_version", "health")
         given = {name: params[name] for name in names}
         return cls(**given, check_mode=check_mode, tell=Progress())
 
@@ -62,6 +63,7 @@ class Done:
     nodes: dict[str, NodeResult]
     cancelled: list[Task] | None = None
     left_running: list[Task] | None = None
+    left_waiting: list[Task] | None = None
 
     @property
     def changed(self) -> bool:
@@ -73,6 +75,7 @@ class Done:
         if self.cancelled is not None:
             result["cancelled_tasks"] = [task.as_dict() for task in self.cancelled]
             result["left_running"] = [task.as_dict() for task in self.left_running or []]
+            result["left_waiting"] = [task.as_dict() for task in self.left_waiting or []]
         if diff:
             result["diff"] = {"before": _lines(self.nodes, "was_", "before"), "after": _lines(self.nodes, "", "after")}
         return result

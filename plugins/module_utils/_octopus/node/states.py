@@ -143,11 +143,12 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
                 list(names.values()),
                 Deadline(request.timeout),
                 request.on_timeout,
+                request.interruptions,
                 check_mode=request.check_mode,
                 tell=request.tell,
             )
             before = outcome.before
-            done.cancelled, done.left_running = outcome.cancelled, outcome.left_running
+            done.cancelled, done.left_running, done.left_waiting = outcome.cancelled, outcome.left_running, outcome.left_waiting
         else:
             before = draining.undrain(api, list(names.values()), request.check_mode)
     for inventory_name, node_name in names.items():

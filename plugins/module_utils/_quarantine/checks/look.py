@@ -99,6 +99,20 @@ class Look:
                     if name.lower() in wanted:
                         yield key, documents.join(path, name), inner[name]
 
+    def unread(self, table: str, *columns: str) -> list[str]:
+        """The name of a table that has rows, but neither one of these columns nor JSON in any row: a newer version may have no JSON.
+
+        A check that looks for properties in it would find nothing, and take that for nothing to find.
+        """
+        if not self.has(table) or any(self.has(table, column) for column in columns):
+            return []
+        held = [quote_identifier(self.columns[table.lower()][one]) for one in ("json", "jsonblob") if self.has(table, one)]
+        rows = self.ids(table)
+        empty = self.ids(table, " AND ".join(f"{column} IS NULL" for column in held)) if held and rows else rows
+        return (
+            [f"{self.names[table.lower()]} (neither a known column nor JSON, so its form is not known)"] if rows and empty == rows else []
+        )
+
     def enabled_by_default(self, row: str, name: str) -> list[str]:
         """The row of Configuration, unless it switches off something that is on by default."""
         said = [value for key, path, value in self.properties("Configuration", name) if key.lower() == row and "." not in path]

@@ -27,24 +27,29 @@ def extensions(look: Look) -> Check:
         and is_true(value)
         and any(word in key.lower() for word in ("jira", "issuetracker", "servicenow", "octopusid"))
     ]
+    wrong += look.unread("ExtensionConfiguration", "IsEnabled")
     return check("extensions", wrong, "extensions that reach others", "no issue tracker, ITSM or Octopus ID is reached")
 
 
 def mail(look: Look) -> Check:
     """No mail server is set."""
     wrong = [key for key, _path, value in look.properties("Configuration", "SmtpHost") if value]
+    wrong += look.unread("Configuration")
     return check("mail", wrong, "a mail server is set in", "no mail server is set")
 
 
 def audit_stream(look: Look) -> Check:
-    """The audit log is not streamed."""
-    wrong: list[str] = []
+    """The audit log is not streamed. Its switch is ``Active`` (https://octopus.com/docs/octopus-rest-api, Audit Stream)."""
+    wrong = look.unread("Configuration")
     for key, value in look.documents("Configuration"):
         plain = key.lower().replace("-", "").replace("_", "")
         if "auditstream" in plain or "streamaudit" in plain:
             text = documents.write(value).lower()
             on = any(
-                is_true(inner[name]) for _path, inner in documents.objects(value) for name in inner if name.lower().endswith("enabled")
+                is_true(inner[name])
+                for _path, inner in documents.objects(value)
+                for name in inner
+                if name.lower() in ("active", "isactive") or name.lower().endswith("enabled")
             )
             wrong += [key] if on or "://" in text else []
     for table in look.columns:
@@ -61,14 +66,14 @@ def telemetry(look: Look) -> Check:
             wrong.append(key)
         if key.lower() == "telemetry" and documents.get(value, "Enabled") is not False:
             wrong.append(key)
-    wrong += look.enabled_by_default("upgradeconfiguration", "IncludeStatistics")
+    wrong += look.enabled_by_default("upgrades", "IncludeStatistics")
     return check("telemetry", wrong, "telemetry is sent by", "no telemetry is sent")
 
 
 def upgrade_check(look: Look) -> Check:
     """No new version is looked for."""
     wrong = [key for key, _path, value in look.properties("Configuration", "AllowChecking") if is_true(value)]
-    wrong += look.enabled_by_default("upgradeconfiguration", "AllowChecking")
+    wrong += look.enabled_by_default("upgrades", "AllowChecking")
     return check("upgrade_check", wrong, "new versions are looked for by", "no new version is looked for")
 
 
@@ -79,6 +84,7 @@ def lets_encrypt(look: Look) -> Check:
         for key, path, value in look.properties("Configuration", "Enabled", "IsEnabled")
         if ("encrypt" in key.lower() or "acme" in key.lower()) and "." not in path and is_true(value)
     ]
+    wrong += look.unread("Configuration")
     return check("lets_encrypt", wrong, "certificates are renewed by", "no certificate is renewed")
 
 
@@ -86,6 +92,7 @@ def git(look: Look) -> Check:
     """No Git repository can be written to."""
     wrong: list[str] = []
     for table in ("Project", "Configuration"):
+        wrong += look.unread(table)
         for key, value in look.documents(table):
             for _path, inner in documents.objects(value):
                 url, credentials = documents.get(inner, "Url"), documents.get(inner, "Credentials")

@@ -16,6 +16,7 @@ def retention(look: Look) -> Check:
     wrong: list[str] = []
     tables = [table for table in look.columns if table in ("lifecycle", "runbook") or "retentionpolic" in table]
     for table in tables:
+        wrong += look.unread(table)
         for key, value in look.documents(table):
             for _path, inner in documents.objects(value):
                 quantity = documents.get(inner, "QuantityToKeep")
@@ -25,6 +26,7 @@ def retention(look: Look) -> Check:
     for table in ("Feed", "Configuration"):
         wrong += [key for key, _path, value in look.properties(table, "DeleteUnreleasedPackagesAfterDays") if value is not None]
         wrong += [key for key, _path, value in look.properties(table, "DeletePackagesAssociatedWithReleases") if is_true(value)]
+    wrong += look.unread("Feed", "DeleteUnreleasedPackagesAfterDays")
     if look.has("Feed", "DeleteUnreleasedPackagesAfterDays"):
         wrong += look.ids("Feed", "[DeleteUnreleasedPackagesAfterDays] IS NOT NULL")
     return check("retention", wrong, "policies that delete", "every retention policy keeps everything")

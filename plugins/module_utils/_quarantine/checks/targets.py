@@ -19,7 +19,9 @@ def disabled(look: Look, name: str, table: str) -> Check:
     if look.has(table, "IsDisabled"):
         wrong += look.ids(table, "[IsDisabled] IS NULL OR [IsDisabled] <> 1")
     else:
-        said = {key for key, path, value in look.properties(table, "IsDisabled") if "." not in path and is_true(value)}
+        # Before 2018.4 a trigger cannot be disabled at all: what its JSON says of that is not read.
+        held = () if table == "ProjectTrigger" else look.properties(table, "IsDisabled")
+        said = {key for key, path, value in held if "." not in path and is_true(value)}
         wrong += [key for key in look.ids(table) if key not in said]
     wrong += [key for key, path, value in look.properties(table, "IsDisabled") if "." not in path and not is_true(value)]
     return check(name, wrong, f"not disabled in {table}", f"every row of {table} is disabled")
@@ -31,6 +33,7 @@ def automatic_releases(look: Look) -> Check:
     if look.has("Project", "AutoCreateRelease"):
         wrong += look.ids("Project", "[AutoCreateRelease] <> 0")
     wrong += [key for key, _path, value in look.properties("Project", "AutoCreateRelease") if is_true(value)]
+    wrong += look.unread("Project", "AutoCreateRelease")
     return check("automatic_releases", wrong, "projects that create releases by themselves", "no project creates releases by itself")
 
 
@@ -58,4 +61,5 @@ def machine_policies(look: Look) -> Check:
         for key, _path, value in look.properties("MachinePolicy", "TentacleUpdateBehavior", "KubernetesAgentUpdateBehavior")
         if value != 0 and str(value).lower() != "neverupdate"
     ]
+    wrong += look.unread("MachinePolicy")
     return check("machine_policies", wrong, "policies that delete or update machines", "no policy deletes or updates machines")

@@ -20,6 +20,7 @@ def tasks(look: Look) -> Check:
         ended = ", ".join("?" * len(_ENDED))
         wrong += look.ids("ServerTask", f"[State] IS NULL OR LOWER([State]) NOT IN ({ended})", *_ENDED)
     else:
+        wrong += look.unread("ServerTask")
         wrong += [key for key, value in look.documents("ServerTask") if str(documents.get(value, "State")).lower() not in _ENDED]
     if look.request.nodes:
         inherited = record.rows_of(look.connection, "tasks")

@@ -66,9 +66,9 @@ def configure(call: Call) -> int:
     telemetry = call.flag("upgradeCheckWithStatistics") if telemetry is None else telemetry
     if checks is not None or telemetry is not None:
         store = call.store(installation)
-        value = store.configuration("upgradeconfiguration") or {}
+        value = store.configuration("upgrades") or {}
         value.update({name: flag for name, flag in (("AllowChecking", checks), ("IncludeStatistics", telemetry)) if flag is not None})
-        store.save_configuration("upgradeconfiguration", value)
+        store.save_configuration("upgrades", value)
         row = store.configuration("telemetry")
         if row is not None and telemetry is not None:
             store.save_configuration("telemetry", {**row, "Enabled": telemetry})
@@ -197,7 +197,14 @@ COMMANDS = (
         ),
         True,
     ),
-    Command("set-master-key", "Sets the Master Key for this installation", set_master_key, switches("masterKey="), True),
+    Command(
+        "set-master-key",
+        "Sets the Master Key for this installation",
+        set_master_key,
+        switches("masterKey="),
+        True,
+        since="2022.4.6073",  # with key rotation (https://github.com/OctopusDeploy/Issues/issues/7870)
+    ),
     Command(
         "ssl-certificate",
         "Bind an SSL/TLS certificate",

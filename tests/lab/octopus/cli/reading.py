@@ -13,10 +13,11 @@ import json
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from .. import folders, register
-from ..installation import CONNECTION, HOME, MASTER_KEY, Installation, node_name_key
+from .. import folders, register, versions
+from ..installation import CONNECTION, FORCE_SSL, HOME, MASTER_KEY, PORT, Installation, node_name_key
 from ..store import Store
 from .parser import Call, Command, Failure, switches
+from .service_command import watchdog_settings
 
 
 def _format(call: Call, *known: str) -> str:
@@ -48,23 +49,42 @@ def list_instances(call: Call) -> int:
     return 0
 
 
-def settings(call: Call, installation: Installation, store: Store) -> dict[str, str]:
-    """Every setting under its dotted key, as text. One that has its default value may be missing, as in the product."""
-    own = installation.settings
-    out = {key: value for key, value in own.items() if key != MASTER_KEY}
+def settings(call: Call, installation: Installation, store: Store) -> dict[str, Any]:
+    """Every setting under its dotted key. One that has its default value may be missing, as in the product.
+
+    Keys and types are those of a real output of 2019 in https://github.com/OctopusDeploy/OctopusDSC: numbers, booleans and nulls are no
+    texts, and the licence is among them. The watchdog's are in OctopusTentacle's WatchdogConfiguration.cs, and since 3.17 (OctopusDSC).
+    """
+    host, own = call.process.host, installation.settings
+    out: dict[str, Any] = {key: value for key, value in own.items() if key != MASTER_KEY}
     out[CONNECTION], out[HOME] = own.get(CONNECTION, ""), installation.home
     out[node_name_key(call.version)] = installation.node_name
-    values = store.folders()
-    for name, value in values.items():
-        if value:
+    if str(out.get(PORT) or "").isdecimal():
+        out[PORT] = int(out[PORT])
+    if FORCE_SSL in out:
+        out["Octopus.WebPortal.ForceSSL"] = out.pop(FORCE_SSL).lower() == "true"
+    out["Octopus.Server.TaskCap"] = 5
+    if versions.has(call.version, "license_shown"):
+        out["Octopus.Server.License"] = store.licence()["LicenseText"]
+    if versions.at_least(call.version, "3.17"):
+        out |= watchdog_settings(host)
+    for name, value in store.folders().items():
+        if value and _names_folder(call, name):
             out[folders.FOLDERS[name][0]] = value
-    upgrades = store.configuration("upgradeconfiguration") or {}
-    out["Octopus.Upgrades.AllowChecking"] = str(bool(upgrades.get("AllowChecking", True)))
-    out["Octopus.Upgrades.IncludeStatistics"] = str(bool(upgrades.get("IncludeStatistics", True)))
+    upgrades = store.configuration("upgrades") or {}
+    out["Octopus.Upgrades.AllowChecking"] = bool(upgrades.get("AllowChecking", True))
+    out["Octopus.Upgrades.IncludeStatistics"] = bool(upgrades.get("IncludeStatistics", True))
     return dict(sorted(out.items()))
 
 
-def _hierarchy(flat: dict[str, str]) -> dict[str, Any]:
+def _names_folder(call: Call, name: str) -> bool:
+    if not versions.has(call.version, "folders_named"):
+        return False
+    # The keys of imports, event exports and telemetry are in no public source.
+    return name in folders.DOCUMENTED or not call.process.host.network.only_documented
+
+
+def _hierarchy(flat: dict[str, Any]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for key, value in flat.items():
         place = root
@@ -83,7 +103,7 @@ def show_configuration(call: Call) -> int:
     if chosen == "xml":
         root = ET.Element("octopus-settings")
         for key, value in flat.items():
-            ET.SubElement(root, "set", {"key": key}).text = value
+            ET.SubElement(root, "set", {"key": key}).text = "" if value is None else str(value)
         ET.indent(root)
         text = ET.tostring(root, encoding="unicode")
     else:

@@ -10,6 +10,9 @@ what was stopped on purpose).
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from ...core.filesystem import WinError
 from ...windows import services
 from ...windows.host import WindowsHost
@@ -18,7 +21,8 @@ from ...windows.tasks import Task
 from .. import register, versions
 from .parser import UNEXPECTED, Call, Command, Failure, switches
 
-WATCHDOG = "Octopus Watchdog Server"  # named after Tentacle's, which is public
+# "Octopus Watchdog " + ApplicationName (Watchdog.cs of https://github.com/OctopusDeploy/OctopusTentacle, whose code the server shares).
+WATCHDOG = "Octopus Watchdog OctopusServer"
 PATIENCE = 300.0  # lab seconds for a service to reach a state; *assumed*
 
 
@@ -133,12 +137,12 @@ def watchdog(call: Call) -> int:
 
 
 def create_watchdog(host: WindowsHost, instances: str, minutes: int) -> None:
-    """The task itself; its arguments are *assumed* from Tentacle's."""
+    """The task itself, with the arguments of Watchdog.cs (OctopusTentacle): a blank after the switch, and no quotes."""
     host.tasks.create(
         Task(
             WATCHDOG,
             register.program(host),
-            f'checkservices --instances="{instances}"',
+            f"checkservices --instances {instances}",
             "SYSTEM",
             interval=minutes * 60.0,
             author="Octopus Deploy",
@@ -147,10 +151,20 @@ def create_watchdog(host: WindowsHost, instances: str, minutes: int) -> None:
     )
 
 
+def watchdog_settings(host: WindowsHost) -> dict[str, Any]:
+    """What show-configuration tells of it: WatchdogConfiguration.cs of OctopusTentacle."""
+    try:
+        task = host.tasks.get(WATCHDOG)
+    except WinError:
+        return {"Octopus.Watchdog.Enabled": False, "Octopus.Watchdog.Interval": 0, "Octopus.Watchdog.Instances": None}
+    minutes, instances = int((task.interval or 0) / 60), task.arguments.partition("--instances ")[2]
+    return {"Octopus.Watchdog.Enabled": True, "Octopus.Watchdog.Interval": minutes, "Octopus.Watchdog.Instances": instances}
+
+
 def checkservices(call: Call) -> int:
-    """Start each listed instance's service that is stopped."""
+    """Start each listed instance's service that is stopped. CheckServicesCommand.cs (OctopusTentacle) splits the list at ``,`` and ``;``."""
     wanted = call.get("instances", "*")
-    names = {name.strip().lower() for name in wanted.split(",")}
+    names = {name.strip().lower() for name in re.split("[,;]", wanted)}
     try:
         entries = register.entries(call.process.host, call.version)[0]
     except register.RegisterError as error:

@@ -31,6 +31,11 @@ def is_offline(row: Document) -> bool:
     return seen is None or (node().clock.now() - seen).total_seconds() > OFFLINE_SECONDS
 
 
+def _has_summary() -> bool:
+    """Before the split of the node table the collection itself has each node's state (OctopusClients 8e78c9e8 of 2019-02-27; #5348)."""
+    return node().at_least(2019, 3)
+
+
 def _plain(row: Document) -> Document:
     own = f"/api/octopusservernodes/{row['Id']}"
     body = {
@@ -42,6 +47,10 @@ def _plain(row: Document) -> Document:
     }
     if not node().at_least(2020, 3):
         body["Rank"] = row.get("Rank", "Leader")
+    if not _has_summary():
+        body["LastSeen"] = shown(row.get("LastSeen"))
+        if node().at_least(2018, 10):  # #5176, of the end of 2018
+            body["IsOffline"] = is_offline(row)
     return body
 
 
@@ -91,6 +100,8 @@ def ping() -> ResponseReturnValue:
 @api.get("/octopusservernodes/summary")
 def summary() -> Document:
     need("AdministerSystem")
+    if not _has_summary():
+        return _plain(_find("summary"))
     running = [task.get("ServerNodeId") for task in store().documents("ServerTask") if task.get("State") in RUNNING]
     rows = [{**_with_state(row), "RunningTaskCount": running.count(row["Id"])} for row in store().nodes()]
     return {"Nodes": rows, "Links": {"Self": "/api/octopusservernodes/summary"}}

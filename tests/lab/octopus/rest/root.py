@@ -53,7 +53,7 @@ LINKS = [
     Link("Lifecycles", "/lifecycles", PAGED, scoped=True),
     Link("Machines", "/machines", "{/id}{?skip,take,name,ids,partialName,roles,isDisabled}", scoped=True),
     Link("MaintenanceConfiguration", "/maintenanceconfiguration"),
-    Link("OctopusServerClusterSummary", "/octopusservernodes/summary", since=(3, 5)),
+    Link("OctopusServerClusterSummary", "/octopusservernodes/summary", since=(2019, 3)),  # OctopusClients 8e78c9e8, 2019-02-27
     Link("OctopusServerNodes", "/octopusservernodes", PAGED),
     Link("Packages", "/packages", "{/id}{?nuGetPackageId,filter,latest,skip,take,includeNotes}", scoped=True),
     Link("PerformanceConfiguration", "/performanceconfiguration", since=(2018, 1)),

@@ -124,6 +124,11 @@ def _folders() -> Document:
     return dict(store().folders())
 
 
+def _sections() -> list[str]:
+    """The folders came with the settings page of about 4.1 (https://github.com/OctopusDeploy/Issues/issues/3652)."""
+    return [one for one in SECTIONS if one != "server-folders" or node().at_least(4, 1)]
+
+
 def _section(section_id: str) -> Document:
     name, description = SECTIONS[section_id]
     own = f"/api/configuration/{section_id}"
@@ -142,7 +147,7 @@ def _values(section_id: str) -> Document:
 
 
 def _need_section(section_id: str) -> None:
-    if not node().at_least(3, 5) or section_id not in SECTIONS:
+    if not node().at_least(3, 5) or section_id not in _sections():
         raise not_found(section_id)
 
 
@@ -151,7 +156,7 @@ def configuration() -> Document:
     need("AdministerSystem")
     if not node().at_least(3, 5):
         raise not_found()
-    items = [_section(section_id) for section_id in SECTIONS]
+    items = [_section(section_id) for section_id in _sections()]
     return {"ItemType": "ConfigurationSection", "TotalResults": len(items), "ItemsPerPage": len(items), "Items": items, "Links": {}}
 
 
@@ -197,7 +202,7 @@ DOCUMENTS: dict[str, tuple[str, tuple[int, ...], tuple[str, ...]]] = {
     "performanceconfiguration": ("performance", (2018, 1), ()),
     "serverconfiguration": ("server", (3, 5), ()),
     "telemetryconfiguration": ("telemetry", (2021, 1), ()),
-    "upgradeconfiguration": ("upgradeconfiguration", (3, 5), ()),
+    "upgradeconfiguration": ("upgrades", (3, 5), ()),  # a captured reply in OctopusDeploy/octopus-serverspec-extensions
 }
 # What anybody who is logged in may read (https://github.com/OctopusDeploy/Issues/issues/3276).
 OPEN = {"featuresconfiguration", "upgradeconfiguration", "serverconfiguration"}

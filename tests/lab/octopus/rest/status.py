@@ -27,7 +27,7 @@ def _newest(here: Node) -> str:
     """What the update check found; without one (``AllowChecking`` off), what runs here."""
     if here.newest is not None:
         return here.newest
-    checks = (here.store.configuration("upgradeconfiguration") or {}).get("AllowChecking", False)
+    checks = (here.store.configuration("upgrades") or {}).get("AllowChecking", False)
     return max(NEWEST, here.version, key=parse) if checks else here.version
 
 

@@ -82,7 +82,7 @@ def test_all_that_is_known(server: SqlServer) -> None:
     [
         ([], set(), 3),
         (["version"], {"version", "history", "schema_scripts"}, 6),
-        (["nodes"], {"node_rows"}, 6),
+        (["nodes"], {"node_rows", "heartbeats_readable"}, 6),
         (["sessions"], {"sessions", "sessions_visible"}, 5),
         (["operations"], {"operations"}, 4),
         (["space"], {"volumes", "used_bytes", "data_bytes", "log_bytes"}, 9),

@@ -25,6 +25,7 @@ GOOD: dict[str, Any] = {
             {"name": "OCTO-B", "draining": True, "offline": False, "last_seen": "now"},
         ],
         "running_tasks": [],
+        "folders": {"logs": "D:\\L", "artifacts": "D:\\A", "packages": "D:\\P"},
         "license": {"is_compliant": True, "summary": "fine"},
     },
     "hosts": {
@@ -243,3 +244,23 @@ def test_the_module_names_every_blocker_at_once() -> None:
 def test_the_module_refuses_unknown_waivers_and_versions() -> None:
     assert "octopus_waivers names unknown checks: licence. Known: " in module(waivers=["licence"])["msg"]
     assert "Instance prod cannot be planned: 'newest' is not a version" in module(version="newest")["msg"]
+
+
+@pytest.mark.parametrize("folders", [{}, {"logs": "D:\\L", "artifacts": None, "packages": "D:\\P"}, None])
+def test_folders_that_nothing_names_block(folders: dict[str, str | None] | None) -> None:
+    found = plan.checks(facts(server={**GOOD["server"], "folders": folders}), "2026.2.9853", ["2026.2.9853"])
+    assert failing(found) == ["folders_known"]
+    assert "octopus_folders" in plan.refusal("prod", found)
+
+
+@pytest.mark.parametrize(
+    ("database", "blocked"),
+    [
+        ({"heartbeats_readable": False, "sessions_visible": False}, ["heartbeats_readable", "may_see_sessions"]),
+        ({"heartbeats_readable": False, "sessions_visible": True}, []),
+        ({"heartbeats_readable": True, "sessions_visible": True}, []),
+    ],
+)
+def test_nodes_that_may_run_unseen_block(database: dict[str, bool], blocked: list[str]) -> None:
+    found = plan.checks(facts(database={**GOOD["database"], **database}), "2026.2.9853", ["2026.2.9853"])
+    assert failing(found) == blocked

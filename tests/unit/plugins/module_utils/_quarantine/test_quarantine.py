@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -15,7 +17,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, documents, refusals, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import outbound, retention, targets, tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import tables as table_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.look import Check, Look
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import (
     APPLY_OPTIONS,
     OPTIONS,
@@ -40,6 +44,8 @@ class Server:
         self.sessions: list[dict[str, Any]] = []
         self.now = NOW
         self.beats = False
+        self.may_see_sessions = True
+        self.columns = NODES
         self.slept = 0.0
 
     def __enter__(self) -> Server:
@@ -52,10 +58,14 @@ class Server:
         assert sql.count("?") == len(params), sql
         if "SERVERPROPERTY('ServerName')" in sql:
             return [{"server_name": self.name, "local_name": self.name, "database_name": self.database}]
+        if "HAS_PERMS_BY_NAME" in sql:
+            return [{"may": int(self.may_see_sessions)}]
+        if "COUNT(*)" in sql:
+            return [{"number": len(self.seen)}]
         if "dm_exec_sessions" in sql:
             return self.sessions
         if "INFORMATION_SCHEMA" in sql:
-            return [{"table_name": table, "column_name": column} for table, column in NODES]
+            return [{"table_name": table, "column_name": column} for table, column in self.columns]
         if "SYSDATETIMEOFFSET" in sql:
             return [{"now": self.now.isoformat(sep=" ")}]
         if "OctopusServerNode" in sql:
@@ -119,6 +129,19 @@ def test_a_node_that_appears_while_it_is_watched() -> None:
     server.seen = {"B": ago(20)}
     server.beats = True
     with pytest.raises(OctopusError, match="new heartbeats of A"):
+        live(server)
+
+
+@pytest.mark.parametrize("may_see_sessions", [True, False])
+def test_a_heartbeat_in_an_unknown_column_is_no_sign_of_a_stopped_node(may_see_sessions: bool) -> None:
+    server = Server()
+    server.seen, server.may_see_sessions = {"A": None}, may_see_sessions
+    server.columns = {("OctopusServerNode", "Id"), ("OctopusServerNode", "Name")}
+    server.columns |= {("OctopusServerNodeStatus", "Id"), ("OctopusServerNodeStatus", "LastHeartbeat")}
+    if may_see_sessions:
+        live(server)
+        return
+    with pytest.raises(OctopusError, match=r"in a column that is not known\. Nothing was changed\. Grant the login VIEW SERVER STATE"):
         live(server)
 
 
@@ -266,16 +289,86 @@ def silence(one: Row, what: str, **options: Any) -> list[tuple[str, str | None]]
     return found
 
 
-def test_a_trigger_of_a_version_without_that_column() -> None:
-    one = row("ProjectTrigger", {}, Name="Nightly")
-    assert silence(one, "triggers") == [("JSON.IsDisabled", None)]
-    assert one.documents[0].value == {"Name": "Nightly", "IsDisabled": True}
-    assert silence(one, "triggers") == []
+@pytest.mark.parametrize(("columns", "removed"), [({}, True), ({"IsDisabled": False}, False)])
+def test_a_trigger_that_cannot_be_disabled_is_removed(columns: dict[str, Any], removed: bool) -> None:
+    one = row("ProjectTrigger", columns, Name="Nightly")
+    found = rules.rules(Request("Clone"), {"projecttrigger": one.table}, "new-id", set())
+    assert [rule.remove for rule in found if rule.takes("projecttrigger")] == [removed]
+    assert silence(one, "triggers") == ([] if removed else [("IsDisabled", "false")])
+
+
+def test_a_subscription_of_a_version_without_that_column() -> None:
+    one = row("Subscription", {}, Name="All")
+    assert silence(one, "subscriptions") == [("JSON.IsDisabled", None)]
+    assert one.documents[0].value == {"Name": "All", "IsDisabled": True}
+    assert silence(one, "subscriptions") == []
 
 
 def test_what_has_neither_column_nor_json_is_refused() -> None:
     with pytest.raises(OctopusError, match="neither such a column nor JSON"):
-        silence(row("ProjectTrigger", {}), "triggers")
+        silence(row("Subscription", {}), "subscriptions")
+
+
+class Tables:
+    """A clone's database for checks: each table's rows, of which each has a value for every column."""
+
+    options = SqlOptions("sql01")
+
+    def __init__(self, **tables: list[dict[str, Any]]) -> None:
+        self.tables = tables
+
+    def look(self) -> Look:
+        look = Look.__new__(Look)
+        look.connection, look.request = self, request()
+        look.names = {name.lower(): name for name in self.tables}
+        look.columns = {name.lower(): {column.lower(): column for column in rows[0]} for name, rows in self.tables.items()}
+        return look
+
+    def query(self, sql: str, *_params: Any) -> list[dict[str, Any]]:
+        table = next(name for name in self.tables if f"dbo.[{name}]" in sql)
+        if "WHERE" in sql and "IS NULL" not in sql:
+            return []
+        empty = re.findall(r"\[(\w+)\] IS NULL", sql)
+        rows = [one for one in self.tables[table] if all(one[column] is None for column in empty)]
+        value = re.search(r"\[(\w+)\] AS value", sql)
+        return [{"id": one["Id"], **({"value": one[value[1]]} if value else {})} for one in rows]
+
+
+@pytest.mark.parametrize(
+    ("check", "table"),
+    [
+        (targets.machine_policies, "MachinePolicy"),
+        (targets.automatic_releases, "Project"),
+        (outbound.extensions, "ExtensionConfiguration"),
+        (outbound.mail, "Configuration"),
+        (outbound.audit_stream, "Configuration"),
+        (outbound.lets_encrypt, "Configuration"),
+        (outbound.git, "Project"),
+        (retention.retention, "Lifecycle"),
+        (retention.retention, "Runbook"),
+        (retention.retention, "Feed"),
+        (tasks.tasks, "ServerTask"),
+    ],
+)
+def test_a_table_whose_form_is_not_known_is_no_table_without_findings(check: Any, table: str) -> None:
+    for row in ({"Id": "1", "Name": "a"}, {"Id": "1", "JSON": None}, {"Id": "1", "JSON": None, "JSONBlob": None}):
+        found = check(Tables(**{table: [row]}).look())
+        assert not found.ok and f"{table} (neither a known column nor JSON" in found.detail
+    assert check(Tables(**{table: [{"Id": "1", "JSON": '{"State": "Success"}'}, {"Id": "2", "JSON": None}]}).look()).ok
+
+
+def test_the_audit_streams_switch() -> None:
+    def check(**settings: Any) -> Check:
+        return outbound.audit_stream(Tables(Configuration=[{"Id": "auditstream", "JSON": json.dumps(settings)}]).look())
+
+    assert not check(Active=True, StreamConfigurationResource={"Host": "splunk"}).ok
+    assert check(Active=False).ok
+
+
+def test_triggers_that_only_say_that_they_are_disabled() -> None:
+    silenced = [{"Id": "1", "JSON": '{"IsDisabled": true}'}]
+    assert not targets.disabled(Tables(ProjectTrigger=silenced).look(), "triggers", "ProjectTrigger").ok
+    assert targets.disabled(Tables(Subscription=silenced).look(), "subscriptions", "Subscription").ok
 
 
 def test_a_column_and_its_copy() -> None:

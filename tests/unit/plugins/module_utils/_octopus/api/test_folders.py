@@ -7,8 +7,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import configured_folders, resolved, server_folders
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import (
+    completed,
+    configured_folders,
+    resolved,
+    server_folders,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 VALUES = "GET /api/configuration/server-folders/values"
 
@@ -22,13 +28,26 @@ def test_a_server_that_does_not_report_them(api):
     assert server_folders(api) == {}
 
 
-def test_from_the_configuration_the_three_that_always_are():
-    assert configured_folders({"octopus.folders.logdirectory": r"D:\Logs", "Octopus.Folders.TelemetryDirectory": r"D:\T"}) == {
-        "logs": r"D:\Logs",
-        "artifacts": None,
-        "packages": None,
-        "telemetry": r"D:\T",
-    }
+CONFIGURED = {"octopus.folders.logdirectory": r"D:\Logs", "Octopus.Folders.TelemetryDirectory": r"D:\T"}
+
+
+@pytest.mark.parametrize("version", ["4.1.0", "4.1.10", "2018.10.7"])
+def test_from_the_configuration_the_three_that_always_are(version):
+    assert configured_folders(CONFIGURED, version) == {"logs": r"D:\Logs", "artifacts": None, "packages": None, "telemetry": r"D:\T"}
+
+
+@pytest.mark.parametrize("version", ["3.2.1", "3.17.14", "4.0.12", None])
+def test_a_version_that_names_no_folder_says_nothing_of_them(version):
+    assert configured_folders({}, version) == {}
+    assert configured_folders(CONFIGURED, version) == {"logs": r"D:\Logs", "telemetry": r"D:\T"}
+
+
+def test_what_the_user_names_fills_in_what_the_product_does_not():
+    given = {"logs": r"\\nas\logs", "packages": "D:/P"}
+    assert completed({}, given) == given
+    assert completed({"packages": "d:\\p\\", "artifacts": None}, given) == {"packages": "d:\\p\\", "artifacts": None, "logs": r"\\nas\logs"}
+    with pytest.raises(OctopusError, match=r"folder packages to be D:/P, as given, but the server names E:\\P"):
+        completed({"packages": r"E:\P"}, given)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +80,6 @@ def test_the_host_of_a_node_of_the_server_gives_the_home():
     server["folders"] = {}
     resolve_folders(server, hosts)
     assert server["folders"] == {"logs": "from the configuration"}
+    own["folders"], server["folders"] = {}, {}
+    resolve_folders(server, hosts, {"packages": r"\\nas\packages"})
+    assert server["folders"] == {"packages": r"\\nas\packages"}

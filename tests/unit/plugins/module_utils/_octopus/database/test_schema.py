@@ -93,6 +93,30 @@ def test_heartbeats_in_a_table_of_their_own_since() -> None:
     assert found[0].last_seen == "2026-11-23T20:00:00.500000+00:00"
 
 
+NODES = [{"Id": "n1", "Name": "A"}]
+
+
+@pytest.mark.parametrize(
+    ("tables", "readable"),
+    [
+        ({"OctopusServerNode": [{**NODES[0], "LastSeen": None}]}, True),
+        ({"OctopusServerNode": NODES}, False),
+        ({"OctopusServerNode": NODES, "OctopusServerNodeStatus": [{"Id": "n1", "LastSeen": None}]}, True),
+        ({"OctopusServerNode": NODES, "OctopusServerNodeStatus": [{"Id": "n1", "SeenAt": None}]}, False),
+        ({"OctopusServerNode": [{**NODES[0], "LastSeen": None}], "OctopusServerNodeStatus": [{"Id": "n1", "SeenAt": None}]}, False),
+        ({"OctopusServerNode": NODES, "OctopusServerNodeStatus": [{"NodeId": "n1", "LastSeen": None}]}, False),
+        ({"SchemaVersions": SCRIPTS}, True),
+    ],
+)
+def test_whether_a_heartbeat_would_be_found(tables: dict[str, Any], readable: bool) -> None:
+    assert schema.heartbeats_readable(Database(**tables)) is readable
+
+
+def test_a_status_without_a_known_key_is_not_read() -> None:
+    found = schema.heartbeats(Database(OctopusServerNode=NODES, OctopusServerNodeStatus=[{"NodeId": "n1", "LastSeen": None}]))
+    assert [row.last_seen for row in found] == [None]
+
+
 def test_no_table_of_nodes() -> None:
     assert schema.heartbeats(Database(SchemaVersions=SCRIPTS)) == ()
 

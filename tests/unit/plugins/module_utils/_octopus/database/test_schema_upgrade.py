@@ -68,6 +68,7 @@ class World:
         self.program: str | None = NEW
         self.sessions: list[dict[str, Any]] = []
         self.visible = True
+        self.readable = True
         self.heartbeats: list[list[NodeRow]] = [[]]
         self.said: list[str] = []
         self.told: list[str] = []
@@ -78,6 +79,7 @@ class World:
         monkeypatch.setattr(
             tested.schema, "heartbeats", lambda _connection: self.heartbeats.pop(0) if len(self.heartbeats) > 1 else self.heartbeats[0]
         )
+        monkeypatch.setattr(tested.schema, "heartbeats_readable", lambda _connection: self.readable)
         monkeypatch.setattr(tested.server_info, "may_see_sessions", lambda _connection: self.visible)
         monkeypatch.setattr(tested.server_info, "sessions", lambda _connection, _database: self.sessions if self.visible else [])
         monkeypatch.setattr(tested.files, "exists", lambda _host, _path: bool(self.output))
@@ -170,6 +172,17 @@ def test_a_product_that_looks_at_no_heartbeats_is_not_waited_for(world: World) -
     world.visible = False
     with pytest.raises(OctopusError, match="OCTO-A"):
         World.upgrade(world, "2021.1.8045")
+
+
+def test_neither_sessions_nor_heartbeats_are_no_sign_of_stopped_nodes(world: World) -> None:
+    world.program, world.readable = "2021.1.8045", False
+    assert world.upgrade("2021.1.8045")["changed"]
+    world.visible, world.started = False, []
+    with pytest.raises(OctopusError, match=r"in a column that is not known\. Grant the login VIEW SERVER STATE"):
+        world.upgrade("2021.1.8045")
+    assert not world.started
+    world.program = NEW  # refuses by itself where nodes run
+    assert world.upgrade()["changed"]
 
 
 def test_the_error_lines_and_where_the_log_is(world: World) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance import setup as instance_setup
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.present import folder_shown
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.program import InstanceProgram
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.request import InstanceRequest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.results import InstanceResult, InstancesFailed
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.results import InstanceResult, InstancesFailed, as_result
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.service import same_account
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
@@ -81,6 +82,10 @@ def test_names_of_one_account(one: str, other: str, same: bool) -> None:
         ('checkservices --instances="Other,Octopus Two"', False),
         ('checkservices --instances "other, A"', True),
         ("checkservices --instances=a,b", True),
+        ("checkservices --instances Other;A", True),
+        ('checkservices --instances="Other; a"', True),
+        ("checkservices --instances Other One;A --noninteractive", True),
+        ("checkservices --instances Other;Octopus", False),
         ("checkservices", True),
     ],
 )
@@ -118,3 +123,24 @@ def test_what_cannot_be_true_of_several_nodes() -> None:
         instance_setup.set_up(InstanceRequest("A", "present", node_name="N"), connections("a", "b"))
     with pytest.raises(OctopusError, match="No node to act on"):
         instance_setup.set_up(InstanceRequest("A", "present"), [])
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"Octopus.Folders.ImportsDirectory": "D:\\I"}, "D:\\I"),
+        ({"Octopus.Folders.ImportsDirectory": "E:\\I"}, "E:\\I"),
+        ({"Octopus.Folders.Imports": "d:/i/"}, "D:\\I"),
+        ({"Octopus.Folders.PackagesDirectory": "D:\\I"}, None),
+        ({"Octopus.Folders.Imports": "E:\\I"}, None),
+        ({}, None),
+    ],
+)
+def test_a_folder_under_a_key_of_another_name(values: dict[str, str], shown: str | None) -> None:
+    assert folder_shown(Configuration(values), "2026.2.9853", "imports", "D:\\I") == shown
+
+
+def test_a_folder_that_is_not_shown_is_a_warning() -> None:
+    results = {"a": InstanceResult("Octopus", unverified_folders=["imports"]), "b": InstanceResult("Octopus")}
+    assert [text.partition(" were")[0] for text in as_result(results)["warnings"]] == ["a: the folders imports of Octopus"]
+    assert "warnings" not in as_result({"b": results["b"]})

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.drain import drain, undrain
+from ansible_collections.octopus.upgrade.tests.unit.octopus_server import ROOT
 
 
 class Time:
@@ -34,9 +35,9 @@ def time():
     return Time()
 
 
-@pytest.fixture
-def cluster(server):
-    """Two nodes; node A runs a deployment."""
+@pytest.fixture(params=["summary", "list"])
+def cluster(server, request):
+    """Two nodes; node A runs a deployment. The summary with counts came in 2019.3; before, the list has the states of the nodes."""
     nodes = {
         name: {"Id": f"OctopusServerNodes-{name}", "Name": name, "IsInMaintenanceMode": False, "MaxConcurrentTasks": 5} for name in "AB"
     }
@@ -52,9 +53,16 @@ def cluster(server):
     def running(node):
         return sum(task["State"] in ("Executing", "Cancelling") and task["ServerNode"] == node["Id"] for task in tasks)
 
-    server.answers["GET /api/octopusservernodes/summary"] = lambda _request: {
-        "Nodes": [{**node, "RunningTaskCount": running(node)} for node in nodes.values()]
-    }
+    if request.param == "summary":
+        server.answers["GET /api/octopusservernodes/summary"] = lambda _request: {
+            "Nodes": [{**node, "RunningTaskCount": running(node)} for node in nodes.values()]
+        }
+    else:
+        server.answers["GET /api"] = {**ROOT, "Links": {"Self": "/api"}}
+        server.answers["GET /api/octopusservernodes"] = lambda _request: {
+            "Items": [{**node, "Rank": "Leader", "LastSeen": "a moment ago", "IsOffline": False} for node in nodes.values()],
+            "TotalResults": len(nodes),
+        }
     server.answers["GET /api/tasks"] = lambda _request: {"Items": tasks, "TotalResults": len(tasks)}
     server.nodes, server.tasks = nodes, tasks
     return server
@@ -106,6 +114,7 @@ def test_what_does_not_end_when_cancelled_is_an_error(api, cluster, time):
         drain(api, ["A"], time.deadline(60), "cancel", cancel_deadline=lambda: time.deadline(30))
 
 
+@pytest.mark.parametrize("cluster", ["summary"], indirect=True)
 def test_tasks_that_cannot_be_seen_still_count(api, cluster, time):
     cluster.answers["GET /api/tasks"] = {"Items": [], "TotalResults": 0}
     with pytest.raises(OctopusError, match="1 tasks that the user of the API key cannot see"):

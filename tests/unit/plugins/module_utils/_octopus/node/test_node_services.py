@@ -149,7 +149,7 @@ def test_an_instance_without_a_service_is_named_with_those_that_exist():
         node_services.find(OctopusHost(host), "C")
 
 
-def watched(enabled: bool = True, name: str = "Octopus Watchdog Server") -> FakeHost:
+def watched(enabled: bool = True, name: str = "Octopus Watchdog OctopusServer") -> FakeHost:
     host = FakeHost()
     state = {"enabled": enabled}
 
@@ -167,7 +167,7 @@ def watched(enabled: bool = True, name: str = "Octopus Watchdog Server") -> Fake
     return host
 
 
-@pytest.mark.parametrize("name", ["Octopus Watchdog Server", "\\My Octopus keeper"])
+@pytest.mark.parametrize("name", ["Octopus Watchdog OctopusServer", "\\My Octopus keeper"])
 def test_the_watchdog_is_switched_and_what_it_was_is_told(name):
     host = watched(name=name)
     assert watchdog.switch(host, False) == {"exists": True, "task_name": name, "before": True, "after": False}
@@ -180,7 +180,7 @@ def test_check_mode_leaves_the_watchdog():
     host = watched()
     assert watchdog.switch(host, False, check_mode=True) == {
         "exists": True,
-        "task_name": "Octopus Watchdog Server",
+        "task_name": "Octopus Watchdog OctopusServer",
         "before": True,
         "after": False,
     }
@@ -189,7 +189,7 @@ def test_check_mode_leaves_the_watchdog():
 
 def test_a_watchdog_that_stays_is_found_out():
     host = watched()
-    host.answers["schtasks /change /tn Octopus Watchdog Server "] = ""
+    host.answers["schtasks /change /tn Octopus Watchdog OctopusServer "] = ""
     with pytest.raises(OctopusError, match="was disabled, but its state has not changed"):
         watchdog.switch(host, False)
 
