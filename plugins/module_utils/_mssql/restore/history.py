@@ -64,23 +64,6 @@ def refuse_content(connection: SqlConnection, name: str, database_id: int, backu
         MssqlError: It has the content of another backup set, or somebody has backed up the tail of its log.
     """
     where, quoted = f"SQL Server {connection.options.where}", quote_identifier(name)
-    rows = connection.query(
-        "SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid, h.user_name AS who FROM msdb.dbo.restorehistory AS h "
-        "LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_id = h.backup_set_id "
-        "WHERE h.destination_database_name = ? AND h.restore_date >= (SELECT create_date FROM sys.databases WHERE database_id = ?) "
-        "ORDER BY h.restore_history_id DESC",
-        name,
-        database_id,
-    )
-    if rows:
-        uuid = str(rows[0]["backup_set_uuid"] or "an unknown one").upper()
-        if uuid == backup_set_uuid:
-            return
-        raise MssqlError(
-            f"Expected {name} on {where}, which is RESTORING, to be what an interrupted restore of {backup_set_uuid} has left, but "
-            f"{rows[0]['who']} has restored the backup set {uuid} there, and has not ended that. If nobody needs it, run DROP DATABASE {quoted}; "
-            f"otherwise end it with RESTORE DATABASE {quoted} WITH RECOVERY. Then run this again"
-        )
     tails = connection.query(
         "SELECT s.user_name AS who FROM msdb.dbo.backupset AS s "
         "WHERE s.database_name = ? AND s.type = 'L' AND s.backup_finish_date >= (SELECT create_date FROM sys.databases WHERE database_id = ?)",
@@ -92,4 +75,19 @@ def refuse_content(connection: SqlConnection, name: str, database_id: int, backu
             f"Expected {name} on {where}, which is RESTORING, to be what an interrupted restore has left, but its log was backed up by "
             f"{tails[-1]['who']} since it was created: a backup of the tail of the log leaves a whole database in that state. Make it available "
             f"again with RESTORE DATABASE {quoted} WITH RECOVERY, or, if nobody needs it, run DROP DATABASE {quoted}. Then run this again"
+        )
+    rows = connection.query(
+        "SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid, h.user_name AS who FROM msdb.dbo.restorehistory AS h "
+        "LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_id = h.backup_set_id "
+        "WHERE h.destination_database_name = ? AND h.restore_date >= (SELECT create_date FROM sys.databases WHERE database_id = ?) "
+        "ORDER BY h.restore_history_id DESC",
+        name,
+        database_id,
+    )
+    uuid = str(rows[0]["backup_set_uuid"] or "an unknown one").upper() if rows else backup_set_uuid
+    if uuid != backup_set_uuid:
+        raise MssqlError(
+            f"Expected {name} on {where}, which is RESTORING, to be what an interrupted restore of {backup_set_uuid} has left, but "
+            f"{rows[0]['who']} has restored the backup set {uuid} there, and has not ended that. If nobody needs it, run DROP DATABASE {quoted}; "
+            f"otherwise end it with RESTORE DATABASE {quoted} WITH RECOVERY. Then run this again"
         )
