@@ -232,6 +232,11 @@ kept_files:
   type: list
   elements: str
   sample: []
+kept_bytes:
+  description: The size of the files of the database that is kept, under another name or as files.
+  returned: success
+  type: int
+  sample: 22548578304
 found:
   description: The state of the database before the restore. Null where there was none.
   returned: success

@@ -38,6 +38,7 @@ class Prepared:
         owner: The login to own the database; None leaves it as it is.
         by_offline: Whether everybody else is disconnected by taking the database offline.
         left: The files of the database that is removed, which stay on the disk.
+        kept_bytes: The size of the files of the database that is kept under another name, or as files.
     """
 
     options: RestoreOptions
@@ -50,6 +51,7 @@ class Prepared:
     statement: str
     by_offline: bool
     left: list[ExistingFile]
+    kept_bytes: int
 
     @property
     def verify_statement(self) -> str:
@@ -129,6 +131,7 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
         statements.restore(options, chosen.position, files, overwrite=target.overwrite, checksum=chosen.has_checksums),
         restore_target.may_on_server(connection, "ALTER ANY DATABASE"),
         present if target.remove else [],
+        sum(one.size for one in present) if target.rename or target.renamed or target.remove else 0,
     )
 
 
@@ -159,6 +162,7 @@ def outlook(prepared: Prepared) -> dict[str, Any]:
         "needed_bytes": prepared.needed,
         "kept_as": options.keep_as if target.rename or target.renamed else None,
         "kept_files": [one.path for one in prepared.left],
+        "kept_bytes": prepared.kept_bytes,
         "found": target.existing.state if target.existing else None,
         "replaced": target.overwrite,
         "sql": sql,
