@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive, execute, failure
@@ -421,3 +422,24 @@ def test_a_tail_of_the_log_that_was_backed_up_is_somebodys(server: RestoreServer
     server.answers["s.type = 'L'"] = [{"who": "dba"}]
     assert re.search("its log was backed up by dba.*RESTORE DATABASE \\[Octopus\\] WITH RECOVERY", restore(keep_as="kept")["msg"])
     assert not server.ran
+
+
+def test_what_is_being_undone_is_waited_for_before_anything_is_changed(server: RestoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement itself would wait for it without end, and KILL would do nothing."""
+    real, seen = server.query, []
+
+    def query(sql: str, *params: Any) -> list[dict[str, Any]]:
+        if "'%ROLLBACK%'" in sql and len(seen) < 3:
+            seen.append(sql)
+            assert not [one for one in server.ran if one.startswith("ALTER")]
+            numbers = {"percent_complete": 10.0 * len(seen), "estimated_completion_time": 1000, "cpu_time": 1, "reads": 1}
+            return [{"session_id": 60, "command": "KILLED/ROLLBACK", "writes": 1, "logical_reads": 1, **numbers}]
+        return real(sql, *params)
+
+    monkeypatch.setattr(server, "query", query)
+    monkeypatch.setattr(undo, "FIRST_PAUSE", 0)
+    shown: list[str] = []
+    with progress.listening(shown.append):
+        assert not restore(keep_as="kept").get("failed")
+    assert next(line for line in shown if "undo" in line).endswith("session 60 (KILLED/ROLLBACK), 10.0 percent, about 1 s left")
+    assert not [one for one in server.ran if one.startswith("KILL")]
