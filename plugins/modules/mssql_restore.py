@@ -46,6 +46,10 @@ options:
   keep_as:
     description:
       - The existing database is first renamed to this, and kept. The restored one is new, with files of its own beside those of the kept one.
+      - A database that is V(OFFLINE), V(SUSPECT), V(RECOVERY_PENDING) or V(EMERGENCY) cannot be renamed. It is taken offline and removed from
+        the server instead, which leaves its files on the disk; RV(kept_files) names them. Where there is no database, one is restored.
+      - A database that is V(RESTORING) is restored again where an interrupted restore has left it. It is refused where C(msdb) says that it
+        holds the content of another backup set, or that its log was backed up.
       - Where a database of this name exists already, an earlier attempt has renamed it. The database named O(database) is then that
         attempt's restore, and is restored again. If it is online, C(msdb) must show that it was restored from the same backup set.
       - So use a new name for each restore, such as one with the time in it.
@@ -56,7 +60,10 @@ options:
     default: true
   data_directory:
     description:
-      - Folder for the data files, on the SQL Server host. Default is the folder of the existing or kept database, otherwise that of the server for new files.
+      - Folder for the data files, on the SQL Server host.
+      - By default each file goes beside the file of the same logical name, otherwise the same number, of the existing or kept database.
+        Without one, it goes to the folder in which it was when this server backed it up, if the database has the same name and the folder
+        exists, otherwise to that of the server for new files.
       - Names are made unique. No file of another database, and no other existing file, is overwritten.
     type: str
   log_directory:
@@ -215,10 +222,26 @@ needed_bytes:
   type: dict
   sample: {'D:\': 8388608}
 kept_as:
-  description: The name under which the database that existed before is kept.
+  description: The name under which the database that existed before is kept. Null where there was none, or none that could be renamed.
   returned: success
   type: str
   sample: OctopusDeploy-failed-20261123T2230Z
+kept_files:
+  description: The files of a database that could not be renamed, which are kept on the disk of the SQL Server host.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+kept_bytes:
+  description: The size of the files of the database that is kept, under another name or as files.
+  returned: success
+  type: int
+  sample: 22548578304
+found:
+  description: The state of the database before the restore. Null where there was none.
+  returned: success
+  type: str
+  sample: ONLINE
 replaced:
   description: Whether a database was overwritten, including one that an earlier attempt had begun to restore.
   returned: success

@@ -12,7 +12,7 @@ module: mssql_snapshot_info
 short_description: List the snapshots of a SQL Server database
 version_added: 1.0.0
 description:
-  - Returns the snapshots of a database, and what prevents reverting the database to one.
+  - Returns the snapshots of a database, and what prevents reverting the database to one. A missing database has none.
   - Does not need Octopus Server. The module runs on the control node and reaches SQL Server from there.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -95,6 +95,11 @@ snapshots:
       created: '2026-11-23T21:04:05.123000'
       state: ONLINE
       paths: ['D:\Data\Octopus.OctopusDeploy_before_upgrade.ss']
+state:
+  description: The state of the database. Null where there is none of that name that the login may see.
+  returned: success
+  type: str
+  sample: ONLINE
 obstacles:
   description: What prevents reverting the database to O(name), or to any snapshot without it. Empty where nothing is known to.
   returned: success
@@ -120,7 +125,8 @@ SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Look up the snapshots, which changes nothing; the module's result."""
     with connect(SqlOptions.from_params(params)) as connection:
-        return survey(connection, SnapshotOptions.from_params(params)).seen()
+        found = survey(connection, SnapshotOptions.from_params(params), may_be_missing=True)
+    return {**found.seen(), "state": found.source.state if found.source else None}
 
 
 def main() -> None:

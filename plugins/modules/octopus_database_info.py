@@ -110,7 +110,8 @@ clock_offset_seconds:
   sample: 1
 newer:
   description:
-    - What is newer than O(since), with the same entries for each kind. Null where this version has no such table.
+    - What is newer than O(since), with the same entries for each kind. Null where the database has no such table or column that the login
+      can see, so that it cannot be told.
     - A task counts from its start. One that is scheduled to start more than five minutes from now is not counted, since the database does
       not say when it was queued; its deployment is counted.
     - The times are written by the nodes' clocks, so the result is uncertain for as long as these differ from SQL Server's clock.
@@ -133,8 +134,13 @@ newer:
         names:
           description: The count of each name, such as C(Deploy), or of each category of events. Empty for other kinds.
           type: dict
+        users:
+          description: The count of each user's events; C(system) is the server itself. Empty for other kinds.
+          type: dict
         examples:
-          description: At most five of them, newest first, each with C(id), C(name), C(project), C(when) and C(state). Null where unknown.
+          description:
+            - At most five of them, newest first, each with C(id), C(name), C(project), C(when), C(state) and C(user). Null where unknown.
+            - Events that the server itself has written come after those of users.
           type: list
           elements: dict
     releases:
@@ -152,35 +158,41 @@ newer:
       first: '2026-11-23T21:00:00+00:00'
       last: '2026-11-23T21:00:00+00:00'
       names: {Deploy: 1}
+      users: {}
       examples:
         - id: ServerTasks-4711
           name: Deploy Web Shop release 1.0.11 to Production
           project: Web Shop
           when: '2026-11-23T21:00:00+00:00'
           state: Success
-    releases: {count: 0, first: null, last: null, names: {}, examples: []}
+          user: null
+    releases: {count: 0, first: null, last: null, names: {}, users: {}, examples: []}
     deployments:
       count: 1
       first: '2026-11-23T20:59:58+00:00'
       last: '2026-11-23T20:59:58+00:00'
       names: {}
+      users: {}
       examples:
         - id: Deployments-815
           name: Deploy to Production
           project: Web Shop
           when: '2026-11-23T20:59:58+00:00'
           state: Success
+          user: null
     events:
       count: 1
       first: '2026-11-23T21:00:09+00:00'
       last: '2026-11-23T21:00:09+00:00'
       names: {DeploymentSucceeded: 1}
+      users: {system: 1}
       examples:
         - id: Events-9000
           name: 'Deploy Web Shop release 1.0.11 to Production: Success'
           project: null
           when: '2026-11-23T21:00:09+00:00'
           state: null
+          user: system
 version:
   description: The newest version that has run with the database.
   returned: with V(version) in O(gather)

@@ -14,6 +14,9 @@ version_added: 1.0.0
 description:
   - Waits until no session of anybody else is left on the database, such as after the nodes of an instance were stopped, and fails where
     there still is one at the deadline.
+  - A session that was killed, or whose client has gone, stays until SQL Server has undone its transaction, which may take hours. That is
+    waited for as long as it makes progress, and shown with its percentage. Without any progress for ten minutes the module fails.
+  - The database may be in any state, or missing. The module connects to C(master).
   - Where the login may not see the sessions of others (C(VIEW SERVER STATE)), it returns at once, with RV(sessions_visible) false.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -33,7 +36,7 @@ options:
     type: str
     required: true
   timeout:
-    description: Seconds to wait.
+    description: Seconds to wait for clients to leave.
     type: float
     default: 60
 seealso:
@@ -65,6 +68,22 @@ sessions_visible:
   returned: success, and where somebody was still connected at the deadline
   type: bool
   sample: true
+undone:
+  description: The transactions that SQL Server was undoing when that was first seen. Empty where the login does not see sessions of others.
+  returned: success, and where somebody was still connected at the deadline
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: Number of the session.
+      type: int
+    percent:
+      description: How much of it was done, as SQL Server estimates.
+      type: float
+    seconds_left:
+      description: How long it would still take, as SQL Server estimates; 0 where it does not tell.
+      type: int
+  sample: [{"session_id": 54, "percent": 42.3, "seconds_left": 610}]
 seconds:
   description: How long it waited.
   returned: success, and where somebody was still connected at the deadline
@@ -89,7 +108,7 @@ SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Wait for the sessions to end; the module's result."""
     deadline = Deadline(params["timeout"], first=sessions.FIRST_PAUSE, most=sessions.LONGEST_PAUSE)
-    with connect(SqlOptions.from_params(params), params["database"]) as connection:
+    with connect(SqlOptions.from_params(params)) as connection:
         if check_mode:
             return sessions.look(connection, params["database"])
         return sessions.wait_until_none(connection, params["database"], deadline)

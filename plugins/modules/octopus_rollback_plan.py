@@ -39,6 +39,8 @@ options:
     description:
       - What M(octopus.upgrade.octopus_database_info) returned, with V(version) in O(octopus.upgrade.octopus_database_info#module:gather), and
         with the manifest's C(database.as_of) as O(octopus.upgrade.octopus_database_info#module:since).
+      - Where it failed, its result all the same. A rollback must be possible when the database cannot be opened or is missing. What is newer
+        than the restore point then cannot be told, and that needs consent as if something were.
     type: dict
     required: true
   hosts:
@@ -110,8 +112,19 @@ lost:
   type: list
   elements: dict
   sample: [{"kind": "deployments", "count": 2, "first": "2026-11-25T14:00:00+00:00", "last": "2026-11-25T15:30:00+00:00"}]
+unknown:
+  description: The kinds of which it cannot be told whether anything is newer than the restore point, each with the reason.
+  returned: success
+  type: dict
+  sample: {}
+written:
+  description: What users and API clients did since the restore point, and what cannot be told of that. Events of the server itself are left out.
+  returned: success
+  type: list
+  elements: str
+  sample: ['1 events by anna', '2026-11-25T14:00:00+00:00 anna: Project Web Shop was changed']
 consent_needed:
-  description: Whether users would lose something.
+  description: Whether users would or could lose something.
   returned: success
   type: bool
   sample: true
@@ -156,6 +169,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     return {
         "nothing_to_do": plan.nothing_to_do(facts),
         "lost": plan.lost(facts),
+        "unknown": plan.unknown(facts),
+        "written": plan.written(facts),
         "consent_needed": plan.consent_needed(facts),
         "refusal": plan.refusal(facts),
         "lines": plan.lines(facts),

@@ -38,6 +38,10 @@ options:
     type: list
     elements: str
     default: []
+  retained:
+    description: Whether to look through all finished runs for what their rollbacks have retained.
+    type: bool
+    default: false
 seealso:
   - module: octopus.upgrade.octopus_run_lock
   - module: octopus.upgrade.octopus_run_record
@@ -164,6 +168,40 @@ last_facts:
   type: dict
   sample:
     left_over: []
+retained:
+  description: What the rollbacks of the finished runs have retained, newest first. It may have been removed since.
+  returned: with O(retained)
+  type: list
+  elements: dict
+  contains:
+    run_id:
+      description: The run.
+      type: str
+    finished:
+      description: When it ended.
+      type: str
+    restore_point:
+      description: The restore point that it rolled back to.
+      type: str
+    database:
+      description: Name of the database that was replaced. Omitted where there is none.
+      type: str
+    folders:
+      description: The folder with the folders that were replaced. Omitted where there are none.
+      type: str
+    files:
+      description: Files of a database that could not be renamed, on the SQL Server host. Omitted where there are none.
+      type: str
+    bytes:
+      description: How much room database and folders took.
+      type: int
+  sample:
+    - run_id: 20261125T120000Z
+      finished: "2026-11-25T13:24:00+00:00"
+      restore_point: 20261125T110000Z-2025.3.14357
+      database: OctopusDeploy failed 20261125T120000Z
+      folders: \\nas\octopus-backups\prod\failed-20261125T120000Z
+      bytes: 22548578304
 """
 
 from typing import Any
@@ -179,6 +217,7 @@ SPEC = {
         **INSTANCE_SPEC,
         "nodes": {"type": "list", "elements": "str"},
         "results": {"type": "list", "elements": "str", "default": []},
+        "retained": {"type": "bool", "default": False},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
 }
@@ -187,7 +226,8 @@ SPEC = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read lock and runs; the module's result."""
     with instance_runs(params) as runs:
-        return {"changed": False, **runs.info(params["results"])}
+        found = {"changed": False, **runs.info(params["results"])}
+        return {**found, "retained": runs.retained()} if params["retained"] else found
 
 
 def main() -> None:

@@ -148,6 +148,17 @@ options:
       folders:
         description: Path of the failed folders.
         type: str
+      files:
+        description: Files of a failed database that could not be renamed, on the SQL Server host.
+        type: str
+      bytes:
+        description: How much room database and folders take.
+        type: int
+  lost:
+    description: What was done since the restore point and is lost by the rollback, and of what that cannot be told.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: octopus.upgrade.octopus_run_record
 author:
@@ -222,6 +233,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 NAMES = {"type": "list", "elements": "str", "default": []}
 BEFORE = {"maintenance": {"type": "bool", "default": False}, "drained": NAMES, "watched": NAMES}
 
+_RETAINED = {"database": {"type": "str"}, "folders": {"type": "str"}, "files": {"type": "str"}, "bytes": {"type": "int"}}
 SPEC = {
     "argument_spec": {
         **CONNECTION_SPEC,
@@ -242,7 +254,8 @@ SPEC = {
         "steps": NAMES,
         "resume_with": {"type": "str", "default": "the same playbook"},
         "evidence": {"type": "dict", "default": {}},
-        "retained": {"type": "dict", "default": {}, "options": {"database": {"type": "str"}, "folders": {"type": "str"}}},
+        "retained": {"type": "dict", "default": {}, "options": _RETAINED},
+        "lost": {"type": "list", "elements": "str", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
 }

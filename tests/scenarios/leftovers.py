@@ -86,7 +86,7 @@ def _of_sql(sql: SqlServer, own: str, told: str) -> Iterator[str]:
     in_use = {file.path.lower() for database in databases for file in database.files}
     for folder in dict.fromkeys((sql.data_folder, sql.log_folder)):
         for name in sql.machine.fs.listdir(folder, sql.logon):
-            if f"{folder}\\{name}".lower() not in in_use:
+            if f"{folder}\\{name}".lower() not in in_use and name not in told:
                 yield f"{sql.name}: the file {folder}\\{name}, which no database has"
 
 

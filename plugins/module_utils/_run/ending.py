@@ -25,6 +25,8 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         check_mode: Whether nothing is written.
     """
     retained = {name: place for name, place in (params["retained"] or {}).items() if place}
+    if set(retained) == {"bytes"}:
+        retained = {}
     verdict, second_error = params["verdict"], params["second_error"]
     result: dict[str, Any] = {"changed": False}
     unrecorded = ""
@@ -32,6 +34,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         event = "stopped" if outcome.is_open(verdict, bool(second_error)) else "finished"
         backup = report.backup(record.read_if_possible(Path(params["journal"]["copy"])), params["restore_point_path"])
         data = {"verdict": verdict, "backup": backup, "evidence": params["evidence"], "retained": retained}
+        data |= {"lost": params["lost"]} if params["lost"] else {}
         known, unrecorded = write_end(params, event, data, check_mode)
         result.update(known)
     written = result.get("record") or {}
@@ -52,6 +55,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         steps=params["steps"],
         resume_with=params["resume_with"],
         retained=retained,
+        lost=params["lost"],
     )
     result["message"] = report.message(told, result.get("path"), unrecorded)
     result["summary"] = report.summary(told, written, result.get("path")) if written and not unrecorded else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,23 @@ class Journals:
             RunError: The journals cannot be read.
         """
         unfinished: Found | None = None
+        for found in self._all():
+            if not run_record.is_unfinished(found.events):
+                return unfinished, found
+            unfinished = unfinished or found
+        return unfinished, None
+
+    def finished(self) -> list[Found]:
+        """Return every run that has finished, newest first.
+
+        Raises:
+            RunRecordError: The newest journal is inconsistent.
+            RunError: The journals cannot be read.
+        """
+        return [found for found in self._all() if not run_record.is_unfinished(found.events)]
+
+    def _all(self) -> Iterator[Found]:
+        """Read the runs, newest first, as they are asked for."""
         for start in range(0, len(self._runs), AT_ONCE):
             for run_id, text in self._texts(self._runs[start : start + AT_ONCE]):
                 path = self._path(run_id)
@@ -235,11 +252,8 @@ class Journals:
                     if run_id == self._runs[0]:
                         raise
                     continue  # an old journal that is of no use
-                if run_record.is_unfinished(events):
-                    unfinished = unfinished or Found(run_id, path, events)
-                elif events:
-                    return unfinished, Found(run_id, path, events)
-        return unfinished, None
+                if events:
+                    yield Found(run_id, path, events)
 
     def _path(self, run_id: str) -> str:
         return f"{self._folder}\\{run_id}{SUFFIX}"

@@ -81,6 +81,21 @@ class InstanceRuns:
         """
         return self._runs(self._lock.read(), results)
 
+    def retained(self) -> list[dict[str, Any]]:
+        """Return what the rollbacks of the finished runs have retained, newest first.
+
+        Raises:
+            RunError: The journals cannot be read.
+            HostError: The host cannot be reached.
+        """
+        self._lock.read()
+        records = [run_record.summary(found.events) for found in Journals(self._host, self._folder, self._lock.names).finished()]
+        return [
+            {**{name: record[name] for name in ("run_id", "finished", "restore_point")}, **record["retained"]}
+            for record in records
+            if any((record["retained"] or {}).get(name) for name in ("database", "folders", "files"))
+        ]
+
     def take(self, run_id: str, operation: str | None, break_lock: str | None, check_mode: bool) -> dict[str, Any]:
         """Take the lock, and return it with the runs.
 

@@ -248,6 +248,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "backup": None,
         "evidence": None,
         "retained": None,
+        "lost": None,
         "error": None,
         "verdict": "unfinished",
     }
@@ -281,6 +282,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
             outage = at
         if event.get("retained") is not None:
             record["retained"] = event["retained"]
+        record["lost"] = event.get("lost") or record["lost"]
         # A rollback has no backup to report, but the run has made one.
         record.update({name: event[name] for name in ("backup", "evidence") if event.get(name) or (name in event and not record[name])})
         if outage is not None:

@@ -33,7 +33,9 @@ class Report:
         changed: Whether programs, database or folders may differ from the restore point.
         steps: The steps begun.
         resume_with: The playbook that resumes the run.
-        retained: What a rollback has retained of the failed state: ``database`` and ``folders``.
+        retained: What a rollback has retained of the failed state: ``database``, ``folders``, ``files`` of a database that could not be
+            renamed, and the ``bytes`` that they take.
+        lost: What was done since the restore point, and is lost by the rollback.
     """
 
     instance: str
@@ -51,7 +53,8 @@ class Report:
     changed: bool = False
     steps: Sequence[str] = ()
     resume_with: str = "the same playbook"
-    retained: Mapping[str, str] = field(default_factory=dict)
+    retained: Mapping[str, Any] = field(default_factory=dict)
+    lost: Sequence[str] = ()
 
 
 def backup(events: Sequence[steps.Event], restore_point: str) -> dict[str, Any]:
@@ -116,7 +119,8 @@ def summary(report: Report, record: Mapping[str, Any], record_path: str | None =
             f"{absence}: {'none' if seconds is None else f'{seconds} s'}",
             f"backup: {', '.join((record.get('backup') or {}).get('paths') or ['none'])}",
             evidence and f"evidence: {_evidence(evidence)}",
-            _retained(report) and f"retained: {_retained(report)}",
+            *(f"not in the restore point: {line}" for line in report.lost),
+            _retained(report) and f"retained: {_retained(report)}; {_UNTIL}",
             report.not_removed and f"could not be cleaned up: {report.not_removed}",
             f"record: {record_path or 'none'}",
         )
@@ -185,6 +189,7 @@ def _failed_rolled_back(report: Report) -> str:
     return _sentences(
         f"Instance {report.instance} was rolled back to its restore point: its service runs again at {report.installed}, with database, "
         "folders, maintenance mode, drain and watchdog as they were.",
+        _lost_sentence(report),
         _retained_sentence(report),
         _restore_point(report),
     )
@@ -241,6 +246,8 @@ _STATES = {
 
 # -- parts
 
+_UNTIL = "it stays until rollback_cleanup.yml removes it"
+
 
 def _out_of_service(report: Report) -> str:
     stopped = [node for node, found in report.services.items() if found == "stopped"]
@@ -270,12 +277,18 @@ def _as_before(report: Report) -> str:
 
 
 def _retained(report: Report) -> str:
-    return ", ".join(place for place in report.retained.values() if place)
+    places = ", ".join(report.retained[name] for name in ("database", "folders", "files") if report.retained.get(name))
+    room = report.retained.get("bytes")
+    return f"{places} ({room / 1024**3:.1f} GB)" if places and room else places
 
 
 def _retained_sentence(report: Report) -> str:
     retained = _retained(report)
-    return f"What was replaced is retained: {retained}." if retained else ""
+    return f"What was replaced is retained: {retained}. {_UNTIL[0].upper()}{_UNTIL[1:]}." if retained else ""
+
+
+def _lost_sentence(report: Report) -> str:
+    return f"Not in the restore point, and so undone: {'; '.join(report.lost)}." if report.lost else ""
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:

@@ -37,6 +37,8 @@ FAULTS: dict[str, str] = {
     "sql.kill_backup": "the backup's session is killed half-way",
     "sql.kill_revert": "the session that reverts to a database snapshot is killed before a page is put back",
     "sql.kill_restore": "the restore's session is killed half-way (database=name: only of that one)",
+    "sql.undo": "a session that ends leaves a transaction that is undone for seconds=… (database=, program=: only theirs; stuck=percent: for ever)",
+    "sql.break": "when a session ends, its database breaks down, to state=SUSPECT|RECOVERY_PENDING (database=, program=: only theirs)",
     "task.stuck": "a server task named task=… never ends, and cannot be cancelled",
     "job.vanish": "a scheduled task's process is killed (as by a reboot)",
 }

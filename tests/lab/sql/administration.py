@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..tds.engine_api import Output, SqlError
-from . import errors
+from . import errors, undoing
 from .batch import Statement
 from .cursor import Cursor
 from .database import Database
@@ -323,7 +323,10 @@ def kill(session: Session, cursor: Cursor, out: Output) -> None:
     client = session.server.clients.get(spid)
     if client is None:
         raise SqlError(6106, f"Process ID {spid} is not an active process ID.", 16, 2)
-    session.server.kill(client)
+    if undoing.is_undoing(client):
+        out.info(6120, undoing.status(client))
+    else:
+        session.server.kill(client)
     out.done()
 
 

@@ -68,7 +68,7 @@ class Database:
     files: list[DatabaseFile]
     created: datetime
     owner: str = "sa"
-    state: str = "ONLINE"  # RESTORING, OFFLINE, RECOVERY_PENDING, SUSPECT
+    state: str = "ONLINE"  # RESTORING, RECOVERING, RECOVERY_PENDING, SUSPECT, EMERGENCY, OFFLINE: states.py
     user_access: str = "MULTI_USER"
     recovery: str = "FULL"
     level: int = 140

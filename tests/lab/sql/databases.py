@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
 from ..tds.engine_api import Output, SqlError
-from . import errors, snapshots
+from . import errors, snapshots, states
 from .batch import Statement
 from .cursor import Cursor
 from .database import Database, DatabaseFile, new_guid
@@ -276,7 +276,7 @@ def _termination(cursor: Cursor) -> bool:
 
 def _apply(session: Session, database: Database, change: tuple[str, str], rollback: bool) -> None:
     word, value = change
-    if word in _ACCESS or word in ("OFFLINE", "READ_ONLY", "READ_WRITE", "ONLINE"):
+    if word in _ACCESS or word in ("OFFLINE", "EMERGENCY", "READ_ONLY", "READ_WRITE", "ONLINE"):
         _state(session, database, word, rollback)
     elif word == "RECOVERY":
         if value not in _RECOVERY:
@@ -306,8 +306,9 @@ def _apply(session: Session, database: Database, change: tuple[str, str], rollba
 def _open(database: Database) -> None:
     if database.state == "RESTORING":
         raise _failed(5052, "ALTER DATABASE is not permitted while a database is in the Restoring state.")
-    if database.state == "OFFLINE":
-        raise _failed(942, f"Database '{database.name}' cannot be opened because it is offline.", 14, 4)
+    closed = states.problem(database)
+    if closed is not None:
+        raise _failed(closed.number, closed.message, closed.severity, closed.state)
 
 
 def _state(session: Session, database: Database, word: str, rollback: bool) -> None:
@@ -324,8 +325,10 @@ def _state(session: Session, database: Database, word: str, rollback: bool) -> N
         return
     if word in ("SINGLE_USER", "RESTRICTED_USER", "OFFLINE", "READ_ONLY"):
         _not_replicated(database)
-    if database.state == "OFFLINE" and word != "OFFLINE":
-        _open(database)
+    if word == "EMERGENCY" and not session.client.login.is_sysadmin:
+        raise errors.cannot_alter(database.name)  # *assumed*; the documentation of EMERGENCY asks for sysadmin
+    if word not in ("OFFLINE", "EMERGENCY"):
+        _open(database)  # of SUSPECT and RECOVERY_PENDING *assumed*
     with server.lock:
         if database.transition is not None:
             raise _failed(5061, f"ALTER DATABASE failed because a lock could not be placed on database '{database.name}'. Try again later.")
@@ -345,7 +348,7 @@ def _change(session: Session, database: Database, word: str, rollback: bool) -> 
             "user is currently connected to it."
         )
         raise _failed(5064, text)
-    needs = word == "OFFLINE" or (word in ("SINGLE_USER", "READ_ONLY", "READ_WRITE", "RESTRICTED_USER"))
+    needs = word in ("OFFLINE", "EMERGENCY") or (word in ("SINGLE_USER", "READ_ONLY", "READ_WRITE", "RESTRICTED_USER"))
     victims = [one for one in others if word != "RESTRICTED_USER" or "db_owner" not in one.login.database_roles(database)]
     if needs and victims:
         if not rollback:
@@ -362,6 +365,8 @@ def _change(session: Session, database: Database, word: str, rollback: bool) -> 
         with server.lock:
             database.state = "OFFLINE"
             release(server, database)
+    elif word == "EMERGENCY":
+        database.state = "EMERGENCY"
     elif word in _ACCESS:
         database.user_access = word
     else:
@@ -376,4 +381,4 @@ def _online(session: Session, database: Database) -> None:
     except WinError as error:
         text = f'Unable to open the physical file "{error.path}". Operating system error {errors.os_error(error)}.'
         raise SqlError(5120, text, 16, 101, more=[SqlError(5069, "ALTER DATABASE statement failed.", 16)]) from error
-    database.state = "ONLINE"
+    states.recover(database)

@@ -20,7 +20,7 @@ from ..core.filesystem import Logon
 from ..core.network import Machine, Network
 from ..tds.engine_api import LoginRequest, SqlError
 from ..tds.types import COLLATION as WIRE_COLLATION
-from . import errors, msdb
+from . import errors, msdb, states, undoing
 from .clients import Client
 from .connection import Connection
 from .database import COLLATION, SYSTEM, SYSTEM_IDS, Database, DatabaseFile
@@ -249,14 +249,9 @@ class SqlServer:
         """Why a session cannot have it as its database now; None: it can."""
         if database.transition is not None and (me is None or me.spid != database.transition):
             return errors.in_transition(database.name)
-        if database.state == "RESTORING":
-            return errors.restoring(database.name)
-        if database.state == "OFFLINE":
-            return errors.offline(database.name)
-        if database.state != "ONLINE":
-            return SqlError(
-                945, f"Database '{database.name}' cannot be opened due to inaccessible files or insufficient memory or disk space.", 21
-            )
+        closed = states.problem(database, login.is_sysadmin)
+        if closed is not None:
+            return closed
         if login.user_name(database) is None:
             return errors.no_access(login.name, database.name)
         if (
@@ -264,7 +259,11 @@ class SqlServer:
             and "db_owner" not in login.database_roles(database)
             and not login.may("CREATE ANY DATABASE")
         ):
-            return SqlError(922, f"Database '{database.name}' is being accessed by restricted users only.", 14)
+            text = (
+                f"Database '{database.name}' is in restricted mode. Only the database owner and members of the dbcreator and sysadmin roles can "
+                "access it."
+            )
+            return SqlError(923, text, 14)
         if database.user_access == "SINGLE_USER" and self.sessions_in(database, but=me):
             return errors.single_user(database.name)
         if database.group and database.group_role == "SECONDARY":
@@ -327,13 +326,21 @@ class SqlServer:
         return client
 
     def forget(self, client: Client) -> None:
-        """A session has ended."""
+        """A session has ended; what it had open may still have to be undone, or its database has broken down meanwhile."""
         with self.lock:
             self.clients.pop(client.spid, None)
             client.closed.set()
+        where = {"database": client.database.name, "program": client.program}
+        struck = self.machine.faults.hit("sql.undo", self.machine.name, **where)
+        if struck is not None:
+            undoing.undo(self, client.database, client, float(struck.get("seconds", 60)), struck.get("stuck"))
+        struck = self.machine.faults.hit("sql.break", self.machine.name, **where)
+        if struck is not None:
+            states.break_down(self, client.database.name, str(struck.get("state", "SUSPECT")))
 
     def sessions_in(self, database: Database, but: Client | None = None) -> list[Client]:
         """The sessions whose current database it is."""
+        undoing.prune(self)
         with self.lock:
             return [client for client in self.clients.values() if client.database is database and client is not but]
 
@@ -343,6 +350,11 @@ class SqlServer:
         Raises:
             TimeoutError: It does not end: a fault of the lab.
         """
+        while undoing.is_undoing(client):
+            self.clock.sleep(0.5)
+            undoing.prune(self)
+            if client.closed.is_set():
+                return
         client.killed.set()
         client.abort()
         client.disconnect()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..tds.engine_api import Output, Parameters, SqlError
 from ..tds.types import SqlType
-from . import errors
+from . import errors, states
 from .clients import Client
 from .database import Database
 from .scope import Sql
@@ -221,8 +221,9 @@ class Session:
 
     def attach(self, database: Database) -> str:
         """SQLite's schema name for a database, quoted as needed; attached now if it was not."""
-        if database.state != "ONLINE":
-            raise errors.restoring(database.name) if database.state == "RESTORING" else errors.offline(database.name)
+        closed = states.problem(database)
+        if closed is not None:
+            raise closed
         prefix = f"db_{database.store.stem}"
         if prefix not in self._attached:
             if not self.client.transactions:

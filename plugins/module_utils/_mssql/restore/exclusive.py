@@ -10,6 +10,8 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -27,14 +29,18 @@ Ran = Callable[[str], None]
 def run_exclusively(connection: SqlConnection, sql: str, database: str) -> None:
     """Run a statement that needs the database for itself. Clients reconnect at once, so whoever is connected is disconnected repeatedly.
 
+    What SQL Server is undoing in the database holds it too: that is waited for, since the statement itself would wait for it without end.
+
     Args:
         connection: The connection to run it on.
         sql: The statement.
         database: The database that it needs.
 
     Raises:
-        MssqlError: The server refused for another reason, or the database was still in use after half a minute.
+        MssqlError: The server refused for another reason, the database was still in use after half a minute, or a transaction is being undone
+            in it without any progress.
     """
+    undo.wait(connection, database, Progress())
     ends = time.monotonic() + PATIENCE
     while True:
         try:
@@ -55,6 +61,9 @@ def run_exclusively(connection: SqlConnection, sql: str, database: str) -> None:
             # Where the session has ended by itself, or the login may not end it, only the next attempt helps.
             with contextlib.suppress(MssqlError):
                 connection.execute_drained(f"KILL {one['session_id']:d}")
+        if undo.undone(connection, database):  # what a session that was just ended had open
+            undo.wait(connection, database, Progress())
+            ends = time.monotonic() + PATIENCE
         time.sleep(PAUSE)
 
 

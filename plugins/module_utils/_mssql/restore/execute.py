@@ -12,7 +12,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.medi
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import percents
 
-from . import exclusive
+from . import exclusive, history
 from . import target as restore_target
 from .session import RestoreSession
 from .target import ONLINE, find_database
@@ -30,7 +30,7 @@ def restore(session: RestoreSession) -> None:
     Raises:
         MssqlError: The restore failed or could not be verified; MssqlTimeout after the deadline.
     """
-    before = restore_target.last_restore(session.connection)
+    before = history.last_restore(session.connection)
     shared = session.prepared.target.overwrites_online
     for attempt in range(ATTEMPTS, 0, -1):
         if shared:
@@ -93,7 +93,7 @@ def _verify_outcome(session: RestoreSession, before: int) -> None:
         MssqlError: msdb has no restore of this backup set since ``before``, or the database is not online.
     """
     name, uuid = session.database, session.prepared.chosen.backup_set_uuid
-    recorded = restore_target.restored_sets(session.connection, name, before)
+    recorded = history.restored_sets(session.connection, name, before)
     if uuid not in recorded:
         raise MssqlError(
             f"Expected the restore of {uuid} as {name} in msdb.dbo.restorehistory, but found {', '.join(map(str, recorded)) or 'no row'}"

@@ -63,6 +63,9 @@ def whereabouts(session: RestoreSession) -> str:
         seen = f"{now.name} is {now.state}"
     else:
         seen = f"{now.name} exists and is {now.state}"
+    if session.prepared.left:
+        paths = ", ".join(one.path for one in session.prepared.left)
+        seen += f". The files of the database that was there, {paths}, are left on the disk"
     if renamed is not None:
         back = statements.rename(renamed.name, name)
         seen += f". The original database is kept as {renamed.name}, {renamed.state}. To return to it by hand, drop {name} if it exists, and run {back}"

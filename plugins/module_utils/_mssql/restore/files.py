@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.options import MAX_PATH
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
 from .options import RestoredFile, RestoreOptions
@@ -33,16 +33,20 @@ class ExistingFile:
     is_log: bool
     path: str
     size: int
+    logical_name: str = ""
 
 
 def existing(connection: SqlConnection, database: str) -> list[ExistingFile]:
     """The files of a database in any state."""
     rows = connection.query(
-        "SELECT file_id, type, physical_name, CAST(size AS bigint) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) "
+        "SELECT file_id, type, physical_name, name, CAST(size AS bigint) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) "
         "ORDER BY file_id",
         database,
     )
-    return [ExistingFile(int(row["file_id"]), int(row["type"]) == 1, row["physical_name"], int(row["pages"] or 0) * PAGE) for row in rows]
+    return [
+        ExistingFile(int(row["file_id"]), int(row["type"]) == 1, row["physical_name"], int(row["pages"] or 0) * PAGE, row["name"])
+        for row in rows
+    ]
 
 
 def plan(
@@ -61,17 +65,14 @@ def plan(
         options: What to restore.
         chosen: The backup set.
         rows: The rows of RESTORE FILELISTONLY.
-        beside: The files of the database whose folders are the default.
+        beside: The files of the database beside whose files those of the same logical name, else of the same number, go by default.
         overwritten: The files of the database that is overwritten, which are used again; None for a new database.
 
     Raises:
         MssqlError: A folder does not exist, or whether a file would be overwritten cannot be determined.
     """
-    folders = {
-        False: options.data_directory or _folder(beside, False) or _default(connection, "Data"),
-        True: options.log_directory or _folder(beside, True) or _default(connection, "Log"),
-    }
     named = {False: options.data_directory, True: options.log_directory}
+    folders = _Folders(connection, beside, original=options.database.lower() == chosen.database.lower() and _is_here(connection, chosen))
     taken = {row["physical_name"].lower() for row in connection.query("SELECT physical_name FROM sys.master_files")}
     places = _Places(connection, taken, overwritten is not None)
     found = []
@@ -81,7 +82,7 @@ def plan(
         if again is not None and (named[is_log] is None or _same(devices.folder_of(again.path), named[is_log] or "")):
             path = again.path
         else:
-            path = places.new(folders[is_log], file_name(row["PhysicalName"], chosen.database, options.database))
+            path = places.new(named[is_log] or folders.of(row), file_name(row["PhysicalName"], chosen.database, options.database))
         found.append(RestoredFile(row["LogicalName"], row["Type"], path, int(row["Size"])))
     return found
 
@@ -138,6 +139,40 @@ def check_space(connection: SqlConnection, files: Sequence[RestoredFile], overwr
     return needed
 
 
+class _Folders:
+    """Finds the folder of a file that nobody has named one for.
+
+    Args:
+        connection: The connection to ask.
+        beside: The files of the existing database.
+        original: Whether the backup's own paths are of this database on this server.
+    """
+
+    def __init__(self, connection: SqlConnection, beside: Sequence[ExistingFile], original: bool) -> None:
+        self._connection = connection
+        self._beside = beside
+        self._original = original
+        self._defaults: dict[bool, str] = {}
+
+    def of(self, row: Mapping[str, Any]) -> str:
+        """The folder of the file's counterpart, else that in which it was when it was backed up, else that of the server for new files."""
+        is_log = row["Type"] == LOG
+        alike = [one for one in self._beside if one.is_log is is_log]
+        name, number = row["LogicalName"].lower(), int(row["FileId"])
+        counterpart = next((one for one in alike if one.logical_name.lower() == name), None) or next(
+            (one for one in alike if one.file_id == number), None
+        )
+        if counterpart is not None:
+            return devices.folder_of(counterpart.path)
+        if self._original:
+            seen = devices.look(self._connection, row["PhysicalName"])
+            if seen is not None and seen.in_folder:
+                return devices.folder_of(row["PhysicalName"])
+        if is_log not in self._defaults:
+            self._defaults[is_log] = _default(self._connection, "Log" if is_log else "Data")
+        return self._defaults[is_log]
+
+
 class _Places:
     """Finds unused names for new files: of no other database, and of no existing file."""
 
@@ -174,6 +209,11 @@ class _Places:
                 "exist or the service account may not see it. Create it, or name another one with data_directory and log_directory"
             )
         return found.exists
+
+
+def _is_here(connection: SqlConnection, chosen: BackupSet) -> bool:
+    """Whether the backup was taken by this server, or by one of its name that it has replaced."""
+    return chosen.server.lower() == server_info(connection).name.lower()
 
 
 def _folder(files: Sequence[ExistingFile], is_log: bool) -> str | None:

@@ -22,10 +22,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
 from . import files as restore_files
-from . import statements
+from . import history, statements
 from . import target as restore_target
+from .files import ExistingFile
 from .options import BackupSource, RestoredFile, RestoreOptions
-from .target import Target
+from .target import OFFLINE, Target
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Prepared:
         needed: Bytes that each volume must have free.
         owner: The login to own the database; None leaves it as it is.
         by_offline: Whether everybody else is disconnected by taking the database offline.
+        left: The files of the database that is removed, which stay on the disk.
+        kept_bytes: The size of the files of the database that is kept under another name, or as files.
     """
 
     options: RestoreOptions
@@ -47,6 +50,8 @@ class Prepared:
     owner: str | None
     statement: str
     by_offline: bool
+    left: list[ExistingFile]
+    kept_bytes: int
 
     @property
     def verify_statement(self) -> str:
@@ -99,7 +104,7 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
     """
     server, chosen = select(connection, options)
     rows = backup_media.files(connection, options.paths, chosen.position, options.urls, credential=options.credential)
-    restore_target.last_restore(connection)  # a login that cannot read msdb could not verify the restore
+    history.last_restore(connection)  # a login that cannot read msdb could not verify the restore
     target = restore_target.decide(connection, options, chosen)
     if target.existing is not None:
         options = replace(options, database=target.existing.name)  # as the server spells it
@@ -112,9 +117,8 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
     owner = _owner(connection, options, target)
     model = beside or (target.original.name if target.original else None)
     overwritten = restore_files.existing(connection, options.database) if target.overwrite else None
-    files = restore_files.plan(
-        connection, options, chosen, rows, beside=restore_files.existing(connection, model) if model else [], overwritten=overwritten
-    )
+    present = restore_files.existing(connection, model) if model else []
+    files = restore_files.plan(connection, options, chosen, rows, beside=present, overwritten=overwritten)
     needed = restore_files.check_space(connection, files, overwritten)
     return Prepared(
         options,
@@ -126,6 +130,8 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
         owner,
         statements.restore(options, chosen.position, files, overwrite=target.overwrite, checksum=chosen.has_checksums),
         restore_target.may_on_server(connection, "ALTER ANY DATABASE"),
+        present if target.remove else [],
+        sum(one.size for one in present) if target.rename or target.renamed or target.remove else 0,
     )
 
 
@@ -139,6 +145,8 @@ def outlook(prepared: Prepared) -> dict[str, Any]:
             statements.rename(options.database, options.keep_as),
             statements.multi_user(options.keep_as),
         ]
+    if target.remove and target.existing:
+        sql += statements.remove(options.database, is_offline=target.existing.state == OFFLINE)
     if target.overwrites_online:
         sql.append(statements.offline(options.database) if prepared.by_offline else statements.single_user(options.database))
     sql.append(prepared.statement)
@@ -152,7 +160,10 @@ def outlook(prepared: Prepared) -> dict[str, Any]:
         **facts(prepared.server, prepared.options, prepared.chosen),
         "files": [file.facts() for file in prepared.files],
         "needed_bytes": prepared.needed,
-        "kept_as": options.keep_as,
+        "kept_as": options.keep_as if target.rename or target.renamed else None,
+        "kept_files": [one.path for one in prepared.left],
+        "kept_bytes": prepared.kept_bytes,
+        "found": target.existing.state if target.existing else None,
         "replaced": target.overwrite,
         "sql": sql,
     }

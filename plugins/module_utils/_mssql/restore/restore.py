@@ -20,7 +20,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress im
 from . import exclusive, execute, failure, finish, statements
 from .prepare import Prepared, outlook, prepare
 from .session import OnProgress, Reconnect, RestoreSession
-from .target import ONLINE, find_database
+from .target import OFFLINE, ONLINE, find_database
 
 __all__ = ["Prepared", "outlook", "prepare", "run"]
 
@@ -46,6 +46,8 @@ def run(connection: SqlConnection, prepared: Prepared, reconnect: Reconnect, on_
         _verify_backup(session)
     if prepared.target.rename:
         _rename_existing(session)
+    elif prepared.target.remove:
+        _remove_existing(session)
     elif prepared.target.renamed is not None:
         exclusive.release(connection, prepared.target.renamed.name, session.sql.append)
     _restore(session)
@@ -106,6 +108,35 @@ def _rename_existing(session: RestoreSession) -> None:
     exclusive.release(connection, keep_as, session.sql.append)
     if find_database(connection, keep_as) is None or find_database(connection, database) is not None:
         raise MssqlError(f"Expected {database} to be renamed to {keep_as}, but SQL Server did not do so. Nothing else was changed")
+
+
+def _remove_existing(session: RestoreSession) -> None:
+    """Remove the existing database, which cannot be opened, and leave its files on the disk.
+
+    Raises:
+        MssqlError: It could not be taken offline, without which its files would be deleted, or it still exists.
+    """
+    connection, database = session.connection, session.database
+    existing = find_database(connection, database)
+    if existing is not None and existing.state != OFFLINE:
+        session.sql.append(statements.offline(database))
+        try:
+            exclusive.run_exclusively(connection, statements.offline(database), database)
+        except MssqlError as error:
+            raise failure.extended(
+                error,
+                f"{database} is {existing.state}, and was to be taken offline first, so that its files stay on the disk. If nobody needs "
+                f"them, run {statements.drop(database)} by hand, and then this again: a missing database is restored as a new one",
+            ) from error
+        existing = find_database(connection, database)
+    if existing is None:
+        return
+    if existing.state != OFFLINE:
+        raise MssqlError(f"Expected {database} to be OFFLINE before it is removed, so that its files stay, but it is {existing.state}")
+    session.sql.append(statements.drop(database))
+    exclusive.run_exclusively(connection, statements.drop(database), database)
+    if find_database(connection, database) is not None:
+        raise MssqlError(f"Expected {database} to be removed, but SQL Server did not do so. Its files are as they were")
 
 
 def _restore(session: RestoreSession) -> None:

@@ -65,6 +65,14 @@ def multi_user(database: str) -> str:
     return alter(database, "SET MULTI_USER")
 
 
+def remove(database: str, *, is_offline: bool) -> list[str]:
+    """Remove a database whose files stay on the disk: DROP DATABASE leaves the files of one that is offline.
+
+    https://learn.microsoft.com/sql/t-sql/statements/drop-database-transact-sql
+    """
+    return [*([] if is_offline else [offline(database)]), drop(database)]
+
+
 def rename(database: str, new: str) -> str:
     return alter(database, f"MODIFY NAME = {quote_identifier(new)}")
 

@@ -2,22 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The database of the name that is restored, and what a restore does with it: nothing, rename it, or overwrite it."""
+"""The database of the name that is restored, and what a restore does with it: nothing, rename it, remove it, or overwrite it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import may
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
+from . import history
 from .options import RestoreOptions
 
-ONLINE, RESTORING, OFFLINE = "ONLINE", "RESTORING", "OFFLINE"
+ONLINE, RESTORING, RECOVERING, OFFLINE = "ONLINE", "RESTORING", "RECOVERING", "OFFLINE"
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Target:
         renamed: The database that an earlier attempt has renamed already.
         rename: Whether the existing database is renamed first.
         overwrite: Whether the existing database is overwritten.
+        remove: Whether the existing database, which cannot be opened and so not be renamed, is removed first. Its files stay on the disk.
     """
 
     existing: DatabaseState | None
     renamed: DatabaseState | None
     rename: bool
     overwrite: bool
+    remove: bool = False
 
     @property
     def original(self) -> DatabaseState | None:
@@ -91,42 +93,6 @@ def find_database(connection: SqlConnection, name: str) -> DatabaseState | None:
         row["replica_id"] is not None,
         row["mirroring_guid"] is not None,
     )
-
-
-def restored_sets(connection: SqlConnection, database: str, after: int = 0) -> list[str | None]:
-    """The identities of the full backups that were restored as that database according to msdb, newest first.
-
-    Args:
-        connection: The connection to ask.
-        database: The database.
-        after: Only restores newer than the one of this number.
-    """
-    rows = connection.query(
-        "SELECT CAST(b.backup_set_uuid AS nvarchar(36)) AS backup_set_uuid FROM msdb.dbo.restorehistory AS h "
-        "LEFT JOIN msdb.dbo.backupset AS b ON b.backup_set_id = h.backup_set_id "
-        "WHERE h.restore_history_id > ? AND h.destination_database_name = ? AND h.restore_type = 'D' ORDER BY h.restore_history_id DESC",
-        after,
-        database,
-    )
-    return [row["backup_set_uuid"] and str(row["backup_set_uuid"]).upper() for row in rows]
-
-
-def last_restore(connection: SqlConnection) -> int:
-    """The number of the newest restore in msdb. Numbers only grow, whatever clocks do.
-
-    Raises:
-        MssqlError: The login may not read it, so a restore could not be verified.
-    """
-    try:
-        return int(connection.scalar("SELECT MAX(restore_history_id) AS newest FROM msdb.dbo.restorehistory") or 0)
-    except MssqlError as error:
-        if error.number not in devices.NO_PERMISSION:
-            raise
-        raise MssqlError(
-            f"Expected to verify the restore with msdb.dbo.restorehistory of SQL Server {connection.options.where}, but the login "
-            f"{connection.options.who} cannot read it. Give it a user in msdb with the role db_datareader",
-            error.number,
-        ) from error
 
 
 def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet) -> Target:
@@ -175,6 +141,8 @@ def check_permissions(connection: SqlConnection, target: Target, name: str) -> N
         )[0]
         if not (roles["boss"] or roles["maker"] or (target.existing.owner or "").lower() == roles["me"].lower()):
             raise MssqlError(f"Expected to restore over {name} on {where}, {lacking}, or make it the owner; db_owner in it is not enough")
+    if target.remove and not may_on_server(connection, "ALTER ANY DATABASE"):
+        raise MssqlError(f"Expected to take {name} offline and remove it on {where}, {lacking}")
     if target.rename and not (may_on_server(connection, "ALTER ANY DATABASE") or may(connection, name, "ALTER")):
         raise MssqlError(f"Expected to rename {name} on {where}, {lacking}")
 
@@ -214,20 +182,13 @@ def _rename(
 ) -> Target:
     """Where the renamed database exists already, an earlier attempt has renamed it, and the existing one is that attempt's restore."""
     where = f"SQL Server {connection.options.where}"
-    if renamed is None and existing is None:
-        raise MssqlError(
-            f"Expected the database {options.database} on {where}, to keep it as {options.keep_as}, but found neither. "
-            "To restore it as a new database, omit keep_as"
-        )
-    if renamed is None and existing is not None:
-        if existing.state != ONLINE:
-            raise MssqlError(
-                f"Expected {existing.name} to be ONLINE, to keep it as {options.keep_as}, but it is {existing.state} on {where} and cannot be "
-                "renamed. Bring it online first, or set replace: true instead of keep_as to destroy its content"
-            )
-        return Target(existing, None, rename=True, overwrite=False)
-    if existing is not None and existing.state != RESTORING:
-        last = next(iter(restored_sets(connection, existing.name)), None)
+    if existing is not None and existing.state == RESTORING:
+        history.refuse_content(connection, existing.name, existing.database_id, chosen.backup_set_uuid)
+        return Target(existing, renamed, rename=False, overwrite=True)
+    if renamed is None:
+        return _first(connection, existing, where)
+    if existing is not None:
+        last = next(iter(history.restored_sets(connection, existing.name)), None)
         if last != chosen.backup_set_uuid:
             raise MssqlError(
                 f"Expected {options.keep_as} to be unused, or to come from an earlier attempt at the same restore of {existing.name}, but "
@@ -237,3 +198,16 @@ def _rename(
             )
         _refuse_snapshots(connection, existing, where)
     return Target(existing, renamed, rename=False, overwrite=existing is not None)
+
+
+def _first(connection: SqlConnection, existing: DatabaseState | None, where: str) -> Target:
+    """What the first attempt does with the existing database, in whichever state it is."""
+    if existing is None or existing.state == ONLINE:
+        return Target(existing, None, rename=existing is not None, overwrite=False)
+    if existing.state == RECOVERING:
+        raise MssqlError(
+            f"Expected {existing.name} to be ONLINE or out of use, but SQL Server is still recovering it on {where}. Wait until that has ended: "
+            "its error log tells how far it is"
+        )
+    _refuse_snapshots(connection, existing, where)
+    return Target(existing, None, rename=False, overwrite=False, remove=True)

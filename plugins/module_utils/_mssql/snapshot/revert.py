@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
@@ -154,7 +156,7 @@ def _restore(connection: SqlConnection, prepared: Prepared, source: Source) -> N
 
 
 def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[tuple[str, float | None]]) -> None:
-    """Run statements that need the database for themselves, and end the sessions of others.
+    """Run statements that need the database for themselves, end the sessions of others, and wait for what SQL Server is undoing.
 
     Args:
         connection: The connection to run them on.
@@ -164,6 +166,7 @@ def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[
     Raises:
         MssqlError: The server refused for another reason, or somebody was always faster.
     """
+    undo.wait(connection, name, Progress())
     ends = time.monotonic() + PATIENCE
     for attempt in itertools.count(1):
         try:
@@ -176,6 +179,9 @@ def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[
             if error.number not in IN_USE or time.monotonic() > ends:
                 raise
         _end_sessions(connection, name, pause=attempt > AT_ONCE)
+        if undo.undone(connection, name):  # what a session that was just ended had open
+            undo.wait(connection, name, Progress())
+            ends = time.monotonic() + PATIENCE
 
 
 def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:

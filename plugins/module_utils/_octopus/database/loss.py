@@ -21,6 +21,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from . import schema
 
 EXAMPLES = 5
+SYSTEM_USER = "system"  # as events have it that the server itself has written
 # A task that has not started is due at its QueueTime. One that is due later than this was scheduled at an unknown time.
 # The nodes write the times by their own clocks, which may be ahead of SQL Server's.
 AHEAD = timedelta(minutes=5)
@@ -39,6 +40,7 @@ class Kind:
         state: The column with its state.
         group: The column to count by.
         task: The column with the id of the task that carries it out, and whose state it has.
+        user: The column with the name of whoever did it.
     """
 
     table: str
@@ -48,6 +50,7 @@ class Kind:
     state: str | None = None
     group: str | None = None
     task: str | None = None
+    user: str | None = None
 
 
 TASK, PROJECT = "ServerTask", "Project"
@@ -55,7 +58,7 @@ KINDS = {
     "tasks": Kind(TASK, "QueueTime", ("Description", "Name"), started="StartTime", state="State", group="Name"),
     "releases": Kind("Release", "Assembled", ("Version",)),
     "deployments": Kind("Deployment", "Created", ("Name",), task="TaskId"),
-    "events": Kind("Event", "Occurred", ("Message", "Category"), group="Category"),
+    "events": Kind("Event", "Occurred", ("Message", "Category"), group="Category", user="Username"),
 }
 
 
@@ -86,8 +89,8 @@ def newer(connection: SqlConnection, since: datetime, now: datetime) -> dict[str
         now: SQL Server's own time.
 
     Returns:
-        For each kind its count, the times of the first and the last, the count of each name, and a few examples, newest first. None
-        where this version has no such table.
+        For each kind its count, the times of the first and the last, the count of each name and of each user, and a few examples, newest
+        first, what the server itself did last. None where no such table or column is known: how many there are cannot be told.
 
     Raises:
         OctopusError: The moment is in the future by SQL Server's clock, so that nothing could be newer.
@@ -133,15 +136,16 @@ class _Reading:
             "count": count,
             "first": _iso(row["first_moment"]),
             "last": _iso(row["last_moment"]),
-            "names": self._names(table) if count else {},
+            "names": self._counts(table, self.kind.group) if count else {},
+            "users": self._counts(table, self.kind.user) if count else {},
             "examples": self._examples(table) if count else [],
         }
 
-    def _names(self, table: str) -> dict[str, int]:
-        """The count of each task's name, or of each event's category."""
-        if not self.kind.group or self.kind.group.lower() not in self.own:
+    def _counts(self, table: str, column: str | None) -> dict[str, int]:
+        """The count of each value of a column: of each task's name, each event's category, or each user."""
+        if not column or column.lower() not in self.own:
             return {}
-        group = _column(self.kind.group)
+        group = _column(column)
         rows = self.connection.query(
             f"SELECT {group} AS name, COUNT_BIG(*) AS number FROM {table} WHERE {self.where} GROUP BY {group}",  # noqa: S608 - see above
             *self.params,
@@ -158,12 +162,17 @@ class _Reading:
         elif self.kind.task and self.kind.task.lower() in self.own and {"id", "state"} <= self.columns[TASK]:
             joins += f" LEFT JOIN dbo.{quote_identifier(TASK)} AS s ON s.[Id] = {_column(self.kind.task)}"
             state = "s.[State]"
+        user, order = "NULL", f"{self.when} DESC"
+        if self.kind.user and self.kind.user.lower() in self.own:
+            user = _column(self.kind.user)
+            # What people and API clients did comes first.
+            order = f"CASE WHEN {user} = '{SYSTEM_USER}' THEN 1 ELSE 0 END, {order}"
         names = [_column(name) for name in self.kind.name if name.lower() in self.own] or ["NULL"]
         named = ", ".join(f"CAST({name} AS nvarchar(400)) AS name{place}" for place, name in enumerate(names))
         rows = self.connection.query(
             f"SELECT TOP ({EXAMPLES}) t.[Id] AS id, {named}, CAST({project} AS nvarchar(400)) AS project, "  # noqa: S608 - see above
-            f"CAST({state} AS nvarchar(100)) AS state, CAST({self.when} AS nvarchar(40)) AS moment FROM {table}{joins} "
-            f"WHERE {self.where} ORDER BY {self.when} DESC",
+            f"CAST({state} AS nvarchar(100)) AS state, CAST({user} AS nvarchar(200)) AS username, CAST({self.when} AS nvarchar(40)) AS moment "
+            f"FROM {table}{joins} WHERE {self.where} ORDER BY {order}",
             *self.params,
         )
         return [
@@ -173,6 +182,7 @@ class _Reading:
                 "project": row["project"],
                 "when": _iso(row["moment"]),
                 "state": row["state"],
+                "user": row["username"],
             }
             for row in rows
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import undoing
 from ..clients import Client
 from ..database import Database
 from .registry import Rows, need_state, table_function, view
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def _visible(session: Session) -> list[Client]:
     """Without VIEW SERVER STATE a login sees its own session only."""
+    undoing.prune(session.server)
     login = session.client.login
     everyone = login.may("VIEW SERVER STATE") or login.may("VIEW SERVER PERFORMANCE STATE")
     with session.server.lock:
@@ -56,7 +58,8 @@ def exec_sessions(session: Session, _database: Database) -> Rows:
     "sys.dm_exec_requests",
     "session_id smallint, request_id int, start_time datetime, status nvarchar(30), command nvarchar(32), sql_handle varbinary(64),"
     " database_id smallint, user_id int, connection_id uniqueidentifier, blocking_session_id smallint, wait_type nvarchar(60), wait_time int,"
-    " last_wait_type nvarchar(60), open_transaction_count int, percent_complete real, estimated_completion_time bigint, total_elapsed_time int",
+    " last_wait_type nvarchar(60), open_transaction_count int, percent_complete real, estimated_completion_time bigint, total_elapsed_time int,"
+    " cpu_time int, reads bigint, writes bigint, logical_reads bigint",
 )
 def exec_requests(session: Session, _database: Database) -> Rows:
     now = session.server.clock.now()
@@ -83,6 +86,10 @@ def exec_requests(session: Session, _database: Database) -> Rows:
             request.percent,
             int(request.remaining * 1000),
             elapsed,
+            int(request.percent * 100),
+            0,
+            int(request.percent * 10),
+            int(request.percent * 1000),
         )
 
 

@@ -60,12 +60,13 @@ class RestoreServer(SqlServer):
             "'IMPERSONATE'": [{"there": 1, "me": "me", "boss": 1, "may": 1}],
             "source_database_id = ?": [],
             "WHERE database_id = DB_ID(?)": [
-                {"file_id": 1, "type": 0, "physical_name": "E:\\Data\\Octopus.mdf", "pages": 12800},
-                {"file_id": 2, "type": 1, "physical_name": "F:\\Log\\Octopus_log.ldf", "pages": 1024},
+                {"file_id": 1, "type": 0, "physical_name": "E:\\Data\\Octopus.mdf", "name": "Octopus", "pages": 12800},
+                {"file_id": 2, "type": 1, "physical_name": "F:\\Log\\Octopus_log.ldf", "name": "Octopus_log", "pages": 1024},
             ],
             "SELECT physical_name FROM sys.master_files": [{"physical_name": "E:\\Data\\Octopus.mdf"}],
             "dm_os_file_exists": [{"file_exists": 0, "file_is_a_directory": 0, "parent_directory_exists": 1}],
             "dm_os_volume_stats": [{"name": "E:\\", "free": 10**12}, {"name": "F:\\", "free": 10**12}],
+            "s.type = 'L'": [],
             "sys.database_principals": [],
             "dm_exec_sessions": [],
             "dm_exec_requests": [],
@@ -79,7 +80,7 @@ class RestoreServer(SqlServer):
             found = self.databases.get(params[0].lower())
             return [found] if found else []
         if "msdb.dbo.restorehistory AS h" in sql:
-            return [{"backup_set_uuid": one and one.lower()} for one in self.recorded]
+            return [{"backup_set_uuid": one and one.lower(), "who": "dba"} for one in self.recorded]
         return super().query(sql, *params)
 
     def execute_drained(self, sql: str, on_message: Any = None, deadline: float | None = None) -> list[Message]:

@@ -94,6 +94,8 @@ class SnapshotServer:
             return (
                 self.readers if params[0] == "before" else [{"session_id": 77, "login_name": "app", "host_name": "pc", "program_name": "p"}]
             )
+        if "dm_exec_requests" in sql:
+            return []
         if "xp_fixeddrives" in sql:
             return [{"drive": "D", "MB free": 2048}]
         if "dm_server_services" in sql:

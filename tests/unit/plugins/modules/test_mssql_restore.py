@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive, execute, failure
@@ -330,8 +331,9 @@ def test_a_kept_database_left_for_one_user_is_available_again(server: RestoreSer
 @pytest.mark.parametrize(
     ("databases", "recorded", "wanted"),
     [
-        ({}, [UUID], "found neither"),
-        ({"octopus": {"state_desc": "OFFLINE"}}, [UUID], "Octopus to be ONLINE, to keep it as kept, but it is OFFLINE"),
+        ({"octopus": {"state_desc": "RECOVERING"}}, [UUID], "still recovering it.*Wait until that has ended"),
+        ({"octopus": {"state_desc": "RESTORING"}}, ["22222222"], "dba has restored the backup set 22222222.*WITH RECOVERY"),
+        ({"octopus": {"state_desc": "RESTORING"}, "kept": {}}, [None], "has restored the backup set AN UNKNOWN ONE.*DROP DATABASE"),
         ({"octopus": {}, "kept": {}}, ["22222222"], "restored last from the backup set 22222222.*Name another keep_as"),
         ({"octopus": {}, "kept": {}}, [], "never restored according to msdb"),
         ({"octopus": {"replica_id": "x"}}, [], "availability group.*REMOVE DATABASE \\[Octopus\\]"),
@@ -359,3 +361,85 @@ def test_what_excludes_each_other(server: RestoreServer) -> None:
     assert "mutually exclusive" in restore(position=1, backup_set_uuid="x")["msg"]
     assert "exclude each other" in restore(replace=True, keep_as="kept")["msg"]
     assert "up to 140" in restore(replace=True, compatibility_level=150)["msg"]
+
+
+# -- a database that cannot be opened, or is missing
+
+SET_OFFLINE, DROP = "ALTER DATABASE [Octopus] SET OFFLINE WITH ROLLBACK IMMEDIATE", "DROP DATABASE [Octopus]"
+
+
+@pytest.mark.parametrize("state", ["SUSPECT", "RECOVERY_PENDING", "EMERGENCY", "OFFLINE"])
+def test_what_cannot_be_renamed_leaves_its_files(server: RestoreServer, state: str) -> None:
+    server.databases["octopus"]["state_desc"] = state
+    outlook = restore(check_mode=True, keep_as="kept")
+    assert not server.ran
+    result = restore(keep_as="kept")
+    assert not result.get("failed"), result
+    removal = [DROP] if state == "OFFLINE" else [SET_OFFLINE, DROP]
+    assert server.ran[1 : len(removal) + 1] == removal == outlook["sql"][1 : len(removal) + 1]
+    assert "RESTORE DATABASE [Octopus]" in server.ran[len(removal) + 1] and "REPLACE" not in server.ran[len(removal) + 1]
+    assert (result["found"], result["kept_as"], result["replaced"]) == (state, None, False)
+    assert result["kept_files"] == ["E:\\Data\\Octopus.mdf", "F:\\Log\\Octopus_log.ldf"] == outlook["kept_files"]
+
+
+def test_nothing_is_removed_that_is_not_offline(server: RestoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DROP DATABASE would delete its files."""
+    server.databases["octopus"]["state_desc"] = "SUSPECT"
+    monkeypatch.setattr(server, "_changes", lambda *_args, **_kw: None)
+    assert "Octopus to be OFFLINE before it is removed, so that its files stay, but it is SUSPECT" in restore(keep_as="kept")["msg"]
+    server.messages = {SET_OFFLINE: MssqlError("cannot be opened", 926)} | server.messages
+    assert "If nobody needs them, run DROP DATABASE [Octopus] by hand, and then this again" in restore(keep_as="kept")["msg"]
+    assert DROP not in server.ran
+
+
+def test_a_missing_database_is_restored(server: RestoreServer) -> None:
+    server.databases = {}
+    result = restore(keep_as="kept")
+    assert (result.get("failed"), result["found"], result["kept_as"], result["kept_files"]) == (None, None, None, [])
+
+
+def test_a_failure_after_the_removal_names_the_files(server: RestoreServer) -> None:
+    server.databases["octopus"]["state_desc"] = "SUSPECT"
+    server.messages = {"RESTORE DATABASE": MssqlError("killed", 596)} | {
+        k: v for k, v in server.messages.items() if k != "RESTORE DATABASE"
+    }
+    message = restore(keep_as="kept")["msg"]
+    assert "Octopus is RESTORING and cannot be used: run this again" in message
+    assert "E:\\Data\\Octopus.mdf, F:\\Log\\Octopus_log.ldf, are left on the disk" in message
+
+
+@pytest.mark.parametrize("recorded", [[], [UUID]])
+def test_what_an_interrupted_restore_has_left_is_restored_again(server: RestoreServer, recorded: list[str | None]) -> None:
+    server.databases["octopus"]["state_desc"] = "RESTORING"
+    server.recorded = recorded
+    result = restore(check_mode=True, keep_as="kept")
+    assert (result.get("failed"), result["found"], result["replaced"]) == (None, "RESTORING", True)
+
+
+def test_a_tail_of_the_log_that_was_backed_up_is_somebodys(server: RestoreServer) -> None:
+    server.databases["octopus"]["state_desc"] = "RESTORING"
+    server.recorded = []
+    server.answers["s.type = 'L'"] = [{"who": "dba"}]
+    assert re.search("its log was backed up by dba.*RESTORE DATABASE \\[Octopus\\] WITH RECOVERY", restore(keep_as="kept")["msg"])
+    assert not server.ran
+
+
+def test_what_is_being_undone_is_waited_for_before_anything_is_changed(server: RestoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement itself would wait for it without end, and KILL would do nothing."""
+    real, seen = server.query, []
+
+    def query(sql: str, *params: Any) -> list[dict[str, Any]]:
+        if "'%ROLLBACK%'" in sql and len(seen) < 3:
+            seen.append(sql)
+            assert not [one for one in server.ran if one.startswith("ALTER")]
+            numbers = {"percent_complete": 10.0 * len(seen), "estimated_completion_time": 1000, "cpu_time": 1, "reads": 1}
+            return [{"session_id": 60, "command": "KILLED/ROLLBACK", "writes": 1, "logical_reads": 1, **numbers}]
+        return real(sql, *params)
+
+    monkeypatch.setattr(server, "query", query)
+    monkeypatch.setattr(undo, "FIRST_PAUSE", 0)
+    shown: list[str] = []
+    with progress.listening(shown.append):
+        assert not restore(keep_as="kept").get("failed")
+    assert next(line for line in shown if "undo" in line).endswith("session 60 (KILLED/ROLLBACK), 10.0 percent, about 1 s left")
+    assert not [one for one in server.ran if one.startswith("KILL")]

@@ -34,7 +34,8 @@ def test_listing_changes_nothing(server: SnapshotServer) -> None:
     result = info()
     assert (result["changed"], [one["name"] for one in result["snapshots"]]) == (False, ["before", "other"])
     assert "this one has before, other" in result["obstacles"][0]
-    assert "none of that name" in info(database="nope")["msg"]
+    assert (info(database="nope")["snapshots"], info(database="nope")["state"]) == ([], None)
+    assert info()["state"] == "ONLINE"
     assert not server.ran
 
 

@@ -29,13 +29,14 @@ def facts(version: str = NEW, newer: dict[str, Any] | None = None, **changes: An
             "database": "Octopus",
             "server": "SQL01",
             "version": version,
-            "newer": {"tasks": NONE, "releases": None, **(newer or {})},
+            "newer": {"tasks": NONE, "releases": NONE, **(newer or {})},
         },
         "hosts": AT_NEW if version == NEW else AT_OLD,
     }
     return plan.Facts(**{**known, **changes})
 
 
+UNREADABLE = {"failed": True, "msg": "Cannot open database Octopus"}
 LOST = {"deployments": SOME, "events": {**SOME, "count": 7}}
 JUST_ROLLED_BACK = {"verdict": "rolled_back", "restore_point": POINT}
 
@@ -74,6 +75,15 @@ def test_what_is_lost_is_named_by_kind() -> None:
         (facts(OLD, hosts={"octo-a": {"program": None}}), False, False),
         (facts(OLD, unfinished=True), False, False),
         (facts(OLD, unfinished=True, hosts={}), False, False),
+        # What cannot be told counts as if something were lost.
+        (facts(newer={"releases": None}), True, False),
+        (facts(OLD, newer={"releases": None}), True, False),
+        (facts(newer={"releases": None}, unfinished=True), False, False),
+        (facts(database=UNREADABLE), True, False),
+        (facts(OLD, database=UNREADABLE), True, False),
+        (facts(database=UNREADABLE, unfinished=True), False, False),
+        (facts(database=UNREADABLE, unfinished=True, published=True), True, False),
+        (facts(OLD, database=UNREADABLE, programs_only=True), False, True),
         # It was rolled back to this restore point, and the server has written something since.
         (facts(OLD, newer=LOST, last_run=JUST_ROLLED_BACK), False, True),
         (facts(OLD, newer=LOST, last_run={**JUST_ROLLED_BACK, "verdict": "failed_rolled_back"}), False, True),
@@ -114,3 +124,42 @@ def test_the_module_returns_all_of_it() -> None:
     )
     assert (result["changed"], result["nothing_to_do"], result["consent_needed"]) == (False, False, True)
     assert (result["lost"], result["lines"], result["refusal"]) == (plan.lost(found), plan.lines(found), plan.refusal(found))
+
+
+def test_what_cannot_be_told_is_named_with_the_reason() -> None:
+    found = facts(newer={"deployments": SOME, "releases": None})
+    missing = "its table or its time is not in the database, or the login cannot see it"
+    assert plan.unknown(found) == {"releases": missing}
+    assert plan.lines(found)[1:] == [
+        "lost: deployments | 2 | 2026-11-25T14:00:00+00:00 | 2026-11-25T15:30:00+00:00",
+        f"cannot be told: releases | {missing}",
+    ]
+    assert f"but found 2 deployments and whether there are newer releases cannot be told ({missing}) in Octopus" in plan.refusal(found)
+    broken = facts(database=UNREADABLE)
+    assert plan.lost(broken) == []
+    assert plan.unknown(broken) == dict.fromkeys(plan.KINDS, UNREADABLE["msg"])
+    assert (
+        "but whether there are newer tasks, releases, deployments, events cannot be told (Cannot open database Octopus) since 2026"
+        in plan.refusal(broken)
+    )
+
+
+def test_what_users_wrote_is_named_and_what_the_server_wrote_is_not() -> None:
+    events = SOME | {
+        "users": {"anna": 1, "ci": 2, "system": 40},
+        "examples": [
+            {"when": "2026-11-25T14:00:00+00:00", "user": "anna", "name": "Variable set changed"},
+            {"when": "2026-11-25T13:59:00+00:00", "user": "system", "name": "Task"},
+        ],
+    }
+    assert plan.written(facts(newer={"events": events})) == [
+        "1 events by anna",
+        "2 events by ci",
+        "2026-11-25T14:00:00+00:00 anna: Variable set changed",
+    ]
+    assert plan.written(facts(newer={"events": SOME | {"users": {"system": 40}}})) == []
+    assert plan.written(facts(newer={"events": NONE})) == []
+    assert plan.written(facts(newer={"events": None}))[0].startswith(
+        "whether anybody wrote something since 2026-11-25T13:24:00+00:00 cannot be told"
+    )
+    assert "Cannot open database" in plan.written(facts(database=UNREADABLE))[0]

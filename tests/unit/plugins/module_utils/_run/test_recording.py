@@ -226,7 +226,17 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "resume_with": "the same playbook",
         "evidence": {"projects_read": 1},
         "retained": {"database": "old", "folders": None},
+        "lost": [],
     }
+
+
+def test_what_a_rollback_undoes_is_recorded_and_told(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
+    write(params, "begun", operation="upgrade", from_version="2025.3.14357", ladder=["2026.2.9853"])
+    kept = {"database": "", "folders": "", "files": "", "bytes": 5}
+    found = ending.end({**final, "verdict": "failed_rolled_back", "error": "no", "lost": ["1 events by anna"], "retained": kept}, False)
+    assert (found["record"]["lost"], found["record"]["retained"]) == (["1 events by anna"], {})
+    assert "Not in the restore point, and so undone: 1 events by anna." in found["message"]
+    assert "not in the restore point: 1 events by anna" in found["summary"]
 
 
 def test_the_end_of_a_run(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:

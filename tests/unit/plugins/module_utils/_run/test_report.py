@@ -85,10 +85,13 @@ def test_service_restored() -> None:
 
 
 def test_rolled_back_after_a_failure() -> None:
-    retained = {"database": "Octopus failed now", "folders": "\\\\nas\\backups\\prod\\failed-now"}
+    retained = {"database": "Octopus failed now", "folders": "\\\\nas\\backups\\prod\\failed-now", "bytes": 5 * 1024**3}
     told = message(report("failed_rolled_back", retained=retained))
     assert "was rolled back to its restore point: its service runs again at 2025.3.14357" in told
-    assert "What was replaced is retained: Octopus failed now, \\\\nas\\backups\\prod\\failed-now." in told
+    assert (
+        "What was replaced is retained: Octopus failed now, \\\\nas\\backups\\prod\\failed-now (5.0 GB). "
+        "It stays until rollback_cleanup.yml removes it." in told
+    )
     assert "The restore point \\\\nas\\backups\\prod\\now-2025.3.14357 has the database (database.bak)" in told
     assert "retained" not in message(report("failed_rolled_back", retained={"database": "", "folders": ""}))
 
@@ -177,7 +180,7 @@ def test_the_summary_of_a_backup_that_has_little_to_tell() -> None:
         "2025.3.14357",
         "maintenance mode: none",
         "backup: none",
-        "retained: Octopus failed",
+        "retained: Octopus failed; it stays until rollback_cleanup.yml removes it",
         "could not be cleaned up: Drop the snapshot: no",
         "record: none",
     ]

@@ -115,7 +115,7 @@ def test_threads_do_not_share_tickets(account, gssapi, temporary, monkeypatch):
             self.username = username
             self.transport = self
             self.trust_env = True
-            self.hooks: dict[str, list[Any]] = {"response": []}
+            self.hooks: dict[str, list[object]] = {"response": []}
 
         def build_session(self) -> Protocol:
             return self

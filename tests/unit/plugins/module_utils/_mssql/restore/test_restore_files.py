@@ -18,7 +18,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.opt
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import FILES, HEADER, LABEL, SqlServer
 
 OPTIONS = RestoreOptions("Octopus", ["D:\\a.bak"])
-THERE = [ExistingFile(1, False, "E:\\Data\\Octopus.mdf", 100), ExistingFile(2, True, "F:\\Log\\Octopus.ldf", 10)]
+THERE = [
+    ExistingFile(1, False, "E:\\Data\\Octopus.mdf", 100, "Octopus"),
+    ExistingFile(2, True, "F:\\Log\\Octopus.ldf", 10, "Octopus_log"),
+]
 FREE, TAKEN, NO_FOLDER = (0, 0, 1), (1, 0, 1), (0, 0, 0)
 
 
@@ -28,6 +31,7 @@ class Host(SqlServer):
     def __init__(self, **exists: tuple[int, int, int]) -> None:
         super().__init__()
         self.exists = exists
+        self.folders: set[str] | None = None  # the only ones that exist; None: as exists says
         self.answers |= {
             "RESTORE LABELONLY": [LABEL],
             "RESTORE HEADERONLY": [HEADER],
@@ -38,8 +42,10 @@ class Host(SqlServer):
 
     def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         if "dm_os_file_exists" in sql and "dm_os_file_exists" not in self.answers:
-            name = params[0].replace("/", "\\").rpartition("\\")[2]
+            folder, _, name = params[0].replace("/", "\\").rpartition("\\")
             found = self.exists.get(name.replace(".", "_"), FREE)
+            if self.folders is not None and folder not in self.folders:
+                found = NO_FOLDER
             return [dict(zip(("file_exists", "file_is_a_directory", "parent_directory_exists"), found, strict=True))]
         return super().query(sql, *params)
 
@@ -72,23 +78,56 @@ def test_over_a_database_into_another_folder() -> None:
 
 def test_a_new_database_goes_beside_the_old_or_where_the_server_puts_new_ones() -> None:
     assert plan(Host(), beside=THERE) == ["E:\\Data\\Octopus_2.mdf", "F:\\Log\\Octopus_log.ldf"]  # the first is the other database's
-    assert plan(Host()) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
+    assert plan(Host(), database="Copy") == ["C:\\Data\\Copy.mdf", "C:\\Log\\Copy_log.ldf"]
     host = Host()
     host.answers["InstanceDefaultDataPath"] = host.answers["InstanceDefaultLogPath"] = [{"path": None}]
     host.answers = {
         "WHERE database_id = DB_ID(?)": [
-            {"file_id": 1, "type": 0, "physical_name": "M:\\master.mdf", "pages": 1},
-            {"file_id": 2, "type": 1, "physical_name": "M:\\Log\\mastlog.ldf", "pages": 1},
+            {"file_id": 1, "type": 0, "physical_name": "M:\\master.mdf", "name": "master", "pages": 1},
+            {"file_id": 2, "type": 1, "physical_name": "M:\\Log\\mastlog.ldf", "name": "mastlog", "pages": 1},
         ]
     } | host.answers
-    assert plan(host) == ["M:\\Octopus.mdf", "M:\\Log\\Octopus_log.ldf"]
+    assert plan(host, database="Copy") == ["M:\\Copy.mdf", "M:\\Log\\Copy_log.ldf"]
+
+
+def test_each_file_goes_beside_its_own_counterpart() -> None:
+    """By its logical name, else by its number: not beside the first file of its kind."""
+    rows = [
+        FILES[0],
+        FILES[1],
+        {"LogicalName": "Index", "PhysicalName": "Q:\\x\\index.ndf", "Type": "D", "Size": 1, "FileId": 3},
+        {"LogicalName": "was Archive", "PhysicalName": "Q:\\x\\archive.ndf", "Type": "D", "Size": 1, "FileId": 4},
+    ]
+    beside = [
+        *THERE,
+        ExistingFile(3, False, "S:\\Archive\\a.ndf", 1, "another"),
+        ExistingFile(4, False, "T:\\Renamed\\b.ndf", 1, "renamed"),
+        ExistingFile(7, False, "I:\\Index\\i.ndf", 1, "INDEX"),
+    ]
+    assert plan(Host(), rows, beside=beside)[2:] == ["I:\\Index\\index.ndf", "T:\\Renamed\\archive.ndf"]
+    # Without a counterpart: where it was when it was backed up, if this server has that folder.
+    assert plan(Host(), rows, beside=THERE)[2:] == ["Q:\\x\\index.ndf", "Q:\\x\\archive.ndf"]
+    # And without that, where the server puts new ones.
+    without = Host()
+    without.folders = {"E:\\Data", "F:\\Log", "C:\\Data"}
+    assert plan(without, rows[:3], beside=THERE)[2:] == ["C:\\Data\\index.ndf"]
+
+
+def test_a_database_that_is_missing_goes_where_it_was() -> None:
+    assert plan(Host()) == ["E:\\Data\\Octopus_2.mdf", "F:\\Log\\Octopus_log.ldf"]  # the first is another database's by now
+    nowhere = Host()
+    nowhere.folders = {"C:\\Data", "C:\\Log"}
+    assert plan(nowhere) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
+    elsewhere = Host()
+    elsewhere.answers["RESTORE HEADERONLY"] = [HEADER | {"ServerName": "SQL02"}]
+    assert plan(elsewhere) == ["C:\\Data\\Octopus.mdf", "C:\\Log\\Octopus_log.ldf"]
 
 
 def test_names_are_of_nothing_that_is_there() -> None:
     host = Host(Octopus_mdf=TAKEN, Octopus_2_mdf=(0, 1, 1), Octopus_log_ldf=FREE)
-    assert plan(host) == ["C:\\Data\\Octopus_3.mdf", "C:\\Log\\Octopus_log.ldf"]
+    assert plan(host, data_directory="C:\\Data") == ["C:\\Data\\Octopus_3.mdf", "F:\\Log\\Octopus_log.ldf"]
     two = [FILES[0], FILES[0] | {"FileId": 3, "LogicalName": "more"}, FILES[1]]
-    assert plan(Host(), two) == ["C:\\Data\\Octopus.mdf", "C:\\Data\\Octopus_2.mdf", "C:\\Log\\Octopus_log.ldf"]
+    assert plan(Host(), two, database="x") == ["C:\\Data\\x.mdf", "C:\\Data\\x_2.mdf", "C:\\Log\\x_log.ldf"]
 
 
 def test_a_folder_that_is_not_there() -> None:
@@ -114,7 +153,7 @@ def test_an_old_server_is_asked_in_the_old_way() -> None:
         "xp_fileexist N'C:\\Data\\Octopus.mdf'": [{"File Exists": 1, "File is a Directory": 0, "Parent Directory Exists": 1}],
         "xp_fileexist": [{"File Exists": 0, "File is a Directory": 0, "Parent Directory Exists": 1}],
     }
-    assert plan(host) == ["C:\\Data\\Octopus_2.mdf", "C:\\Log\\Octopus_log.ldf"]
+    assert plan(host, data_directory="C:\\Data") == ["C:\\Data\\Octopus_2.mdf", "F:\\Log\\Octopus_log.ldf"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ COLUMNS = {
     "ServerTask": ["Id", "Name", "Description", "State", "QueueTime", "StartTime", "ProjectId"],
     "Release": ["Id", "Version", "ProjectId", "Assembled"],
     "Deployment": ["Id", "Name", "Created", "ProjectId", "TaskId"],
-    "Event": ["Id", "Category", "Message", "Occurred"],
+    "Event": ["Id", "Category", "Message", "Occurred", "Username"],
     "Project": ["Id", "Name"],
 }
 WHEN = "2026-11-23 20:30:00.1234567 +00:00"
@@ -46,7 +46,7 @@ class Database:
             return [{"number": self.count, "first_moment": moment, "last_moment": moment}]
         if "GROUP BY" in sql:
             return [{"name": "Deploy", "number": self.count}, {"name": "Backup", "number": 1}]
-        row = {"id": "X-1", "name0": "", "name1": "second", "project": "Web Shop", "state": "Success", "moment": WHEN}
+        row = {"id": "X-1", "name0": "", "name1": "second", "project": "Web Shop", "state": "Success", "moment": WHEN, "username": "anna"}
         return [{key: value for key, value in row.items() if f"AS {key}" in sql}]
 
     def of(self, table: str) -> list[tuple[str, tuple[Any, ...]]]:
@@ -63,8 +63,12 @@ def test_each_kind_is_counted_and_shown() -> None:
         "first": when,
         "last": when,
         "names": {"Backup": 1, "Deploy": 2},
-        "examples": [{"id": "X-1", "name": "second", "project": "Web Shop", "when": when, "state": "Success"}],
+        "examples": [{"id": "X-1", "name": "second", "project": "Web Shop", "when": when, "state": "Success", "user": "anna"}],
+        "users": {},
     }
+    assert found["events"]["users"] == {"Backup": 1, "Deploy": 2}
+    ordered = [sql for sql, _params in database.of("Event") if "ORDER BY" in sql]
+    assert ["CASE WHEN t.[Username] = 'system' THEN 1 ELSE 0 END" in sql for sql in ordered] == [True]
     assert found["releases"]["names"] == {}
     assert all(len(entry["examples"]) == 1 for entry in found.values())
     given = "2026-11-23T20:00:00.000000+00:00"
@@ -82,7 +86,7 @@ def test_values_are_parameters_and_names_are_of_this_file() -> None:
 def test_nothing_newer_asks_no_more() -> None:
     database = Database(COLUMNS, count=0)
     found = loss.newer(database, SINCE, NOW)
-    assert found["events"] == {"count": 0, "first": None, "last": None, "names": {}, "examples": []}
+    assert found["events"] == {"count": 0, "first": None, "last": None, "names": {}, "users": {}, "examples": []}
     assert len(database.asked) == 4
 
 
