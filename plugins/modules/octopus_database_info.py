@@ -44,6 +44,11 @@ options:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
       - ISO 8601 with its offset, by the clock of SQL Server. Keep RV(now) when something begins, and give it here later.
     type: str
+  account:
+    description:
+      - Windows account, C(DOMAIN\name), which RV(account) tells the rights of. A name alone, such as C(OCTO01$), is looked for in every domain.
+      - V(SYSTEM) is that of SQL Server's own machine.
+    type: str
 seealso:
   - module: octopus.upgrade.octopus_database_wait
   - module: octopus.upgrade.octopus_database_upgrade
@@ -164,6 +169,13 @@ newer:
           project: null
           when: '2026-11-23T21:00:09+00:00'
           state: null
+account:
+  description:
+    - Whether O(account) is db_owner of the database. C(db_owner) is null where that cannot be told, because the login does not see all others,
+      or because the account may have the rights as a member of a group of Windows.
+  returned: when O(account) is given
+  type: dict
+  sample: {name: OCTO01$, db_owner: true, found: 'that EXAMPLE\OCTO01$ is'}
 version:
   description: The newest version that has run with the database.
   returned: with V(version) in O(gather)
@@ -273,6 +285,7 @@ SPEC: dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
         "since": {"type": "str"},
+        "account": {"type": "str"},
     },
     "required_together": MSSQL_TOGETHER,
 }
@@ -282,7 +295,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read what was asked for; the module's result."""
     since = None if params["since"] is None else parse_since(params["since"])
     with connect(SqlOptions.from_params(params), params["database"]) as connection:
-        return query(connection, params["database"], params["gather"], since)
+        return query(connection, params["database"], params["gather"], since, params["account"])
 
 
 def main() -> None:

@@ -77,20 +77,25 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import maintenance
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
-SPEC = {"argument_spec": {**api_spec(), "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}}}
+SPEC = {"argument_spec": {**api_spec(), **NODES_SPEC, "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Switch maintenance mode on or off; the module's result."""
     wanted = params["state"] == "enabled"
-    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
+    warnings: list[str] = []
+    connections = [ConnectionOptions.from_params(one) for one in params["connections"] or []]
+    with open_api(ApiOptions.for_url(params, params["url"], params["api_key"]), connections, None, warnings) as api:
         was = maintenance.is_enabled(api)
         if was is not wanted and not check_mode:
             maintenance.set_enabled(api, wanted)
     result: dict[str, Any] = {"changed": was is not wanted, "enabled": wanted, "was_enabled": was}
+    if warnings:
+        result["warnings"] = warnings
     if diff:
         result["diff"] = {"before": f"maintenance mode: {was}\n", "after": f"maintenance mode: {wanted}\n"}
     return result

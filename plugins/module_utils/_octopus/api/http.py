@@ -160,7 +160,11 @@ class Http:
         headers = {name: str(request.headers[name]) for name in ("Accept", "Content-Type", "X-Octopus-ApiKey") if name in request.headers}
         body = request.body.decode() if isinstance(request.body, bytes) else request.body
         path = url.removeprefix(self.options.url)
-        answered = self._other_way(Asked(method, path, headers, body or None, timeout, error))
+        try:
+            answered = self._other_way(Asked(method, path, headers, body or None, timeout, error))
+        except NotAsked:
+            self._not_asked = None  # the next request tries the usual way again
+            raise
         answer = requests.Response()
         answer.status_code, answer.url, answer.raw = answered.status, url, io.BytesIO(answered.body)
         answer.headers["Content-Type"] = answered.content_type

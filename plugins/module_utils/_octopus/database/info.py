@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 
-from . import loss, schema
+from . import account, loss, schema
 
 
 def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -54,7 +54,13 @@ _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
 GATHER = tuple(_PARTS)
 
 
-def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER, since: datetime | None = None) -> dict[str, Any]:
+def query(
+    connection: SqlConnection,
+    name: str,
+    gather: Collection[str] = GATHER,
+    since: datetime | None = None,
+    windows_account: str | None = None,
+) -> dict[str, Any]:
     """Read facts of the database that the connection is in.
 
     Args:
@@ -62,6 +68,7 @@ def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER
         name: Its name.
         gather: Which parts to read, of :data:`GATHER`.
         since: Also read what is newer than that.
+        windows_account: Also look whether that account is db_owner.
 
     Raises:
         OctopusError: It is not a database of Octopus Server, or that moment is still to come.
@@ -79,4 +86,6 @@ def query(connection: SqlConnection, name: str, gather: Collection[str] = GATHER
     for part, read in _PARTS.items():
         if part in gather:
             facts |= read(connection, name)
+    if windows_account:
+        facts["account"] = account.query(connection, name, windows_account)
     return facts if since is None else {**facts, "newer": loss.newer(connection, since, now)}
