@@ -34,7 +34,7 @@ class Authority:
         )
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None) -> x509.CertificateBuilder:
+    def _builder(self, name: x509.Name, key: PrivateKey, issuer: x509.Name | None = None, days: int = 30) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)
         return (
             x509.CertificateBuilder()
@@ -42,15 +42,20 @@ class Authority:
             .issuer_name(issuer or self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_before(now - timedelta(days=60))
+            .not_valid_after(now + timedelta(days=days))
         )
 
-    def issue(self, *names: str, self_signed: bool = False) -> bytes:
-        """Key and certificate, as one PEM text, for a server that is reached under these names or addresses."""
+    def issue(self, *names: str, self_signed: bool = False, days: int = 30) -> bytes:
+        """Key and certificate, as one PEM text, for a server that is reached under these names or addresses.
+
+        Args:
+            self_signed: By its own key.
+            days: How long it is valid; it has expired where that is negative.
+        """
         key = rsa.generate_private_key(65537, 2048)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-        builder = self._builder(subject, key, subject if self_signed else None)
+        builder = self._builder(subject, key, subject if self_signed else None, days)
         certificate = (
             builder.add_extension(x509.SubjectAlternativeName([entry for name in names for entry in _general_names(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -65,11 +70,11 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ) + certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server_context(self, folder: Path, *names: str, self_signed: bool = False) -> ssl.SSLContext:
+    def server_context(self, folder: Path, *names: str, self_signed: bool = False, days: int = 30) -> ssl.SSLContext:
         """A TLS context for a server under these names; its key lies in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{names[0].replace(':', '_')}.pem"
-        path.write_bytes(self.issue(*names, self_signed=self_signed))
+        path.write_bytes(self.issue(*names, self_signed=self_signed, days=days))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
