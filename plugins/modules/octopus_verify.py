@@ -25,7 +25,7 @@ extends_documentation_fragment:
   - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.server
-  - octopus.upgrade.windows.nodes
+  - octopus.upgrade.windows
 attributes:
   check_mode:
     support: full
@@ -85,15 +85,15 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import verify
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 
-SPEC: dict[str, Any] = {"argument_spec": {**api_spec(), **NODES_SPEC, "baseline": {"type": "dict", "required": True}}}
+SPEC: dict[str, Any] = {"argument_spec": {**api_spec(), **CONNECTION_SPEC, "baseline": {"type": "dict", "required": True}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Compare with the baseline; the module's result."""
     warnings: list[str] = []
-    connections = [ConnectionOptions.from_params(one) for one in params["connections"] or []]
+    connections = [ConnectionOptions.from_params(params["connection"])] if params["connection"] else []
     with open_api(ApiOptions.for_url(params, params["url"], params["api_key"]), connections, None, warnings) as api:
         differences, read = verify.compare(api, params["baseline"])
     lost = [verify.describe(difference) for difference in differences if difference["lost"]]
