@@ -10,3 +10,5 @@ from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller imp
 
 class ActionModule(OnController):
     module = octopus_verify
+    windows = "host"
+    windows_required = False

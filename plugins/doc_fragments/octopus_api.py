@@ -29,6 +29,11 @@ options:
     description: Whether the API key may be sent to an address that begins with V(http://), where everybody on the way can read it.
     type: bool
     default: false
+  portal_url:
+    description:
+      - Address of the web portal, where a node is asked at its own address. A node that is not known there under its own name (its
+        certificate is for the portal's name, or no listen prefix has it) is then asked for the portal's name, at the same address.
+    type: str
 attributes:
   action_group:
     description: Use C(group/octopus.upgrade.octopus_api) in C(module_defaults) to set defaults for this module.

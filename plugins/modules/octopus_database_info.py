@@ -49,6 +49,11 @@ options:
       - The version that the database has to be at. The task fails where it is at another, and then still returns what it has read.
       - Needs V(version) in O(gather).
     type: str
+  account:
+    description:
+      - Windows account, C(DOMAIN\name), which RV(account) tells the rights of. A name alone, such as C(OCTO01$), is looked for in every domain.
+      - V(SYSTEM) is that of SQL Server's own machine.
+    type: str
 seealso:
   - module: octopus.upgrade.octopus_database_wait
   - module: octopus.upgrade.octopus_database_upgrade
@@ -193,6 +198,13 @@ newer:
           when: '2026-11-23T21:00:09+00:00'
           state: null
           user: system
+account:
+  description:
+    - Whether O(account) is db_owner of the database. C(db_owner) is null where that cannot be told, because the login does not see all others,
+      or because the account may have the rights as a member of a group of Windows.
+  returned: when O(account) is given
+  type: dict
+  sample: {name: OCTO01$, db_owner: true, found: 'that EXAMPLE\OCTO01$ is'}
 version:
   description: The newest version that has run with the database.
   returned: with V(version) in O(gather)
@@ -309,6 +321,7 @@ SPEC: dict[str, Any] = {
         "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
         "since": {"type": "str"},
         "expected_version": {"type": "str"},
+        "account": {"type": "str"},
     },
     "required_together": MSSQL_TOGETHER,
 }
@@ -318,7 +331,14 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read what was asked for; the module's result."""
     since = None if params["since"] is None else parse_since(params["since"])
     with connect(SqlOptions.from_params(params), params["database"]) as connection:
-        return query(connection, params["database"], params["gather"], since, params["expected_version"])
+        return query(
+            connection,
+            params["database"],
+            params["gather"],
+            since,
+            expected_version=params["expected_version"],
+            windows_account=params["account"],
+        )
 
 
 def main() -> None:

@@ -33,9 +33,12 @@ options:
   gather:
     description:
       - What to gather. V(server) needs O(url), and is left out without it; V(hosts) needs Windows hosts, and is left out without them.
+      - V(answers) adds to V(hosts) whether each node answers at its own address, where M(octopus.upgrade.octopus_node) waits for it after a start.
+      - Without V(answers), where the control node cannot ask the server, because of its trust, name resolution or proxy, the first node is
+        asked from itself, with its C(curl.exe).
     type: list
     elements: str
-    choices: [server, hosts]
+    choices: [server, hosts, answers]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -140,6 +143,8 @@ hosts:
     - In an instance's C(database), C(server) is what its connection string says, and C(host) the same as the control node reaches it.
       Where the connection string means the host itself (V((local\)), V(.), V(localhost), the host's own name), C(host) has the address
       at which Ansible reaches that host. The name of a named instance is kept; where there is a port, that decides instead.
+    - With integrated security, C(database) also has C(machine_account), how C(SYSTEM) of the host logs in to that SQL Server.
+    - With V(answers) in O(gather), C(answers) tells whether the node answered at C(url). Its C(ok) is null where the control node could not ask.
   returned: with V(hosts) in O(gather) and with Windows hosts
   type: dict
   sample:
@@ -165,6 +170,7 @@ hosts:
           connection_string: Server=(local)\PROD;Database=Octopus;User ID=octopus;Password=********;Encrypt=true
           listen_prefixes: ['https://+:443/']
           url: https://octo-a.example.com
+          answers: {ok: true, version: 2020.5.7, found: version 2020.5.7}
           folders: {logs: '\\nas\octopus\TaskLogs', artifacts: '\\nas\octopus\Artifacts', packages: '\\nas\octopus\Packages'}
       watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog OctopusServer, interval_minutes: 5}
       running_jobs: []
@@ -175,14 +181,16 @@ hosts:
       clock_offset_seconds: 1
 """
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.answers import ask_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
@@ -190,7 +198,7 @@ SPEC: dict[str, Any] = {
     "argument_spec": {
         **api_spec(required=False),
         **NODES_SPEC,
-        "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts"], "default": ["server", "hosts"]},
+        "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts", "answers"], "default": ["server", "hosts"]},
         "nodes": {"type": "list", "elements": "str"},
         "folders": {"type": "dict", "default": {}, "options": {name: {"type": "str"} for name in IN_EVERY_VERSION}},
         "instance_name": {"type": "str"},
@@ -203,15 +211,21 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read the server and the hosts; the module's result."""
     result: dict[str, Any] = {}
     options = ApiOptions.from_params(params)
+    connections = [ConnectionOptions.from_params(connection) for connection in params["connections"] or []]
+    answers = "answers" in params["gather"]
+    warnings: list[str] = []
     if "server" in params["gather"] and options:
-        with OctopusApi(options) as api:
+        with open_api(options, [] if answers else connections, params["instance_name"], warnings) as api:
             result["server"] = server_info(api)
-    if "hosts" in params["gather"] and params["connections"]:
-        connections = [ConnectionOptions.from_params(connection) for connection in params["connections"]]
-        result["hosts"] = hosts_info(connections, params["instance_name"])
+    if "hosts" in params["gather"] and connections:
+        result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"])
+        if answers:
+            ask_each(result["hosts"], partial(ApiOptions.for_url, params))
         if "server" in result:
             given = {name: path for name, path in params["folders"].items() if path}
             resolve_folders(result["server"], result["hosts"], given)
+    if warnings:
+        result["warnings"] = warnings
     if not result:
         raise InvalidValue("There is nothing to gather: give url and api_key, or run the task for a Windows host.")
     if params["expected_version"] is not None:

@@ -16,11 +16,14 @@ description:
   - Tasks that run or are queued already still run. To make a server quiet, also drain its nodes with
     M(octopus.upgrade.octopus_node).
   - The new state is read back from the server.
+  - Where the control node cannot ask, because of its trust, name resolution or proxy, the host of the task is asked from itself, with its
+    C(curl.exe).
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.server
+  - octopus.upgrade.windows
 attributes:
   check_mode:
     support: full
@@ -77,20 +80,25 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import maintenance
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
 
-SPEC = {"argument_spec": {**api_spec(), "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}}}
+SPEC = {"argument_spec": {**api_spec(), **CONNECTION_SPEC, "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True}}}
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Switch maintenance mode on or off; the module's result."""
     wanted = params["state"] == "enabled"
-    with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
+    warnings: list[str] = []
+    connections = [ConnectionOptions.from_params(params["connection"])] if params["connection"] else []
+    with open_api(ApiOptions.for_url(params, params["url"], params["api_key"]), connections, None, warnings) as api:
         was = maintenance.is_enabled(api)
         if was is not wanted and not check_mode:
             maintenance.set_enabled(api, wanted)
     result: dict[str, Any] = {"changed": was is not wanted, "enabled": wanted, "was_enabled": was}
+    if warnings:
+        result["warnings"] = warnings
     if diff:
         result["diff"] = {"before": f"maintenance mode: {was}\n", "after": f"maintenance mode: {wanted}\n"}
     return result

@@ -80,6 +80,8 @@ options:
 notes:
   - The address of each node is its host's variable C(octopus_node_url), or else made from the listen prefixes in its configuration and the
     address at which Ansible reaches the host. The address of a load balancer would not tell which node answers.
+  - Where the control node cannot ask, because of its trust, name resolution or proxy, the node is asked from itself, with its C(curl.exe). Where it
+    has none, a service that keeps running counts as started. Both are warned of.
   - Draining is a flag in the database. It survives a restart and an upgrade, and a restored backup contains its former value.
 seealso:
   - module: octopus.upgrade.octopus_maintenance
@@ -144,7 +146,7 @@ nodes:
       type: dict
       sample: {exists: true, task_name: Octopus Watchdog OctopusServer, before: true, after: false}
     version:
-      description: The version that the node's own API reported.
+      description: The version that the node's own API reported; null where it was not asked.
       type: str
       sample: null
     seconds:

@@ -58,6 +58,7 @@ options:
       - failed_service_restored
       - failed_rolled_back
       - failed_after_upgrade
+      - failed_unasked
       - failed_stopped
       - rollback_failed
     required: true

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,14 +38,21 @@ class Answer(NamedTuple):
 
 
 class FakeServer:
-    """``answers`` maps "METHOD /path" to an Answer, a document, or a function of the Request that gives either; 404 for the rest."""
+    """``answers`` maps "METHOD /path" to an Answer, a document, or a function of the Request that gives either; 404 for the rest.
 
-    def __init__(self) -> None:
+    With a TLS context it serves https, and ``names`` has the names that clients sent in their handshakes (SNI).
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.names: list[str | None] = []
         self.answers: dict[str, Any] = {"GET /api": ROOT}
         self.requests: list[Request] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        if tls:
+            tls.sni_callback = lambda _socket, name, _context: self.names.append(name) if name else None
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._http.server_port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 

@@ -21,3 +21,12 @@ class OctopusError(UpgradeError):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+class NotAsked(OctopusError):
+    """The control node could not ask: its trust, name resolution or proxy kept the question from being answered.
+
+    It says nothing about the server, which may be in perfect health.
+    """
+
+    result = {"not_asked": True}

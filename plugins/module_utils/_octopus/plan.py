@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from . import clock_check, unknowns
+from . import asked_checks, clock_check, unknowns
+from .check import Check
 from .errors import OctopusError
 from .version import Version
 
@@ -26,6 +27,7 @@ NAMES = (
     "target_not_older",
     "node_in_inventory",
     "service_running",
+    *asked_checks.NAMES,
     "license_compliant",
     "nothing_else_running",
     "may_see_sessions",
@@ -37,27 +39,6 @@ NAMES = (
     "clocks_agree",
     *unknowns.NAMES,
 )
-
-
-@dataclass
-class Check:
-    """One named finding: whether it is fine, what was expected and found, where, and what to do."""
-
-    name: str
-    ok: bool
-    expected: str
-    found: str
-    where: str
-    todo: str = ""
-    waived: bool = False
-
-    @property
-    def blocks(self) -> bool:
-        return not self.ok and not self.waived
-
-    def sentence(self) -> str:
-        """One line for people."""
-        return f"{self.name} ({self.where}): expected {self.expected}, but found {self.found}. {self.todo}".rstrip()
 
 
 @dataclass
@@ -125,6 +106,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_instance(facts),
         *_versions(facts, target),
         *_cluster(facts),
+        *asked_checks.checks({node: facts.on(node) for node in facts.nodes}, facts.database),
         *_license(facts),
         *_running(facts),
         *_space(facts, path),
@@ -135,7 +117,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *([Check(**unknowns.interruptions(facts.server, facts.interventions, facts.instance))] if path else []),
     ]
     for check in found:
-        check.waived = not check.ok and check.name in waivers
+        check.waived = check.ok is not True and check.name in waivers
     return found
 
 

@@ -21,11 +21,14 @@ VERDICTS = (
     "failed_service_restored",
     "failed_rolled_back",
     "failed_after_upgrade",
+    "failed_unasked",
     "failed_stopped",
     "rollback_failed",
 )
+# Started, but the control node could not ask how it is; after an upgrade or a rollback.
+UNASKED = "failed_unasked"
 # Something is left to do: the next run resumes this one.
-OPEN = ("failed_stopped", "rollback_failed", "failed_after_upgrade")
+OPEN = ("failed_stopped", "rollback_failed", "failed_after_upgrade", UNASKED)
 NONE, RESTORE_SERVICE, ROLLBACK = "none", "restore_service", "rollback"
 UPGRADE = "upgrade"
 REPLACES_PROGRAMS = (UPGRADE, "rollback")
@@ -66,7 +69,7 @@ class Outcome:
         return {**asdict(self), "if_done": ended(self, False), "if_failed": ended(self, True)}
 
 
-def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost: bool) -> Outcome:
+def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost: bool, not_asked: bool = False) -> Outcome:
     """Decide what follows the failure of an upgrade or a backup.
 
     Args:
@@ -74,6 +77,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
         check_mode: Whether nothing was changed.
         on_failure: ``rollback`` or ``stop``, the user's choice where the instance was changed.
         lock_lost: Whether this process no longer holds the lock.
+        not_asked: Whether the control node could not ask the server. That is no ill health, and a rollback would have to ask the same.
     """
     changed = _any(steps, "apply.")
     verdict, action = "failed_stopped", NONE
@@ -83,6 +87,8 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
         verdict = "failed_before_outage"
     elif published(steps) and not _any(steps, "rollback."):
         verdict = "failed_after_upgrade"
+    elif changed and not_asked:
+        verdict = UNASKED
     elif changed:
         action = ROLLBACK if on_failure == "rollback" else NONE
     elif "quiesce.maintenance" in steps or "freeze.maintenance" in steps:

@@ -204,6 +204,15 @@ def _after_upgrade(report: Report) -> str:
     )
 
 
+def _unasked(report: Report) -> str:
+    return (
+        f"The service of instance {report.instance} was started again and runs, but the control node could not ask it how it is: no sign of ill "
+        "health, so it was not rolled back for that. It was neither verified nor returned to its users: maintenance mode is on, and the nodes are "
+        f"drained. Correct what the message names on the control node (certificates, name resolution, proxy), and run {report.resume_with} again to "
+        f"continue with the verification. By hand: {_as_before(report)}."
+    )
+
+
 def _stopped(report: Report) -> str:
     again = f"Run {report.resume_with} again to continue where this run failed"
     if not report.changed:
@@ -240,6 +249,7 @@ _STATES = {
     "failed_service_restored": _service_restored,
     "failed_rolled_back": _failed_rolled_back,
     "failed_after_upgrade": _after_upgrade,
+    "failed_unasked": _unasked,
     "failed_stopped": _stopped,
     "rollback_failed": _rollback_failed,
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
+    from ..core.pki import Authority
     from ..windows.host import WindowsHost
 
 _BOUND: WeakKeyDictionary[WindowsHost, dict[int, ssl.SSLContext]] = WeakKeyDictionary()
@@ -24,6 +25,18 @@ def bind(host: WindowsHost, port: int, *names: str) -> None:
     authority = host.network.authority
     folder = host.root / "tls"
     _BOUND.setdefault(host, {})[port] = authority.server_context(folder, host.address, host.name, *names)
+
+
+def bind_only(host: WindowsHost, port: int, *names: str, authority: Authority | None = None, days: int = 30) -> None:
+    """A certificate for ``names`` alone, such as a bought one for the portal's public name; it counts from the next start of the service.
+
+    Args:
+        names: What it is for.
+        authority: Who issued it; None: the lab's own.
+        days: How long it is valid; it has expired where that is negative.
+    """
+    folder = host.root / "tls-only"
+    _BOUND.setdefault(host, {})[port] = (authority or host.network.authority).server_context(folder, *names, days=(min(-1, days - 1), days))
 
 
 def bound(host: WindowsHost, port: int) -> ssl.SSLContext | None:

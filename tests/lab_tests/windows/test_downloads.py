@@ -151,3 +151,47 @@ def test_powershell_fails_with_1(run, site: str, url: str) -> None:
 @pytest.mark.parametrize("text", ["Get-Process", "Invoke-WebRequest -Uri 'x' -OutFile 'y'", "Invoke-Expression 'x'", ""])
 def test_powershell_runs_nothing_else(run, text: str) -> None:
     assert run(f'powershell.exe -NoProfile -Command "{text}"').err.startswith("lab: unsupported powershell.exe")
+
+
+def test_a_request_from_a_configuration_on_standard_input(run, host: WindowsHost, network: Network) -> None:
+    """As somebody asks a program of the host itself, whatever its certificate is for, with nothing of it in the command line."""
+    asked: list[tuple[str, str | None, bytes]] = []
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append((self.headers["Host"], self.headers["X-Key"], body))
+            self.send_response(418)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:  # pylint: disable=redefined-builtin
+            """Quiet."""
+
+    server = ThreadingHTTPServer((host.address, 8446), Portal)
+    server.socket = network.authority.server_context(network.root / "8446", "x", self_signed=True).wrap_socket(
+        server.socket, server_side=True
+    )
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    config = [
+        'url = "https://octopus.example.com:8446/a?b=c"',
+        'connect-to = "::localhost:"',
+        'request = "PUT"',
+        'header = "X-Key: \\"k\\\\"',
+        'data-raw = "{\\"x\\": 1}"',
+        'max-filesize = "100"',
+        'write-out = "\\n%{http_code} %{content_type}"',
+        "silent",
+        "insecure",
+    ]
+    try:
+        result = run("curl.exe -q --config -", "\n".join(config).encode())
+        small = run("curl.exe -q --config -", "\n".join(config).replace('"100"', '"1"').encode())
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (result.code, result.lines) == (0, ["{}", "418 application/json; charset=utf-8"])
+    assert asked[0] == ("octopus.example.com:8446", '"k\\', b'{"x": 1}')
+    assert small.code == 63

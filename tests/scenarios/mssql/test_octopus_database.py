@@ -170,6 +170,30 @@ def estate(up: Estate) -> Estate:
 one_driver = pytest.mark.parametrize("driver", ["microsoft"], indirect=True)
 
 
+def test_whether_the_account_of_the_jobs_is_db_owner(up: Estate) -> None:
+    database = up.sql.database("OctopusDeploy")
+    assert database is not None
+
+    def account(name: str, **login: Any) -> dict[str, Any]:
+        result = up.database(gather=[], account=name, **login)
+        assert not result.get("failed"), result
+        return result["account"]
+
+    service = up.sql.add_login("LAB\\svc-octopus")
+    database.add_user(service.name, {"db_owner"}, sid=service.sid)
+    assert account("lab\\svc-octopus")["db_owner"] is True
+    machine = account("OCTO01$")
+    assert machine["db_owner"] is False
+    assert "no login for OCTO01$" in machine["found"]
+    up.sql.add_login("LAB\\OCTO01$")
+    assert "LAB\\OCTO01$ may log in, but is not db_owner" in account("OCTO01$")["found"]
+    up.sql.add_login("LAB\\OCTO02$", roles={"sysadmin"})
+    assert account("OCTO02$")["db_owner"] is True
+    up.sql.add_login("weak", "W3ak!password")
+    database.add_user("weak", {"db_datareader"})
+    assert account("OTHER$", login_user="weak", login_password="W3ak!password")["db_owner"] is None
+
+
 def test_what_a_running_instance_shows(up: Estate) -> None:
     mark = up.ledger.mark()
     result = up.database()

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
-from .http import Http
+from .http import Http, OtherWay
 from .links import absolute, plain
 from .options import ApiOptions
 
@@ -32,12 +32,13 @@ class OctopusApi:
     Args:
         options: Where and how.
         retries: How often a request that may be repeated is; 0 where the caller itself polls.
+        other_way: Asks where the control node cannot for a reason of its own.
     """
 
-    def __init__(self, options: ApiOptions, retries: int = 4) -> None:
+    def __init__(self, options: ApiOptions, retries: int = 4, other_way: OtherWay | None = None) -> None:
         self.options = options
         self.url = options.url
-        self._http = Http(options, retries)
+        self._http = Http(options, retries, other_way)
         self._root: dict[str, Any] | None = None
 
     def __enter__(self) -> OctopusApi:

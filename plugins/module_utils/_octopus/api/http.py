@@ -6,48 +6,49 @@
 
 from __future__ import annotations
 
-import traceback
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import MissingLibrary
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import NotAsked, OctopusError
 
+from .adapter import REQUESTS_IMPORT_ERROR, NamedAdapter
 from .links import same_origin
+from .no_answer import may_have_another_name, why
 from .options import ApiOptions
 
-try:
+if REQUESTS_IMPORT_ERROR is None:
     import requests
-    import requests.adapters
-    from urllib3.exceptions import ReadTimeoutError
-    from urllib3.util.retry import Retry
 
-    REQUESTS_IMPORT_ERROR: str | None = None
-except ImportError:
-    REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    Retry = object  # type: ignore[assignment, misc]  # only so that the class below can be defined; Http refuses before it is used
-
-_BUSY = (502, 503, 504)  # a load balancer whose node is just going or coming
-_TOO_MANY_REQUESTS = 429
-_LONGEST_WAIT = 60.0  # seconds; a server that asks for more is treated as asking for this
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 
 
-class _SafeRetry(Retry):
-    """Retries reading whenever a retry may help, and writing only when the server says that it did nothing.
+@dataclass(frozen=True)
+class Asked:
+    """A request that is to be sent another way. ``path`` is below the server's address, with its query; ``body`` is JSON."""
 
-    From 2026.3 Octopus answers 429 with Retry-After when a client is too quick; such a request was not carried out.
-    """
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str | None
+    timeout: float
+    error: NotAsked
 
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        if status_code == _TOO_MANY_REQUESTS:
-            return bool(self.total)
-        return bool(self.total) and method.upper() in ("GET", "HEAD") and status_code in _BUSY
 
-    def get_retry_after(self, response):
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, _LONGEST_WAIT)
+@dataclass(frozen=True)
+class Answered:
+    """The answer to it."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+OtherWay = Callable[[Asked], Answered]
 
 
 def _no_other_sign_in(request):
@@ -61,12 +62,17 @@ class Http:
     Args:
         options: Where and how.
         retries: How often a request that may be repeated is repeated.
+        other_way: Asks where the control node cannot for a reason of its own; then it is used for the rest of the session.
     """
 
-    def __init__(self, options: ApiOptions, retries: int = 4) -> None:
+    def __init__(self, options: ApiOptions, retries: int = 4, other_way: OtherWay | None = None) -> None:
         if REQUESTS_IMPORT_ERROR:
             raise MissingLibrary("requests", REQUESTS_IMPORT_ERROR)
         self.options = options
+        self._retries = retries
+        self._other_way = other_way
+        self._not_asked: NotAsked | None = None
+        self._name: str | None = None
         self._session = requests.Session()
         self._session.auth = _no_other_sign_in
         # Once for all requests, which go to one server.
@@ -76,41 +82,18 @@ class Http:
         self._session.headers["User-Agent"] = "octopus.upgrade (Ansible)"
         if options.api_key:
             self._session.headers["X-Octopus-ApiKey"] = options.api_key
-        adapter = requests.adapters.HTTPAdapter(
-            max_retries=_SafeRetry(
-                total=retries,
-                read=min(retries, 1),  # each of these has already waited for the whole timeout
-                backoff_factor=0.2,
-                allowed_methods=("GET", "HEAD"),
-                raise_on_status=False,
-                redirect=False,
-            )
-        )
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._call_it(None)
 
     def send(self, method: str, url: str, *, json=None, stream: bool = False, timeout: float | None = None) -> requests.Response:
         """Send one request and return the answer, whatever its status. A redirect is followed within the server only.
 
         Raises:
+            NotAsked: The control node could not ask.
             OctopusError: There was no answer.
         """
-        options = self.options
         for _hop in range(_MOST_REDIRECTS):
             stopping.check()
-            try:
-                # verify is given each time: otherwise REQUESTS_CA_BUNDLE in the environment would win over ca_path.
-                answer = self._session.request(
-                    method,
-                    url,
-                    json=json,
-                    stream=stream,
-                    timeout=timeout or options.timeout,
-                    allow_redirects=False,
-                    verify=(options.ca_path or True) if options.validate_certs else False,
-                )
-            except (requests.RequestException, OSError) as error:
-                raise OctopusError(_why_no_answer(method, url, options, error)) from error
+            answer = self._ask(method, url, json, stream, timeout or self.options.timeout)
             if answer.status_code not in _REDIRECTS:
                 return answer
             target = urljoin(url, answer.headers.get("Location", ""))
@@ -127,30 +110,71 @@ class Http:
     def close(self) -> None:
         self._session.close()
 
+    def _ask(self, method: str, url: str, json, stream: bool, timeout: float) -> requests.Response:
+        if self._not_asked is None:
+            try:
+                return self._ask_by_name(method, url, json, stream, timeout)
+            except (requests.RequestException, OSError) as error:
+                reason = why(method, url, self.options, error)
+                if not isinstance(reason, NotAsked) or self._other_way is None:
+                    raise reason from error
+                self._not_asked = reason
+        return self._ask_another_way(method, url, json, timeout, self._not_asked)
 
-def _why_no_answer(method: str, url: str, options: ApiOptions, error: Exception) -> str:
-    """Say what kept a request from being answered; the texts of requests alone name library internals first."""
-    cause = _innermost(error)
-    if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"{method} {url}: no trust in the server's certificate ({cause}). Give the authority's certificate in ca_path, "
-            "use the name that the certificate is for, or say validate_certs: false."
-        )
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"{method} {url}: no connection within {options.timeout:g} s. Is the address right, and the port open from the control node?"
-    # Where retries were used up, requests calls a timeout of reading a ConnectionError.
-    if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, ReadTimeoutError):
-        return f"{method} {url}: connected, but no answer within {options.timeout:g} s."
-    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return f"{method} {url}: {error}. Is ca_path ({options.ca_path}) a file of certificates?"
-    text = str(cause).rpartition(": ")[2] if "object at 0x" in str(cause) else str(cause)
-    return f"{method} {url}: no connection ({text}). Is the server running, the address right, and the port open from the control node?"
+    def _ask_by_name(self, method: str, url: str, json, stream: bool, timeout: float) -> requests.Response:
+        """Ask under the server's own name; where it has another one, under that of the portal."""
+        other = None if self._name else self.options.portal_name
+        try:
+            answer = self._request(method, url, json, stream, timeout)
+            if not other or method != "GET" or not _unknown_name(answer):
+                return answer
+            answer.close()
+        except requests.RequestException as error:
+            # In the handshake nothing was sent yet; a connection that breaks off later may have carried something.
+            if not other or not may_have_another_name(error) or (method != "GET" and not isinstance(error, requests.exceptions.SSLError)):
+                raise
+            first = error
+        else:
+            first = None
+        self._call_it(other)
+        try:
+            return self._request(method, url, json, stream, timeout)
+        except (requests.RequestException, OSError) as second:
+            self._call_it(None)  # it may be starting, so each request tries both
+            raise (first if first is not None and not may_have_another_name(second) else second) from second
+
+    def _call_it(self, name: str | None) -> None:
+        self._name = name
+        self._session.mount("https://", NamedAdapter(self._retries, name))
+        self._session.mount("http://", NamedAdapter(self._retries, name))
+
+    def _request(self, method: str, url: str, json, stream: bool, timeout: float) -> requests.Response:
+        options = self.options
+        # verify is given each time: otherwise REQUESTS_CA_BUNDLE in the environment would win over ca_path.
+        verify = (options.ca_path or True) if options.validate_certs else False
+        return self._session.request(method, url, json=json, stream=stream, timeout=timeout, allow_redirects=False, verify=verify)
+
+    def _ask_another_way(self, method: str, url: str, json, timeout: float, error: NotAsked) -> requests.Response:
+        assert self._other_way is not None
+        request = self._session.prepare_request(requests.Request(method, url, json=json))
+        headers = {name: str(request.headers[name]) for name in ("Accept", "Content-Type", "X-Octopus-ApiKey") if name in request.headers}
+        body = request.body.decode() if isinstance(request.body, bytes) else request.body
+        path = url.removeprefix(self.options.url)
+        try:
+            answered = self._other_way(Asked(method, path, headers, body or None, timeout, error))
+        except NotAsked:
+            self._not_asked = None  # the next request tries the usual way again
+            raise
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.raw = answered.status, url, io.BytesIO(answered.body)
+        answer.headers["Content-Type"] = answered.content_type
+        return answer
 
 
-def _innermost(error: BaseException) -> BaseException:
-    """Return the error that began it, such as ``[Errno 111] Connection refused``."""
-    while True:
-        inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-        if not isinstance(inner, BaseException) or inner is error:
-            return error
-        error = inner
+def _unknown_name(answer: requests.Response) -> bool:
+    """Whether http.sys itself refused, because no listen prefix has the name that was asked for.
+
+    https://learn.microsoft.com/windows/win32/http/routing-incoming-requests
+    """
+    server, kind = answer.headers.get("Server", ""), answer.headers.get("Content-Type", "")
+    return answer.status_code in (400, 404) and "Microsoft-HTTPAPI" in server and kind.startswith("text/html")

@@ -26,6 +26,7 @@ def api_spec(required: bool = True) -> dict[str, dict[str, Any]]:
         "ca_path": {"type": "path"},
         "api_timeout": {"type": "int", "default": 30},
         "allow_http": {"type": "bool", "default": False},
+        "portal_url": {"type": "str"},
     }
 
 
@@ -37,6 +38,7 @@ class ApiOptions:
         url: Base address, with the virtual directory if there is one.
         api_key: Sent as ``X-Octopus-ApiKey``; empty for what needs no key.
         timeout: Seconds to wait for a connection, and for each answer.
+        portal_url: Address of the web portal, under whose name the server may answer at its own address; None where there is no other.
     """
 
     url: str
@@ -45,6 +47,7 @@ class ApiOptions:
     ca_path: str | None = None
     timeout: float = 30
     allow_http: bool = False
+    portal_url: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would go wrong later, or give the key away.
@@ -63,6 +66,12 @@ class ApiOptions:
                 "if that network is trusted."
             )
 
+    @property
+    def portal_name(self) -> str | None:
+        """The portal's name, where that is not the one in the address."""
+        name = urlsplit(self.portal_url).hostname if self.portal_url else None
+        return name if name and name != urlsplit(self.url).hostname else None
+
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> ApiOptions | None:
         """Read a module's parameters; None where the API is optional and no address was given."""
@@ -78,4 +87,5 @@ class ApiOptions:
             ca_path=params.get("ca_path") or None,
             timeout=params["api_timeout"],
             allow_http=params["allow_http"],
+            portal_url=params.get("portal_url") or None,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import NotAsked, OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 from . import samples
@@ -104,6 +104,9 @@ def _samples(api: OctopusApi, before: dict[str, list[dict[str, Any]]]) -> tuple[
                 continue
             try:
                 new = again(old)
+            except NotAsked as error:
+                found.append(_difference(space, what, "readable", f"not asked: {error.message}", False))
+                continue
             except OctopusError as error:
                 found.append(_difference(space, what, "readable", error.message, True))
                 continue

@@ -16,7 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
-from . import loss, schema
+from . import account, loss, schema
 
 
 def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -63,7 +63,9 @@ def query(
     name: str,
     gather: Collection[str] = GATHER,
     since: datetime | None = None,
+    *,
     expected_version: str | None = None,
+    windows_account: str | None = None,
 ) -> dict[str, Any]:
     """Read facts of the database that the connection is in.
 
@@ -73,6 +75,7 @@ def query(
         gather: Which parts to read, of :data:`GATHER`.
         since: Also read what is newer than that.
         expected_version: The version that the database has to be at.
+        windows_account: Also look whether that account is db_owner.
 
     Raises:
         InvalidValue: A version is expected, but not read.
@@ -102,4 +105,6 @@ def query(
             "older, it has not been upgraded.",
             facts,
         )
+    if windows_account:
+        facts["account"] = account.query(connection, name, windows_account)
     return facts if since is None else {**facts, "newer": loss.newer(connection, since, now)}

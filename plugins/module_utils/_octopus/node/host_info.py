@@ -25,16 +25,19 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel 
 
 from .health import node_url
 
+NETBIOS_LENGTH = 15
 _WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 
-def hosts_info(connections: Sequence[ConnectionOptions], instance_name: str | None) -> dict[str, dict[str, Any]]:
+def hosts_info(
+    connections: Sequence[ConnectionOptions], instance_name: str | None, portal_url: str | None = None
+) -> dict[str, dict[str, Any]]:
     """Return the facts of all hosts, queried at once.
 
     Raises:
         OctopusError: A host cannot be queried; the message says why for each.
     """
-    outcomes = on_each(connections, lambda host: host_info(host, instance_name))
+    outcomes = on_each(connections, lambda host: host_info(host, instance_name, portal_url))
     failed = failures(outcomes)
     if failed:
         raise OctopusError(" ".join(failed))
@@ -70,7 +73,7 @@ def check_version(found: Mapping[str, Any], parts: Sequence[str], wanted: str) -
         )
 
 
-def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, Any]:
+def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: str | None = None) -> dict[str, Any]:
     """Return the facts of one host. A host without Octopus Server has no program and no instances."""
     octopus = OctopusHost(host)
     windows = registry.values(host, _WINDOWS)
@@ -79,7 +82,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None) -> dict[str, 
     drives = _drives(host, octopus) if there else ["C:"]
     return {
         "program": {"path": octopus.cli.program.rpartition("\\")[0], "version": octopus.cli.version()} if there else None,
-        "instances": [_instance(octopus, entry, instance_name) for entry in octopus.instances()] if there else [],
+        "instances": [_instance(octopus, entry, instance_name, portal_url) for entry in octopus.instances()] if there else [],
         "watchdog": watchdog.info(host),
         "running_jobs": jobs.unfinished(host),
         "os": {"name": windows.get("ProductName"), "build": windows.get("CurrentBuildNumber") or windows.get("CurrentBuild")},
@@ -96,16 +99,16 @@ def _drives(host: WindowsHost, octopus: OctopusHost) -> list[str]:
     return sorted({path[:2].upper() for path in paths if path[1:2] == ":"})
 
 
-def _instance(octopus: OctopusHost, entry: InstanceEntry, instance_name: str | None) -> dict[str, Any]:
+def _instance(octopus: OctopusHost, entry: InstanceEntry, instance_name: str | None, portal_url: str | None) -> dict[str, Any]:
     host = octopus.host
     found: dict[str, Any] = {"name": entry.name, "config_path": entry.config_path or None, "service": _service(host, entry.service_name)}
     found["version"] = octopus.cli.version()
     if instance_name is not None and entry.name.lower() != instance_name.lower():
         return found
-    return found | _configured(host, octopus.configuration(entry.name), found["version"])
+    return found | _configured(host, octopus.configuration(entry.name), found["version"], portal_url)
 
 
-def _configured(host: WindowsHost, configuration: Configuration, version: str | None) -> dict[str, Any]:
+def _configured(host: WindowsHost, configuration: Configuration, version: str | None, portal_url: str | None) -> dict[str, Any]:
     text = configuration.connection_string
     return {
         "home": configuration.home,
@@ -114,7 +117,7 @@ def _configured(host: WindowsHost, configuration: Configuration, version: str | 
         "database": database_of(host, text) if text else None,
         "connection_string": connection_string.mask(text) if text else None,
         "listen_prefixes": configuration.listen_prefixes,
-        "url": host.options.url or node_url(configuration.listen_prefixes, host.options.host),
+        "url": host.options.url or node_url(configuration.listen_prefixes, host.options.host, portal_url),
         "folders": configuration.folders(version),
     }
 
@@ -122,11 +125,23 @@ def _configured(host: WindowsHost, configuration: Configuration, version: str | 
 def database_of(host: WindowsHost, text: str) -> dict[str, Any]:
     """Return the parts of a connection string on a host, and ``host``: its server as the control node reaches it.
 
+    With integrated security, ``machine_account`` is how SYSTEM of the host logs in there.
+
     Raises:
         OctopusError: It cannot be read.
     """
     found = connection_string.parse(text)
-    return {**found.as_dict(), "host": found.host_for(host.options.host, lambda: computer_name(host))}
+    facts = {**found.as_dict(), "host": found.host_for(host.options.host, lambda: computer_name(host))}
+    if found.integrated:
+        facts["machine_account"] = _machine_account(host, found)
+    return facts
+
+
+def _machine_account(host: WindowsHost, database: connection_string.Database) -> str:
+    """Return the name that SYSTEM of the host has at SQL Server: its computer account, or SYSTEM itself where both are one machine."""
+    name = computer_name(host)
+    on_this_machine = not database.host_for("", lambda: name).partition("\\")[0]
+    return "SYSTEM" if on_this_machine else f"{name[:NETBIOS_LENGTH].upper()}$"
 
 
 def _service(host: WindowsHost, name: str) -> dict[str, Any]:

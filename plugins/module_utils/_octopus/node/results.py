@@ -27,13 +27,24 @@ class NodeRequest:
     interruptions: str = "refuse"
     expected_version: str | None = None
     health: bool = True
+    portal_url: str | None = None
     check_mode: bool = False
     tell: Callable[[str], object] = field(default=lambda _message: None, repr=False)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> NodeRequest:
         """Read the parameters of ``octopus_node``."""
-        names = ("state", "watchdog", "instance_name", "timeout", "on_timeout", "interruptions", "expected_version", "health")
+        names = (
+            "state",
+            "watchdog",
+            "instance_name",
+            "timeout",
+            "on_timeout",
+            "interruptions",
+            "expected_version",
+            "health",
+            "portal_url",
+        )
         given = {name: params[name] for name in names}
         return cls(**given, check_mode=check_mode, tell=Progress())
 
@@ -49,6 +60,7 @@ class NodeResult:
     watchdog: dict[str, Any] | None = None
     version: str | None = None
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -64,6 +76,7 @@ class Done:
     cancelled: list[Task] | None = None
     left_running: list[Task] | None = None
     left_waiting: list[Task] | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -71,7 +84,9 @@ class Done:
 
     def as_result(self, diff: bool = False) -> dict[str, Any]:
         """Return the module's result."""
-        result: dict[str, Any] = {"changed": self.changed, "nodes": {name: asdict(node) for name, node in self.nodes.items()}}
+        nodes = {name: asdict(node) for name, node in self.nodes.items()}
+        warnings = self.warnings + [text for node in nodes.values() for text in node.pop("warnings")]
+        result: dict[str, Any] = {"changed": self.changed, "nodes": nodes, **({"warnings": warnings} if warnings else {})}
         if self.cancelled is not None:
             result["cancelled_tasks"] = [task.as_dict() for task in self.cancelled]
             result["left_running"] = [task.as_dict() for task in self.left_running or []]

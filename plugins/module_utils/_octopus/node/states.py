@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, list_nodes
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -21,6 +20,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel 
 
 from . import drain as draining
 from . import services as node_services
+from .from_node import FromNode, open_api
 from .health import node_url, wait_healthy
 from .results import Done, NodeRequest, NodeResult, NodesFailed
 
@@ -102,18 +102,22 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
     result.service_state = "running"
     if not request.health:
         return
-    url = host.options.url or _own_url(octopus, service.instance)
+    url = host.options.url or _own_url(octopus, service.instance, request.portal_url)
     request.tell(f"{host.name}: the service is running, waiting for {url}")
+    way = FromNode(octopus, service.instance)
     result.version = wait_healthy(
         host.name,
         options_for(url),
         request.expected_version,
         Deadline(deadline.left),
         gone=lambda: node_services.why_down(host, service),
+        other_way=way,
+        warn=result.warnings.append,
     )
+    result.warnings += [way.warning] if way.warning else []
 
 
-def _own_url(octopus: OctopusHost, instance: str) -> str:
+def _own_url(octopus: OctopusHost, instance: str, portal_url: str | None) -> str:
     """Derive the address of the node itself from its configuration.
 
     Raises:
@@ -121,7 +125,7 @@ def _own_url(octopus: OctopusHost, instance: str) -> str:
     """
     configuration = octopus.configuration(instance)
     host = octopus.host
-    url = node_url(configuration.listen_prefixes, host.options.host)
+    url = node_url(configuration.listen_prefixes, host.options.host, portal_url)
     if url is None:
         raise OctopusError(
             f"{host.where}: expected a listen prefix in the configuration of the instance {instance} but found none, so the address of the node "
@@ -135,7 +139,7 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
         raise OctopusError(f"state: {request.state} uses the REST API, so it needs url and api_key.")
     start = time.monotonic()
     drained = request.state == "drained"
-    with OctopusApi(api_options) as api:
+    with open_api(api_options, connections, request.instance_name, done.warnings) as api:
         names = _node_names(connections, list_nodes(api), request, done)
         if drained:
             outcome = draining.drain(

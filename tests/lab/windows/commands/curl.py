@@ -10,9 +10,10 @@ Options and exit codes: https://curl.se/docs/manpage.html.
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -31,12 +32,39 @@ FLAGS = {
     "k": "insecure",
     "R": "remote-time",
     "g": "globoff",
+    "q": "disable",
 }
-VALUES = {"o": "output", "H": "header", "m": "max-time", "A": "user-agent", "w": "write-out", "D": "dump-header"}
+VALUES = {
+    "o": "output",
+    "H": "header",
+    "m": "max-time",
+    "A": "user-agent",
+    "w": "write-out",
+    "D": "dump-header",
+    "X": "request",
+    "K": "config",
+}
 LONG_FLAGS = {*FLAGS.values(), "retry-connrefused", "ssl-no-revoke", "tlsv1.2", "no-progress-meter", "create-dirs", "http1.1"}
-LONG_VALUES = {*VALUES.values(), "retry", "retry-delay", "retry-max-time", "connect-timeout", "url", "proto", "proto-redir", "max-redirs"}
+LONG_VALUES = {
+    *VALUES.values(),
+    "retry",
+    "retry-delay",
+    "retry-max-time",
+    "connect-timeout",
+    "url",
+    "proto",
+    "proto-redir",
+    "max-redirs",
+} | {
+    "data-raw",
+    "connect-to",
+    "noproxy",
+    "max-filesize",
+}
 TRANSIENT = {408, 429, 500, 502, 503, 504}
-UNKNOWN_OPTION = 2
+UNKNOWN_OPTION, TOO_LARGE = 2, 63
+_CONFIG_LINE = re.compile(r'([\w.-]+)(?:\s*[=:\s]\s*(?:"((?:[^"\\]|\\.)*)"|(\S+)))?\s*$')
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 
 
 @dataclass
@@ -96,9 +124,31 @@ def _parse(words: list[str]) -> _Options:
     return options
 
 
+def _configured(text: str) -> list[str]:
+    """The words of a configuration file: an option and perhaps its value a line, and in quotes a backslash escapes (--config)."""
+    words = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _CONFIG_LINE.match(line.strip())
+        if found is None:
+            raise _Failed(UNKNOWN_OPTION, f"the line {line!r} of the configuration is not understood")
+        name, quoted, bare = found.groups()
+        words.append(f"--{name}")
+        if quoted is not None:
+            words.append(re.sub(r"\\(.)", lambda escaped: _ESCAPES.get(escaped[1], escaped[1]), quoted))
+        elif bare is not None:
+            words.append(bare)
+    return words
+
+
 def curl(proc: Process) -> int:
     try:
         options = _parse(proc.argv[1:])
+        if "config" in options.values:
+            if options.values["config"] != "-":
+                return unsupported(proc, "a configuration file other than standard input")
+            options = _parse([*proc.argv[1:], *_configured(proc.stdin.read().decode())])
     except _Failed as error:
         proc.error(f"curl: {error.text}")
         proc.error("curl: try 'curl --help' for more information")
@@ -140,12 +190,14 @@ def _transfer(proc: Process, options: _Options) -> None:
     for header in options.headers:
         name, _colon, value = header.partition(":")
         headers[name.strip()] = value.strip()
-    method = "HEAD" if "head" in options.flags else "GET"
+    body = options.values.get("data-raw")
+    method = options.values.get("request") or ("HEAD" if "head" in options.flags else "POST" if body is not None else "GET")
+    url = _reached(proc, options, url, headers)
     with session(proc.host.network, "insecure" not in options.flags) as client:
         client.max_redirects = int(options.values.get("max-redirs", "50"))
         try:
             response = client.request(
-                method, url, headers=headers, stream=True, timeout=timeout, allow_redirects="location" in options.flags
+                method, url, data=body, headers=headers, stream=True, timeout=timeout, allow_redirects="location" in options.flags
             )
             with response:
                 _deliver(proc, options, response)
@@ -155,6 +207,20 @@ def _transfer(proc: Process, options: _Options) -> None:
             raise _Failed(47, f"Maximum ({client.max_redirects}) redirects followed") from error
         except requests.exceptions.RequestException as error:
             raise _classified(error, url) from error
+
+
+def _reached(proc: Process, options: _Options, url: str, headers: dict[str, str]) -> str:
+    """Where the URL leads. ``localhost`` is the host's own address: the lab's hosts have no loopback of their own."""
+    parts = urlsplit(url)
+    target = parts.hostname
+    if "connect-to" in options.values:
+        _host, _port, target, port = options.values["connect-to"].split(":")
+        if _host or _port or port:
+            raise _Failed(UNKNOWN_OPTION, "the lab knows --connect-to ::HOST: alone")
+    if target != "localhost":
+        return url
+    headers.setdefault("Host", parts.netloc)
+    return urlunsplit(parts._replace(netloc=proc.host.address + (f":{parts.port}" if parts.port else "")))
 
 
 def _classified(error: requests.exceptions.RequestException, url: str) -> _Failed:
@@ -200,6 +266,9 @@ def _deliver(proc: Process, options: _Options, response: requests.Response) -> N
     if response.status_code >= 400 and "fail" in options.flags:
         _write_out(proc, options, response, 0)
         raise _Failed(22, f"The requested URL returned error: {response.status_code} {response.reason}", response.status_code in TRANSIENT)
+    most = int(options.values.get("max-filesize", "0"))
+    if most and int(response.headers.get("Content-Length", "0")) > most:
+        raise _Failed(TOO_LARGE, "Maximum file size exceeded")
     head = f"HTTP/1.1 {response.status_code} {response.reason}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in response.headers.items()) + "\r\n"
     output = options.values.get("output")
@@ -238,6 +307,7 @@ def _write_out(proc: Process, options: _Options, response: requests.Response, si
     if text is None:
         return
     known = {"http_code": str(response.status_code), "size_download": str(size), "url_effective": response.url}
+    known["content_type"] = response.headers.get("Content-Type", "")
     for name, value in known.items():
         text = text.replace(f"%{{{name}}}", value)
     proc.stdout.write(text.replace("\\n", "\n").encode())

@@ -31,7 +31,16 @@ GOOD: dict[str, Any] = {
     "hosts": {
         name: {
             "program": {"version": "2020.5.7"},
-            "instances": [{"name": "OctopusServer", "node_name": name.upper(), "service": {"state": "running"}}],
+            "instances": [
+                {
+                    "name": "OctopusServer",
+                    "node_name": name.upper(),
+                    "service": {"state": "running"},
+                    "url": f"https://{name}",
+                    "answers": {"ok": True, "version": "2020.5.7", "found": "version 2020.5.7"},
+                    "database": {"integrated": True},
+                }
+            ],
             "watchdog": {"enabled": name == "octo-a"},
             "free_bytes": {"C:": 10 * 1024**3},
             "clock_offset_seconds": 1,
@@ -44,6 +53,7 @@ GOOD: dict[str, Any] = {
         "used_bytes": 1000,
         "volumes": [{"name": "D:", "free": 2000}],
         "clock_offset_seconds": -2,
+        "account": {"name": "OCTO-A$", "db_owner": True},
     },
     "packages": {"2026.2.9853": {"size": 1024**3}},
     "backup": {"free_bytes": 5000, "estimated_bytes": 1000, "paths": ["x.bak"]},
@@ -109,6 +119,12 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("database/version", "2019.13.7", "versions_agree"),
         ("server/nodes/1/name", "OCTO-C", "node_in_inventory"),
         ("hosts/octo-a/instances/0/service", {"state": "stopped"}, "service_running"),
+        ("hosts/octo-b/instances/0/answers", {"ok": None, "found": "GET https://octo-b/api: no trust"}, "node_answers"),
+        ("hosts/octo-b/instances/0/answers", {"ok": False, "found": "GET https://octo-b/api: no connection"}, "node_answers"),
+        ("hosts/octo-b/instances/0/answers", None, "node_answers"),
+        ("database/account", {"name": "OCTO-A$", "db_owner": False, "found": "no login for OCTO-A$"}, "job_account_on_database"),
+        ("database/account", {"name": "OCTO-A$", "db_owner": None, "found": "that it cannot be told"}, "job_account_on_database"),
+        ("database/account", None, "job_account_on_database"),
         ("server/license", {"is_compliant": False, "summary": "expired"}, "license_compliant"),
         ("database/sessions_visible", False, "may_see_sessions"),
         ("database/operations", ["BACKUP DATABASE in session 60, 10 percent"], "nothing_else_on_database"),

@@ -34,6 +34,15 @@ ROLLBACK = [
 ]
 
 
+def test_what_the_control_node_could_not_ask_starts_no_rollback() -> None:
+    for last in (*APPLY, *VERIFY):
+        found = decided(at(UPGRADE, last), not_asked=True)
+        assert (found.verdict, found.action) == ("failed_unasked", "none")
+        assert is_open(found.verdict, second_error=False), "the next run continues with the verification"
+    assert decided(at(UPGRADE, "quiesce.drain"), not_asked=True).action == "restore_service"
+    assert decided(at(UPGRADE, "publish.undrain"), not_asked=True).verdict == "failed_after_upgrade"
+
+
 def prefixes(steps: list[str]) -> list[list[str]]:
     return [steps[:count] for count in range(len(steps) + 1)]
 
@@ -187,7 +196,7 @@ def test_faults(case: tuple[str, str, str, str, bool, str, bool]) -> None:
 
 @pytest.mark.parametrize("verdict", outcome.VERDICTS)
 def test_a_run_with_something_left_to_do_stays_open(verdict: str) -> None:
-    assert is_open(verdict, False) is (verdict in ("failed_stopped", "rollback_failed", "failed_after_upgrade"))
+    assert is_open(verdict, False) is (verdict in ("failed_stopped", "rollback_failed", "failed_after_upgrade", "failed_unasked"))
     assert is_open(verdict, True)
 
 

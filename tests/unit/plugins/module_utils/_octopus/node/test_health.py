@@ -6,11 +6,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http import Answered
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.health import node_url, wait_healthy
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import NotAsked, OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.answers import ask_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.health import (
+    SETTLED_SECONDS,
+    counts_as_started,
+    node_url,
+    wait_healthy,
+)
 from ansible_collections.octopus.upgrade.tests.unit.octopus_server import ROOT, Answer
 
 PING = "GET /api/octopusservernodes/ping"
@@ -32,6 +41,12 @@ PING = "GET /api/octopusservernodes/ping"
 )
 def test_the_address_of_the_node_itself(prefixes, wanted):
     assert node_url(prefixes, "octo-a") == wanted
+
+
+def test_a_prefix_with_the_portals_name_is_asked_at_the_hosts_own_address():
+    portal = "https://octopus.example.com"
+    assert node_url(["https://octopus.example.com:8443/", "http://localhost:80/"], "octo-a", portal) == "https://octo-a:8443"
+    assert node_url(["https://octopus.example.com/", "https://+:444/"], "octo-a", portal) == "https://octo-a:444"
 
 
 def test_an_ipv6_host_is_put_in_brackets():
@@ -92,3 +107,61 @@ def test_a_node_that_is_gone_is_not_waited_for(server, wait):
     with pytest.raises(OctopusError, match="octo-a: the service stopped by itself, while waiting"):
         wait("2021.1.8045", gone=lambda: "the service stopped by itself")
     assert wait.now[0] < 5
+
+
+@pytest.fixture
+def unasked(wait, server, monkeypatch):
+    """Wait for a node that the control node cannot ask."""
+
+    def why(*_args):
+        return NotAsked("no trust")
+
+    monkeypatch.setattr("ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.http.why", why)
+    server.close()
+    return wait
+
+
+def test_a_node_that_only_itself_can_ask_is_healthy_when_it_says_so(unasked):
+    def other_way(asked):
+        version = "2018.10.7" if unasked.now[0] < 10 else "2021.1.8045"
+        return Answered(200, "application/json", json.dumps({"Version": version}).encode())
+
+    assert unasked("2021.1.8045", other_way=other_way) == "2021.1.8045"
+    assert unasked.now[0] >= 10
+
+
+def test_a_node_that_nobody_can_ask_counts_as_started_while_its_service_runs(unasked):
+    told = []
+    assert unasked("2021.1.8045", warn=told.append) is None
+    assert unasked.now[0] == 60, "the whole timeout, which is shorter than a service has to run"
+    assert "nobody could ask whether it is healthy: no trust" in told[0]
+
+
+def test_a_node_that_nobody_can_ask_and_whose_service_has_stopped_has_failed(unasked):
+    with pytest.raises(OctopusError, match="the service stopped by itself"):
+        unasked("2021.1.8045", gone=lambda: "the service stopped by itself" if unasked.now[0] > 30 else None)
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(0, False), (SETTLED_SECONDS - 1, False), (SETTLED_SECONDS, True)])
+def test_how_long_a_service_has_to_run(seconds, counts):
+    assert counts_as_started(seconds) is counts
+
+
+def test_preflight_asks_as_the_wait_does(server, monkeypatch):
+    server.answers["GET /api/octopusservernodes/ping"] = {"IsOffline": True, "LastSeen": "long ago"}
+    hosts = {
+        "octo-a": {"instances": [{"url": server.url}, {"name": "Other"}]},
+        "octo-b": {"instances": [{"url": None}]},
+    }
+    ask_each(hosts, ApiOptions)
+    offline, other = hosts["octo-a"]["instances"]
+    assert offline["answers"]["ok"] is False
+    assert "offline (last seen long ago)" in offline["answers"]["found"]
+    assert "answers" not in other
+    assert hosts["octo-b"]["instances"][0]["answers"]["ok"] is False
+    server.answers["GET /api/octopusservernodes/ping"] = {"IsOffline": False}
+    ask_each(hosts, ApiOptions)
+    assert hosts["octo-a"]["instances"][0]["answers"] == {"ok": True, "version": "2018.10.7", "found": "version 2018.10.7"}
+    hosts["octo-a"]["instances"][0]["url"] = "https://octo-a.invalid"
+    ask_each(hosts, ApiOptions)
+    assert hosts["octo-a"]["instances"][0]["answers"]["ok"] is None
