@@ -16,7 +16,18 @@ from scenarios.chaos import journal
 from scenarios.world import World
 
 # What no two runs have in common, as it stands in results: times, sizes that depend on times, names, addresses, secrets of the lab.
-MEASURED = {"seconds", "duration", "compressed_size", "outage_seconds", "output_path", "fingerprint", "pid", "free_bytes", "media_set_id"}
+MEASURED = {
+    "seconds",
+    "duration",
+    "compressed_size",
+    "outage_seconds",
+    "output_path",
+    "fingerprint",
+    "pid",
+    "free_bytes",
+    "media_set_id",
+    "clock_offset_seconds",
+}
 PLAIN = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\d{8}T\d{6,}Z"), "<run>"),
