@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .check import Check, unknown
@@ -14,17 +14,18 @@ from .check import Check, unknown
 NAMES = ("node_answers", "job_account_on_database")
 
 
-def checks(instances: Mapping[str, Mapping[str, Any]], database: Mapping[str, Any]) -> Iterator[Check]:
+def checks(instances: Mapping[str, Mapping[str, Any]], database: Mapping[str, Any], path: Sequence[str]) -> Iterator[Check]:
     """Yield the checks.
 
     Args:
         instances: By the inventory name of its node, what octopus_info found of the instance there; empty where it found none.
         database: What octopus_database_info returned.
+        path: The versions to go through. Where there is none, no schema is upgraded.
     """
     for node, found in instances.items():
         yield _answers(node, found)
     integrated = [node for node, found in instances.items() if (found.get("database") or {}).get("integrated")]
-    if integrated:
+    if integrated and path:
         yield _account(integrated, database)
 
 

@@ -106,7 +106,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_instance(facts),
         *_versions(facts, target),
         *_cluster(facts),
-        *asked_checks.checks({node: facts.on(node) for node in facts.nodes}, facts.database),
+        *asked_checks.checks({node: facts.on(node) for node in facts.nodes}, facts.database, path),
         *_license(facts),
         *_running(facts),
         *_space(facts, path),

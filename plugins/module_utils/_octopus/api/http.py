@@ -124,6 +124,7 @@ class Http:
     def _ask_by_name(self, method: str, url: str, json, stream: bool, timeout: float) -> requests.Response:
         """Ask under the server's own name; where it has another one, under that of the portal."""
         other = None if self._name else self.options.portal_name
+        first: requests.RequestException | None = None
         try:
             answer = self._request(method, url, json, stream, timeout)
             if not other or method != "GET" or not _unknown_name(answer):
@@ -134,8 +135,6 @@ class Http:
             if not other or not may_have_another_name(error) or (method != "GET" and not isinstance(error, requests.exceptions.SSLError)):
                 raise
             first = error
-        else:
-            first = None
         self._call_it(other)
         try:
             return self._request(method, url, json, stream, timeout)
@@ -145,6 +144,8 @@ class Http:
 
     def _call_it(self, name: str | None) -> None:
         self._name = name
+        for former in self._session.adapters.values():
+            former.close()
         self._session.mount("https://", NamedAdapter(self._retries, name))
         self._session.mount("http://", NamedAdapter(self._retries, name))
 

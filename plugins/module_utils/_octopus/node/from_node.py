@@ -20,6 +20,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 from .health import local_url
 
@@ -50,7 +51,7 @@ class FromNode:
         """Ask, whatever the node's certificate says: the question does not leave the machine.
 
         Raises:
-            NotAsked: The node has no curl.exe or no listen prefix, or the answer is too large to be handed on.
+            NotAsked: The node has no curl.exe or no listen prefix, does not answer over WinRM, or the answer is too large to be handed on.
             OctopusError: The node does not answer itself either.
         """
         host = self._octopus.host
@@ -73,9 +74,11 @@ class FromNode:
             "insecure",
         ]
         config = "".join(f"{line}\n" for line in lines)
-        result = host.run(
-            [_CURL, "-q", "--config", "-"], stdin=config, timeout=asked.timeout + 30, idempotent=asked.method == "GET", secret=True
-        )
+        command, once_more = [_CURL, "-q", "--config", "-"], asked.method == "GET"
+        try:
+            result = host.run(command, stdin=config, timeout=asked.timeout + 30, idempotent=once_more, secret=True)
+        except HostError as error:
+            raise NotAsked(f"{asked.error.message} Nor could it be asked from the node itself: {error}") from error
         if result.exit_code == _TOO_LARGE:
             raise NotAsked(f"{asked.error.message} From the node itself, {url} was too large to be read.")
         if result.exit_code:
@@ -89,9 +92,14 @@ class FromNode:
 
     def _find_url(self, error: NotAsked) -> str:
         host = self._octopus.host
-        if not files.exists(host, _CURL):
+        try:
+            has_curl = files.exists(host, _CURL)
+            prefixes = self._octopus.configuration(self._octopus.one_instance(self._instance).name).listen_prefixes if has_curl else []
+        except (HostError, OctopusError) as second:
+            raise NotAsked(f"{error.message} Nor could it be asked from the node itself: {second}") from second
+        if not has_curl:
             raise NotAsked(f"{error.message} {host.where} has no curl.exe to be asked with instead, as Windows has from Server 2019 on.")
-        url = local_url(self._octopus.configuration(self._octopus.one_instance(self._instance).name).listen_prefixes)
+        url = local_url(prefixes)
         if url is None:
             raise NotAsked(f"{error.message} {host.where} has no listen prefix to be asked at instead.")
         return url

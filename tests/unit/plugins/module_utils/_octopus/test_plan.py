@@ -142,6 +142,14 @@ def test_each_check_finds_what_it_is_for(path: str, value: Any, name: str) -> No
     assert all(check.found and check.expected and check.where and check.todo for check in found if check.blocks)
 
 
+def test_the_account_of_the_jobs_matters_to_an_upgrade_alone() -> None:
+    unknown = change("database/account", None)
+    assert failing(plan.checks(facts(**unknown), "2020.5.7", [])) == []
+    own_login = change("hosts/octo-a/instances/0/database", {"integrated": False})
+    own_login["hosts"]["octo-b"]["instances"][0]["database"] = None
+    assert failing(plan.checks(facts(**unknown, **own_login), "2026.2.9853", ["2026.2.9853"])) == []
+
+
 def test_two_instances_on_a_host_are_found_before_one_msi_run_upgrades_both() -> None:
     two = change("hosts/octo-a/instances", [*GOOD["hosts"]["octo-a"]["instances"], {"name": "Test"}])
     assert "instance_found" in failing(plan.checks(facts(**two), "2026.2.9853", ["2026.2.9853"]))
