@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
 from ..tds.engine_api import SqlError
-from . import machine_policy, moments, retention
+from . import interruptions, machine_policy, moments, retention
 from .dangers import LOOK, Outside
 from .database import Connection
 from .documents import Document, insert, next_id, select, update
@@ -70,7 +70,7 @@ class Node:
                 "OctopusServerInstallationHistory", {"Node": self.name, "Version": self.version, "Installed": self.host.clock.now()}
             )
         for task in self.store.where("ServerTask", ServerNodeId=self._id):
-            if task["State"] in ("Executing", "Cancelling"):
+            if task["State"] in ("Executing", "Cancelling") and not interruptions.waits(task):
                 self._lose(task)
 
     def _lose(self, task: Document) -> None:
@@ -293,5 +293,5 @@ class Node:
         now = self.host.clock.now()
         gone = {row["Id"] for row in self.store.nodes() if row["LastSeen"] is not None and now - row["LastSeen"] > OFFLINE}
         for task in self.store.where("ServerTask", State="Executing"):
-            if task.get("ServerNodeId") in gone:
+            if task.get("ServerNodeId") in gone and not interruptions.waits(task):
                 self._lose(task)

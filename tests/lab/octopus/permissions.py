@@ -38,6 +38,7 @@ VIEW = (
     "EnvironmentView",
     "EventView",
     "FeedView",
+    "InterruptionView",
     "LibraryVariableSetView",
     "LifecycleView",
     "MachinePolicyView",

@@ -119,6 +119,7 @@ TABLES: dict[str, Table] = {
             " HasWarningsOrErrors:bit!=0 HasPendingInterruptions:bit!=0"
             " LastModified:datetimeoffset@2024.3.600",
         ),
+        _table("Interruption", "Interruptions", "TaskId IsPending:bit!=1 Title Created:datetimeoffset"),
         _table("Space", "Spaces", "Name Slug IsDefault:bit!=0 TaskQueueStopped:bit!=0", since=SPACES, owned=False),
         _table("ProjectGroup", "ProjectGroups", "Name"),
         _table("Lifecycle", "Lifecycles", "Name"),

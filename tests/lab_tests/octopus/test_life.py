@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from lab.octopus import register
+from lab.octopus import interruptions, register
 from lab.octopus.media import build_msi, product_code
 from lab.windows import installer, services
 from patience import patient
@@ -180,3 +180,24 @@ def test_https_needs_a_certificate_and_has_one(world: Any) -> None:
     here.started()
     url = here.instance.urls["octo01"]
     assert requests.get(f"{url}/api", verify=str(here.network.authority.path), timeout=patient(10)).json()["Version"] == "2021.1.8045"
+
+
+def test_a_deployment_that_waits_for_a_person_survives_a_restart(world: Any) -> None:
+    here = world("octo01", version="2025.3.14357")
+    here.started()
+    with here.instance.store() as store:
+        task = interruptions.ask(store, here.host.clock.now())
+    path = f"/api/{task['SpaceId']}/interruptions?regarding={task['Id']}&pendingOnly=true"
+    row = here.get(path).json()["Items"][0]
+    assert (row["Title"], row["TaskId"], row["IsPending"]) == ("Approve the release", task["Id"], True)
+    assert here.get(f"/api/teams/{row['ResponsibleTeamIds'][0]}").json()["Name"]
+    assert here.octopus("service", "--stop").code == 0
+    mark = here.ledger.mark()
+    assert here.octopus("service", "--start").code == 0
+    here.started(mark)
+    shown = here.get(f"/api/tasks/{task['Id']}").json()
+    assert (shown["State"], shown["HasPendingInterruptions"]) == ("Executing", True)
+    url = f"{here.instance.urls[here.host.name]}/api/tasks/{task['Id']}/cancel"
+    assert requests.post(url, headers={"X-Octopus-ApiKey": here.instance.api_key}, timeout=patient(10)).status_code == 200
+    assert here.get(f"/api/tasks/{task['Id']}").json()["State"] == "Canceled"
+    assert here.get(path).json()["Items"] == []

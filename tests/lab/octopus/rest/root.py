@@ -49,6 +49,7 @@ LINKS = [
     Link("Events", "/events", "{/id}{?skip,regarding,user,from,to,take,ids,spaces,includeSystem}"),
     Link("FeaturesConfiguration", "/featuresconfiguration", since=(3, 4)),
     Link("Feeds", "/feeds", "{/id}{?skip,take,ids,partialName,feedType,name}"),
+    Link("Interruptions", "/interruptions", "{/id}{?skip,take,regarding,pendingOnly,ids}", scoped=True),
     Link("LibraryVariables", "/libraryvariablesets", PAGED, scoped=True),
     Link("Lifecycles", "/lifecycles", PAGED, scoped=True),
     Link("Machines", "/machines", "{/id}{?skip,take,name,ids,partialName,roles,isDisabled}", scoped=True),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from .. import interruptions
 from ..moments import moment
 from .body import json_body, shown
 from .context import allowed, caller, need, node, store
@@ -212,14 +213,19 @@ def details(task_id: str) -> Document:
 
 @api.post("/tasks/<task_id>/cancel")
 def cancel(task_id: str) -> Document:
-    """A queued one is cancelled at once; one that runs is asked to stop, and its node says when it has."""
+    """A queued one is cancelled at once; one that runs is asked to stop, and its node says when it has. One that waits for a person stops at
+    once (*assumed*)."""
     task = find(task_id)
     need("TaskCancel", task.get("SpaceId"))
     if task["State"] in FINAL:
         raise invalid(f"The task is {task['State']} and cannot be cancelled.")
     here = node()
     ended = {"State": "Canceled", "CompletedTime": here.clock.now().isoformat()}
-    task = {**task, **(ended if task["State"] == "Queued" else {"State": "Cancelling"})}
+    over = task["State"] == "Queued" or interruptions.waits(task)
+    for row in here.store.documents(interruptions.TABLE):
+        if row["TaskId"] == task["Id"]:
+            here.store.save(interruptions.TABLE, {**row, "IsPending": False})
+    task = {**task, "HasPendingInterruptions": False, **(ended if over else {"State": "Cancelling"})}
     here.store.save("ServerTask", task)
     return shape(task)
 

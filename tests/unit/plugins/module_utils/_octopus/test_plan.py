@@ -288,3 +288,25 @@ def test_folders_that_nothing_names_block(folders: dict[str, str | None] | None)
 def test_nodes_that_may_run_unseen_block(database: dict[str, bool], blocked: list[str]) -> None:
     found = plan.checks(facts(database={**GOOD["database"], **database}), "2026.2.9853", ["2026.2.9853"])
     assert failing(found) == blocked
+
+
+WAITING = {"task": "ServerTasks-7", "description": "Deploy Web", "project": "Web Shop", "title": "Approve", "teams": ["Ops", "Managers"]}
+
+
+@pytest.mark.parametrize(("policy", "blocked"), [("refuse", ["nobody_asked"]), ("leave", []), ("cancel", [])])
+def test_a_task_that_waits_for_a_person(policy: str, blocked: list[str]) -> None:
+    given = facts(server={**GOOD["server"], "interruptions": [WAITING]}, interventions=policy)
+    found = plan.checks(given, "2026.2.9853", ["2026.2.9853"])
+    assert failing(found) == blocked
+    asked = "ServerTasks-7 (Deploy Web) of project Web Shop waits at 'Approve' for team Ops or Managers"
+    assert (asked in plan.refusal("prod", found)) is bool(blocked)
+    lines = plan.lines(given, "2020.5.7", ["2026.2.9853"], found, plan.Setting())
+    assert f"{'cancelled' if policy == 'cancel' else 'left waiting'}: {asked}" in lines
+    assert failing(plan.checks(given, "2020.5.7", [])) == []
+
+
+def test_who_may_answer_can_be_unknown() -> None:
+    given = facts(server={**GOOD["server"], "interruptions": [{**WAITING, "project": "", "title": "", "teams": []}]})
+    assert "ServerTasks-7 (Deploy Web) waits for whoever may answer" in plan.refusal(
+        "prod", plan.checks(given, "2026.2.9853", ["2026.2.9853"])
+    )

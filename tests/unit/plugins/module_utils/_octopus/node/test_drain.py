@@ -144,3 +144,31 @@ def test_a_server_that_does_not_do_it_is_found_out(api, cluster, time):
     cluster.answers["PUT /api/octopusservernodes/OctopusServerNodes-A"] = {}
     with pytest.raises(OctopusError, match="reports that it is not so"):
         drain(api, ["A"], time.deadline(60))
+
+
+def test_a_task_that_waits_for_a_person_is_waited_for_and_named(api, cluster, time):
+    cluster.tasks[0]["HasPendingInterruptions"] = True
+    with pytest.raises(OctopusError, match="Deploy Web, Executing on OctopusServerNodes-A, waits for a person"):
+        drain(api, ["A"], time.deadline(60))
+    assert cluster.sent("POST") == []
+
+
+def test_a_task_that_waits_for_a_person_may_go_on_waiting(api, cluster, time):
+    cluster.tasks[0]["HasPendingInterruptions"] = True
+    cluster.tasks.append({"Id": "ServerTasks-9", "Name": "Deploy", "State": "Executing", "ServerNode": "OctopusServerNodes-A"})
+    time.at.append((30, lambda: cluster.tasks[2].update(State="Success")))
+    done = drain(api, ["A"], time.deadline(60), interruptions="leave")
+    assert 30 <= time.now < 36
+    assert [task.id for task in done.left_waiting] == ["ServerTasks-7"]
+    assert (done.left_running, done.cancelled, cluster.sent("POST")) == ([], [], [])
+
+
+def test_a_task_that_comes_to_its_question_while_draining_is_cancelled_once(api, cluster, time):
+    cluster.answers["POST /api/tasks/ServerTasks-7/cancel"] = lambda _request: cluster.tasks[0].update(State="Cancelling")
+    time.at += [
+        (20, lambda: cluster.tasks[0].update(HasPendingInterruptions=True)),
+        (40, lambda: cluster.tasks[0].update(State="Canceled")),
+    ]
+    done = drain(api, ["A"], time.deadline(60), interruptions="cancel")
+    assert [task.id for task in done.cancelled] == ["ServerTasks-7"]
+    assert len(cluster.sent("POST")) == 1
