@@ -100,7 +100,10 @@ def is_lost(error: BaseException) -> bool:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps: requests and urllib3 keep the inner one as an argument, as ``reason`` or as the cause."""
+    """Yield an exception and what it wraps: requests and urllib3 keep the inner one as an argument, as ``reason`` or as the cause.
+
+    Not its context, which may be an earlier error that is just being handled.
+    """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -110,4 +113,4 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         waiting += [inner for inner in (getattr(one, "reason", None), *one.args) if isinstance(inner, BaseException)]
-        waiting += [one.__cause__, one.__context__]
+        waiting.append(one.__cause__)

@@ -110,8 +110,10 @@ def _request(error: requests.exceptions.RequestException, options: ConnectionOpt
         advice = tls.advice(core_tls.problem(error), options)
         return HostRefused(f"{where}: no trusted TLS connection: {_reason(error)} {advice}{_through(options)}", name)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):
+        reason = _reason(error)
         return HostRefused(
-            f"{where}: nothing was sent, because {options.endpoint} or the address of the proxy is invalid: {_reason(error)} Check "
+            # A proxy's address may contain a password.
+            f"{where}: nothing was sent, because {options.endpoint} or the address of the proxy is invalid{'.' if '@' in reason else f': {reason}'} Check "
             "ansible_host, ansible_port, ansible_winrm_path and ansible_winrm_proxy.",
             name,
         )

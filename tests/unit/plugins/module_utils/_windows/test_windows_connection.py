@@ -242,7 +242,8 @@ def test_a_lost_connection_is_renewed_for_what_may_run_twice(world):
         (WinRMTransportError("http", 404, "x"), HostUnreachable, "HTTP 404 instead of a WinRM answer"),
         (WinRMTransportError("http", 407, "x"), HostUnreachable, "The proxy wants an account"),
         (requests.exceptions.SSLError("odd"), HostRefused, "no trusted TLS connection: odd. The TLS handshake failed"),
-        (requests.exceptions.InvalidURL("odd"), HostRefused, "nothing was sent"),
+        (requests.exceptions.InvalidURL("odd"), HostRefused, r"is invalid: odd\. Check ansible_host"),
+        (requests.exceptions.InvalidURL("http://u:p@x:y"), HostRefused, r"proxy is invalid\. Check ansible_host"),
     ],
 )
 def test_faults_say_what_to_do(world, error, kind, said):
@@ -332,6 +333,19 @@ def test_a_message_that_was_not_read_is_sent_over_a_new_connection(world):
     world.fails["command"] = [WinRMTransportError("http", 400, ""), WinRMTransportError("http", 503, "")]
     assert world.host().run(["x"]).exit_code == 0
     assert len(world.connected) == 3
+
+
+def test_an_error_that_is_being_handled_does_not_make_the_next_one_harmless(world):
+    """That nobody listened before says nothing about a command whose connection is lost now."""
+    host = world.host()
+    host.run(["x"])
+    world.fails["command"] = [requests.exceptions.ConnectionError("reset")]
+    try:
+        raise refused()
+    except requests.exceptions.ConnectionError:
+        with pytest.raises(HostUnreachable):
+            host.run(["x"])
+    assert world.count()["command"] == 2
 
 
 def test_an_answer_of_another_kind_is_not_waited_for(world):
