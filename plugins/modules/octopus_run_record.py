@@ -67,6 +67,12 @@ options:
     type: str
     choices: [rollback, stop]
     default: rollback
+  rollback_possible:
+    description:
+      - With O(event=failed), RV(octopus.upgrade.octopus_plan#module:rollback_possible). Where it is false, an instance that was changed is left
+        stopped, whatever O(on_failure) says.
+    type: bool
+    default: true
   known_steps:
     description:
       - With O(event=failed), the steps begun, as far as the play knows them. They are used only where neither the copy on the control node
@@ -256,6 +262,7 @@ SPEC = {
         "event": {"type": "str", "choices": list(recording.EVENTS), "required": True},
         "data": {"type": "dict", "default": {}},
         "on_failure": {"type": "str", "choices": ["rollback", "stop"], "default": "rollback"},
+        "rollback_possible": {"type": "bool", "default": True},
         "known_steps": {"type": "list", "elements": "str", "default": []},
         "clone": {
             "type": "dict",

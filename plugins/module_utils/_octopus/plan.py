@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from . import rollback_checks, room_checks
+from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
 
-# An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
-INSTALL_FACTOR = 4
-MEBIBYTE = 1024 * 1024
 # The name of every check: what may be waived, whether or not the check applies to this instance or at this point.
 NAMES = (
     "instance_found",
@@ -29,32 +28,10 @@ NAMES = (
     "nothing_else_running",
     "may_see_sessions",
     "nothing_else_on_database",
-    "space_on_node",
-    "space_on_sql_server",
-    "space_for_backup",
+    *room_checks.NAMES,
+    *rollback_checks.NAMES,
     "rehearsed",
 )
-
-
-@dataclass
-class Check:
-    """One named finding: whether it is fine, what was expected and found, where, and what to do."""
-
-    name: str
-    ok: bool
-    expected: str
-    found: str
-    where: str
-    todo: str = ""
-    waived: bool = False
-
-    @property
-    def blocks(self) -> bool:
-        return not self.ok and not self.waived
-
-    def sentence(self) -> str:
-        """One line for people."""
-        return f"{self.name} ({self.where}): expected {self.expected}, but found {self.found}. {self.todo}".rstrip()
 
 
 @dataclass
@@ -73,6 +50,7 @@ class Facts:
         rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
         rehearsal_required: Whether the upgrade needs a rehearsal.
         rehearsal_days: How many days old it may be.
+        rollback_keeps: Whether a rollback keeps the failed database, and restores beside it.
     """
 
     instance: str
@@ -86,6 +64,7 @@ class Facts:
     rehearsal: dict[str, Any] | None = None
     rehearsal_required: bool = False
     rehearsal_days: int = 30
+    rollback_keeps: bool = True
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -120,11 +99,12 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_cluster(facts),
         *_license(facts),
         *_running(facts),
-        *_space(facts, path),
+        *_room(facts, path),
+        *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path),
         *_rehearsal(facts, path),
     ]
     for check in found:
-        check.waived = not check.ok and check.name in waivers
+        check.waived = check.ok is not True and check.name in waivers
     return found
 
 
@@ -186,6 +166,7 @@ def lines(facts: Facts, installed: str, path: list[str], found: list[Check], set
         *([f"backup: {setting.backup_folder} as {setting.restore_point}"] if setting.backup_folder else []),
         f"running tasks now: {len(facts.server.get('running_tasks') or [])}",
         *([f"rehearsal: {rehearsal_text(facts.rehearsal)}"] if facts.rehearsal is not None else []),
+        *rollback_checks.lines(facts.database),
         f"waived: {', '.join(waived) or 'nothing'}",
     ]
 
@@ -302,11 +283,12 @@ def _running(facts: Facts) -> Iterator[Check]:
             node,
             "Another upgrade may be running. Wait for it, or remove what an interrupted one has left.",
         )
+    visible = facts.database.get("sessions_visible")
     yield Check(
         "may_see_sessions",
-        bool(facts.database.get("sessions_visible", True)),
+        visible,
         "the SQL login to see other sessions, to verify that nobody is connected to the database before it is changed",
-        "that it sees only its own",
+        "that it sees only its own" if visible is False else unknown("it was not asked"),
         facts.database.get("server") or "SQL Server",
         "Grant it VIEW SERVER STATE, or waive this check by name.",
     )
@@ -321,44 +303,11 @@ def _running(facts: Facts) -> Iterator[Check]:
     )
 
 
-def _space(facts: Facts, path: list[str]) -> Iterator[Check]:
-    sizes = {version: int(package.get("size") or 0) for version, package in facts.packages.items()}
-    if not path:
-        return
-    packages = sum(sizes.values())
-    needed = packages + max((sizes.get(version, 0) for version in path), default=0) * (INSTALL_FACTOR - 1)
-    for node in facts.nodes:
-        for drive, free in sorted((facts.hosts.get(node, {}).get("free_bytes") or {}).items()):
-            if not str(facts.hosts[node].get("system_drive") or "C:").lower().startswith(drive.lower()):
-                continue
-            yield Check(
-                "space_on_node",
-                int(free) >= needed,
-                f"{_size(needed)} free on drive {drive} for {len(sizes)} packages and the installation",
-                f"{_size(int(free))}",
-                node,
-                "Free some space there.",
-            )
-    for volume in facts.database.get("volumes") or []:
-        used = int(facts.database.get("used_bytes") or 0)
-        yield Check(
-            "space_on_sql_server",
-            int(volume["free"]) >= used,
-            f"{_size(used)} free (as much as the database uses) on {volume['name']} for the migration scripts",
-            _size(int(volume["free"])),
-            facts.database.get("server") or "SQL Server",
-            "Free some space there; some migrations need as much again as the data they change.",
-        )
-    room, wanted = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
-    if room is not None and wanted is not None:
-        yield Check(
-            "space_for_backup",
-            int(room) >= int(wanted),
-            f"{_size(int(wanted))} free where the backup goes",
-            _size(int(room)),
-            ", ".join(facts.backup.get("paths") or []),
-            "Free some space there, or set another octopus_backup_root.",
-        )
+def _room(facts: Facts, path: list[str]) -> Iterator[Check]:
+    yield from room_checks.on_nodes(facts.nodes, facts.hosts, facts.packages, path)
+    yield from room_checks.on_sql_server(facts.database, path)
+    yield from room_checks.for_backup(facts.backup, facts.rehearsal)
+    yield from room_checks.for_rollback(facts.database, facts.rehearsal, keeps=facts.rollback_keeps, path=path)
 
 
 def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
@@ -373,9 +322,3 @@ def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
         facts.instance,
         "octopus_require_rehearsal asks for one: run upgrade_clone.yml on a clone of it, or waive this check with octopus_waivers: [rehearsed].",
     )
-
-
-def _size(value: int) -> str:
-    if value >= 1024 * MEBIBYTE:
-        return f"{value / (1024 * MEBIBYTE):.1f} GiB"
-    return f"{value / MEBIBYTE:.1f} MiB"

@@ -65,7 +65,7 @@ class Outcome:
         return {**asdict(self), "if_done": ended(self, False), "if_failed": ended(self, True)}
 
 
-def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost: bool) -> Outcome:
+def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost: bool, rollback_possible: bool = True) -> Outcome:
     """Decide what follows the failure of an upgrade or a backup.
 
     Args:
@@ -73,6 +73,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
         check_mode: Whether nothing was changed.
         on_failure: ``rollback`` or ``stop``, the user's choice where the instance was changed.
         lock_lost: Whether this process no longer holds the lock.
+        rollback_possible: Whether preflight found that the database can be restored. Otherwise an instance that was changed is left stopped.
     """
     changed = _any(steps, "apply.")
     verdict, action = "failed_stopped", NONE
@@ -83,7 +84,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
     elif published(steps) and not _any(steps, "rollback."):
         verdict = "failed_after_upgrade"
     elif changed:
-        action = ROLLBACK if on_failure == "rollback" else NONE
+        action = ROLLBACK if on_failure == "rollback" and rollback_possible else NONE
     elif "quiesce.maintenance" in steps or "freeze.maintenance" in steps:
         action = RESTORE_SERVICE
     elif _any(steps, "rollback."):

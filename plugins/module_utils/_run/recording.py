@@ -86,7 +86,13 @@ def _failure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _decisions(params: dict[str, Any], begun: list[str], *, check_mode: bool = False, lock_lost: bool = False) -> dict[str, Any]:
-    decided = outcome.decide(begun, check_mode=check_mode, on_failure=params["on_failure"], lock_lost=lock_lost)
+    decided = outcome.decide(
+        begun,
+        check_mode=check_mode,
+        on_failure=params["on_failure"],
+        lock_lost=lock_lost,
+        rollback_possible=params["rollback_possible"],
+    )
     found: dict[str, Any] = {"outcome": decided.to_dict()}
     if params["clone"]:
         found["clone_outcome"] = clone_outcome.decide(begun, lock_lost=lock_lost, **params["clone"]).to_dict()

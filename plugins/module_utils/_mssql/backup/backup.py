@@ -73,6 +73,11 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
             f"Expected the permission BACKUP DATABASE in {database.name} on SQL Server {server.name}, but the login {connection.options.who} does "
             "not have it. Give it the database role db_backupoperator"
         )
+    if options.verify and not may(connection, "master", "CREATE DATABASE"):
+        raise MssqlError(
+            f"Expected the permission CREATE DATABASE on SQL Server {server.name}, without which it lets nobody read and verify a backup (RESTORE "
+            f"VERIFYONLY), but the login {connection.options.who} does not have it. Give it the server role dbcreator, or set verify: false"
+        )
     if options.compression == "on" and not server.compresses_backups:
         raise MssqlError(
             f"Expected an edition that can create compressed backups (compression: on), but found {server.edition}. Use auto or off", 1844

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 
 from . import loss, schema
 
@@ -44,12 +45,17 @@ def _space(connection: SqlConnection, name: str) -> dict[str, Any]:
     }
 
 
+def _rollback(connection: SqlConnection, name: str) -> dict[str, Any]:
+    return {"rollback": requirements.read(connection, name)}
+
+
 _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "version": _version,
     "nodes": _nodes,
     "sessions": _sessions,
     "operations": _operations,
     "space": _space,
+    "rollback": _rollback,
 }
 GATHER = tuple(_PARTS)
 
