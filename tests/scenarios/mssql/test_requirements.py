@@ -15,29 +15,21 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from lab.sql import msdb
 from lab.sql.database import Database
-
-from .conftest import GIGABYTE, PASSWORD, World
+from scenarios.mssql.conftest import GIGABYTE, PASSWORD, World
 
 LEAST = "octopus_upgrade"
 
 
-def read(world: World, **login: Any) -> dict[str, Any]:
-    params = {"login_host": world.machine.address, **world.login, **login}
-    options = SqlOptions(
-        params["login_host"],
-        1433,
-        params["login_user"],
-        params["login_password"],
-        driver=params["driver"],
-        ca_path=params["ca_path"],
-    )
+def read(world: World, user: str = "backup") -> dict[str, Any]:
+    login = world.login
+    options = SqlOptions(login["login_host"], 1433, user, PASSWORD, driver=login["driver"], ca_path=login["ca_path"])
     with connect(options, "Octopus") as connection:
         return requirements.read(connection, "Octopus")
 
 
 @pytest.fixture
 def octopus(world: World) -> Database:
-    return world.sql.create_database("Octopus", weight=GIGABYTE, owner="sa")
+    return world.database("Octopus")
 
 
 def least(world: World, octopus: Database) -> None:
@@ -50,7 +42,7 @@ def least(world: World, octopus: Database) -> None:
 
 def test_the_login_of_the_guide_may_do_all_that_a_rollback_does(world: World, octopus: Database) -> None:
     least(world, octopus)
-    rights = read(world, login_user=LEAST)["rights"]
+    rights = read(world, LEAST)["rights"]
     assert [name for name, value in rights.items() if value is False] == []
     assert (rights["login"], rights["owner"]) == (LEAST, "sa")
 
@@ -60,7 +52,7 @@ def test_an_owner_of_the_database_alone_may_not_restore(world: World, octopus: D
     octopus.add_user(LEAST, {"db_owner"})
     world.sql.add_login("octopus_app", PASSWORD)
     octopus.owner = "octopus_app"
-    found = read(world, login_user=LEAST)
+    found = read(world, LEAST)
     lacking = [name for name, value in found["rights"].items() if value is False]
     assert lacking == ["create_databases", "overwrite", "read_history", "see_sessions", "return_owner"]
     assert found["surroundings"]["log_shipping"] is None
@@ -107,7 +99,7 @@ def test_what_the_database_is_part_of(
 
 
 def test_a_snapshot_is_named(world: World, octopus: Database) -> None:
-    world.run("mssql_snapshot", database="Octopus", name="before", state="present")
+    world.module("mssql_snapshot", database="Octopus", name="before", state="present")
     assert read(world)["surroundings"]["snapshots"] == ["before"]
 
 
