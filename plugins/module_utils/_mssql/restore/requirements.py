@@ -12,6 +12,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import (
     NO_USER,
+    delayed_durability,
     may,
     may_see_sessions,
     server_info,
@@ -32,7 +33,6 @@ _PLATFORMS = {
     11: "Azure Synapse serverless SQL pool",
     12: "SQL database in Microsoft Fabric",
 }
-SQL_SERVER_2014 = 12
 _HISTORY = (
     "SELECT MAX(backup_set_id) AS newest FROM msdb.dbo.backupset",
     "SELECT MAX(media_set_id) AS newest FROM msdb.dbo.backupmediafamily",
@@ -114,9 +114,6 @@ def _surroundings(connection: SqlConnection, existing: DatabaseState) -> dict[st
         "is_cdc_enabled, is_published, is_merge_published, is_subscribed, is_distributor FROM sys.databases WHERE database_id = ?",
         existing.database_id,
     )[0]
-    durability = "DISABLED"
-    if server_info(connection).major >= SQL_SERVER_2014:
-        durability = connection.scalar("SELECT delayed_durability_desc FROM sys.databases WHERE database_id = ?", existing.database_id)
     # Without one of these, sys.databases and sys.database_mirroring hide other rows: no row then says nothing.
     sees_all = any(restore_target.may_on_server(connection, one) for one in ("VIEW ANY DATABASE", "ALTER ANY DATABASE"))
     special = connection.query("SELECT physical_name FROM sys.database_files WHERE type NOT IN (?, ?) ORDER BY file_id", DATA, LOG)
@@ -128,7 +125,7 @@ def _surroundings(connection: SqlConnection, existing: DatabaseState) -> dict[st
         "recovery_model": row["recovery_model_desc"],
         "collation": row["collation_name"],
         "containment": row["containment_desc"],
-        "delayed_durability": durability,
+        "delayed_durability": delayed_durability(connection, server_info(connection), existing.name),
         "encrypted": bool(row["is_encrypted"]),
         "cdc": bool(row["is_cdc_enabled"]),
         "replication": [
