@@ -106,3 +106,19 @@ def test_a_snapshot_is_named(world: World, octopus: Database) -> None:
 def test_of_a_managed_platform_nothing_more_is_read(world: World, octopus: Database) -> None:
     world.sql.create_database("rdsadmin")
     assert read(world) == {"platform": "Amazon RDS", "rights": None, "surroundings": None, "room": None}
+
+
+def test_delayed_transactions_are_flushed_before_a_backup(world: World, octopus: Database) -> None:
+    octopus.catalog["delayed_durability_desc"] = "ALLOWED"
+    assert not world.backup().get("failed")
+    statements = [str(event["sql"]) for event in world.ledger.events("sql")]
+    assert any("EXEC [Octopus].sys.sp_flush_log" in sql for sql in statements)
+
+
+def test_a_login_that_cannot_verify_a_backup_is_refused_before_it(world: World, octopus: Database) -> None:
+    world.sql.add_login(LEAST, PASSWORD).permissions.add("VIEW SERVER STATE")
+    octopus.add_user(LEAST, {"db_owner"})
+    world.sql.databases["msdb"].add_user(LEAST, {"db_datareader"})
+    result = world.backup(login_user=LEAST)
+    assert "server role dbcreator" in result["msg"]
+    assert world.backups("start") == []
