@@ -126,7 +126,11 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
         ({"FROM msdb.dbo.backupmediafamily WHERE": [{"physical_device_name": "D:\\b.bak"}]}, {}, "stripes D:\\\\a.bak.*d:\\\\b.bak"),
         ({"FROM sys.databases": []}, {}, "the database octopus.*none of that name"),
         (
-            {"FROM sys.databases": [{"name": "Octopus", "state_desc": "RESTORING", "recovery_model_desc": "FULL", "replica_id": None, "is_encrypted": False}]},
+            {
+                "FROM sys.databases": [
+                    {"name": "Octopus", "state_desc": "RESTORING", "recovery_model_desc": "FULL", "replica_id": None, "is_encrypted": False}
+                ]
+            },
             {},
             "RESTORING",
         ),
