@@ -116,7 +116,8 @@ def for_rollback(database: Mapping[str, Any], rehearsal: Mapping[str, Any] | Non
     where = database.get("server") or "SQL Server"
     in_place = "or set octopus_rollback_keeps: false, so that a rollback restores over the failed database instead of beside it"
     outlook = rehearsal.get("outlook") or {}
-    growth = (outlook.get("growth") or {}) if outlook.get("succeeded") else {}
+    measured = (outlook.get("growth") or {}) if outlook.get("succeeded") else {}
+    growth = measured if None not in (measured.get("data_bytes"), measured.get("log_bytes")) else {}
     used, data = database.get("used_bytes"), database.get("data_bytes")
     missing = _missing(room, growth, used, data)
     if missing or room is None:
@@ -130,7 +131,7 @@ def for_rollback(database: Mapping[str, Any], rehearsal: Mapping[str, Any] | Non
         )
         return
     if growth:
-        more, source = int(growth.get("data_bytes") or 0) + int(growth.get("log_bytes") or 0), "as in the rehearsal"
+        more, source = int(growth["data_bytes"]) + int(growth["log_bytes"]), "as in the rehearsal"
     else:
         # A migration may write as much again as there is (the assumption of space_on_sql_server); first into what is free in the files.
         more, source = max(0, 2 * int(used or 0) - int(data or 0)), "assuming that it writes as much again as the database holds"

@@ -26,8 +26,8 @@ def _least(sql: SqlServer, database: Database, roles: set[str]) -> None:
     login.roles.clear()
     login.roles.update(roles)
     login.permissions.add("VIEW SERVER STATE")
-    database.add_user(LOGIN, {"db_backupoperator", "db_datareader"})
-    sql.databases["msdb"].add_user(LOGIN, {"db_datareader"})
+    database.add_user(LOGIN, {"db_backupoperator", "db_datareader"}, sid=login.sid)
+    sql.databases["msdb"].add_user(LOGIN, {"db_datareader"}, sid=login.sid)
 
 
 def _fill(sql: SqlServer, database: Database) -> None:

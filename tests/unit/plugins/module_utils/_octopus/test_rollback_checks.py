@@ -109,6 +109,12 @@ def test_the_growth_of_a_rehearsal_counts_instead_of_the_assumption() -> None:
     )
 
 
+def test_half_a_measured_growth_does_not_count_as_none() -> None:
+    facts = database("room/free", {"D:\\": 1600, "L:\\": 400})
+    outlook = {"succeeded": True, "growth": {"data_bytes": 60}, "age_days": 1, "verdict": "upgraded", "clone": "c", "outage_seconds": 1}
+    assert failing(checks(facts, rehearsal={"rehearsals": [], "outlook": outlook})) == ["space_for_rollback"]
+
+
 def test_a_share_that_neither_sql_server_nor_a_job_measures_is_unknown() -> None:
     for rehearsal, expected in (
         ({"rehearsals": [], "outlook": None, "free_bytes": None}, ["space_for_backup"]),
