@@ -191,6 +191,12 @@ estimated_bytes:
   returned: success
   type: int
   sample: 104857600
+encrypted:
+  description:
+    - Whether the database is encrypted (TDE), and so the backup. A SQL Server without the certificate and its private key cannot restore it.
+  returned: success
+  type: bool
+  sample: false
 free_bytes:
   description: Free bytes on the drive of the paths before the backup. Not returned where that is not known, as for shares.
   returned: when known

@@ -34,11 +34,12 @@ options:
     description:
       - What to read. The server, the name of the database and the time are always returned.
       - V(version) reads which versions have run with the database, V(nodes) the heartbeats, V(sessions) who is connected, V(operations)
-        backups, restores and integrity checks that run now, V(space) sizes and free space.
+        backups, restores and integrity checks that run now, V(space) sizes and free space, V(rollback) what a restore over or beside the
+        database would need.
     type: list
     elements: str
-    choices: [version, nodes, sessions, operations, space]
-    default: [version, nodes, sessions, operations, space]
+    choices: [version, nodes, sessions, operations, space, rollback]
+    default: [version, nodes, sessions, operations, space, rollback]
   since:
     description:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
@@ -304,6 +305,62 @@ log_bytes:
   returned: with V(space) in O(gather)
   type: int
   sample: 67108864
+rollback:
+  description: What a restore of the database would need, read by the code of the restore itself. Null is what cannot be told.
+  returned: with V(rollback) in O(gather)
+  type: dict
+  contains:
+    platform:
+      description: Name of a managed platform that does restores itself, of which nothing more is read. Empty for a SQL Server.
+      type: str
+    rights:
+      description: Whether the login may do what a restore needs, and the names of the login and of the owner of the database.
+      type: dict
+    surroundings:
+      description: State of the database, and what it is part of, such as an availability group, replication or log shipping.
+      type: dict
+    room:
+      description:
+        - The files of the database with their whole sizes, and the bytes that their copies need beside them and that are free, by volume.
+        - C(unknown) has the files on volumes of which that is not known, C(problem) why their places are not.
+      type: dict
+  sample:
+    platform: ''
+    rights:
+      login: octopus_upgrade
+      owner: sa
+      back_up: true
+      create_databases: true
+      rename: true
+      overwrite: true
+      read_history: true
+      see_sessions: true
+      return_owner: true
+    surroundings:
+      state: ONLINE
+      user_access: MULTI_USER
+      read_only: false
+      in_standby: false
+      recovery_model: FULL
+      collation: SQL_Latin1_General_CP1_CI_AS
+      containment: NONE
+      delayed_durability: DISABLED
+      encrypted: false
+      cdc: false
+      replication: []
+      availability_group: false
+      mirrored: false
+      snapshots: []
+      special_files: []
+      log_shipping: []
+    room:
+      files:
+        - {path: 'D:\\Data\\OctopusDeploy.mdf', log: false, size: 209715200}
+        - {path: 'L:\\Log\\OctopusDeploy_log.ldf', log: true, size: 67108864}
+      needed: {'D:\\': 209715200, 'L:\\': 67108864}
+      free: {'D:\\': 107374182400, 'L:\\': 53687091200}
+      unknown: []
+      problem: ''
 """
 
 from typing import Any

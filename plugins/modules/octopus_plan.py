@@ -13,7 +13,7 @@ short_description: Plan an upgrade from what was found
 version_added: 1.0.0
 description:
   - Works out the upgrade path from the installed version to the target, and checks what was found.
-  - Fails, naming every blocker at once, where a check fails and its name is not waived.
+  - Fails, naming every blocker at once, where a check fails or cannot be told, and its name is not waived.
   - Connects to nothing and changes nothing. It takes what M(octopus.upgrade.octopus_info), M(octopus.upgrade.octopus_database_info) and
     check-mode runs of M(octopus.upgrade.octopus_install) and M(octopus.upgrade.mssql_backup) have returned.
 extends_documentation_fragment:
@@ -90,6 +90,10 @@ options:
     type: str
     choices: [refuse, leave, cancel]
     default: refuse
+  rollback_keeps:
+    description: Whether a rollback keeps the failed database and restores beside it, which needs room for both.
+    type: bool
+    default: true
   waivers:
     description: Names of checks whose findings are accepted.
     type: list
@@ -169,8 +173,13 @@ before:
   returned: always
   type: dict
   sample: {maintenance: false, drained: [], watched: [octo-a]}
+rollback_possible:
+  description: Whether a failure may start a rollback. False where the check of that name was waived.
+  returned: always
+  type: bool
+  sample: true
 checks:
-  description: Every check with what it expected and found.
+  description: Every check with what it expected and found. C(ok) is null where that cannot be told, which blocks too.
   returned: always
   type: list
   elements: dict
@@ -188,7 +197,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan, rollback_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 _FACTS: dict[str, Any] = {
@@ -205,6 +214,7 @@ _FACTS: dict[str, Any] = {
     "rehearsal_days": {"type": "int", "default": 30},
     "clock_tolerance": {"type": "int", "default": 60},
     "interventions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
+    "rollback_keeps": {"type": "bool", "default": True},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {
@@ -243,6 +253,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         "upgrade_path": path,
         "restore_point": setting.restore_point,
         "before": plan.before(facts),
+        "rollback_possible": rollback_checks.is_possible(found),
         "checks": plan.as_dicts(found),
         "lines": plan.lines(facts, installed, path, found, setting),
     }

@@ -66,6 +66,11 @@ rehearsals:
   type: list
   elements: dict
   sample: [{"run_id": "20261124T010000Z", "verdict": "upgraded", "outage_seconds": 412.7}]
+free_bytes:
+  description: Free bytes of the drive or share of O(root), as a job sees it; null where that is not known.
+  returned: success
+  type: int
+  sample: 5368709120
 outlook:
   description: What the newest rehearsal of this very upgrade path says; null where there is none, or O(from_version) and O(ladder) are not given.
   returned: success
@@ -138,9 +143,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read the records; the module's result."""
     root = root_of(params["root"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        found = rehearsals.read(Share.from_params(params, host), root)
+        found, free = rehearsals.survey(Share.from_params(params, host), root)
     jump = rehearsals.Jump(params["from_version"], params["ladder"]) if params["ladder"] else None
-    return {"changed": False, "rehearsals": found, "outlook": rehearsals.outlook(found, jump) if jump else None}
+    return {"changed": False, "rehearsals": found, "free_bytes": free, "outlook": rehearsals.outlook(found, jump) if jump else None}
 
 
 def main() -> None:

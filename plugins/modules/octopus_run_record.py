@@ -67,6 +67,12 @@ options:
     type: str
     choices: [rollback, stop]
     default: rollback
+  rollback_possible:
+    description:
+      - With O(event=failed), RV(octopus.upgrade.octopus_plan#module:rollback_possible). Where it is false, an instance that was changed is left
+        stopped, whatever O(on_failure) says.
+    type: bool
+    default: true
   known_steps:
     description:
       - With O(event=failed), the steps begun, as far as the play knows them. They are used only where neither the copy on the control node
@@ -136,6 +142,7 @@ record:
     to_version: 2026.2.9853
     ladder: [2025.3.14357, 2026.2.9853]
     restore_point: 20261123T210000Z-2020.5.7
+    waived: []
     started: "2026-11-23T20:58:00.000+00:00"
     resumed:
       - at: "2026-11-23T21:10:00.000+00:00"
@@ -256,6 +263,7 @@ SPEC = {
         "event": {"type": "str", "choices": list(recording.EVENTS), "required": True},
         "data": {"type": "dict", "default": {}},
         "on_failure": {"type": "str", "choices": ["rollback", "stop"], "default": "rollback"},
+        "rollback_possible": {"type": "bool", "default": True},
         "known_steps": {"type": "list", "elements": "str", "default": []},
         "clone": {
             "type": "dict",

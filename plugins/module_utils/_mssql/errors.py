@@ -22,7 +22,7 @@ _OS_ERROR = re.compile(r"(?<!\d)(\d{1,5})\((?!\d)")
 # Advice for messages, by number. https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
 ADVICE = {
     229: "The login lacks a permission on that object.",
-    262: "Give the login the database role db_backupoperator, or db_owner.",
+    262: "For BACKUP, give the login the database role db_backupoperator; for CREATE DATABASE, the server role dbcreator.",
     911: "Check the name of the database.",
     916: "Give the login a user in that database.",
     924: "Somebody else has the only connection that SINGLE_USER allows.",

@@ -11,14 +11,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from . import asked_checks, clock_check, unknowns
-from .check import Check
+from . import asked_checks, clock_check, rollback_checks, room_checks, unknowns
+from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
 
-# An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
-INSTALL_FACTOR = 4
-MEBIBYTE = 1024 * 1024
 # The name of every check: what may be waived, whether or not the check applies to this instance or at this point.
 NAMES = (
     "instance_found",
@@ -32,9 +29,8 @@ NAMES = (
     "nothing_else_running",
     "may_see_sessions",
     "nothing_else_on_database",
-    "space_on_node",
-    "space_on_sql_server",
-    "space_for_backup",
+    *room_checks.NAMES,
+    *rollback_checks.NAMES,
     "rehearsed",
     "clocks_agree",
     *unknowns.NAMES,
@@ -59,6 +55,7 @@ class Facts:
         rehearsal_days: How many days old it may be.
         clock_tolerance: How many seconds the clocks may differ.
         interventions: What becomes of tasks that wait for a person: refuse, leave or cancel.
+        rollback_keeps: Whether a rollback keeps the failed database, and restores beside it.
     """
 
     instance: str
@@ -74,6 +71,7 @@ class Facts:
     rehearsal_days: int = 30
     clock_tolerance: int = 60
     interventions: str = "refuse"
+    rollback_keeps: bool = True
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -109,7 +107,8 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *asked_checks.checks({node: facts.on(node) for node in facts.nodes}, facts.database, path),
         *_license(facts),
         *_running(facts),
-        *_space(facts, path),
+        *_room(facts, path),
+        *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path),
         *_rehearsal(facts, path),
         *_clocks(facts),
         Check(**unknowns.folders(facts.server, facts.instance)),
@@ -183,6 +182,7 @@ def lines(facts: Facts, installed: str, path: list[str], found: list[Check], set
             for one in facts.server.get("interruptions") or []
         ],
         *([f"rehearsal: {rehearsal_text(facts.rehearsal)}"] if facts.rehearsal is not None else []),
+        *rollback_checks.lines(facts.database),
         f"waived: {', '.join(waived) or 'nothing'}",
     ]
 
@@ -299,11 +299,12 @@ def _running(facts: Facts) -> Iterator[Check]:
             node,
             "Another upgrade may be running. Wait for it, or remove what an interrupted one has left.",
         )
+    visible = facts.database.get("sessions_visible")
     yield Check(
         "may_see_sessions",
-        bool(facts.database.get("sessions_visible", True)),
+        visible,
         "the SQL login to see other sessions, to verify that nobody is connected to the database before it is changed",
-        "that it sees only its own",
+        "that it sees only its own" if visible is False else unknown("it was not asked"),
         facts.database.get("server") or "SQL Server",
         "Grant it VIEW SERVER STATE, or waive this check by name.",
     )
@@ -323,7 +324,7 @@ def _clocks(facts: Facts) -> Iterator[Check]:
     spread = clock_check.spread(found)
     yield Check(
         "clocks_agree",
-        spread is not None and spread <= facts.clock_tolerance,
+        None if spread is None else spread <= facts.clock_tolerance,
         f"the clocks of control node, nodes and SQL Server within {facts.clock_tolerance} s, since the newest run and restore point are told by time",
         f"ahead of the control node: {clock_check.text(found)}",
         facts.instance,
@@ -331,44 +332,11 @@ def _clocks(facts: Facts) -> Iterator[Check]:
     )
 
 
-def _space(facts: Facts, path: list[str]) -> Iterator[Check]:
-    sizes = {version: int(package.get("size") or 0) for version, package in facts.packages.items()}
-    if not path:
-        return
-    packages = sum(sizes.values())
-    needed = packages + max((sizes.get(version, 0) for version in path), default=0) * (INSTALL_FACTOR - 1)
-    for node in facts.nodes:
-        for drive, free in sorted((facts.hosts.get(node, {}).get("free_bytes") or {}).items()):
-            if not str(facts.hosts[node].get("system_drive") or "C:").lower().startswith(drive.lower()):
-                continue
-            yield Check(
-                "space_on_node",
-                int(free) >= needed,
-                f"{_size(needed)} free on drive {drive} for {len(sizes)} packages and the installation",
-                f"{_size(int(free))}",
-                node,
-                "Free some space there.",
-            )
-    for volume in facts.database.get("volumes") or []:
-        used = int(facts.database.get("used_bytes") or 0)
-        yield Check(
-            "space_on_sql_server",
-            int(volume["free"]) >= used,
-            f"{_size(used)} free (as much as the database uses) on {volume['name']} for the migration scripts",
-            _size(int(volume["free"])),
-            facts.database.get("server") or "SQL Server",
-            "Free some space there; some migrations need as much again as the data they change.",
-        )
-    room, wanted = facts.backup.get("free_bytes"), facts.backup.get("estimated_bytes")
-    if room is not None and wanted is not None:
-        yield Check(
-            "space_for_backup",
-            int(room) >= int(wanted),
-            f"{_size(int(wanted))} free where the backup goes",
-            _size(int(room)),
-            ", ".join(facts.backup.get("paths") or []),
-            "Free some space there, or set another octopus_backup_root.",
-        )
+def _room(facts: Facts, path: list[str]) -> Iterator[Check]:
+    yield from room_checks.on_nodes(facts.nodes, facts.hosts, facts.packages, path)
+    yield from room_checks.on_sql_server(facts.database, path)
+    yield from room_checks.for_backup(facts.backup, facts.rehearsal)
+    yield from room_checks.for_rollback(facts.database, facts.rehearsal, keeps=facts.rollback_keeps, path=path)
 
 
 def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
@@ -383,9 +351,3 @@ def _rehearsal(facts: Facts, path: list[str]) -> Iterator[Check]:
         facts.instance,
         "octopus_require_rehearsal asks for one: run upgrade_clone.yml on a clone of it, or waive this check with octopus_waivers: [rehearsed].",
     )
-
-
-def _size(value: int) -> str:
-    if value >= 1024 * MEBIBYTE:
-        return f"{value / (1024 * MEBIBYTE):.1f} GiB"
-    return f"{value / MEBIBYTE:.1f} MiB"

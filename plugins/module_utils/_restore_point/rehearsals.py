@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from .share import ABSENT, Share, reach
@@ -92,7 +93,15 @@ def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool =
 
 
 def read(share: Share, root: str) -> list[dict[str, Any]]:
-    """All records, the newest first. A file that is not a record is left out.
+    """The records of :func:`survey`."""
+    return survey(share, root)[0]
+
+
+def survey(share: Share, root: str) -> tuple[list[dict[str, Any]], int | None]:
+    """All records, the newest first, and the free bytes of the drive or share. A file that is not a record is left out.
+
+    Returns:
+        The records, and None where the free bytes are not known.
 
     Raises:
         OctopusError: The folder cannot be reached.
@@ -101,16 +110,18 @@ def read(share: Share, root: str) -> list[dict[str, Any]]:
     folder = f"{root}\\{FOLDER}"
     mark = f"--{secrets.token_hex(12)}--"
     each = f'for %%F in ({batch_word(folder + chr(92) + "*.json")}) do (echo {mark}& type "%%F")'
-    reached, found = share.run("rehearsals", folder, [reach(folder), each])
+    # The root always exists, whatever was ever backed up.
+    reached, found, room = share.run("rehearsals", folder, [reach(folder), each, batch_builtin("dir", "/-c", "/ad", disks.root_of(root))])
+    free = disks.free_in(room.text) if room.code <= 1 else None
     if reached.code == ABSENT:
-        return []
+        return [], free
     # Where not even the folder above exists, nothing was ever backed up for the instance.
     if reached.code:
         above = share.run("rehearsals", root, [reach(root)])[0]
         if above.code == ABSENT:
-            return []
+            return [], free
         raise share.unreachable(root, above)
-    return sorted(_parse(found.text, mark), key=lambda record: str(record["finished"]), reverse=True)
+    return sorted(_parse(found.text, mark), key=lambda record: str(record["finished"]), reverse=True), free
 
 
 def _parse(text: str, mark: str) -> list[dict[str, Any]]:

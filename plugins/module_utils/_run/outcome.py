@@ -69,7 +69,15 @@ class Outcome:
         return {**asdict(self), "if_done": ended(self, False), "if_failed": ended(self, True)}
 
 
-def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost: bool, not_asked: bool = False) -> Outcome:
+def decide(
+    steps: Sequence[str],
+    *,
+    check_mode: bool,
+    on_failure: str,
+    lock_lost: bool,
+    not_asked: bool = False,
+    rollback_possible: bool = True,
+) -> Outcome:
     """Decide what follows the failure of an upgrade or a backup.
 
     Args:
@@ -78,6 +86,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
         on_failure: ``rollback`` or ``stop``, the user's choice where the instance was changed.
         lock_lost: Whether this process no longer holds the lock.
         not_asked: Whether the control node could not ask the server. That is no ill health, and a rollback would have to ask the same.
+        rollback_possible: Whether preflight found that the database can be restored. Otherwise an instance that was changed is left stopped.
     """
     changed = _any(steps, "apply.")
     verdict, action = "failed_stopped", NONE
@@ -90,7 +99,7 @@ def decide(steps: Sequence[str], *, check_mode: bool, on_failure: str, lock_lost
     elif changed and not_asked:
         verdict = UNASKED
     elif changed:
-        action = ROLLBACK if on_failure == "rollback" else NONE
+        action = ROLLBACK if on_failure == "rollback" and rollback_possible else NONE
     elif "quiesce.maintenance" in steps or "freeze.maintenance" in steps:
         action = RESTORE_SERVICE
     elif _any(steps, "rollback."):

@@ -240,6 +240,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "to_version": None,
         "ladder": [],
         "restore_point": None,
+        "waived": [],
         "started": None,
         "resumed": [],
         "finished": None,
@@ -259,7 +260,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         kind = event["event"]
         if kind == "begun":
             record["started"] = event["at"]
-            own = ("instance", "run_id", "operation", "from_version", "to_version", "ladder", "restore_point")
+            own = ("instance", "run_id", "operation", "from_version", "to_version", "ladder", "restore_point", "waived")
             record.update({name: event[name] for name in own if name in event})
         elif kind == "resumed":
             _interrupt_step(record["steps"])

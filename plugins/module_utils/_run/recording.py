@@ -86,8 +86,14 @@ def _failure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _decisions(params: dict[str, Any], begun: list[str], *, check_mode: bool = False, lock_lost: bool = False) -> dict[str, Any]:
-    not_asked = str(params["data"].get("not_asked")).lower() == "true"  # a text before ansible-core 2.19
-    decided = outcome.decide(begun, check_mode=check_mode, on_failure=params["on_failure"], lock_lost=lock_lost, not_asked=not_asked)
+    decided = outcome.decide(
+        begun,
+        check_mode=check_mode,
+        on_failure=params["on_failure"],
+        lock_lost=lock_lost,
+        not_asked=str(params["data"].get("not_asked")).lower() == "true",  # a text before ansible-core 2.19
+        rollback_possible=params["rollback_possible"],
+    )
     found: dict[str, Any] = {"outcome": decided.to_dict()}
     if params["clone"]:
         found["clone_outcome"] = clone_outcome.decide(begun, lock_lost=lock_lost, **params["clone"]).to_dict()

@@ -59,6 +59,9 @@ class Database:
     Attributes:
         store: The SQLite file with the rows. It is not one of the files that the machine sees: those are of the sizes that the
             server claims, and hold nothing.
+        catalog: Columns of its row in sys.databases that only say what else is done with it, such as ``is_published``.
+        preallocated: Sizes that files were given, by their ids: more than what is used in them.
+        special_files: Paths of its FILESTREAM files.
         weight: Bytes of data that the lab pretends to be there beside the rows: they take time and space in every backup.
     """
 
@@ -92,6 +95,9 @@ class Database:
     group: str | None = None  # availability group
     group_role: str = "PRIMARY"
     mirrored: bool = False
+    catalog: dict[str, object] = field(default_factory=dict)
+    preallocated: dict[int, int] = field(default_factory=dict)
+    special_files: list[str] = field(default_factory=list)
     encrypted_by: str | None = None  # certificate of TDE
     snapshot_of: str | None = None
     transition: int | None = None  # the session that is changing its state, for which it is locked
@@ -125,11 +131,12 @@ class Database:
         return math.ceil((rows + self.weight) / PAGE) * PAGE
 
     def allocated_bytes(self, file: DatabaseFile) -> int:
-        """A file's size: grown in steps of 64 MB from 8 MB, the defaults since 2016; the log has 8 MB."""
+        """A file's size: what it was given, else grown in steps of 64 MB from 8 MB, the defaults since 2016; the log has 8 MB."""
+        given = self.preallocated.get(file.file_id, 0)
         if file.kind == "L":
-            return 8 * MEGABYTE
-        used = self.used_bytes()
-        return 8 * MEGABYTE if used <= 8 * MEGABYTE else (8 + 64 * math.ceil((used - 8 * MEGABYTE) / (64 * MEGABYTE))) * MEGABYTE
+            return max(given, 8 * MEGABYTE)
+        over = max(0, self.used_bytes() - 8 * MEGABYTE)
+        return max(given, (8 + 64 * math.ceil(over / (64 * MEGABYTE))) * MEGABYTE)
 
     def next_lsn(self, step: int = 37) -> int:
         """The log grows; gives the new end, in the form numeric(25,0)."""

@@ -163,6 +163,9 @@ def _drop(session: Session, cursor: Cursor, out: Output) -> None:
         if kept:
             text = f'Cannot drop the database while the database snapshot "{kept[0].name}" refers to it. Drop that database first.'
             raise SqlError(3709, text, 16)
+        if database.catalog.get("is_published") or database.catalog.get("is_merge_published"):
+            # https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors, 3724
+            raise SqlError(3724, f"Cannot drop the database '{database.name}' because it is being used for replication.", 16)
         if database.group:
             raise SqlError(3752, f"The database '{database.name}' is currently joined to an availability group.", 16)
         if database.snapshot_of:

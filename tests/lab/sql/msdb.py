@@ -46,6 +46,9 @@ TABLES: dict[str, str] = {
         " restore_type char(1), replace bit, recovery bit, restart bit, stop_at datetime, device_count tinyint, stop_at_mark_name nvarchar(128),"
         " stop_before bit"
     ),
+    # https://learn.microsoft.com/sql/relational-databases/system-tables/log-shipping-primary-databases-transact-sql (-secondary-)
+    "log_shipping_primary_databases": "primary_id uniqueidentifier, primary_database nvarchar(128), backup_directory nvarchar(500)",
+    "log_shipping_secondary_databases": "secondary_database nvarchar(128), secondary_id uniqueidentifier, restore_delay int, restore_mode bit",
 }
 KEYS = {"backupmediaset": "media_set_id", "backupset": "backup_set_id", "restorehistory": "restore_history_id"}
 

@@ -181,6 +181,16 @@ def _xp_fixeddrives(session: Session, _arguments: Arguments, out: Output) -> Non
     out.rowset(columns, [(drive, machine.fs.free(f"{drive}:\\", logon) // 1024**2) for drive in drives], counted=session.counted)
 
 
+def _sp_flush_log(session: Session, _arguments: Arguments, out: Output) -> None:
+    """Writes delayed durable transactions to disk. Since SQL Server 2014; in the lab all are durable at once.
+
+    https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sys-sp-flush-log-transact-sql
+    """
+    if session.server.product.major < 12:
+        raise SqlError(2812, "Could not find stored procedure 'sys.sp_flush_log'.", 16, 62)
+    out.done()
+
+
 def _xp_create_subdir(session: Session, arguments: Arguments, out: Output) -> None:
     """Creates a folder and those above it; one that exists is no error."""
     if not session.client.login.is_sysadmin:
@@ -234,4 +244,5 @@ _PROCEDURES: dict[str, Callable[[Session, Arguments, Output], None]] = {
     "xp_instance_regread": _xp_instance_regread,
     "sp_configure": _sp_configure,
     "xp_fixeddrives": _xp_fixeddrives,
+    "sp_flush_log": _sp_flush_log,
 }

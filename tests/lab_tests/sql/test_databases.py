@@ -191,6 +191,20 @@ def test_a_database_in_a_group(world: World, boss: Client) -> None:
     assert boss.rows("SELECT role_desc FROM sys.dm_hadr_availability_replica_states WHERE is_local = 1") == [("PRIMARY",)]
 
 
+def test_a_published_database_is_not_dropped(world: World, boss: Client) -> None:
+    world.sample().catalog["is_published"] = 1
+    assert boss.rows("SELECT is_published, is_cdc_enabled FROM sys.databases WHERE name = 'Shop'") == [(1, 0)]
+    assert boss.fails("DROP DATABASE Shop").number == 3724
+
+
+def test_a_file_is_as_large_as_it_was_given(world: World, boss: Client) -> None:
+    shop = world.sample()
+    shop.preallocated[2] = 64 * 1024**2
+    assert boss.one("SELECT size FROM Shop.sys.database_files WHERE type = 1") == 8192
+    shop.special_files.append("D:\\Files\\Shop")
+    assert boss.rows("SELECT type_desc, physical_name FROM Shop.sys.database_files WHERE type = 2") == [("FILESTREAM", "D:\\Files\\Shop")]
+
+
 def test_offline_and_online(world: World, boss: Client) -> None:
     shop = world.sample()
     world.server.open("Shop", login="boss")

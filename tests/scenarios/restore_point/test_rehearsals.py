@@ -61,6 +61,7 @@ def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[...
     jump = {"from_version": "2020.5.7", "ladder": LADDER}
     nothing = rehearsal("octopus_rehearsal_info", **jump)
     assert (nothing["changed"], nothing["rehearsals"], nothing["outlook"]) == (False, [], None), nothing
+    assert nothing["free_bytes"] > 0, "the share's root is there before anything in it"
     old, new = run_record("20261120T010000Z", 5), run_record("20261124T010000Z", 1)
     folder = cluster.backups / "rehearsals"
     assert rehearsal("octopus_rehearsal", record=old, **SIZES, check_mode=True)["changed"] and not folder.exists()
@@ -74,6 +75,7 @@ def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[...
     rehearsal("octopus_rehearsal", record=new)
     found = rehearsal("octopus_rehearsal_info", **jump)
     assert [one["run_id"] for one in found["rehearsals"]] == ["20261124T010000Z", "20261120T010000Z"]
+    assert found["free_bytes"] > 0
     outlook = found["outlook"]
     assert (outlook["run_id"], outlook["succeeded"], outlook["outage_seconds"]) == ("20261124T010000Z", True, 412.7)
     assert 0.99 <= outlook["age_days"] <= 1.01

@@ -16,6 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
     DatabaseInfo,
     ServerInfo,
     database_info,
+    delayed_durability,
     may,
     operations,
     server_info,
@@ -23,6 +24,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import percents
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
 from . import devices
 from .media import VERIFY_DONE, said
@@ -40,6 +42,7 @@ class Prepared:
     Attributes:
         create: Folders that are missing and will be created.
         existing: Backup files that exist already.
+        flush: Whether committed transactions may not be on disk yet (delayed durability), which a backup would not have.
     """
 
     options: BackupOptions
@@ -50,6 +53,7 @@ class Prepared:
     free_bytes: int | None
     create: list[str] = field(default_factory=list)
     existing: list[str] = field(default_factory=list)
+    flush: bool = False
 
 
 def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
@@ -73,6 +77,11 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
             f"Expected the permission BACKUP DATABASE in {database.name} on SQL Server {server.name}, but the login {connection.options.who} does "
             "not have it. Give it the database role db_backupoperator"
         )
+    if options.verify and not may(connection, "master", "CREATE DATABASE"):
+        raise MssqlError(
+            f"Expected the permission CREATE DATABASE on SQL Server {server.name}, without which it lets nobody read and verify a backup (RESTORE "
+            f"VERIFYONLY), but the login {connection.options.who} does not have it. Give it the server role dbcreator, or set verify: false"
+        )
     if options.compression == "on" and not server.compresses_backups:
         raise MssqlError(
             f"Expected an edition that can create compressed backups (compression: on), but found {server.edition}. Use auto or off", 1844
@@ -84,6 +93,7 @@ def prepare(connection: SqlConnection, options: BackupOptions) -> Prepared:
         statement(options, server.compresses_backups),
         used_bytes(connection, database),
         devices.free_bytes(connection, options.paths),
+        flush=delayed_durability(connection, server, database.name) != "DISABLED",
     )
     for path in options.paths:
         _look_at(connection, path, prepared)
@@ -107,6 +117,7 @@ def outlook(prepared: Prepared) -> dict[str, Any]:
         "sql": [prepared.statement, *([verify_statement(options, 1)] if options.verify else [])],
         "created_folders": prepared.create,
         "estimated_bytes": prepared.estimated_bytes,
+        "encrypted": prepared.database.encrypted,
     }
     return facts if prepared.free_bytes is None else {**facts, "free_bytes": prepared.free_bytes}
 
@@ -148,6 +159,8 @@ def run(
     for folder in prepared.create:
         devices.create_folder(connection, folder)
     before = _last_id(connection)
+    if prepared.flush:  # https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sys-sp-flush-log-transact-sql
+        connection.execute_drained(f"EXEC {quote_identifier(options.database)}.sys.sp_flush_log")
     try:
         messages = connection.execute_drained(prepared.statement, percents(on_progress, f"Backing up {options.database}"), options.timeout)
     except MssqlTimeout as error:

@@ -16,6 +16,7 @@ from .connection import SqlConnection
 
 # SERVERPROPERTY('EngineEdition'): https://learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql
 STANDARD, ENTERPRISE, EXPRESS, AZURE_SQL_DATABASE, MANAGED_INSTANCE = 2, 3, 4, 5, 8
+SQL_SERVER_2014 = 12
 SP1_OF_2016 = (13, 0, 4001)
 PAGE = 8192
 NO_USER = 916  # the login cannot access the database
@@ -51,13 +52,14 @@ class ServerInfo:
 
 @dataclass(frozen=True)
 class DatabaseInfo:
-    """A row of sys.databases."""
+    """A row of sys.databases. ``encrypted``: by TDE."""
 
     name: str
     state: str
     recovery_model: str
     in_availability_group: bool
     allocated_bytes: int
+    encrypted: bool
 
 
 def server_info(connection: SqlConnection) -> ServerInfo:
@@ -75,7 +77,8 @@ def database_info(connection: SqlConnection, name: str) -> DatabaseInfo:
         MssqlError: There is no such database, or the login may not see it.
     """
     rows = connection.query(
-        "SELECT name, state_desc, recovery_model_desc, CAST(replica_id AS nvarchar(36)) AS replica_id FROM sys.databases WHERE name = ?",
+        "SELECT name, state_desc, recovery_model_desc, CAST(replica_id AS nvarchar(36)) AS replica_id, is_encrypted FROM sys.databases "
+        "WHERE name = ?",
         name,
     )
     if not rows:
@@ -86,7 +89,24 @@ def database_info(connection: SqlConnection, name: str) -> DatabaseInfo:
         "SELECT SUM(CAST(size AS bigint)) AS pages FROM sys.master_files WHERE database_id = DB_ID(?) AND type = 0", name
     )
     row = rows[0]
-    return DatabaseInfo(row["name"], row["state_desc"], row["recovery_model_desc"], row["replica_id"] is not None, int(size or 0) * PAGE)
+    return DatabaseInfo(
+        row["name"],
+        row["state_desc"],
+        row["recovery_model_desc"],
+        row["replica_id"] is not None,
+        int(size or 0) * PAGE,
+        bool(row["is_encrypted"]),
+    )
+
+
+def delayed_durability(connection: SqlConnection, server: ServerInfo, name: str) -> str:
+    """DISABLED, ALLOWED or FORCED; before SQL Server 2014, which does not have it, DISABLED.
+
+    https://learn.microsoft.com/sql/relational-databases/logs/control-transaction-durability
+    """
+    if server.major < SQL_SERVER_2014:
+        return "DISABLED"
+    return str(connection.scalar("SELECT delayed_durability_desc FROM sys.databases WHERE name = ?", name))
 
 
 def used_bytes(connection: SqlConnection, database: DatabaseInfo) -> int:

@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import PAGE, server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-from .options import RestoredFile, RestoreOptions
+from .options import BackupSource, RestoredFile, RestoreOptions
 
 LOG = "L"
 MANY = 1000  # names tried for one file
@@ -52,7 +52,7 @@ def existing(connection: SqlConnection, database: str) -> list[ExistingFile]:
 def plan(
     connection: SqlConnection,
     options: RestoreOptions,
-    chosen: BackupSet,
+    chosen: BackupSet | BackupSource,
     rows: Sequence[dict[str, Any]],
     *,
     beside: Sequence[ExistingFile],
@@ -63,7 +63,7 @@ def plan(
     Args:
         connection: The connection to ask.
         options: What to restore.
-        chosen: The backup set.
+        chosen: The backup set, whose database gives the files their names.
         rows: The rows of RESTORE FILELISTONLY.
         beside: The files of the database beside whose files those of the same logical name, else of the same number, go by default.
         overwritten: The files of the database that is overwritten, which are used again; None for a new database.
@@ -107,36 +107,59 @@ def join(folder: str, name: str) -> str:
     return folder.rstrip("\\/") + separator + name
 
 
-def check_space(connection: SqlConnection, files: Sequence[RestoredFile], overwritten: Sequence[ExistingFile] | None) -> dict[str, int]:
-    """The bytes that each volume must have free, besides the files that are overwritten. Volumes of unknown size are omitted.
+@dataclass(frozen=True)
+class Space:
+    """What restored files need.
+
+    Attributes:
+        needed: The bytes that each volume must have free, besides the files that are overwritten.
+        free: The bytes that each of these volumes has.
+        unknown: The paths of files on volumes of unknown size.
+    """
+
+    needed: dict[str, int]
+    free: dict[str, int]
+    unknown: list[str]
+
+
+def space(connection: SqlConnection, files: Sequence[RestoredFile], overwritten: Sequence[ExistingFile] | None) -> Space:
+    """Add up what the files need on each volume.
 
     Args:
         connection: The connection to ask.
         files: Where the files go.
         overwritten: The files that are overwritten; None for a new database.
-
-    Raises:
-        MssqlError: A volume has too little.
     """
     sizes = {one.path.lower(): one.size for one in overwritten or []}
     volumes = _volumes(connection)
-    needed: dict[str, int] = {}
-    free: dict[str, int] = {}
+    found = Space({}, {}, [])
     for file in files:
         volume = next((one for one in volumes if _within(file.path, one[0])), None)
         if volume is None:
             known = devices.free_bytes(connection, [file.path])
             volume = (file.path[:2].upper() + "\\", known) if known is not None else None
-        if volume is not None:
-            free[volume[0]] = volume[1]
-            needed[volume[0]] = needed.get(volume[0], 0) + max(0, file.size - sizes.get(file.path.lower(), 0))
-    for name, bytes_needed in needed.items():
-        if bytes_needed > free[name]:
+        if volume is None:
+            found.unknown.append(file.path)
+            continue
+        found.free[volume[0]] = volume[1]
+        found.needed[volume[0]] = found.needed.get(volume[0], 0) + max(0, file.size - sizes.get(file.path.lower(), 0))
+    return found
+
+
+def check_space(connection: SqlConnection, files: Sequence[RestoredFile], overwritten: Sequence[ExistingFile] | None) -> dict[str, int]:
+    """As :func:`space`, the bytes needed. Volumes of unknown size are omitted.
+
+    Raises:
+        MssqlError: A volume has too little.
+    """
+    found = space(connection, files, overwritten)
+    for name, bytes_needed in found.needed.items():
+        if bytes_needed > found.free[name]:
             raise MssqlError(
                 f"Expected {bytes_needed} bytes free on {name} of the SQL Server host, for {', '.join(one.path for one in files)}, but found "
-                f"{free[name]}. Free some space there, or name other folders with data_directory and log_directory"
+                f"{found.free[name]}. Free some space there, or name other folders with data_directory and log_directory"
             )
-    return needed
+    return found.needed
 
 
 class _Folders:

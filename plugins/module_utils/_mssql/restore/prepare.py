@@ -114,7 +114,7 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
             f"Expected a compatibility level up to {server.major * 10}, the highest that SQL Server {server.version} supports, but "
             f"compatibility_level is {options.compatibility_level}"
         )
-    owner = _owner(connection, options, target)
+    owner = future_owner(connection, options, target)
     model = beside or (target.original.name if target.original else None)
     overwritten = restore_files.existing(connection, options.database) if target.overwrite else None
     present = restore_files.existing(connection, model) if model else []
@@ -182,7 +182,7 @@ def facts(server: ServerInfo, options: BackupSource, chosen: BackupSet) -> dict[
     }
 
 
-def _owner(connection: SqlConnection, options: RestoreOptions, target: Target) -> str | None:
+def future_owner(connection: SqlConnection, options: RestoreOptions, target: Target) -> str | None:
     """The login to own the database: the requested one, or that of the original database where our login may assign it.
 
     Raises:

@@ -125,6 +125,36 @@ def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet
     return Target(existing, None, rename=False, overwrite=True)
 
 
+@dataclass(frozen=True)
+class Permissions:
+    """What the login may do: create databases (which reading a backup needs too), rename the existing one, and restore over it."""
+
+    create: bool
+    rename: bool
+    overwrite: bool
+
+
+def permissions(connection: SqlConnection, existing: DatabaseState | None) -> Permissions:
+    """Read the permissions that restores need.
+
+    https://learn.microsoft.com/sql/t-sql/statements/restore-statements-transact-sql#permissions and
+    alter-database-transact-sql#permissions
+
+    Args:
+        connection: The connection to ask.
+        existing: The database to rename or to restore over.
+    """
+    create = may(connection, "master", "CREATE DATABASE")
+    if existing is None:
+        return Permissions(create, create, create)
+    roles = connection.query("SELECT IS_SRVROLEMEMBER('sysadmin') AS boss, IS_SRVROLEMEMBER('dbcreator') AS maker, SUSER_SNAME() AS me")[0]
+    return Permissions(
+        create,
+        may_on_server(connection, "ALTER ANY DATABASE") or may(connection, existing.name, "ALTER"),
+        bool(roles["boss"] or roles["maker"]) or (existing.owner or "").lower() == roles["me"].lower(),
+    )
+
+
 def check_permissions(connection: SqlConnection, target: Target, name: str) -> None:
     """Check the permissions that the restore needs.
 
@@ -133,17 +163,14 @@ def check_permissions(connection: SqlConnection, target: Target, name: str) -> N
     """
     who, where = connection.options.who, f"SQL Server {connection.options.where}"
     lacking = f"but the login {who} lacks that permission. Give it the server role dbcreator"
-    if not may(connection, "master", "CREATE DATABASE"):
+    has = permissions(connection, target.existing)
+    if not has.create:
         raise MssqlError(f"Expected to read backups and create databases on {where}, {lacking}")
-    if target.overwrite and target.existing is not None:
-        roles = connection.query(
-            "SELECT IS_SRVROLEMEMBER('sysadmin') AS boss, IS_SRVROLEMEMBER('dbcreator') AS maker, SUSER_SNAME() AS me"
-        )[0]
-        if not (roles["boss"] or roles["maker"] or (target.existing.owner or "").lower() == roles["me"].lower()):
-            raise MssqlError(f"Expected to restore over {name} on {where}, {lacking}, or make it the owner; db_owner in it is not enough")
+    if target.overwrite and target.existing is not None and not has.overwrite:
+        raise MssqlError(f"Expected to restore over {name} on {where}, {lacking}, or make it the owner; db_owner in it is not enough")
     if target.remove and not may_on_server(connection, "ALTER ANY DATABASE"):
         raise MssqlError(f"Expected to take {name} offline and remove it on {where}, {lacking}")
-    if target.rename and not (may_on_server(connection, "ALTER ANY DATABASE") or may(connection, name, "ALTER")):
+    if target.rename and not has.rename:
         raise MssqlError(f"Expected to rename {name} on {where}, {lacking}")
 
 
@@ -167,13 +194,19 @@ def _refuse_replicas(one: DatabaseState, where: str) -> None:
         )
 
 
+def snapshots_of(connection: SqlConnection, database_id: int) -> list[str]:
+    """The names of the database's snapshots that the login may see."""
+    rows = connection.query("SELECT name FROM sys.databases WHERE source_database_id = ? ORDER BY name", database_id)
+    return [row["name"] for row in rows]
+
+
 def _refuse_snapshots(connection: SqlConnection, existing: DatabaseState, where: str) -> None:
     """https://learn.microsoft.com/sql/relational-databases/databases/database-snapshots-sql-server: the source cannot be restored."""
-    rows = connection.query("SELECT name FROM sys.databases WHERE source_database_id = ? ORDER BY name", existing.database_id)
-    if rows:
+    names = snapshots_of(connection, existing.database_id)
+    if names:
         raise MssqlError(
             f"Expected {existing.name} without database snapshots, which prevent a restore over it, but found "
-            f"{', '.join(row['name'] for row in rows)} on {where}. Revert to one of them instead, or drop them"
+            f"{', '.join(names)} on {where}. Revert to one of them instead, or drop them"
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
 from . import account, loss, schema
@@ -48,12 +49,17 @@ def _space(connection: SqlConnection, name: str) -> dict[str, Any]:
     }
 
 
+def _rollback(connection: SqlConnection, name: str) -> dict[str, Any]:
+    return {"rollback": requirements.read(connection, name)}
+
+
 _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "version": _version,
     "nodes": _nodes,
     "sessions": _sessions,
     "operations": _operations,
     "space": _space,
+    "rollback": _rollback,
 }
 GATHER = tuple(_PARTS)
 

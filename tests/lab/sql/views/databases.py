@@ -30,7 +30,7 @@ _NO_GUID = "00000000-0000-0000-0000-000000000000"
     " is_published bit, is_subscribed bit, is_merge_published bit, is_distributor bit, service_broker_guid uniqueidentifier,"
     " is_broker_enabled bit, log_reuse_wait tinyint, log_reuse_wait_desc nvarchar(60), is_cdc_enabled bit, is_encrypted bit,"
     " replica_id uniqueidentifier, group_database_id uniqueidentifier, containment tinyint, containment_desc nvarchar(60),"
-    " is_master_key_encrypted_by_server bit",
+    " is_master_key_encrypted_by_server bit, delayed_durability int, delayed_durability_desc nvarchar(60)",
 )
 def databases(session: Session, _database: Database) -> Rows:
     login = session.client.login
@@ -41,6 +41,9 @@ def databases(session: Session, _database: Database) -> Rows:
         source = session.server.database(one.snapshot_of) if one.snapshot_of else None
         waits = one.recovery == "FULL" and one.log_lsn is not None
         grouped = one.group is not None
+        said = one.catalog
+        containment = str(said.get("containment_desc", "NONE"))
+        durability = str(said.get("delayed_durability_desc", "DISABLED"))
         yield (
             one.name,
             one.database_id,
@@ -56,7 +59,7 @@ def databases(session: Session, _database: Database) -> Rows:
             0,
             STATES[one.state],
             one.state,
-            0,
+            said.get("is_in_standby", 0),
             0,
             0,
             "OFF",
@@ -68,21 +71,23 @@ def databases(session: Session, _database: Database) -> Rows:
             0,
             one.trustworthy,
             0,
-            0,
-            0,
-            0,
-            0,
+            said.get("is_published", 0),
+            0,  # is_subscribed: "not used, always 0"
+            said.get("is_merge_published", 0),
+            said.get("is_distributor", 0),
             one.broker_guid,
             one.broker,
             2 if waits else 0,
             "LOG_BACKUP" if waits else "NOTHING",
-            0,
+            said.get("is_cdc_enabled", 0),
             one.encrypted_by is not None,
             _NO_GUID if grouped else None,
             one.guid if grouped else None,
+            ("NONE", "PARTIAL").index(containment),
+            containment,
             0,
-            "NONE",
-            0,
+            ("DISABLED", "ALLOWED", "FORCED").index(durability),
+            durability,
         )
 
 

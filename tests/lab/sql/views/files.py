@@ -50,7 +50,16 @@ def _row(session: Session, database: Database, file: DatabaseFile) -> tuple[obje
 
 @view("sys.database_files", _FILE)
 def database_files(session: Session, database: Database) -> Rows:
-    return [_row(session, database, file) for file in database.files]
+    special = [_special(number, path) for number, path in enumerate(database.special_files, 65537)]
+    return [*(_row(session, database, file) for file in database.files), *special]
+
+
+def _special(number: int, path: str) -> tuple[object, ...]:
+    """A FILESTREAM file: type 2, whose path is a folder, and whose size is 0 in the catalog.
+
+    https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-database-files-transact-sql
+    """
+    return (number, None, 2, "FILESTREAM", 2, path.rpartition("\\")[2], path, 0, "ONLINE", 0, -1, 0, 0, 0, 0, 0, None)
 
 
 @view("sys.master_files", f"database_id int, {_FILE}")

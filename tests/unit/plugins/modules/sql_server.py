@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 
 NOT_THERE = MssqlError("Cannot open backup device 'x'. Operating system error 2(The system cannot find the file specified.).", 3201)
 SERVER = {"name": "SQL01", "version": "14.0.3456.2", "edition": "Standard Edition (64-bit)", "engine_edition": 2}
-DATABASE = {"name": "Octopus", "state_desc": "ONLINE", "recovery_model_desc": "FULL", "replica_id": None}
+DATABASE = {"name": "Octopus", "state_desc": "ONLINE", "recovery_model_desc": "FULL", "replica_id": None, "is_encrypted": False}
 STARTED, FINISHED = datetime(2026, 11, 23, 20, 0, 0), datetime(2026, 11, 23, 20, 1, 5)
 BACKED_UP = [
     Message(3211, "50 percent processed."),
@@ -71,6 +71,7 @@ class SqlServer:
         # By a piece of the statement: rows, or an error. The first that fits answers.
         self.answers: dict[str, list[dict[str, Any]] | MssqlError] = {
             "SERVERPROPERTY('ServerName')": [SERVER],
+            "delayed_durability_desc": [{"delayed_durability_desc": "DISABLED"}],
             "FROM sys.databases": [DATABASE],
             "FROM sys.master_files WHERE": [{"pages": 1280}],
             "FILEPROPERTY": [{"pages": 640}],
@@ -105,6 +106,7 @@ class SqlServer:
             "BACKUP": BACKED_UP,
             "RESTORE VERIFYONLY": VALID,
             "EXEC master.dbo.xp_create_subdir": [],
+            "EXEC [Octopus].sys.sp_flush_log": [],
         }
 
     def connect(self, options: SqlOptions, database: str = "master") -> SqlServer:

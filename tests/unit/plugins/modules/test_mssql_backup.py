@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import progr
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_backup
-from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import BACKED_UP, SERVER, SqlServer
+from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import BACKED_UP, DATABASE, SERVER, SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 pytest.importorskip("pyodbc")
@@ -36,6 +36,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SqlServer:
 def backup(check_mode: bool = False, **params: Any) -> dict[str, Any]:
     given = {"login_host": "sql01", "login_user": "me", "login_password": "secret", "database": "octopus", "path": ["D:\\a.bak"]}
     return run_module("mssql_backup", check_mode, **(given | params))
+
+
+def test_delayed_durable_transactions_are_written_to_disk_first(server: SqlServer) -> None:
+    server.answers["delayed_durability_desc"] = [{"delayed_durability_desc": "FORCED"}]
+    assert not backup().get("failed")
+    assert server.ran[:2] == ["EXEC [Octopus].sys.sp_flush_log", BACKUP]
+
+
+def test_a_login_that_could_not_verify_the_backup_takes_none(server: SqlServer) -> None:
+    server.answers = {"'CREATE DATABASE'": [{"may": 0}], **server.answers}
+    assert "server role dbcreator" in backup()["msg"]
+    assert not backup(verify=False).get("failed")
+
+
+def test_encryption_is_said(server: SqlServer) -> None:
+    assert backup()["encrypted"] is False
+    server.answers["FROM sys.databases"] = [{**DATABASE, "is_encrypted": True}]
+    assert backup(check_mode=True)["encrypted"] is True
 
 
 def test_a_backup_is_a_change_and_is_verified(server: SqlServer) -> None:
@@ -108,7 +126,11 @@ def test_without_a_user_in_the_database_the_files_are_the_estimate(server: SqlSe
         ({"FROM msdb.dbo.backupmediafamily WHERE": [{"physical_device_name": "D:\\b.bak"}]}, {}, "stripes D:\\\\a.bak.*d:\\\\b.bak"),
         ({"FROM sys.databases": []}, {}, "the database octopus.*none of that name"),
         (
-            {"FROM sys.databases": [{"name": "Octopus", "state_desc": "RESTORING", "recovery_model_desc": "FULL", "replica_id": None}]},
+            {
+                "FROM sys.databases": [
+                    {"name": "Octopus", "state_desc": "RESTORING", "recovery_model_desc": "FULL", "replica_id": None, "is_encrypted": False}
+                ]
+            },
             {},
             "RESTORING",
         ),

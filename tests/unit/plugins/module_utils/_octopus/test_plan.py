@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import Check
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.tests.unit.plugins.module_utils._octopus import rollback_facts
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 GOOD: dict[str, Any] = {
@@ -50,8 +52,12 @@ GOOD: dict[str, Any] = {
     "database": {
         "version": "2020.5.7",
         "server": "sql01",
+        "database": "Octopus",
+        "sessions_visible": True,
         "used_bytes": 1000,
+        "data_bytes": 1500,
         "volumes": [{"name": "D:", "free": 2000}],
+        "rollback": rollback_facts.STANDALONE,
         "clock_offset_seconds": -2,
         "account": {"name": "OCTO-A$", "db_owner": True},
     },
@@ -64,7 +70,7 @@ def facts(**changes: Any) -> plan.Facts:
     return plan.Facts(**{**copy.deepcopy(GOOD), **changes})
 
 
-def failing(found: list[plan.Check]) -> list[str]:
+def failing(found: list[Check]) -> list[str]:
     return sorted({check.name for check in found if check.blocks})
 
 
@@ -129,7 +135,13 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("database/sessions_visible", False, "may_see_sessions"),
         ("database/operations", ["BACKUP DATABASE in session 60, 10 percent"], "nothing_else_on_database"),
         ("hosts/octo-a/running_jobs", ["msi-1"], "nothing_else_running"),
+        ("database/sessions_visible", None, "may_see_sessions"),
         ("hosts/octo-a/free_bytes", {"C:": 1024}, "space_on_node"),
+        ("hosts/octo-a/free_bytes", {"D:": 10 * 1024**3}, "space_on_node"),
+        ("packages/2026.2.9853/size", None, "space_on_node"),
+        ("database/volumes", [], "space_on_sql_server"),
+        ("database/used_bytes", None, "space_on_sql_server"),
+        ("backup", {"free_bytes": 5000, "paths": ["x"]}, "space_for_backup"),
         ("database/volumes", [{"name": "D:", "free": 10}], "space_on_sql_server"),
         ("hosts/octo-a/clock_offset_seconds", 60, "clocks_agree"),
         ("database/clock_offset_seconds", None, "clocks_agree"),

@@ -55,6 +55,14 @@ def decided(steps: list[str], **more: Any) -> Outcome:
     return decide(steps, **{"check_mode": False, "on_failure": "rollback", "lock_lost": False, **more})
 
 
+@pytest.mark.parametrize("operation", [UPGRADE, BACKUP_STOPPED, BACKUP_BESIDE])
+def test_without_a_possible_rollback_none_is_started(operation: list[str]) -> None:
+    """What the user waived as rollback_possible: an unchanged instance is returned to its users, a changed one is left stopped."""
+    for steps in prefixes(operation):
+        found, stop = decided(steps, rollback_possible=False), decided(steps, on_failure="stop")
+        assert found == stop and found.action != "rollback"
+
+
 # Operation, the last step that the row is for (of those from the row before), the verdict now, the action, after it, after its failure.
 TABLE = [
     (UPGRADE, None, "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),

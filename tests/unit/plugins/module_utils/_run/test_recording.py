@@ -76,6 +76,7 @@ def params(tmp_path: Path) -> dict[str, Any]:
         "event": "failed",
         "data": {"error": "it broke"},
         "on_failure": "rollback",
+        "rollback_possible": True,
         "known_steps": [],
         "clone": None,
     }
