@@ -157,7 +157,7 @@ before:
   description: The state to return the instance in.
   returned: always
   type: dict
-  sample: {maintenance: false, drained: [], watched: [octo-a]}
+  sample: {maintenance: false, drained: [], watched: [octo-a], start_types: {octo-a: auto, octo-b: delayed-auto}}
 checks:
   description: Every check with what it expected and found.
   returned: always
