@@ -44,6 +44,11 @@ options:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
       - ISO 8601 with its offset, by the clock of SQL Server. Keep RV(now) when something begins, and give it here later.
     type: str
+  unchanged_since:
+    description:
+      - What this module returned earlier with V(version) and V(nodes) in O(gather), for example before a backup. Returns in RV(differences)
+        whether a server has worked with the database since. Needs the same two in O(gather).
+    type: dict
 seealso:
   - module: octopus.upgrade.octopus_database_wait
   - module: octopus.upgrade.octopus_database_upgrade
@@ -68,6 +73,14 @@ EXAMPLES = r"""
     gather: []
     since: "{{ octopus.now }}"
   register: later
+
+- name: See whether a server has worked with it since then
+  octopus.upgrade.octopus_database_info:
+    login_host: sql.example.com
+    database: OctopusDeploy
+    gather: [version, nodes]
+    unchanged_since: "{{ octopus }}"
+  register: later
 """
 
 RETURN = r"""
@@ -91,6 +104,12 @@ now:
   returned: success
   type: str
   sample: '2026-11-23T20:00:04.200000+00:00'
+differences:
+  description: What differs from O(unchanged_since) in version, number of schema scripts and heartbeats, or is unknown of one of the moments.
+  returned: when O(unchanged_since) is given
+  type: list
+  elements: str
+  sample: ["number of schema scripts: expected 812, found 813"]
 newer:
   description:
     - What is newer than O(since), with the same entries for each kind. Null where this version has no such table.
@@ -266,6 +285,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import GATHER, query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.unchanged import differences
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
@@ -273,6 +293,7 @@ SPEC: dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
         "since": {"type": "str"},
+        "unchanged_since": {"type": "dict"},
     },
     "required_together": MSSQL_TOGETHER,
 }
@@ -282,7 +303,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read what was asked for; the module's result."""
     since = None if params["since"] is None else parse_since(params["since"])
     with connect(SqlOptions.from_params(params), params["database"]) as connection:
-        return query(connection, params["database"], params["gather"], since)
+        facts = query(connection, params["database"], params["gather"], since)
+    then = params["unchanged_since"]
+    return facts if then is None else {**facts, "differences": differences(then, facts)}
 
 
 def main() -> None:

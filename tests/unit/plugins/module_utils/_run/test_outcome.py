@@ -240,3 +240,9 @@ def test_users_may_have_been_let_in_once_publishing_has_begun() -> None:
 def test_the_playbook_to_run_again() -> None:
     names = {operation: outcome.playbook(operation) for operation in ("upgrade", "clone", "backup", "rollback")}
     assert names == {"upgrade": "upgrade_inplace.yml", "clone": "refresh_clone.yml", "backup": "backup.yml", "rollback": "rollback.yml"}
+
+
+def test_a_database_whose_rollback_has_begun_is_rolled_back_to_the_end() -> None:
+    steps = [*STAGE, *QUIESCE, *BACKUP, "apply.2025.3.14357.install", "rollback.verify", "rollback.unchanged"]
+    assert decided(steps).rollback_database is False
+    assert decided([*steps, "rollback.database"]).rollback_database is True
