@@ -34,7 +34,18 @@ FLAGS = {
 }
 VALUES = {"o": "output", "H": "header", "m": "max-time", "A": "user-agent", "w": "write-out", "D": "dump-header"}
 LONG_FLAGS = {*FLAGS.values(), "retry-connrefused", "ssl-no-revoke", "tlsv1.2", "no-progress-meter", "create-dirs", "http1.1"}
-LONG_VALUES = {*VALUES.values(), "retry", "retry-delay", "retry-max-time", "connect-timeout", "url", "proto", "proto-redir", "max-redirs"}
+LONG_VALUES = {
+    *VALUES.values(),
+    "data-binary",
+    "retry",
+    "retry-delay",
+    "retry-max-time",
+    "connect-timeout",
+    "url",
+    "proto",
+    "proto-redir",
+    "max-redirs",
+}
 TRANSIENT = {408, 429, 500, 502, 503, 504}
 UNKNOWN_OPTION = 2
 
@@ -140,12 +151,14 @@ def _transfer(proc: Process, options: _Options) -> None:
     for header in options.headers:
         name, _colon, value = header.partition(":")
         headers[name.strip()] = value.strip()
-    method = "HEAD" if "head" in options.flags else "GET"
+    posted = options.values.get("data-binary")
+    method = "HEAD" if "head" in options.flags else "GET" if posted is None else "POST"
+    body = None if posted is None else _body(proc, posted)
     with session(proc.host.network, "insecure" not in options.flags) as client:
         client.max_redirects = int(options.values.get("max-redirs", "50"))
         try:
             response = client.request(
-                method, url, headers=headers, stream=True, timeout=timeout, allow_redirects="location" in options.flags
+                method, url, data=body, headers=headers, stream=True, timeout=timeout, allow_redirects="location" in options.flags
             )
             with response:
                 _deliver(proc, options, response)
@@ -155,6 +168,16 @@ def _transfer(proc: Process, options: _Options) -> None:
             raise _Failed(47, f"Maximum ({client.max_redirects}) redirects followed") from error
         except requests.exceptions.RequestException as error:
             raise _classified(error, url) from error
+
+
+def _body(proc: Process, posted: str) -> bytes:
+    """``--data-binary DATA`` or ``@FILE``, as it is (https://curl.se/docs/manpage.html#--data-binary)."""
+    if not posted.startswith("@"):
+        return posted.encode()
+    try:
+        return proc.host.fs.read(proc.full(posted[1:]), proc.logon)
+    except WinError as error:
+        raise _Failed(26, f"Failed to open {posted[1:]}") from error
 
 
 def _classified(error: requests.exceptions.RequestException, url: str) -> _Failed:
