@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run import outcom
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.outcome import Outcome, decide, ended, is_open
 
 STAGE = ["stage.package.2026.2.9853", "stage.master_key", "stage.license", "stage.restore_point", "stage.folders"]
-QUIESCE = ["quiesce.watchdog", "quiesce.maintenance", "quiesce.drain", "quiesce.baseline", "quiesce.stop", "quiesce.down"]
+QUIESCE = ["quiesce.guard", "quiesce.watchdog", "quiesce.maintenance", "quiesce.drain", "quiesce.baseline", "quiesce.stop", "quiesce.down"]
 BACKUP = ["backup.read", "backup.database", "backup.folders", "backup.sign", "backup.test_restore", "backup.snapshot"]
 APPLY = [
     *(f"apply.2025.3.14357.{step}" for step in ("install", "schema", "start", "stop", "down")),
@@ -49,12 +49,12 @@ def decided(steps: list[str], **more: Any) -> Outcome:
 # Operation, the last step that the row is for (of those from the row before), the verdict now, the action, after it, after its failure.
 TABLE = [
     (UPGRADE, None, "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
-    (UPGRADE, "stage.folders", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
+    (UPGRADE, "quiesce.guard", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
     (UPGRADE, "quiesce.watchdog", "failed_before_outage", "restore_service", "failed_before_outage", "failed_before_outage"),
     (UPGRADE, "backup.snapshot", "failed_stopped", "restore_service", "failed_service_restored", "failed_stopped"),
     (UPGRADE, "verify.reads", "failed_stopped", "rollback", "failed_rolled_back", "rollback_failed"),
     (UPGRADE, "prune", "failed_after_upgrade", "none", "failed_after_upgrade", "failed_after_upgrade"),
-    (BACKUP_STOPPED, "stage.folders", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
+    (BACKUP_STOPPED, "quiesce.guard", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
     (BACKUP_STOPPED, "quiesce.watchdog", "failed_before_outage", "restore_service", "failed_before_outage", "failed_before_outage"),
     (BACKUP_STOPPED, "publish.start", "failed_stopped", "restore_service", "failed_service_restored", "failed_stopped"),
     (BACKUP_STOPPED, "prune", "failed_after_upgrade", "none", "failed_after_upgrade", "failed_after_upgrade"),
