@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
@@ -44,6 +45,7 @@ TASK_FOLDER = "\\octopus.upgrade guard\\"
 SUFFIX = ".guarded"
 SHARES = 3  # how often the task runs in the set time
 HEARTBEAT = 30.0  # seconds; a share of the time is at least a minute
+MOMENT = 5.0
 ABSENT, STAYS = 100, 102
 # Of eventcreate, which takes 1 to 1000: https://learn.microsoft.com/windows-server/administration/windows-commands/eventcreate
 RESTORED_EVENT, CHANGED_EVENT = 701, 702
@@ -245,7 +247,7 @@ def fed(options: ConnectionOptions, folder: str, holder: Holder, seconds: float 
     def beat() -> None:
         while not ended.wait(seconds):
             # A host that does not answer is asked again; what the body itself finds is what is told.
-            with suppress(HostError), WindowsHost(options) as host:
+            with suppress(UpgradeError), WindowsHost(options) as host:
                 host.run_cmd(f"{still_ours_line(folder, holder)}& {feed_line(folder)}", idempotent=True)
 
     thread = threading.Thread(target=beat, name="guard", daemon=True)
@@ -254,4 +256,4 @@ def fed(options: ConnectionOptions, folder: str, holder: Holder, seconds: float 
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(MOMENT)  # it may be waiting for a host that does not answer
