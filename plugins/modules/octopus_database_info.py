@@ -55,6 +55,11 @@ options:
       - Windows account, C(DOMAIN\name), which RV(account) tells the rights of. A name alone, such as C(OCTO01$), is looked for in every domain.
       - V(SYSTEM) is that of SQL Server's own machine.
     type: str
+  unchanged_since:
+    description:
+      - What this module returned earlier with V(version) and V(nodes) in O(gather), for example before a backup. Returns in RV(differences)
+        whether a server has worked with the database since. Needs the same two in O(gather).
+    type: dict
 seealso:
   - module: octopus.upgrade.octopus_database_wait
   - module: octopus.upgrade.octopus_database_upgrade
@@ -86,6 +91,13 @@ EXAMPLES = r"""
     database: OctopusDeploy
     gather: [version]
     expected_version: 2025.4.10423
+- name: See whether a server has worked with it since then
+  octopus.upgrade.octopus_database_info:
+    login_host: sql.example.com
+    database: OctopusDeploy
+    gather: [version, nodes]
+    unchanged_since: "{{ octopus }}"
+  register: later
 """
 
 RETURN = r"""
@@ -114,6 +126,12 @@ clock_offset_seconds:
   returned: success
   type: int
   sample: 1
+differences:
+  description: What differs from O(unchanged_since) in version, number of schema scripts and heartbeats, or is unknown of one of the moments.
+  returned: when O(unchanged_since) is given
+  type: list
+  elements: str
+  sample: ["number of schema scripts: expected 812, found 813"]
 newer:
   description:
     - What is newer than O(since), with the same entries for each kind. Null where the database has no such table or column that the login
@@ -370,6 +388,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import GATHER, query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.unchanged import differences
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
@@ -379,6 +398,7 @@ SPEC: dict[str, Any] = {
         "since": {"type": "str"},
         "expected_version": {"type": "str"},
         "account": {"type": "str"},
+        "unchanged_since": {"type": "dict"},
     },
     "required_together": MSSQL_TOGETHER,
 }
@@ -388,7 +408,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read what was asked for; the module's result."""
     since = None if params["since"] is None else parse_since(params["since"])
     with connect(SqlOptions.from_params(params), params["database"]) as connection:
-        return query(
+        facts = query(
             connection,
             params["database"],
             params["gather"],
@@ -396,6 +416,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             expected_version=params["expected_version"],
             windows_account=params["account"],
         )
+    then = params["unchanged_since"]
+    return facts if then is None else {**facts, "differences": differences(then, facts)}
 
 
 def main() -> None:

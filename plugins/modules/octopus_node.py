@@ -70,6 +70,15 @@ options:
     type: str
     choices: [refuse, leave, cancel]
     default: refuse
+  start_types:
+    description:
+      - The start type of the service by inventory name of the node, C(auto), C(delayed-auto), C(manual) or C(disabled). It is set before the
+        service is stopped or started, so it needs O(state=stopped) or O(state=started). By default, it is left alone.
+      - With O(state=stopped), C(disabled) keeps a restart of the host, a monitoring tool or a cluster manager from starting a service that
+        was stopped on purpose. RV(nodes.was_start_type) tells what it was.
+      - With O(state=started), a service that is to be C(disabled) is so once it is running.
+    type: dict
+    default: {}
   expected_version:
     description: The version that started nodes have to report.
     type: str
@@ -99,17 +108,19 @@ EXAMPLES = r"""
     timeout: 1800
     on_timeout: fail
 
-- name: Stop the nodes, and disable the watchdog that would start them again
+- name: Stop the nodes, and disable the service and the watchdog that would start it again
   octopus.upgrade.octopus_node:
     nodes: [octo-a, octo-b]
     state: stopped
+    start_types: {octo-a: disabled, octo-b: disabled}
     watchdog: disabled
   register: stopped
 
-- name: Start one of them, and wait until it is healthy
+- name: Start one of them with the start type that it had, and wait until it is healthy
   octopus.upgrade.octopus_node:
     nodes: [octo-a]
     state: started
+    start_types: {octo-a: "{{ stopped.nodes['octo-a'].was_start_type }}"}
     expected_version: 2026.2.9853
     timeout: 1800
 
@@ -133,6 +144,14 @@ nodes:
       description: Its state before.
       type: str
       sample: running
+    start_type:
+      description: The service's start type now; null where it was left alone.
+      type: str
+      sample: disabled
+    was_start_type:
+      description: Its start type before.
+      type: str
+      sample: delayed-auto
     drained:
       description: Whether the node is drained now; null where that was not queried.
       type: bool
@@ -193,6 +212,7 @@ SPEC = {
         "timeout": {"type": "int", "default": 600},
         "on_timeout": {"type": "str", "choices": ["fail", "cancel", "ignore"], "default": "fail"},
         "interruptions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
+        "start_types": {"type": "dict", "default": {}},
         "expected_version": {"type": "str"},
         "health": {"type": "bool", "default": True},
     },

@@ -102,8 +102,11 @@ unfinished:
     resumes:
       description: Whether it has changed the instance, so that the next run must resume it.
       type: bool
+    guarded:
+      description: Whether the guard on the host (M(octopus.upgrade.octopus_guard)) has started the service since.
+      type: bool
     roll_back_first:
-      description: Whether it has failed, or was interrupted while it restored service or rolled back. That must be completed first.
+      description: Whether it has failed, was interrupted while it restored service or rolled back, or is C(guarded). That must be completed first.
       type: bool
     schema_failed:
       description: Whether it was left stopped in a schema upgrade, which must not be tried again.

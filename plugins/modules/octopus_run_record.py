@@ -204,7 +204,7 @@ outcome:
       description: The verdict after RV(outcome.action) has failed.
       type: str
     rollback_database:
-      description: Whether a rollback includes the database.
+      description: Whether a rollback includes the database in any case, because a step that may have changed it has begun.
       type: bool
     changed:
       description: Whether programs, database or folders may differ from the restore point.

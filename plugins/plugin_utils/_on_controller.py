@@ -111,7 +111,8 @@ class OnController(ActionBase):
                 if found is not None:
                     return {**found, "replayed": True}
                 step.begin()
-                result = self._call(arguments, task_vars)
+                with journal.kept_alive():
+                    result = self._call(arguments, task_vars)
                 if not result.get("failed"):
                     step.end(result)
                 return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result

@@ -70,6 +70,8 @@ def _group(lab: Lab, place: LabInstance | LabClone, password: Path, own: dict[st
         | own
         | {
             "octopus_ca_path": str(lab.ca_path),
+            # The guard counts by its host's time, which passes faster here; a control node is as slow as anywhere.
+            "octopus_guard_minutes": round(30 * lab.clock.scale),
             "octopus_backup_root": lab.backup_share.unc,
             "octopus_sql_user": "octopus_upgrade",
             "octopus_sql_password": "{{ vault_sql_password }}",

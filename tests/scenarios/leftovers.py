@@ -17,7 +17,7 @@ from lab.sql.server import SqlServer
 from lab.windows.host import WindowsHost
 from patience import patient
 
-TASK_FOLDER = "\\octopus.upgrade\\"
+TASK_FOLDER = "\\octopus.upgrade"  # of the jobs, and of the guard
 OURS = ("C", "ProgramData", "octopus.upgrade")
 LOGIN = "octopus_upgrade"
 # What stays on purpose: the journal of every run, logs of jobs, the packages of both versions.

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
+
 from . import asked_checks, clock_check, rollback_checks, room_checks, unknowns
 from .check import Check, unknown
 from .errors import OctopusError
@@ -121,12 +123,15 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
 
 
 def before(facts: Facts) -> dict[str, Any]:
-    """The state to return the instance in: maintenance mode, drained nodes, nodes whose watchdog is on."""
+    """The state to return the instance in: maintenance mode, drained nodes, nodes whose watchdog is on, start types that can be set."""
     drained = {str(row["name"]).lower() for row in facts.server.get("nodes") or [] if row.get("draining")}
     return {
         "maintenance": bool((facts.server.get("maintenance") or {}).get("enabled")),
         "drained": [node for node in facts.nodes if str(facts.on(node).get("node_name") or node).lower() in drained],
         "watched": [node for node in facts.nodes if (facts.hosts.get(node, {}).get("watchdog") or {}).get("enabled")],
+        "start_types": {
+            node: kind for node in facts.nodes if (kind := (facts.on(node).get("service") or {}).get("start_type")) in SETTABLE
+        },
     }
 
 

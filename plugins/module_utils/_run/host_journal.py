@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import record as run_record
 from .errors import LockLost, RunError, RunRecordError
+from .guard import fed
 from .holder import Holder
-from .lock import NOT_OURS, folder_line, still_ours_line
+from .lock import NOT_OURS, feed_line, folder_line, still_ours_line
 from .record import Event
 
 SUFFIX = ".jsonl"
@@ -66,6 +68,10 @@ class HostJournal:
         text = result.stdout if result.exit_code == 0 else ""
         self._cut = bool(text) and not text.endswith("\n")
         return run_record.parse(text, f"the journal {self.name}")
+
+    def kept_alive(self) -> AbstractContextManager[None]:
+        """Tell the guard, where there is one, that the run is alive while the body acts for long."""
+        return fed(self._host.options, self._folder, self._holder) if self._holder else nullcontext()
 
     def check_not_resumed(self, known: Sequence[Event]) -> None:
         """Check that no other process has resumed the run. For the last event, which is written after the lock was released.
@@ -108,10 +114,13 @@ class HostJournal:
     def _echo(self, lines: list[tuple[str, str]], uncertain: bool, released: bool) -> None:
         """Run one command. It has no input: a program that waits for input would keep the file open, and the retry would fail."""
         text, last = lines[-1]
-        before = f"{still_ours_line(self._folder, self._holder, released)}& " if self._holder else ""
-        before += f"{folder_line(self._folder)}& "
+        ours = still_ours_line(self._folder, self._holder, released) if self._holder else ""
+        before = f"{ours}& " if ours else ""
+        before += f"{folder_line(self._folder)}& {feed_line(self._folder)}& "
         echoes = "&".join(f"echo {text}" for text, _event in lines)
         after = f">>{word(self._path)} && {SYSTEM32}findstr.exe /l /c:{last} {word(self._path)}"
+        # Once more: the guard first takes the lock, then reads the journal. Either it sees this event, or this sees that the lock is gone.
+        after += f" && {ours}" if ours else ""
         for attempt in (1, 2):
             # After a line that may lack its end, begin a new one.
             new_line = "echo.&" if uncertain or self._cut or attempt > 1 else ""
@@ -158,7 +167,7 @@ def remember(path: Path, journal: HostJournal, kind: str, **fields: Any) -> list
 
     Raises:
         RunRecordError: The file cannot be written, or one of the two is inconsistent.
-        LockLost: This process no longer holds the lock. The event is nowhere.
+        LockLost: This process no longer holds the lock.
         HostError: The host's journal cannot be written. The event is in the file, pending.
     """
     events = run_record.read(path)
@@ -172,7 +181,7 @@ def remember(path: Path, journal: HostJournal, kind: str, **fields: Any) -> list
             journal.check_not_resumed(events)
         journal.append([*waiting, new], uncertain=bool(waiting))
     except LockLost:
-        run_record.write(path, events)  # it is certainly not on the host, and must not be sent later
+        run_record.write(path, events)  # whether it is on the host or not, it must not be sent later
         raise
     events = [*({name: value for name, value in event.items() if name != "pending"} for event in events), new]
     run_record.write(path, events)

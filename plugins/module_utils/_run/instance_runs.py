@@ -15,8 +15,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
+from . import guard, outcome
 from . import host_journal as journals
-from . import outcome
 from . import record as run_record
 from .cluster_lock import ClusterLock, in_order
 from .errors import RunError
@@ -32,6 +32,7 @@ INSTANCE_SPEC: dict[str, Any] = {
 
 PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
+GUARDED = "the control node was gone for too long, and the guard on the coordinator started the service again"
 _BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
@@ -149,7 +150,7 @@ class InstanceRuns:
             unfinished = None  # a run that another coordinator has finished since has made it obsolete
         return {
             "lock": self._described(lock),
-            "unfinished": _unfinished(unfinished, results) if unfinished else None,
+            "unfinished": _unfinished(unfinished, results, self._guarded(unfinished)) if unfinished else None,
             "last": run_record.summary(last.events) if last else None,
             "last_facts": run_record.facts(last.events) if last else {},
         }
@@ -172,6 +173,10 @@ class InstanceRuns:
             "the inventory, and run this again to resume that run."
         )
 
+    def _guarded(self, found: Found) -> bool:
+        """Whether the guard on the host has restored the service of that run."""
+        return f"{found.run_id}{guard.SUFFIX}".lower() in (name.lower() for name in self._lock.names)
+
     def _described(self, lock: Lock | None) -> dict[str, Any] | None:
         return {**lock.to_dict(), "ours": self._lock.is_ours(lock)} if lock else None
 
@@ -191,10 +196,18 @@ def instance_runs(params: dict[str, Any]) -> Iterator[InstanceRuns]:
         yield InstanceRuns(coordinator, params, Holder.from_dict(params["holder"]), others)
 
 
-def _unfinished(found: Found, results: Sequence[str]) -> dict[str, Any]:
-    """Return an unfinished run with what it means for the next one."""
+def _unfinished(found: Found, results: Sequence[str], guarded: bool) -> dict[str, Any]:
+    """Return an unfinished run with what it means for the next one.
+
+    Args:
+        found: The run.
+        results: The steps whose results are wanted.
+        guarded: Whether the guard has started the service since. Then what the run has done no longer holds: it cannot go on.
+    """
     result = found.to_dict()
     steps, record = result["steps"], result["record"]
+    if guarded and not record.get("error"):
+        record = result["record"] = {**record, "error": GUARDED}
     operation = run_record.operation(found.events) or outcome.UPGRADE
     return {
         **result,
@@ -202,7 +215,8 @@ def _unfinished(found: Found, results: Sequence[str]) -> dict[str, Any]:
         "playbook": outcome.playbook(operation),
         "last_step": steps[-1] if steps else "",
         "resumes": outcome.resumes(steps),
-        "roll_back_first": outcome.must_roll_back_first(steps, record),
+        "guarded": guarded,
+        "roll_back_first": guarded or outcome.must_roll_back_first(steps, record),
         "schema_failed": outcome.schema_must_not_be_retried(record, steps),
         "only_stopped": outcome.only_stopped(steps),
         "published": outcome.published(steps),

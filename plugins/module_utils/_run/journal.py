@@ -51,6 +51,10 @@ class Journal:
         """
         return record.read(self._copy)
 
+    def kept_alive(self) -> contextlib.AbstractContextManager[None]:
+        """Tell the guard on the host, where there is one, that the run is alive while the body acts for long."""
+        return self._there.kept_alive()
+
     def events_there(self) -> list[record.Event]:
         """Read the journal on the host.
 

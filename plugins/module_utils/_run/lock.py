@@ -92,6 +92,17 @@ def _is_ours(folder: str) -> bool:
     return folder.lower().startswith(DEFAULT_ROOT.lower() + "\\")
 
 
+def guard_folder(folder: str) -> str:
+    """Return the folder of the guard in an instance's folder of runs."""
+    return f"{folder}\\guard"
+
+
+def feed_line(folder: str) -> str:
+    """Return the cmd line that tells the guard, where there is one, that the run is alive. It leaves no error."""
+    own = guard_folder(folder)
+    return f"(if exist {word(own + chr(92))} (echo fed)>{word(own + chr(92) + 'fed')}) 2>nul"
+
+
 class RunLock:
     """One lock on one host.
 
@@ -227,7 +238,7 @@ class RunLock:
         new = f"{self._folder}\\{LEFT}{uuid.uuid4().hex[:12]}"
         marker, file = f"{new}\\{self._marker}", f"{new}\\owner.json"
         line = (
-            f"(if exist {word(self.path + chr(92))} exit /b {TAKEN})& {folder_line(self._folder)}& ({builtin('mkdir', new)} && "
+            f"(if exist {word(self.path + chr(92))} exit /b {TAKEN})& {folder_line(self._folder)}& {feed_line(self._folder)}& ({builtin('mkdir', new)} && "
             f"(echo held)>{word(marker)} && (echo {self._owner(run_id, operation)})>{word(file)} && "
             f"{builtin('ren', new, 'lock')}) || ({self._delete(new)}& exit /b {TAKEN})"
         )

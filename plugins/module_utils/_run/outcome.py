@@ -47,7 +47,8 @@ class Outcome:
     Attributes:
         verdict: How the instance is before ``action``.
         action: ``none``, ``restore_service`` or ``rollback``.
-        rollback_database: Whether a rollback includes the database: its schema may have been changed.
+        rollback_database: Whether a rollback includes the database in any case: its schema may have been changed. Where it does not, the
+            rollback itself reads whether something else has worked with the database.
         changed: Whether programs, database or folders may differ from the restore point.
         clean_up: Whether something was staged that must be removed if the instance is in service in the end, at its old version.
         look: Whether the services must be looked at if the instance is out of service in the end.
@@ -110,7 +111,8 @@ def decide(
     return Outcome(
         verdict=verdict,
         action=action,
-        rollback_database=action == ROLLBACK and any(map(_SCHEMA.match, steps)),
+        # Begun once, it is finished: what is read of a database that was restored in part means nothing.
+        rollback_database=action == ROLLBACK and ("rollback.database" in steps or any(map(_SCHEMA.match, steps))),
         changed=changed,
         clean_up=not check_mode and not changed and verdict in ("failed_before_outage", "failed_stopped") and _any(steps, "stage."),
         look=verdict in ("failed_stopped", "rollback_failed"),

@@ -264,7 +264,7 @@ def _out_of_service(report: Report) -> str:
     others = [f"{node} {found}" for node, found in report.services.items() if found != "stopped"]
     elsewhere = f"; elsewhere: {', '.join(others)}" if others else ""
     return (
-        f"Instance {report.instance} is out of service: maintenance mode on, nodes drained or stopped, watchdog off. "
+        f"Instance {report.instance} is out of service: maintenance mode on, nodes drained or stopped, watchdog off, start types disabled. "
         f"The service is stopped on {', '.join(stopped) or 'no node'}{elsewhere}. Do not start what is stopped before the cause is known."
     )
 
@@ -281,8 +281,11 @@ def _as_before(report: Report) -> str:
     drained = report.before.get("drained") or []
     undrained = [node for node in report.nodes if node not in drained]
     watched = report.before.get("watched") or []
+    start_types = report.before.get("start_types") or {}
+    kinds = ", ".join(f"{kind} on {node}" for node, kind in start_types.items() if node in report.nodes)
     return (
-        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained, watchdog on at {', '.join(watched) or 'no node'}"
+        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained, watchdog on at {', '.join(watched) or 'no node'}, "
+        f"start type of the service {kinds or 'as it was'}"
     )
 
 

@@ -108,8 +108,8 @@ def command_file(folder: str, commands: Sequence[Command]) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def task_xml(folder: str, run_as: RunAs, description: str) -> str:
-    r"""Return the definition of the task: no trigger, no time limit, never twice at once, normal priority.
+def task_xml(folder: str, run_as: RunAs, description: str, triggers: str = "<Triggers />") -> str:
+    r"""Return the definition of the task: by default no trigger, no time limit, never twice at once, normal priority.
 
     The default priority of the scheduler is below normal, for the disk too. The text is plain ASCII and declares no encoding: schtasks
     accepts a file in any encoding, but refuses one whose declaration differs ("unable to switch encoding").
@@ -125,7 +125,7 @@ def task_xml(folder: str, run_as: RunAs, description: str) -> str:
     <Author>octopus.upgrade</Author>
     <Description>{escape(description)}</Description>
   </RegistrationInfo>
-  <Triggers />
+  {triggers}
   <Principals>
     <Principal id="Author">{principal}</Principal>
   </Principals>

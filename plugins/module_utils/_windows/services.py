@@ -17,11 +17,17 @@ from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 
+from . import registry
 from .connection import CommandResult, WindowsHost
 from .errors import HostError, HostTimeout
 
 STATES = {1: "stopped", 2: "start_pending", 3: "stop_pending", 4: "running", 5: "continue_pending", 6: "pause_pending", 7: "paused"}
 START_TYPES = {0: "boot", 1: "system", 2: "auto", 3: "manual", 4: "disabled"}
+# The words of sc.exe for start types that can be set. Windows has no number of its own for a delayed start: it is an automatic one with a
+# value beside it (https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_delayed_auto_start_info).
+DELAYED_AUTO, MANUAL, DISABLED = "delayed-auto", "manual", "disabled"
+SETTABLE = {"auto": "auto", DELAYED_AUTO: "delayed-auto", MANUAL: "demand", DISABLED: "disabled"}
+KEY = r"HKLM\SYSTEM\CurrentControlSet\Services"
 NO_SUCH_SERVICE, ALREADY_RUNNING, NOT_STARTED, CANNOT_TAKE_CONTROL, BUFFER_TOO_SMALL = 1060, 1056, 1062, 1061, 122
 
 _FIELD = re.compile(r"^\s+\S.*?\s*:\s?(?P<value>.*)$")
@@ -80,6 +86,13 @@ def config(host: WindowsHost, name: str) -> ServiceConfig | None:
     )
 
 
+def start_type(host: WindowsHost, config: ServiceConfig) -> str:
+    """Return the start type of a service, a value of :data:`START_TYPES` or :data:`DELAYED_AUTO`, which sc.exe tells in a translated word."""
+    if config.start_type == "auto" and int(registry.get(host, f"{KEY}\\{config.name}", "DelayedAutostart") or "0", 0):
+        return DELAYED_AUTO
+    return config.start_type
+
+
 def start(host: WindowsHost, name: str) -> None:
     """Start a service unless it is running. :func:`query` shows whether it succeeds."""
     result = host.run(["sc", "start", name], idempotent=True)
@@ -100,10 +113,10 @@ def stop(host: WindowsHost, name: str) -> None:
 
 
 def set_start_type(host: WindowsHost, name: str, start_type: str) -> None:
-    """Set the start type of a service: auto, manual or disabled."""
-    word = {"auto": "auto", "manual": "demand", "disabled": "disabled"}[start_type]
+    """Set the start type of a service, one of :data:`SETTABLE`."""
     # sc.exe expects "start=" and its value as two arguments.
-    _check(host, host.run(["sc", "config", name, "start=", word], idempotent=True), f"set the start type of the service {name}")
+    result = host.run(["sc", "config", name, "start=", SETTABLE[start_type]], idempotent=True)
+    _check(host, result, f"set the start type of the service {name}")
 
 
 def wait_for(

@@ -23,6 +23,7 @@ KINDS = {
     "process.start": "a process on a host: pid, argv, account, parent",
     "process.end": "its end: pid, exit_code, killed",
     "task.run": "a scheduled task was started: name, account",
+    "event.log": "an entry of a Windows event log: log, type, source, id, text",
     "service.state": "a Windows service changed: name, state, by",
     "msi": "an MSI run: action, product, version, exit_code",
     "file": "a file change by a command: action, path",

@@ -39,6 +39,7 @@ class Service:
     state: int
     pid: int
     exit_code: int
+    delayed: bool = False
 
 
 class _Running:
@@ -104,10 +105,11 @@ class ServiceManager:
                 running.state,
                 pid,
                 running.exit_code,
+                self._value(name, "DelayedAutostart") == "1",
             )
 
     def config(self, name: str, **values: str | int) -> None:
-        """Change settings: ImagePath, ObjectName, Start, DisplayName, DependOnService.
+        """Change settings: ImagePath, ObjectName, Start, DelayedAutostart, DisplayName, DependOnService.
 
         Raises:
             WinError: 1060, 1072.

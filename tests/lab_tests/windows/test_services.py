@@ -82,6 +82,10 @@ def test_disabled(run, gates: Gates) -> None:
     assert run("sc config OctopusDeploy start= disabled").code == 0
     assert re.search(r"START_TYPE +: 4 ", run("sc qc OctopusDeploy").out)
     assert run("sc start OctopusDeploy").code == 1058
+    assert run("sc config OctopusDeploy start= delayed-auto").code == 0
+    assert re.search(r"START_TYPE +: 2 .*DELAYED", run("sc qc OctopusDeploy").out)
+    assert run("sc config OctopusDeploy start= auto").code == 0
+    assert "DELAYED" not in run("sc qc OctopusDeploy").out
     assert run("sc config OctopusDeploy start=auto").code == 1, "the value is an argument of its own"
 
 

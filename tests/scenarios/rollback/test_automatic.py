@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ class Case:
 
     Attributes:
         restored: How the database comes back: from "backup", from "snapshot", or not at all.
+        worked: Whether something that is none of the run's has run a schema script since the backup.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Case:
     times: int | None = 1
     params: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    worked: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -49,6 +52,14 @@ class Case:
 CASES = [
     Case("a schema that is left half done", "schema.fail", "Upgrade failed", "backup", params={"committed": True}),
     Case("an installation that fails", "msi.fail", "1603", "", params={"phase": "install"}),
+    Case(
+        "an installation that fails, and a program started by others",
+        "msi.fail",
+        "1603",
+        "backup",
+        params={"phase": "install"},
+        worked=True,
+    ),
     Case(
         "an API that never opens, with a snapshot",
         "api.never",
@@ -64,7 +75,7 @@ def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     before, mark, databases = scene.look(), scene.lab.ledger.mark(), set(scene.instance.sql.databases)
     armed = scene.lab.faults.arm(case.fault, NODE, times=case.times, **case.params)
     if case.restored:
-        threading.Thread(target=_write_when_met, args=(scene, case.fault, mark), daemon=True).start()
+        threading.Thread(target=_write_when_met, args=(scene, case, mark), daemon=True).start()
     run = scene.play("upgrade_inplace", **case.variables)
     scene.lab.faults.disarm(armed)
     assert scene.lab.ledger.events("fault", since=mark, action="met")
@@ -81,10 +92,16 @@ def test_the_way_back_is_taken_by_itself(case: Case, scene: Scene) -> None:
     _kept_and_named(scene, record, text, database=case.restored == "backup", folders=bool(case.restored))
 
 
-def _write_when_met(scene: Scene, fault: str, mark: int) -> None:
+def _write_when_met(scene: Scene, case: Case, mark: int) -> None:
     """Leave something in a server folder, as a migration that moves files may."""
+    fault = case.fault
     scene.lab.ledger.wait_for(lambda event: event.kind == "fault" and event["action"] == "met" and event["name"] == fault, PATIENCE, mark)
     scene.instance.host(NODE).fs.write(f"C:\\Octopus\\Artifacts\\{STRAY}", b"half done", scene.instance.host(NODE).system)
+    if case.worked:
+        database = scene.instance.sql.database(scene.spec.database)
+        assert database is not None
+        with contextlib.closing(database.connect()) as connection:
+            connection.execute("INSERT INTO SchemaVersions (ScriptName, Applied) VALUES ('by others', '2026-11-30')")
 
 
 def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database: bool, folders: bool) -> None:

@@ -152,6 +152,6 @@ def _service(host: WindowsHost, name: str) -> dict[str, Any]:
         "name": name,
         "state": now.state if now else None,
         "account": config.account if config else None,
-        "start_type": config.start_type if config else None,
+        "start_type": services.start_type(host, config) if config else None,
         "pid": (now.pid or None) if now else None,
     }

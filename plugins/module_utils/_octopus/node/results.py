@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
 
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """The wanted state of nodes. ``timeout`` is in seconds."""
+    """The wanted state of nodes. ``timeout`` is in seconds; ``start_types`` has those of the nodes whose start type is not left alone."""
 
     state: str = "unchanged"
     watchdog: str | None = None
@@ -28,12 +30,17 @@ class NodeRequest:
     expected_version: str | None = None
     health: bool = True
     portal_url: str | None = None
+    start_types: Mapping[str, str] = field(default_factory=dict)
     check_mode: bool = False
     tell: Callable[[str], object] = field(default=lambda _message: None, repr=False)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> NodeRequest:
-        """Read the parameters of ``octopus_node``."""
+        """Read the parameters of ``octopus_node``.
+
+        Raises:
+            InvalidValue: A start type is none that can be set.
+        """
         names = (
             "state",
             "watchdog",
@@ -46,7 +53,11 @@ class NodeRequest:
             "portal_url",
         )
         given = {name: params[name] for name in names}
-        return cls(**given, check_mode=check_mode, tell=Progress())
+        start_types = params["start_types"] or {}
+        wrong = sorted({str(kind) for kind in start_types.values()} - set(SETTABLE))
+        if wrong:
+            raise InvalidValue(f"Expected start types ({', '.join(SETTABLE)}) in start_types, but found {', '.join(wrong)}.")
+        return cls(**given, start_types=start_types, check_mode=check_mode, tell=Progress())
 
 
 @dataclass
@@ -55,6 +66,8 @@ class NodeResult:
 
     service_state: str | None = None
     was_service_state: str | None = None
+    start_type: str | None = None
+    was_start_type: str | None = None
     drained: bool | None = None
     was_drained: bool | None = None
     watchdog: dict[str, Any] | None = None
@@ -65,7 +78,8 @@ class NodeResult:
     @property
     def changed(self) -> bool:
         watched = self.watchdog is not None and self.watchdog["before"] != self.watchdog["after"]
-        return watched or self.service_state != self.was_service_state or self.drained != self.was_drained
+        kinds = self.start_type != self.was_start_type
+        return watched or kinds or self.service_state != self.was_service_state or self.drained != self.was_drained
 
 
 @dataclass
@@ -107,7 +121,7 @@ class NodesFailed(OctopusError):
 def _lines(nodes: dict[str, NodeResult], prefix: str, when: str) -> str:
     shown = []
     for name, node in nodes.items():
-        for what in ("service_state", "drained"):
+        for what in ("service_state", "start_type", "drained"):
             value = getattr(node, prefix + what)
             if value is not None:
                 shown.append(f"{name}: {what.replace('_', ' ')}: {value}\n")

@@ -17,8 +17,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows import pr
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import ServiceState
 
-_SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
-
 
 @dataclass(frozen=True)
 class NodeService:
@@ -51,6 +49,38 @@ def find(octopus: OctopusHost, instance: str | None) -> NodeService:
             "Check instance_name. Octopus.Server.exe service --install creates the service of an instance."
         )
     return NodeService(chosen, name, now.state, now.pid)
+
+
+def start_type(host: WindowsHost, service: NodeService) -> str:
+    """Return the start type of the service.
+
+    Raises:
+        OctopusError: The service does not exist any more.
+    """
+    config = services.config(host, service.name)
+    if config is None:
+        raise OctopusError(f"{host.where}: the service {service.name} does not exist any more.")
+    return services.start_type(host, config)
+
+
+def set_start_type(host: WindowsHost, service: NodeService, wanted: str) -> None:
+    """Set the start type of the service, and verify it.
+
+    Args:
+        host: The host.
+        service: The service.
+        wanted: One of ``services.SETTABLE``.
+
+    Raises:
+        OctopusError: It is another one afterwards.
+    """
+    services.set_start_type(host, service.name, wanted)
+    found = start_type(host, service)
+    if found != wanted:
+        raise OctopusError(
+            f"{host.where}: expected the start type {wanted} of the service {service.name} after setting it, but found {found}. "
+            "Find out what else changes it, such as a group policy."
+        )
 
 
 def stop(host: WindowsHost, service: NodeService, deadline: Deadline, tell: Callable[[str], object]) -> None:
@@ -145,7 +175,7 @@ def _where_to_look(host: WindowsHost) -> str:
 def _octopus_services(host: WindowsHost) -> list[str]:
     """Return the names of all services of Octopus Server."""
     default = service_name("OctopusServer")
-    return [name for name in registry.subkeys(host, _SERVICES) if name == default or name.startswith(f"{default}: ")]
+    return [name for name in registry.subkeys(host, services.KEY) if name == default or name.startswith(f"{default}: ")]
 
 
 def _strays(host: WindowsHost, service: NodeService) -> list[int]:

@@ -17,12 +17,14 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import DISABLED, MANUAL
 
 from . import drain as draining
 from . import services as node_services
 from .from_node import FromNode, open_api
 from .health import node_url, wait_healthy
 from .results import Done, NodeRequest, NodeResult, NodesFailed
+from .services import NodeService
 
 OptionsFor = Callable[[str], ApiOptions]
 
@@ -84,6 +86,8 @@ def _switch_watchdog(host: WindowsHost, request: NodeRequest, result: NodeResult
 def _stop(host: WindowsHost, request: NodeRequest, result: NodeResult) -> None:
     service = node_services.find(OctopusHost(host), request.instance_name)
     result.was_service_state, result.service_state = service.state, "stopped"
+    # Before it is stopped: nobody, neither a restart of the host nor a monitoring tool, starts it again in between.
+    _set_start_type(host, service, request, result)
     if not request.check_mode:
         result.service_state = service.state
         node_services.stop(host, service, Deadline(request.timeout), request.tell)
@@ -94,12 +98,15 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
     octopus = OctopusHost(host)  # one for the whole start, so that the program is not asked twice for its instances
     service = node_services.find(octopus, request.instance_name)
     result.was_service_state, result.service_state = service.state, "running"
+    _set_start_type(host, service, request, result, to_start=True)
     if request.check_mode:
         return
     deadline = Deadline(request.timeout)
     result.service_state = service.state
     node_services.start(host, service, deadline, request.tell)
     result.service_state = "running"
+    if request.start_types.get(host.name) == DISABLED:
+        _set_start_type(host, service, request, result)
     if not request.health:
         return
     url = host.options.url or _own_url(octopus, service.instance, request.portal_url)
@@ -115,6 +122,19 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
         warn=result.warnings.append,
     )
     result.warnings += [way.warning] if way.warning else []
+
+
+def _set_start_type(host: WindowsHost, service: NodeService, request: NodeRequest, result: NodeResult, to_start: bool = False) -> None:
+    """Set the start type where one is wanted. A service that is to be started cannot be disabled until it is running."""
+    wanted = request.start_types.get(host.name)
+    if wanted is None:
+        return
+    found = node_services.start_type(host, service)
+    result.was_start_type = result.was_start_type or found
+    now = MANUAL if to_start and wanted == DISABLED and service.state != "running" else wanted
+    if found != now and not request.check_mode:
+        node_services.set_start_type(host, service, now)
+    result.start_type = wanted if request.check_mode else now
 
 
 def _own_url(octopus: OctopusHost, instance: str, portal_url: str | None) -> str:

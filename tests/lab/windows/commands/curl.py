@@ -47,6 +47,7 @@ VALUES = {
 LONG_FLAGS = {*FLAGS.values(), "retry-connrefused", "ssl-no-revoke", "tlsv1.2", "no-progress-meter", "create-dirs", "http1.1"}
 LONG_VALUES = {
     *VALUES.values(),
+    "data-binary",
     "retry",
     "retry-delay",
     "retry-max-time",
@@ -190,7 +191,8 @@ def _transfer(proc: Process, options: _Options) -> None:
     for header in options.headers:
         name, _colon, value = header.partition(":")
         headers[name.strip()] = value.strip()
-    body = options.values.get("data-raw")
+    raw, posted = options.values.get("data-raw"), options.values.get("data-binary")
+    body = _body(proc, posted) if posted is not None else raw
     method = options.values.get("request") or ("HEAD" if "head" in options.flags else "POST" if body is not None else "GET")
     url = _reached(proc, options, url, headers)
     with session(proc.host.network, "insecure" not in options.flags) as client:
@@ -221,6 +223,16 @@ def _reached(proc: Process, options: _Options, url: str, headers: dict[str, str]
         return url
     headers.setdefault("Host", parts.netloc)
     return urlunsplit(parts._replace(netloc=proc.host.address + (f":{parts.port}" if parts.port else "")))
+
+
+def _body(proc: Process, posted: str) -> bytes:
+    """``--data-binary DATA`` or ``@FILE``, as it is (https://curl.se/docs/manpage.html#--data-binary)."""
+    if not posted.startswith("@"):
+        return posted.encode()
+    try:
+        return proc.host.fs.read(proc.full(posted[1:]), proc.logon)
+    except WinError as error:
+        raise _Failed(26, f"Failed to open {posted[1:]}") from error
 
 
 def _classified(error: requests.exceptions.RequestException, url: str) -> _Failed:

@@ -82,7 +82,9 @@ def _qc(proc: Process, words: list[str]) -> int:
     proc.print()
     proc.print(f"SERVICE_NAME: {words[0]}")
     proc.print("        TYPE               : 10  WIN32_OWN_PROCESS ")
-    proc.print(f"        START_TYPE         : {service.start_type}   {START_WORDS[service.start_type]}")
+    # https://learn.microsoft.com/windows-server/administration/windows-commands/sc-config: the word after an automatic start is translated.
+    delayed = "  (DELAYED)" if service.start_type == services.AUTO and service.delayed else ""
+    proc.print(f"        START_TYPE         : {service.start_type}   {START_WORDS[service.start_type]}{delayed}")
     proc.print("        ERROR_CONTROL      : 1   NORMAL")
     proc.print(f"        BINARY_PATH_NAME   : {service.command_line}")
     proc.print("        LOAD_ORDER_GROUP   : ")
@@ -153,6 +155,10 @@ def _config(proc: Process, words: list[str]) -> int:
         if kind is None:
             return unsupported(proc, f"start= {options['start=']}")
         values["Start"] = kind
+        # https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_delayed_auto_start_info: an attribute beside the start type;
+        # setting it to auto clears it, and of a service that is no automatic one it is kept without effect (*assumed*).
+        if kind == services.AUTO:
+            values["DelayedAutostart"] = int(options["start="].lower() == "delayed-auto")
     if "obj=" in options:
         values["ObjectName"] = options["obj="]
     for option, value in (("binpath=", "ImagePath"), ("displayname=", "DisplayName"), ("depend=", "DependOnService")):

@@ -34,6 +34,9 @@ class FakeHost:
     def read(self) -> list[record.Event]:
         return list(self.events)
 
+    def kept_alive(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def append(self, events: list[record.Event], uncertain: bool) -> None:
         if events[-1]["event"] in self.errors:
             raise self.errors[events[-1]["event"]]

@@ -186,7 +186,14 @@ def test_a_waiver_accepts_one_name_only() -> None:
 
 
 def test_before_remembers_how_the_instance_was_found() -> None:
-    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"]}
+    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"], "start_types": {}}
+
+
+def test_before_remembers_only_start_types_that_can_be_set_again() -> None:
+    found = facts()
+    for node, kind in (("octo-a", "delayed-auto"), ("octo-b", "7")):
+        found.on(node)["service"]["start_type"] = kind
+    assert plan.before(found)["start_types"] == {"octo-a": "delayed-auto"}
 
 
 def test_every_check_has_a_known_name_and_may_be_waived_before_it_applies() -> None:

@@ -14,7 +14,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run import outcom
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.outcome import Outcome, decide, ended, is_open
 
 STAGE = ["stage.package.2026.2.9853", "stage.master_key", "stage.license", "stage.restore_point", "stage.folders"]
-QUIESCE = ["quiesce.watchdog", "quiesce.maintenance", "quiesce.drain", "quiesce.baseline", "quiesce.stop", "quiesce.down"]
+QUIESCE = ["quiesce.guard", "quiesce.watchdog", "quiesce.maintenance", "quiesce.drain", "quiesce.baseline", "quiesce.stop", "quiesce.down"]
 BACKUP = ["backup.read", "backup.database", "backup.folders", "backup.sign", "backup.test_restore", "backup.snapshot"]
 APPLY = [
     *(f"apply.2025.3.14357.{step}" for step in ("install", "schema", "start", "stop", "down")),
@@ -66,12 +66,12 @@ def test_without_a_possible_rollback_none_is_started(operation: list[str]) -> No
 # Operation, the last step that the row is for (of those from the row before), the verdict now, the action, after it, after its failure.
 TABLE = [
     (UPGRADE, None, "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
-    (UPGRADE, "stage.folders", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
+    (UPGRADE, "quiesce.guard", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
     (UPGRADE, "quiesce.watchdog", "failed_before_outage", "restore_service", "failed_before_outage", "failed_before_outage"),
     (UPGRADE, "backup.snapshot", "failed_stopped", "restore_service", "failed_service_restored", "failed_stopped"),
     (UPGRADE, "verify.reads", "failed_stopped", "rollback", "failed_rolled_back", "rollback_failed"),
     (UPGRADE, "prune", "failed_after_upgrade", "none", "failed_after_upgrade", "failed_after_upgrade"),
-    (BACKUP_STOPPED, "stage.folders", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
+    (BACKUP_STOPPED, "quiesce.guard", "failed_before_outage", "none", "failed_before_outage", "failed_before_outage"),
     (BACKUP_STOPPED, "quiesce.watchdog", "failed_before_outage", "restore_service", "failed_before_outage", "failed_before_outage"),
     (BACKUP_STOPPED, "publish.start", "failed_stopped", "restore_service", "failed_service_restored", "failed_stopped"),
     (BACKUP_STOPPED, "prune", "failed_after_upgrade", "none", "failed_after_upgrade", "failed_after_upgrade"),
@@ -257,3 +257,9 @@ def test_users_may_have_been_let_in_once_publishing_has_begun() -> None:
 def test_the_playbook_to_run_again() -> None:
     names = {operation: outcome.playbook(operation) for operation in ("upgrade", "clone", "backup", "rollback")}
     assert names == {"upgrade": "upgrade_inplace.yml", "clone": "refresh_clone.yml", "backup": "backup.yml", "rollback": "rollback.yml"}
+
+
+def test_a_database_whose_rollback_has_begun_is_rolled_back_to_the_end() -> None:
+    steps = [*STAGE, *QUIESCE, *BACKUP, "apply.2025.3.14357.install", "rollback.verify", "rollback.unchanged"]
+    assert decided(steps).rollback_database is False
+    assert decided([*steps, "rollback.database"]).rollback_database is True

@@ -100,7 +100,7 @@ def test_nobody_is_told_to_restore_what_users_may_have_changed() -> None:
     told = message(report("failed_after_upgrade", resume_with="upgrade_inplace.yml"))
     assert "is upgraded and verified, and its service runs. What failed is returning it to its users." in told
     assert "Do not restore the backup: users may be working already. Run upgrade_inplace.yml again to continue" in told
-    assert "maintenance mode off, octo-a undrained, watchdog on at octo-a." in told
+    assert "maintenance mode off, octo-a undrained, watchdog on at octo-a, start type of the service as it was." in told
     assert "is backed up, and its service runs" in message(report("failed_after_upgrade", operation="backup"))
 
 
@@ -137,7 +137,8 @@ def test_stopped_nodes_of_a_cluster_are_named() -> None:
 
 def test_how_it_was_before() -> None:
     before = {"maintenance": True, "drained": ["octo-a", "octo-b"], "watched": []}
-    assert "set: maintenance mode on, no node undrained, watchdog on at no node." in message(report("failed_stopped", before=before))
+    told = message(report("failed_stopped", before={**before, "start_types": {"octo-a": "delayed-auto", "gone": "auto"}}))
+    assert "set: maintenance mode on, no node undrained, watchdog on at no node, start type of the service delayed-auto on octo-a." in told
 
 
 def test_a_record_that_cannot_be_finished_is_told_with_the_rest() -> None:

@@ -94,7 +94,17 @@ def test_service_waited_for():
 def test_start_type():
     host = FakeHost({"sc config": ""})
     services.set_start_type(host, "x", "manual")
-    assert host.commands == ["sc config x start= demand"]
+    services.set_start_type(host, "x", "delayed-auto")
+    assert host.commands == ["sc config x start= demand", "sc config x start= delayed-auto"]
+
+
+@pytest.mark.parametrize(
+    ("start", "value", "found"), [(2, "0x1", "delayed-auto"), (2, "0x0", "auto"), (2, None, "auto"), (3, "0x1", "manual")]
+)
+def test_a_delayed_start_is_told_by_its_number(start, value, found):
+    line = f"\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\x\n    DelayedAutostart    REG_DWORD    {value}\n"
+    host = FakeHost({"sc qc": service_config("x", start), "reg query": line if value else (1, "")})
+    assert services.start_type(host, services.config(host, "x")) == found
 
 
 class Table:
