@@ -57,7 +57,16 @@ options:
         a failure. A later run without this option completes the copy.
     type: bool
     default: false
+  coarse_times:
+    description:
+      - Whether O(dest) keeps the times of files to two seconds only, as many NAS devices, FAT and exFAT do. Times are then the same within
+        two seconds (C(/fft)), so that an unchanged file is not copied again.
+      - This is found out by a run without this option, which returns RV(folders.coarse_times).
+    type: bool
+    default: false
 notes:
+  - A folder that contains junctions or symbolic links is refused before anything is copied. What is behind a link would be missing in the
+    copy.
   - Two files with the same name, size and time are considered equal. A file that C(robocopy) has copied has all three of its source.
 seealso:
   - module: octopus.upgrade.octopus_folders_restore
@@ -131,6 +140,9 @@ folders:
     complete:
       description: Whether the copy equals its source.
       type: bool
+    coarse_times:
+      description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
+      type: bool
     seconds:
       description: Duration in seconds.
       type: float
@@ -145,6 +157,7 @@ folders:
       copied_bytes: 104857600
       deleted_files: 2
       complete: true
+      coarse_times: false
       seconds: 12.482
 """
 
@@ -162,6 +175,7 @@ SPEC = {
         "dest": {"type": "str", "required": True},
         "restore_point": {"type": "str"},
         "live": {"type": "bool", "default": False},
+        "coarse_times": {"type": "bool", "default": False},
     }
 }
 
