@@ -143,6 +143,11 @@ folders:
     coarse_times:
       description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
       type: bool
+    listing_sha256:
+      description:
+        - SHA-256 of the list of all copied files with their sizes and times, which lies beside RV(folders.dest) with the suffix C(.files.txt).
+          M(octopus.upgrade.octopus_restore_point_verify) compares the copy with it. Null where there are no files.
+      type: str
     seconds:
       description: Duration in seconds.
       type: float
@@ -158,6 +163,7 @@ folders:
       deleted_files: 2
       complete: true
       coarse_times: false
+      listing_sha256: 3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e
       seconds: 12.482
 """
 

@@ -87,6 +87,7 @@ class _Command:
     check: bool
     idempotent: bool
     secret: bool
+    take: Callable[[bytes], object] | None = None
 
     @property
     def name(self) -> str:
@@ -186,9 +187,13 @@ class WindowsHost:
         check: bool = False,
         idempotent: bool = False,
         secret: bool = False,
+        take: Callable[[bytes], object] | None = None,
     ) -> CommandResult:
-        """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`."""
-        return self._run(_Command(CMD, f'/d /s /c "{line}"', (CMD, line), _bytes(stdin), {}, timeout, check, idempotent, secret))
+        """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`.
+
+        ``take`` gets standard output piece by piece instead of the result, for output that is too large for memory; not with ``idempotent``.
+        """
+        return self._run(_Command(CMD, f'/d /s /c "{line}"', (CMD, line), _bytes(stdin), {}, timeout, check, idempotent, secret, take))
 
     def _run(self, command: _Command) -> CommandResult:
         def once() -> tuple[int, bytes, bytes]:
@@ -241,7 +246,7 @@ class WindowsHost:
                     out, err, code, done = protocol.get_command_output_raw(shell, command_id)
                 except WinRMOperationTimeoutError:
                     continue
-                stdout.append(out)
+                (command.take or stdout.append)(out)
                 stderr.append(err)
                 if done:
                     return code, b"".join(stdout), b"".join(stderr)

@@ -75,13 +75,43 @@ def compare(source: str, target: str, newer_than_days: int | None = None, coarse
     return [*_both(source, target, newer_than_days, coarse_times), "/l", "/r:0", "/w:0"]
 
 
+def list_files(path: str, missing: str, file: str) -> list[str]:
+    """Return the arguments that write a list of all files below a folder, with size, time and path, to a file in UTF-16.
+
+    Args:
+        path: The folder.
+        missing: A folder that does not exist, so that every file is listed as one to copy.
+        file: The file to write.
+    """
+    how = ["/e", "/l", "/xj", "/r:0", "/w:0", "/bytes", "/ts", "/fp", "/nc", "/ndl", "/np", "/njh", "/njs"]
+    return ["robocopy", *_paths(path, missing), *how, f"/unilog:{file}"]
+
+
 def _both(source: str, target: str, newer_than_days: int | None, coarse_times: bool) -> list[str]:
-    # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even into the source itself.
-    paths = [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in (source, target)]
     # Numbers below 1900 are days (robocopy /?).
     young = [f"/maxage:{newer_than_days}"] if newer_than_days else []
     within = ["/fft"] if coarse_times else []
-    return ["robocopy", *paths, "/mir", "/copy:dat", "/dcopy:t", "/xj", *young, *within, "/np", "/nfl", "/ndl", "/njh", "/bytes"]
+    # Junctions (/xj) could lead anywhere, even into the source itself.
+    return [
+        "robocopy",
+        *_paths(source, target),
+        "/mir",
+        "/copy:dat",
+        "/dcopy:t",
+        "/xj",
+        *young,
+        *within,
+        "/np",
+        "/nfl",
+        "/ndl",
+        "/njh",
+        "/bytes",
+    ]
+
+
+def _paths(*paths: str) -> list[str]:
+    # A backslash before the closing quote would escape it.
+    return [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in paths]
 
 
 def summaries(text: str) -> list[Summary]:

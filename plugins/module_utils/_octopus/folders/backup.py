@@ -13,8 +13,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin
 
-from . import mirrors
+from . import listing, mirrors
 from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
 from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
@@ -78,12 +79,24 @@ class BackupRequest:
         return Place(self.dest, self.marker)
 
     @property
+    def lists(self) -> bool:
+        """Whether the copy gets a list of its files, so that a later check of the restore point finds a file that was changed or replaced."""
+        return self.marker == MARKER
+
+    @property
     def counts(self) -> bool:
         """Whether the files of a copy are counted separately, because it may differ from its source."""
         return self.live or self.newer_than_days is not None
 
     def dest_of(self, name: str) -> str:
         return f"{self.dest}\\{name}"
+
+
+@dataclass
+class BackedUpFolder(FolderCopy):
+    """The outcome for one folder of a restore point. ``listing_sha256``: that of the list of its files; None where there is none."""
+
+    listing_sha256: str | None = None
 
 
 def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
@@ -94,7 +107,8 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
             to a signed one.
         HostError: The host failed.
     """
-    backup = Copies({name: FolderCopy(path, request.dest_of(name)) for name, path in request.folders.items()})
+    kind = BackedUpFolder if request.lists else FolderCopy
+    backup = Copies({name: kind(path, request.dest_of(name)) for name, path in request.folders.items()})
     if request.means.check_mode:
         if not needs_job(request.dest):
             _check_place(request, host, look_here(host, request.place))
@@ -119,6 +133,11 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
     """Look for the source and for links in it, mark the destination, mirror, then list what a second mirror would do."""
     source, dest = request.folders[name], request.dest_of(name)
     how = (request.newer_than_days, request.coarse_times)
+    listed = f"{job.folder}\\listing.txt"
+    listing_lines = [
+        listing.list_line(dest, f"{job.folder}\\no-such-folder", listed),
+        batch_builtin("copy", "/y", "/b", listed, f"{dest}{listing.SUFFIX}"),
+    ]
     count = [mirrors.compare(dest, f"{job.folder}\\no-such-folder")] if request.counts else []
     return [
         mirrors.look_for(source),
@@ -127,6 +146,7 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
         unless_linked(mirrors.mirror(source, dest, request.means.threads, *how), job),
         *count,
         mirrors.compare_after(source, dest, *how),
+        *(listing_lines if request.lists else []),
     ]
 
 
@@ -136,7 +156,7 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
     Raises:
         OctopusError: The copy is incomplete or wrong.
     """
-    looked, _linked, marked, mirrored, *_listed = ended.codes
+    looked, _linked, marked, mirrored, *listed = ended.codes
     if looked == mirrors.ABSENT and name in MADE_WHEN_NEEDED:
         copy.nothing()
         return
@@ -149,6 +169,13 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
     differs = mirrors.read_mirror(ended, name, copy, mirrored, live=request.live, counted=request.counts)
     if differs:
         warnings.append(f"{name}: the copy is incomplete because the server is running: {differs}")
+    if isinstance(copy, BackedUpFolder) and copy.files:
+        # Written by the job itself and copied to the restore point: a hash without the copy would be of no use.
+        copy.listing_sha256 = files.hash_in(ended.output) if not any(listed[-2:]) else None
+        if copy.listing_sha256 is None:
+            warnings.append(
+                f"{name}: the files of {copy.dest} cannot be listed in {copy.dest}{listing.SUFFIX}, so that later checks can only count them."
+            )
     if copy.coarse_times and not request.coarse_times:
         warnings.append(f"{name}: {copy.dest} keeps the times of files to two seconds only, so they are compared to two seconds.")
 
