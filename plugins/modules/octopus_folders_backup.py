@@ -65,6 +65,9 @@ options:
     type: bool
     default: false
 notes:
+  - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt). Restoring does not apply
+    them, because a live folder stays with its rights and its files inherit them. C(icacls) puts explicit rights back with C(/restore). It does
+    not save owners.
   - A folder that contains junctions or symbolic links is refused before anything is copied. What is behind a link would be missing in the
     copy.
   - Two files with the same name, size and time are considered equal. A file that C(robocopy) has copied has all three of its source.

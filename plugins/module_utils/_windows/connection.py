@@ -228,7 +228,8 @@ class WindowsHost:
         )
         if command.stdin is not None:
             self._send(shell, command_id, command.stdin)
-        stdout, stderr = [], []
+        stdout: list[bytes] = []
+        stderr: list[bytes] = []
         usual = protocol.operation_timeout_sec
         try:
             while True:

@@ -93,6 +93,22 @@ def test_a_clones_folders_are_removed_without_what_is_behind_their_links(world: 
     assert fs.read(f"{BEHIND}\\App.2.0.0.zip", SYSTEM) == b"behind the link"
 
 
+# -- what lies beside a copy
+
+
+def test_files_and_rights_are_listed_beside_the_copy(world: World) -> None:
+    made = backup(world, live=True)
+    assert len(made["folders"]["packages"]["listing_sha256"]) == 64
+    beside = world.network.root / "nas" / "prod" / POINT / "folders"
+    listed = (beside / "packages.files.txt").read_bytes().decode("utf-16").splitlines()
+    assert [line.rpartition("\t")[2] for line in listed] == [f"{DEST}\\packages\\Web.1.0.{number}.zip" for number in range(5)]
+    rights = (beside / "packages.acls.txt").read_bytes().decode("utf-16-le").splitlines()
+    assert rights[:4:2] == ["Packages 100%", "Packages 100%\\Web.1.0.0.zip"]
+    world.hosts["octo-a"].fs.write(f"{PACKAGES}\\Web.1.0.9.zip", b"9", SYSTEM)
+    assert backup(world)["folders"]["packages"]["listing_sha256"] != made["folders"]["packages"]["listing_sha256"]
+    assert "Web.1.0.9.zip" not in (beside / "packages.acls.txt").read_bytes().decode("utf-16-le"), "only with the first copy"
+
+
 # -- coarse times
 
 

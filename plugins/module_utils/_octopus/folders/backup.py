@@ -12,13 +12,17 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import ICACLS
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_line, batch_word
 
 from . import listing, mirrors
 from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
 from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
+
+# Beside the copy of a folder: its rights, for icacls /restore.
+ACLS = ".acls.txt"
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,13 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
     source, dest = request.folders[name], request.dest_of(name)
     how = (request.newer_than_days, request.coarse_times)
     listed = f"{job.folder}\\listing.txt"
+    acls = f"{job.folder}\\acls.txt"
+    # As many files as there are, so outside the outage where there was a first copy. icacls fails for files that vanish meanwhile.
+    saved = (
+        f"({batch_line([ICACLS, source, '/save', acls, '/t', '/c', '/q'])} & {batch_builtin('copy', '/y', '/b', acls, f'{dest}{ACLS}')})"
+    )
     listing_lines = [
+        saved if request.live else f"if not exist {batch_word(f'{dest}{ACLS}')} {saved}",
         listing.list_line(dest, f"{job.folder}\\no-such-folder", listed),
         batch_builtin("copy", "/y", "/b", listed, f"{dest}{listing.SUFFIX}"),
     ]
@@ -169,6 +179,8 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
     differs = mirrors.read_mirror(ended, name, copy, mirrored, live=request.live, counted=request.counts)
     if differs:
         warnings.append(f"{name}: the copy is incomplete because the server is running: {differs}")
+    if isinstance(copy, BackedUpFolder) and listed[-3]:
+        warnings.append(f"{name}: the rights of {copy.source} cannot be saved in {copy.dest}{ACLS}.")
     if isinstance(copy, BackedUpFolder) and copy.files:
         # Written by the job itself and copied to the restore point: a hash without the copy would be of no use.
         copy.listing_sha256 = files.hash_in(ended.output) if not any(listed[-2:]) else None
