@@ -61,6 +61,8 @@ def _differences(share: Share, path: str, folder: dict[str, Any], timeout: float
         try:
             if state.exit_codes[0] or files.hash_in(hashed) != folder["listing_sha256"]:
                 raise OctopusError(f"{path}{listing.SUFFIX} is missing or was altered")
+            if state.exit_codes[2]:
+                raise OctopusError(f"the files of {path} cannot be listed")
             return listing.differences(
                 partial(_read, share.host, then, timeout), folder["dest"], partial(_read, share.host, now, timeout), path
             )

@@ -21,6 +21,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows import ro
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line
 
+from .mirrors import exit_with
+
 # Takes a piece of a listing, in UTF-8; reads a listing in such pieces.
 Take = Callable[[bytes], object]
 Read = Callable[[Take], object]
@@ -36,7 +38,7 @@ _ZONE = 900
 
 
 def list_line(path: str, missing: str, file: str) -> str:
-    """Return the line of a command file that lists all files of a folder and prints the SHA-256 of the list.
+    """Return the line of a command file that lists all files of a folder and prints the SHA-256 of the list, unless a file could not be read.
 
     Args:
         path: The folder.
@@ -44,7 +46,8 @@ def list_line(path: str, missing: str, file: str) -> str:
         file: The file on the host that receives the list. Its hash cannot be computed where it is empty.
     """
     listed = batch_line([f"{SYSTEM32}robocopy.exe", *robocopy.list_files(path, missing, file)[1:]])
-    return f"({listed} & {batch_line([f'{SYSTEM32}certutil.exe', '-hashfile', file, 'SHA256'])})"
+    hashed = batch_line([f"{SYSTEM32}certutil.exe", "-hashfile", file, "SHA256"])
+    return f"({listed} & if errorlevel {robocopy.FAILED} ({exit_with(1)}) else {hashed})"
 
 
 def differences(then: Read, then_path: str, now: Read, now_path: str) -> list[str]:

@@ -119,6 +119,7 @@ def test_what_a_manifest_says():
     said = {"exists": True, "files": 3, "bytes": 30, "source": "C:\\live", "seconds": 1.5}
     assert Expected.from_manifest("logs", said) == Expected(True, 3, 30)
     assert Expected.from_manifest("logs", {"exists": False}) == Expected(False)
+    assert Expected.from_manifest("logs", {**said, "coarse_times": True}).coarse_times
     for bad in (None, {}, {"exists": "yes"}, {"exists": True, "files": True}, {"exists": True, "bytes": "30"}):
         with pytest.raises(OctopusError, match="expected: logs has to be a dictionary"):
             Expected.from_manifest("logs", bad)
