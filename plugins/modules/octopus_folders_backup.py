@@ -57,7 +57,19 @@ options:
         a failure. A later run without this option completes the copy.
     type: bool
     default: false
+  coarse_times:
+    description:
+      - Whether O(dest) keeps the times of files to two seconds only, as many NAS devices, FAT and exFAT do. Times are then the same within
+        two seconds (C(/fft)), so that an unchanged file is not copied again.
+      - This is found out by a run without this option, which returns RV(folders.coarse_times).
+    type: bool
+    default: false
 notes:
+  - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt). Restoring does not apply
+    them, because a live folder stays with its rights and its files inherit them. C(icacls) puts explicit rights back with C(/restore). It does
+    not save owners.
+  - A folder that contains junctions or symbolic links is refused before anything is copied. What is behind a link would be missing in the
+    copy.
   - Two files with the same name, size and time are considered equal. A file that C(robocopy) has copied has all three of its source.
 seealso:
   - module: octopus.upgrade.octopus_folders_restore
@@ -131,6 +143,14 @@ folders:
     complete:
       description: Whether the copy equals its source.
       type: bool
+    coarse_times:
+      description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
+      type: bool
+    listing_sha256:
+      description:
+        - SHA-256 of the list of all copied files with their sizes and times, which lies beside RV(folders.dest) with the suffix C(.files.txt).
+          M(octopus.upgrade.octopus_restore_point_verify) compares the copy with it. Null where there are no files.
+      type: str
     seconds:
       description: Duration in seconds.
       type: float
@@ -145,6 +165,8 @@ folders:
       copied_bytes: 104857600
       deleted_files: 2
       complete: true
+      coarse_times: false
+      listing_sha256: 3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e
       seconds: 12.482
 """
 
@@ -162,6 +184,7 @@ SPEC = {
         "dest": {"type": "str", "required": True},
         "restore_point": {"type": "str"},
         "live": {"type": "bool", "default": False},
+        "coarse_times": {"type": "bool", "default": False},
     }
 }
 

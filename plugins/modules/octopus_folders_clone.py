@@ -113,6 +113,9 @@ folders:
     complete:
       description: Whether the copy holds everything it has to hold.
       type: bool
+    coarse_times:
+      description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
+      type: bool
     seconds:
       description: Duration in seconds.
       type: float
@@ -127,6 +130,7 @@ folders:
       copied_bytes: 21474836480
       deleted_files: 0
       complete: true
+      coarse_times: false
       seconds: 312.1
 path:
   description: The folder of the clone.

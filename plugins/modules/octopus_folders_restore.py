@@ -130,6 +130,9 @@ folders:
     retained_bytes:
       description: Bytes that were retained. Null where an earlier run retained them.
       type: int
+    coarse_times:
+      description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
+      type: bool
     seconds:
       description: Duration in seconds.
       type: float
@@ -144,6 +147,7 @@ folders:
       copied_bytes: 104857600
       deleted_files: 2
       complete: true
+      coarse_times: false
       seconds: 12.482
       retained: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357\folders-of-the-failed-upgrade\packages
       retained_files: 611

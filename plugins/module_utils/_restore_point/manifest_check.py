@@ -50,6 +50,8 @@ def problems(manifest: dict[str, Any]) -> list[str]:
             and _is_count(folder.get("bytes"))
         )
         look(where, good, "lacks exists, files or bytes")
+        listed = folder.get("listing_sha256") if isinstance(folder, dict) else None
+        look(f"{where}.listing_sha256", listed is None or is_sha256(listed), "is not a SHA-256")
     package = look.dict("package")
     look("package.file", _is_file(package.get("file")), "is not the name of a file in the restore point")
     look("package.version", package.get("version") == manifest.get("version"), "is not the version of the restore point")

@@ -123,7 +123,7 @@ class Share:
 
     def job_folder(self, job: str, path: str) -> str:
         """The folder of a job and its inputs, as :meth:`run` will make it."""
-        return self._job(job, path).folder
+        return self.job(job, path).folder
 
     def run(
         self,
@@ -148,7 +148,7 @@ class Share:
             HostError: The job cannot be started, was lost, or takes too long.
             OctopusError: The output cannot be told apart.
         """
-        running = self._job(job, path)
+        running = self.job(job, path)
         # In brackets, because the job redirects each of its lines as a whole.
         commands = [f"(echo {self._mark}& {line})" for line in lines]
         while True:
@@ -167,7 +167,8 @@ class Share:
             )
         return [Answer(code, text) for code, text in zip(state.exit_codes, texts, strict=True)]
 
-    def _job(self, job: str, path: str) -> Job:
+    def job(self, job: str, path: str) -> Job:
+        """The job of this kind on a path."""
         return Job(self.host, self._work_root, job_id(f"point-{job}", path.lower()))
 
     def unreachable(self, path: str, answer: Answer) -> OctopusError:

@@ -19,6 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import trial
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore.options import RestoreOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders import listing
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.errors import SecretError
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, robocopy
@@ -27,10 +28,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line
 
 from .listing import choose
+from .listing_check import compare_listings
 from .manifest import FOLDERS
 from .manifest_check import problems
 from .secret_files import read_secret
-from .share import Answer, Place, Share, certutil, listing, place_of, reach, show
+from .share import Answer, Place, Share, certutil, place_of, reach, show
+from .share import listing as dir_line
 from .signature import Point
 
 Connect = Callable[[], SqlConnection]
@@ -163,10 +166,10 @@ class _Verifying:
         empty = self.share.job_folder("verify", place.path) + "\\empty"
         lines = [
             reach(place.path),
-            listing(place.path),
+            dir_line(place.path),
             certutil(place.file(manifest["package"]["file"])),
             *(show(place.file(one["file"])) if one.get("file") else "ver >nul" for one in entries.values()),
-            *(count_line(place.file(f"{FOLDERS}\\{name}"), empty) for name in folders),
+            *(self._folder_line(name, folder, empty) for name, folder in folders.items()),
         ]
         began = time.monotonic()
         reached, listed, hashed, *rest = self.share.run("verify", place.path, lines, timeout=self.request.timeout)
@@ -180,6 +183,12 @@ class _Verifying:
             self._check(name, partial(self._secret, entry, answer), seconds)
         for (name, folder), answer in zip(folders.items(), counted, strict=True):
             self._check(f"folder_{name}", partial(self._folder, name, folder, answer), seconds)
+
+    def _folder_line(self, name: str, folder: dict[str, Any], empty: str) -> str:
+        path = self.place.file(f"{FOLDERS}\\{name}")
+        if not folder.get("listing_sha256"):
+            return count_line(path, empty)
+        return listing.list_line(path, empty, f"{self.share.job_folder('verify', self.place.path)}\\{name}{listing.SUFFIX}")
 
     def _secrets(self) -> dict[str, dict[str, Any]]:
         manifest = self.manifest
@@ -216,6 +225,19 @@ class _Verifying:
 
     def _folder(self, name: str, folder: dict[str, Any], answer: Answer) -> str:
         path = self.place.file(f"{FOLDERS}\\{name}")
+        if not folder.get("listing_sha256"):
+            return self._counted(path, folder, answer)
+        unknown = None
+        if files.hash_in(answer.text) != folder["listing_sha256"]:
+            unknown = compare_listings(self.share, path, folder, self.request.timeout)
+        if unknown is None:
+            return f"{folder['files']} files with {folder['bytes']} bytes, each with the size and time that it had when it was signed."
+        empty = self.share.job_folder("verify-count", path) + "\\empty"
+        [answer] = self.share.run("verify-count", path, [count_line(path, empty)], timeout=self.request.timeout)
+        return f"{self._counted(path, folder, answer)} They were only counted, because {unknown}."
+
+    @staticmethod
+    def _counted(path: str, folder: dict[str, Any], answer: Answer) -> str:
         found = robocopy.summaries(answer.text)
         if answer.code & robocopy.FATAL or len(found) != 1:
             said = " | ".join(robocopy.errors(answer.text)) or answer.said

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SYSTEM32 = "C:\\Windows\\System32\\"
@@ -39,6 +40,7 @@ class Command:
     check: bool
     idempotent: bool
     secret: bool
+    take: Callable[[bytes], object] | None = None
 
     @property
     def name(self) -> str:

@@ -177,9 +177,13 @@ class WindowsHost:
         check: bool = False,
         idempotent: bool = False,
         secret: bool = False,
+        take: Callable[[bytes], object] | None = None,
     ) -> CommandResult:
-        """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`."""
-        return self._run(Command(CMD, f'/d /s /c "{line}"', (CMD, line), input_bytes(stdin), {}, timeout, check, idempotent, secret))
+        """Run one line of cmd.exe, composed of nothing but constants and the results of :mod:`quoting`.
+
+        ``take`` gets standard output piece by piece instead of the result, for output that is too large for memory; not with ``idempotent``.
+        """
+        return self._run(Command(CMD, f'/d /s /c "{line}"', (CMD, line), input_bytes(stdin), {}, timeout, check, idempotent, secret, take))
 
     def _run(self, command: Command) -> CommandResult:
         try:
@@ -234,7 +238,8 @@ class WindowsHost:
         self._sent = _Sent.STARTED
         if command.stdin is not None:
             self._send(shell, command_id, command.stdin)
-        stdout, stderr = [], []
+        stdout: list[bytes] = []
+        stderr: list[bytes] = []
         usual = protocol.operation_timeout_sec
         try:
             while True:
@@ -252,7 +257,7 @@ class WindowsHost:
                     out, err, code, done = protocol.get_command_output_raw(shell, command_id)
                 except WinRMOperationTimeoutError:
                     continue
-                stdout.append(out)
+                (command.take or stdout.append)(out)
                 stderr.append(err)
                 if done:
                     return code, b"".join(stdout), b"".join(stderr)

@@ -52,7 +52,7 @@ class Summary:
         )
 
 
-def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | None = None) -> list[str]:
+def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | None = None, coarse_times: bool = False) -> list[str]:
     """Return the arguments that mirror the source to the target; what exists only in the target is deleted.
 
     Data, attributes and times are copied. Rights are not: the target inherits those of its folder.
@@ -60,26 +60,58 @@ def mirror(source: str, target: str, threads: int = 8, newer_than_days: int | No
     Args:
         threads: Files copied at once, 1 to 128.
         newer_than_days: Leave out the files that were last written more days ago.
+        coarse_times: Whether times are the same within two seconds, as a file system needs that keeps them no finer.
 
     Raises:
         InvalidValue: robocopy does not accept this number of threads.
     """
     if not 1 <= threads <= 128:
         raise InvalidValue(f"expected 1 to 128 threads, as robocopy accepts, but found {threads}")
-    return [*_both(source, target, newer_than_days), f"/mt:{threads}", "/r:3", "/w:2"]
+    return [*_both(source, target, newer_than_days, coarse_times), f"/mt:{threads}", "/r:3", "/w:2"]
 
 
-def compare(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
+def compare(source: str, target: str, newer_than_days: int | None = None, coarse_times: bool = False) -> list[str]:
     """Return the arguments that only list what a mirror would do."""
-    return [*_both(source, target, newer_than_days), "/l", "/r:0", "/w:0"]
+    return [*_both(source, target, newer_than_days, coarse_times), "/l", "/r:0", "/w:0"]
 
 
-def _both(source: str, target: str, newer_than_days: int | None = None) -> list[str]:
-    # A backslash before the closing quote would escape it. Junctions (/xj) could lead anywhere, even into the source itself.
-    paths = [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in (source, target)]
+def list_files(path: str, missing: str, file: str) -> list[str]:
+    """Return the arguments that write a list of all files below a folder, with size, time and path, to a file in UTF-16.
+
+    Args:
+        path: The folder.
+        missing: A folder that does not exist, so that every file is listed as one to copy.
+        file: The file to write.
+    """
+    how = ["/e", "/l", "/xj", "/r:0", "/w:0", "/bytes", "/ts", "/fp", "/nc", "/ndl", "/np", "/njh", "/njs"]
+    return ["robocopy", *_paths(path, missing), *how, f"/unilog:{file}"]
+
+
+def _both(source: str, target: str, newer_than_days: int | None, coarse_times: bool) -> list[str]:
     # Numbers below 1900 are days (robocopy /?).
     young = [f"/maxage:{newer_than_days}"] if newer_than_days else []
-    return ["robocopy", *paths, "/mir", "/copy:dat", "/dcopy:t", "/xj", *young, "/np", "/nfl", "/ndl", "/njh", "/bytes"]
+    within = ["/fft"] if coarse_times else []
+    # Junctions (/xj) could lead anywhere, even into the source itself.
+    return [
+        "robocopy",
+        *_paths(source, target),
+        "/mir",
+        "/copy:dat",
+        "/dcopy:t",
+        "/xj",
+        *young,
+        *within,
+        "/np",
+        "/nfl",
+        "/ndl",
+        "/njh",
+        "/bytes",
+    ]
+
+
+def _paths(*paths: str) -> list[str]:
+    # A backslash before the closing quote would escape it.
+    return [path.rstrip("\\") if len(path.rstrip("\\")) > 2 else path.rstrip("\\") + "\\." for path in paths]
 
 
 def summaries(text: str) -> list[Summary]:

@@ -85,11 +85,18 @@ class Logon:
 
 @dataclass
 class Volume:
-    """A drive or a share's disk: a folder, its capacity in bytes."""
+    """A drive or a share's disk: a folder, its capacity in bytes.
+
+    Attributes:
+        reserved: Bytes that count as used beyond what lies in the folder.
+        time_step: Nanoseconds that file times are whole multiples of: 100 on NTFS, two seconds on FAT and on servers that keep times like it
+            (https://learn.microsoft.com/windows/win32/sysinfo/file-times).
+    """
 
     root: Path
     capacity: int = 64 * 1024**3
-    reserved: int = 0  # bytes that count as used beyond what lies in the folder
+    reserved: int = 0
+    time_step: int = 100
 
     def used(self) -> int:
         total = self.reserved
@@ -103,6 +110,14 @@ class Volume:
 
     def free(self) -> int:
         return max(0, self.capacity - self.used())
+
+
+@dataclass(frozen=True)
+class Link:
+    """A reparse point that stands for another file or folder: ``kind`` as dir shows it, ``target`` as it was given."""
+
+    kind: str  # JUNCTION, SYMLINKD or SYMLINK
+    target: str
 
 
 @dataclass
@@ -133,6 +148,7 @@ class FileSystem:
         self.machine = machine
         self.network = network
         self.drives: dict[str, Volume] = {}
+        self.links: dict[Path, Link] = {}  # by where the link is; a real symbolic link stands for each
         self._locked: dict[Path, int] = {}
         self._lock = threading.Lock()
 
@@ -277,6 +293,24 @@ class FileSystem:
 
             yield write
 
+    def link(self, path: str, kind: str, target: str, logon: Logon) -> None:
+        """Make a link. What it points to need not exist (https://learn.microsoft.com/windows-server/administration/windows-commands/mklink).
+
+        Raises:
+            WinError: 183, there is something at ``path``.
+        """
+        real = self.real(path, logon)
+        if real.exists() or real.is_symlink():
+            raise WinError(183, path)
+        with _vanishing(3, path):
+            real.symlink_to(self.real(target, logon), target_is_directory=kind != "SYMLINK")
+        self.links[real] = Link(kind, target)
+
+    def set_times(self, path: str, real: Path, times: tuple[int, int], logon: Logon) -> None:
+        """Set the times of the last access and of the last write, in nanoseconds, rounded up as for FAT (*assumed*) to what the volume keeps."""
+        step = self.locate(path, logon)[0].time_step
+        os.utime(real, ns=(times[0], -(-times[1] // step) * step if step > 100 else times[1]))
+
     def room(self, path: str, size: int, logon: Logon) -> None:
         """
         Raises:
@@ -313,6 +347,9 @@ class FileSystem:
             WinError: 2 missing, 32 a file in it is in use (then nothing is removed).
         """
         real = self.real(path, logon)
+        if real.is_symlink():
+            real.unlink()
+            return
         if not real.exists():
             raise WinError(2, path)
         with _vanishing(2, path):
@@ -320,7 +357,8 @@ class FileSystem:
             for entry in entries:
                 self._refuse_locked(entry, path)
             for entry in entries:
-                if entry.is_dir():
+                # Of a link only itself is removed: https://wiert.me/2016/02/02/ for rd, and what it points to stays.
+                if entry.is_dir() and not entry.is_symlink():
                     entry.rmdir()
                 else:
                     entry.unlink()

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What robocopy does with two folder trees: compare, copy, purge; and what it counts."""
+"""What robocopy does with two folder trees: compare, copy, purge; and what it counts.
+
+Junctions and symbolic links are followed, or left out with ``/xj``, ``/xjd`` (folders) and ``/xjf`` (files):
+https://learn.microsoft.com/windows-server/administration/windows-commands/robocopy, measured in https://superuser.com/a/1642107.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,9 @@ from .process import Process
 
 CHUNK = 1024 * 1024
 FILE_SECONDS = 0.01  # lab seconds a file costs beyond its bytes (*assumed*); /MT divides it
+
+# The two seconds of /FFT, counted in 100 ns.
+FAT_TIMES = 20_000_000
 
 
 @dataclass
@@ -47,6 +54,9 @@ class Job:
     purge: bool = False
     list_only: bool = False
     again: bool = False  # /IS: same files too
+    fat_times: bool = False  # /FFT: times are the same within two seconds
+    no_linked_folders: bool = False  # /XJD, /XJ
+    no_linked_files: bool = False  # /XJF, /XJ
     older_stay: bool = False  # /XO
     max_age: int | None = None  # /MAXAGE:n, in days: older files are listed as "Too Old" and skipped
     skip_files: list[str] = field(default_factory=list)
@@ -54,7 +64,7 @@ class Job:
     retries: int = 1_000_000
     wait: float = 30.0
     threads: int = 1
-    file_line: Callable[[str, int, str], None] = lambda _kind, _size, _name: None
+    file_line: Callable[[str, os.stat_result, str], None] = lambda _kind, _stat, _path: None
     folder_line: Callable[[str, int, str], None] = lambda _kind, _count, _path: None
     error: Callable[[str], None] = lambda _line: None
     folders: Count = field(default_factory=Count)
@@ -92,6 +102,7 @@ class Copier:
         self.proc.check()
         job.folders.total += 1
         entries = sorted(os.scandir(self.fs.real(source + "\\", self.logon)), key=lambda entry: entry.name.lower())
+        entries = [entry for entry in entries if not self._left_out(entry)]
         files = [entry for entry in entries if entry.is_file() and self._wanted(entry.name, f"{source}\\{entry.name}")]
         below = [entry.name for entry in entries if entry.is_dir() and not self._skipped_folder(entry.name, f"{source}\\{entry.name}")]
         job.folder_line("" if exists else "New Dir", len(files), f"{source}\\")
@@ -110,12 +121,15 @@ class Copier:
                 if found is not None and found.is_file():
                     job.folders.total += 1
                     job.folders.mismatch += 1
-                    job.file_line("*Mismatch", found.stat().st_size, name)
+                    job.file_line("*Mismatch", found.stat(), f"{source}\\{name}")
                     continue
                 if not job.empty and not any((self.fs.real(f"{source}\\{name}", self.logon)).rglob("*")):
                     continue
                 self._folder(f"{source}\\{name}", f"{target}\\{name}", found is not None)
         self._extras(target, there, {one.name.lower() for one in files}, {entry.name.lower() for entry in entries})
+
+    def _left_out(self, entry: os.DirEntry[str]) -> bool:
+        return entry.is_symlink() and (self.job.no_linked_folders if entry.is_dir() else self.job.no_linked_files)
 
     def _make(self, target: str) -> bool:
         if self.job.list_only:
@@ -147,7 +161,7 @@ class Copier:
         if there is not None and there.is_dir():
             job.files.mismatch += 1
             job.bytes.mismatch += stat.st_size
-            job.file_line("*Mismatch", stat.st_size, file.name)
+            job.file_line("*Mismatch", stat, source)
             return
         if job.max_age is not None and stat.st_mtime < self.proc.host.clock.now().timestamp() - job.max_age * 86400:
             job.files.skipped += 1
@@ -156,6 +170,8 @@ class Copier:
         if there is not None:
             other = there.stat()
             delta = stat.st_mtime_ns // 100 - other.st_mtime_ns // 100  # NTFS counts in 100 ns
+            if job.fat_times and abs(delta) <= FAT_TIMES:
+                delta = 0
             if delta == 0 and stat.st_size == other.st_size and not job.again:
                 kind = ""
             elif delta == 0:
@@ -166,7 +182,7 @@ class Copier:
             job.files.skipped += 1
             job.bytes.skipped += stat.st_size
             return
-        job.file_line(kind, stat.st_size, file.name)
+        job.file_line(kind, stat, source)
         if job.list_only or self._copy(Path(file.path), source, target, into):
             job.files.copied += 1
             job.bytes.copied += stat.st_size
@@ -198,7 +214,7 @@ class Copier:
                 self.proc.sleep(self.proc.host.copy_seconds(len(chunk)))
                 write(chunk)
         # /COPY:DAT, the default: data, attributes and times.
-        os.utime(into, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        self.fs.set_times(target, into, (stat.st_atime_ns, stat.st_mtime_ns), self.logon)
 
     def _extras(self, target: str, there: dict[str, os.DirEntry[str]], files: set[str], entries: set[str]) -> None:
         job = self.job
@@ -206,10 +222,9 @@ class Copier:
             if entry.is_file():
                 if name in files or name in entries or not self._wanted(entry.name, f"{target}\\{entry.name}"):
                     continue
-                size = entry.stat().st_size
                 job.files.extras += 1
-                job.bytes.extras += size
-                job.file_line("*EXTRA File", size, entry.name)
+                job.bytes.extras += entry.stat().st_size
+                job.file_line("*EXTRA File", entry.stat(), f"{target}\\{entry.name}")
                 self._purge(f"{target}\\{entry.name}", self.fs.remove)
             elif name not in entries and job.subfolders and not self._skipped_folder(entry.name, f"{target}\\{entry.name}"):
                 job.folders.extras += 1
@@ -220,7 +235,15 @@ class Copier:
                     else:
                         job.folders.extras += 1
                 job.folder_line("*EXTRA Dir", -1, f"{target}\\{entry.name}\\")
+                self._purge_linked(Path(entry.path))
                 self._purge(f"{target}\\{entry.name}", self.fs.rmtree)
+
+    def _purge_linked(self, folder: Path) -> None:
+        """Empty what the links in an extra folder point to. Nobody has documented what /PURGE does with them, so the worse is *assumed*."""
+        if self.job.purge and not self.job.list_only:
+            for link in [one for one in (folder, *folder.rglob("*")) if one.is_symlink()]:
+                for file in [one for one in link.resolve().rglob("*") if one.is_file()]:
+                    file.unlink()
 
     def _purge(self, path: str, remove: Callable[..., None]) -> None:
         if not self.job.purge or self.job.list_only:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,21 @@ def _remove_one(folder: Path) -> None:
     next(path for path in (folder / "folders" / "logs").rglob("*") if path.is_file()).unlink()
 
 
+def _swap_two(folder: Path) -> None:
+    """Each of two files under the name of the other: the number of files and of bytes stays."""
+    paths = sorted(path for path in (folder / "folders" / "logs").rglob("*") if path.is_file())
+    one, other = min(paths, key=lambda path: path.stat().st_size), max(paths, key=lambda path: path.stat().st_size)
+    one.rename(folder / "kept")
+    other.rename(one)
+    (folder / "kept").rename(other)
+
+
+def _edit_in_place(folder: Path) -> None:
+    path = next(path for path in (folder / "folders" / "logs").rglob("*") if path.is_file())
+    path.write_bytes(path.read_bytes()[:-1] + b"X")
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 60 * 10**9))
+
+
 Spoil = Callable[[Path, Setting], object]
 CASES: dict[str, tuple[Spoil, str, str]] = {
     "edited manifest": (lambda folder, _: _edit(folder), "signature", "restore-point.json was edited after it was signed"),
@@ -129,7 +145,9 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     "missing package": (lambda folder, _: (folder / MSI).unlink(), "package", "is missing or cannot be read"),
     "altered package": (lambda folder, _: _flip(folder / MSI, 1000), "package", "was altered: its SHA-256 is"),
     "missing folder": (lambda folder, _: shutil.rmtree(folder / "folders" / "packages"), "folder_packages", "is missing or cannot be read"),
-    "missing file": (lambda folder, _: _remove_one(folder), "folder_logs", "when it was signed"),
+    "missing file": (lambda folder, _: _remove_one(folder), "folder_logs", "was altered since it was signed: servertasks-"),
+    "swapped files": (lambda folder, _: _swap_two(folder), "folder_logs", "bytes instead of"),
+    "edited file": (lambda folder, _: _edit_in_place(folder), "folder_logs", "was written at another time"),
     "file too many": (lambda folder, _: (folder / "folders" / "imports" / "x").write_text("x"), "folder_imports", "1 files with 1 bytes"),
     "missing backup": (lambda folder, _: (folder / "database.bak").unlink(), "backup_files", "database.bak is missing"),
     "cut backup": (
@@ -139,6 +157,16 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     ),
     "damaged backup": (lambda folder, _: _damage(folder), "database", "Do not use it as a backup"),
 }
+
+
+def test_without_its_list_a_folder_is_counted(cluster: Setting, point: str) -> None:
+    (cluster.backups / point / "folders" / "logs.files.txt").unlink()
+    _edit_in_place(cluster.backups / point)
+    result = cluster.verify(restore_point=point, **cluster.sql)
+    assert not result.get("failed"), result["msg"]
+    [said] = [check["detail"] for check in result["checks"] if check["name"] == "folder_logs"]
+    assert "They were only counted, because" in said
+    assert "logs.files.txt is missing or was altered" in said
 
 
 @pytest.mark.parametrize("case", CASES)

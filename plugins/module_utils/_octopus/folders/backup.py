@@ -10,18 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, robocopy
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import ICACLS
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_line, batch_word
 
-from . import mirrors
+from . import listing, mirrors
 from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
+from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
+
+# Beside the copy of a folder: its rights, for icacls /restore.
+ACLS = ".acls.txt"
 
 
 @dataclass(frozen=True)
 class BackupRequest:
-    """Which folders are copied where. ``newer_than_days`` limits the copy to files written in the last days."""
+    """Which folders are copied where.
+
+    Attributes:
+        newer_than_days: Copy only the files written in the last days.
+        coarse_times: Whether an earlier copy has found that ``dest`` keeps times to two seconds only.
+    """
 
     folders: dict[str, str]
     dest: str
@@ -29,6 +40,7 @@ class BackupRequest:
     live: bool = False
     marker: str = MARKER
     newer_than_days: int | None = None
+    coarse_times: bool = False
     means: Means = field(default_factory=Means)
 
     @classmethod
@@ -44,6 +56,7 @@ class BackupRequest:
             dest,
             params["restore_point"] or dest.rpartition("\\")[2],
             params["live"],
+            coarse_times=params["coarse_times"],
             means=Means.from_params(params, check_mode),
         )
         request.check()
@@ -69,8 +82,25 @@ class BackupRequest:
     def place(self) -> Place:
         return Place(self.dest, self.marker)
 
+    @property
+    def lists(self) -> bool:
+        """Whether the copy gets a list of its files, so that a later check of the restore point finds a file that was changed or replaced."""
+        return self.marker == MARKER
+
+    @property
+    def counts(self) -> bool:
+        """Whether the files of a copy are counted separately, because it may differ from its source."""
+        return self.live or self.newer_than_days is not None
+
     def dest_of(self, name: str) -> str:
         return f"{self.dest}\\{name}"
+
+
+@dataclass
+class BackedUpFolder(FolderCopy):
+    """The outcome for one folder of a restore point. ``listing_sha256``: that of the list of its files; None where there is none."""
+
+    listing_sha256: str | None = None
 
 
 def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
@@ -81,7 +111,8 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
             to a signed one.
         HostError: The host failed.
     """
-    backup = Copies({name: FolderCopy(path, request.dest_of(name)) for name, path in request.folders.items()})
+    kind = BackedUpFolder if request.lists else FolderCopy
+    backup = Copies({name: kind(path, request.dest_of(name)) for name, path in request.folders.items()})
     if request.means.check_mode:
         if not needs_job(request.dest):
             _check_place(request, host, look_here(host, request.place))
@@ -103,17 +134,30 @@ def _check_place(request: BackupRequest, host: WindowsHost, found: Found) -> Non
 
 
 def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
-    """Look for the source, mark the destination, mirror, then list what a second mirror would do."""
+    """Look for the source and for links in it, mark the destination, mirror, then list what a second mirror would do."""
     source, dest = request.folders[name], request.dest_of(name)
-    commands: list[Command] = [
-        mirrors.look_for(source),
-        request.place.mark(request.restore_point),
-        mirrors.mirror(source, dest, request.means.threads, request.newer_than_days),
-        mirrors.compare(source, dest, request.newer_than_days),
+    how = (request.newer_than_days, request.coarse_times)
+    listed = f"{job.folder}\\listing.txt"
+    acls = f"{job.folder}\\acls.txt"
+    # As many files as there are, so outside the outage where there was a first copy. icacls fails for files that vanish meanwhile.
+    saved = (
+        f"({batch_line([ICACLS, source, '/save', acls, '/t', '/c', '/q'])} & {batch_builtin('copy', '/y', '/b', acls, f'{dest}{ACLS}')})"
+    )
+    listing_lines = [
+        saved if request.live else f"if not exist {batch_word(f'{dest}{ACLS}')} {saved}",
+        listing.list_line(dest, f"{job.folder}\\no-such-folder", listed),
+        batch_builtin("copy", "/y", "/b", listed, f"{dest}{listing.SUFFIX}"),
     ]
-    if request.live or request.newer_than_days:  # the copy may differ from its source, so its files are counted separately
-        commands.append(mirrors.compare(dest, f"{job.folder}\\no-such-folder"))
-    return commands
+    count = [mirrors.compare(dest, f"{job.folder}\\no-such-folder")] if request.counts else []
+    return [
+        mirrors.look_for(source),
+        look_for_links(source, job),
+        request.place.mark(request.restore_point),
+        unless_linked(mirrors.mirror(source, dest, request.means.threads, *how), job),
+        *count,
+        mirrors.compare_after(source, dest, *how),
+        *(listing_lines if request.lists else []),
+    ]
 
 
 def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: FolderCopy, warnings: list[str]) -> None:
@@ -122,22 +166,40 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
     Raises:
         OctopusError: The copy is incomplete or wrong.
     """
-    looked, marked, mirrored, *_listed = ended.codes
+    looked, _linked, marked, mirrored, *listed = ended.codes
     if looked == mirrors.ABSENT and name in MADE_WHEN_NEEDED:
         copy.nothing()
         return
     mirrors.refuse_missing(ended, name, copy.source, looked)
+    if mirrored == LINKED:
+        refuse_links(ended.host.where, name, copy.source, links.links_in(ended.output) or ["(unnamed)"], "Nothing was copied.")
     if marked:
         raise OctopusError(f"{ended.host.where}: cannot write {request.place.marker_path}: {' '.join(ended.output.split())[:300]}")
-    differs = mirrors.read_mirror(ended, name, copy, mirrored, request.live)
+    copy.coarse_times = request.coarse_times
+    differs = mirrors.read_mirror(ended, name, copy, mirrored, live=request.live, counted=request.counts)
     if differs:
         warnings.append(f"{name}: the copy is incomplete because the server is running: {differs}")
+    if isinstance(copy, BackedUpFolder) and listed[-3]:
+        warnings.append(f"{name}: the rights of {copy.source} cannot be saved in {copy.dest}{ACLS}.")
+    if isinstance(copy, BackedUpFolder) and copy.files:
+        # Written by the job itself and copied to the restore point: a hash without the copy would be of no use.
+        copy.listing_sha256 = files.hash_in(ended.output) if not any(listed[-2:]) else None
+        if copy.listing_sha256 is None:
+            warnings.append(
+                f"{name}: the files of {copy.dest} cannot be listed in {copy.dest}{listing.SUFFIX}, so that later checks can only count them."
+            )
+    if copy.coarse_times and not request.coarse_times:
+        warnings.append(f"{name}: {copy.dest} keeps the times of files to two seconds only, so they are compared to two seconds.")
 
 
 def _predict(request: BackupRequest, host: WindowsHost, name: str, copy: FolderCopy) -> None:
     """Predict what a copy would do. Only a job reaches a share, and a job would write to the host, so nothing is known of shares."""
     copy.changed = True
-    if disks.is_unc(copy.source) or disks.is_unc(copy.dest):
+    if disks.is_unc(copy.source):
+        return
+    if not needs_job(copy.source):
+        refuse_links(host.where, name, copy.source, links.look(host, copy.source), "Nothing would be copied.")
+    if disks.is_unc(copy.dest):
         return
     result = host.run(robocopy.compare(copy.source, copy.dest, request.newer_than_days), timeout=request.means.timeout, idempotent=True)
     found = robocopy.summaries(result.stdout)

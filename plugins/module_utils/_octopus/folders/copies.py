@@ -66,7 +66,10 @@ class Means:
 
 @dataclass
 class FolderCopy:
-    """The outcome for one folder. ``files`` and ``bytes`` are what ``dest`` holds; None where that is unknown."""
+    """The outcome for one folder. ``files`` and ``bytes`` are what ``dest`` holds; None where that is unknown.
+
+    ``coarse_times``: whether ``dest`` keeps the times of files to two seconds only.
+    """
 
     source: str
     dest: str
@@ -77,6 +80,7 @@ class FolderCopy:
     copied_bytes: int | None = None
     deleted_files: int | None = None
     complete: bool = False
+    coarse_times: bool = False
     seconds: float = 0.0
     changed: bool = False
 

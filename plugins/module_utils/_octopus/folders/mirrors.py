@@ -37,14 +37,25 @@ def exit_with(code: int) -> str:
     return f"{CMD} /d /c exit {code}"
 
 
-def mirror(source: str, target: str, threads: int, newer_than_days: int | None = None) -> str:
+def mirror(source: str, target: str, threads: int, newer_than_days: int | None = None, coarse_times: bool = False) -> str:
     """Return the line that mirrors the source to the target."""
-    return _robocopy(robocopy.mirror(source, target, threads, newer_than_days))
+    return _robocopy(robocopy.mirror(source, target, threads, newer_than_days, coarse_times))
 
 
-def compare(source: str, target: str, newer_than_days: int | None = None) -> str:
+def compare(source: str, target: str, newer_than_days: int | None = None, coarse_times: bool = False) -> str:
     """Return the line that lists what a mirror would do."""
-    return _robocopy(robocopy.compare(source, target, newer_than_days))
+    return _robocopy(robocopy.compare(source, target, newer_than_days, coarse_times))
+
+
+def compare_after(source: str, target: str, newer_than_days: int | None = None, coarse_times: bool = False) -> str:
+    """Return the line that compares a mirror with its source for :func:`read_mirror`.
+
+    Where they differ, it compares again with times that are the same within two seconds, which shows whether only the times differ: those of
+    a NAS, FAT or exFAT are no finer.
+    """
+    if coarse_times:
+        return compare(source, target, newer_than_days, coarse_times)
+    return f"({compare(source, target, newer_than_days)} || {compare(source, target, newer_than_days, coarse_times=True)})"
 
 
 def _robocopy(argv: list[str]) -> str:
@@ -123,8 +134,8 @@ def refuse_missing(ended: Ended, name: str, path: str, code: int) -> None:
         raise OctopusError(f"{ended.host.where}: cannot read the folder {name}, {path}, as {ended.account}: {why}.")
 
 
-def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool = False) -> str | None:
-    """Record what a mirror did, from its own summary, that of the comparison after it and, where the copy was counted, that of the copy.
+def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, *, live: bool = False, counted: bool = False) -> str | None:
+    """Record what a mirror did, from its own summary, that of the copy where it was counted, and those of :func:`compare_after`.
 
     Args:
         ended: The finished job.
@@ -132,6 +143,7 @@ def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool
         copy: Receives the outcome.
         code: Exit code of the mirror.
         live: Whether the source may change during the copy.
+        counted: Whether the copy was counted between the mirror and the comparison.
 
     Returns:
         How the copy differs from a live source; None where it does not.
@@ -142,15 +154,17 @@ def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, live: bool
     where, errors = ended.host.where, " | ".join(robocopy.errors(ended.output))
     in_use = " A file is in use. Stop whatever uses it, first of all Octopus Server on every node." if robocopy.in_use(ended.output) else ""
     found = robocopy.summaries(ended.output)
-    failed = code & robocopy.FATAL or len(found) not in (2, 3)
+    failed = code & robocopy.FATAL or len(found) not in (2 + counted, 3 + counted)
     if failed or (code >= robocopy.FAILED and not live):
         raise OctopusError(
             f"{where}: robocopy of {name} from {copy.source} to {copy.dest} failed with exit code {robocopy.meaning(code)}. {ended.said}{in_use}"
         )
-    did, left, *held = found
+    did, left, held = found[0], found[1 + counted], found[1]
+    if len(found) == 3 + counted and found[-1].files.copied < left.files.copied:
+        copy.coarse_times, left = True, found[-1]
     copy.seconds += ended.seconds
     # Where both are the same, the count of the source is that of the copy.
-    copy.files, copy.bytes = (held or [left])[0].files.total, (held or [left])[0].bytes.total
+    copy.files, copy.bytes = held.files.total, held.bytes.total
     copy.copied_files, copy.copied_bytes, copy.deleted_files = did.files.copied, did.bytes.copied, did.files.extra
     copy.changed = bool(did.files.copied or did.files.extra or did.folders.copied or did.folders.extra)
     copy.complete = left.is_same and robocopy.is_success(code)

@@ -17,6 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from . import mirrors
 from .copies import NAME, Means, check_own, check_point, normal
+from .linked import look_for_links, unless_linked
 from .places import RETAINED_MARKER, Found, Place, look, look_here, needs_job
 from .restore_request import COMPLETE
 from .survey import empty_folder, make_empty
@@ -119,7 +120,9 @@ def _remove(request: RemovalRequest, host: WindowsHost, folders: list[str]) -> N
         copy = f"{request.path}\\{name}"
         # robocopy handles paths that are too long for rd, which packages have.
         emptied = mirrors.mirror(empty_folder(job), copy, request.means.threads)
-        commands.append(f"({emptied} & {batch_builtin('rd', '/s', '/q', copy)})")
+        # rd removes a link itself and nothing behind it.
+        unlinked = f"({look_for_links(copy, job)} & {unless_linked(emptied, job)} & {batch_builtin('rd', '/s', '/q', copy)})"
+        commands.append(unlinked)
         left += f"if not exist {batch_word(copy + chr(92))} "
     commands += [
         f"({left}{batch_builtin('del', '/f', '/q', place.marker_path)})",

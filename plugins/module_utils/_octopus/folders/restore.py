@@ -20,12 +20,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import links
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_word
 
 from . import mirrors
 from .copies import Copies, FolderCopy, overlap
+from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .restore_request import RestoreRequest
 from .survey import Seen, empty_folder, job_of, make_empty, predict, survey
 
@@ -116,7 +118,7 @@ def _retain_commands(request: RestoreRequest, name: str) -> list[Command]:
         place.make(),  # the job of another folder may create it at the same time; writing the marker shows that it exists
         place.mark(request.restore_point),
         f"({is_complete} else ({mirrors.mirror(live, retained, request.means.threads)}))",
-        mirrors.compare(live, retained),
+        mirrors.compare_after(live, retained),
     ]
 
 
@@ -164,7 +166,8 @@ def _restore(request: RestoreRequest, jobs: dict[str, Job], all_seen: dict[str, 
 
 def _restore_commands(request: RestoreRequest, name: str, job: Job, seen: Seen) -> list[Command]:
     live, source = request.folders[name], empty_folder(job) if seen.from_empty else request.copy_of(name)
-    mirror = mirrors.mirror(source, live, request.means.threads)
+    coarse_times = request.of(name).coarse_times
+    mirror = unless_linked(mirrors.mirror(source, live, request.means.threads, coarse_times=coarse_times), job)
     recorded = "ver >nul"
     if request.retained_place and seen.there:
         complete = request.complete_file_of(name)
@@ -172,11 +175,13 @@ def _restore_commands(request: RestoreRequest, name: str, job: Job, seen: Seen) 
             recorded = f"((echo {request.restore_point})>{batch_word(complete)})"
         # Without the record, a second run would retain the half-restored folder over the copy of the failed one.
         mirror = f"(if exist {batch_word(complete)} ({mirror}) else ({mirrors.exit_with(_NOT_RECORDED)}))"
-    return [make_empty(job), recorded, mirror, mirrors.compare(source, live)]
+    return [look_for_links(live, job), make_empty(job), recorded, mirror, mirrors.compare_after(source, live, coarse_times=coarse_times)]
 
 
 def _judge_restored(request: RestoreRequest, ended: mirrors.Ended, name: str, folder: RestoredFolder) -> None:
-    made, recorded, mirrored, _compared = ended.codes
+    _linked, made, recorded, mirrored, _compared = ended.codes
+    if mirrored == LINKED:
+        refuse_links(ended.host.where, name, folder.dest, links.links_in(ended.output) or ["(unnamed)"], "It was not restored.")
     if made or recorded or mirrored == _NOT_RECORDED:
         raise OctopusError(
             f"{ended.host.where}: {name} was not restored and {folder.dest} was not changed, because {ended.account} cannot write to "

@@ -27,6 +27,7 @@ class Expected:
     exists: bool | None = None
     files: int | None = None
     bytes: int | None = None
+    coarse_times: bool = False
 
     @classmethod
     def from_manifest(cls, name: str, said: Any) -> Expected:
@@ -42,7 +43,7 @@ class Expected:
             raise OctopusError(
                 f"expected: {name} has to be a dictionary of exists (true or false), files and bytes (numbers), but is {said!r}."
             )
-        return cls(exists, files, size)
+        return cls(exists, files, size, values.get("coarse_times") is True)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, robocopy
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from . import mirrors
 from .copies import MADE_WHEN_NEEDED
+from .linked import look_for_links, refuse_links
 from .places import MARKER, RETAINED_MARKER, Found, look, look_here, needs_job, refuse_foreign
 from .restore_request import COMPLETE, RestoreRequest
 
@@ -167,13 +168,15 @@ def _commands(request: RestoreRequest, name: str, job: Job) -> list[Command]:
     source = empty_folder(job) if request.of(name).exists is False else copy
     # The folder's own job looks for it, which begins after that of an earlier run has ended, so that nobody writes it afterwards.
     recorded = f"(if exist {batch_word(request.complete_file_of(name))} (ver >nul) else ({mirrors.exit_with(mirrors.ABSENT)}))"
+    compare = mirrors.compare(source, live, coarse_times=request.of(name).coarse_times)
     commands: list[Command] = [
         mirrors.look_for(source),
         mirrors.look_for(live),
         recorded if request.retain_in else mirrors.exit_with(mirrors.ABSENT),
         _is_a_copy(live),
+        look_for_links(live, job),
         make_empty(job),
-        f"(if exist {batch_word(copy + chr(92))} ({mirrors.compare(source, live)}) else ({mirrors.compare(empty_folder(job), live)}))",
+        f"(if exist {batch_word(copy + chr(92))} ({compare}) else ({mirrors.compare(empty_folder(job), live)}))",
     ]
     if _measures_space(request):
         commands.append(f"if exist {batch_word(live + chr(92))} {mirrors.compare(live, request.retained_of(name))}")
@@ -190,7 +193,7 @@ def _is_a_copy(live: str) -> str:
 
 
 def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
-    looked, there, recorded, strange, made, compared, *_space = ended.codes
+    looked, there, recorded, strange, linked, made, compared, *_space = ended.codes
     where, live = ended.host.where, request.folders[name]
     from_empty = _from_empty(request, where, name, looked)
     if there == mirrors.UNREACHABLE:
@@ -200,6 +203,8 @@ def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
             f"{where}: folders: {name} is {live}, which is a copy in a restore point or a retained copy instead of a live folder. "
             "It is not overwritten."
         )
+    if linked == 0:
+        refuse_links(where, name, live, links.links_in(ended.output) or ["(unnamed)"], "Nothing was restored.")
     found = robocopy.summaries(ended.output)
     measured = _measures_space(request) and not there
     if made or compared >= robocopy.FAILED or len(found) != 1 + measured:
@@ -270,7 +275,9 @@ def _look_here(request: RestoreRequest, host: WindowsHost, name: str, retained: 
     copy, live = request.copy_of(name), request.folders[name]
     if disks.is_unc(copy) or disks.is_unc(live):
         return None
-    would = _list(request, host, copy, live)
+    if not needs_job(live):
+        refuse_links(host.where, name, live, links.look(host, live), "Nothing would be restored.")
+    would = _list(request, host, copy, live, request.of(name).coarse_times)
     # There is no empty folder to mirror from: comparing the live folder with a missing one lists its content.
     held = _list(request, host, live, f"{request.means.work_root}\\no-such-folder")
     if _from_empty(request, host.where, name, 0 if would else mirrors.ABSENT):
@@ -281,9 +288,9 @@ def _look_here(request: RestoreRequest, host: WindowsHost, name: str, retained: 
     return _seen(request, host.where, name, _Counted(False, held is not None, retained, would, held))
 
 
-def _list(request: RestoreRequest, host: WindowsHost, source: str, target: str) -> robocopy.Summary | None:
+def _list(request: RestoreRequest, host: WindowsHost, source: str, target: str, coarse_times: bool = False) -> robocopy.Summary | None:
     """Return what a mirror would do; None where the source is missing. Runs without cmd.exe, which does not take every path."""
-    result = host.run(robocopy.compare(source, target), timeout=request.means.timeout, idempotent=True)
+    result = host.run(robocopy.compare(source, target, coarse_times=coarse_times), timeout=request.means.timeout, idempotent=True)
     if result.exit_code & robocopy.FATAL:
         return None
     found = robocopy.summaries(result.stdout)

@@ -176,10 +176,11 @@ BUILTINS: dict[str, Builtin] = {
     "rd": file_builtins.remove,
     "rmdir": file_builtins.remove,
     "move": file_builtins.move,
+    "mklink": file_builtins.mklink,
     "ren": file_builtins.rename,
     "rename": file_builtins.rename,
     "copy": file_builtins.copy,
     "dir": listing.dir_,
-    **dict.fromkeys(("assoc", "break", "color", "date", "ftype", "mklink", "path", "pause", "popd", "prompt", "pushd", "shift"), _unknown),
+    **dict.fromkeys(("assoc", "break", "color", "date", "ftype", "path", "pause", "popd", "prompt", "pushd", "shift"), _unknown),
     **dict.fromkeys(("cls", "time", "verify", "vol"), _unknown),
 }

@@ -131,7 +131,7 @@ def remove(shell: Shell, rest: str) -> int:
                     return 1
                 proc.host.fs.rmtree(full, proc.logon)
             else:
-                if proc.host.fs.listdir(full, proc.logon):
+                if not proc.host.fs.real(full, proc.logon).is_symlink() and proc.host.fs.listdir(full, proc.logon):
                     result = shell.fail(145, 145)
                     continue
                 proc.host.fs.rmtree(full, proc.logon)
@@ -172,6 +172,27 @@ def move(shell: Shell, rest: str) -> int:
         _record(shell, "move", target, source=source)
     except WinError as error:
         return shell.fail(error.code)
+    return 0
+
+
+LINKS = {"/j": ("JUNCTION", "Junction created for {0} <<===>> {1}"), "/d": ("SYMLINKD", "symbolic link created for {0} <<===>> {1}")}
+
+
+def mklink(shell: Shell, rest: str) -> int:
+    """``mklink [/d | /j] LINK TARGET``: https://learn.microsoft.com/windows-server/administration/windows-commands/mklink."""
+    paths, switches = parse_switches(rest)
+    wrong = _unknown(shell, "mklink", switches, set(LINKS))
+    if wrong or len(paths) != 2 or len(switches) > 1:
+        if not wrong:
+            shell.error("The syntax of the command is incorrect.")
+        return 1
+    kind, said = LINKS[switches[0]] if switches else ("SYMLINK", LINKS["/d"][1])
+    try:
+        shell.proc.host.fs.link(shell.proc.full(paths[0]), kind, shell.proc.full(paths[1]), shell.proc.logon)
+    except WinError as error:
+        return shell.fail(error.code)
+    shell.print(said.format(*paths))
+    _record(shell, "link", shell.proc.full(paths[0]), target=paths[1])
     return 0
 
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``dir``, in its US English form."""
+"""``dir``, in its US English form.
+
+How links look: https://wiert.me/2016/02/02/ and https://superuser.com/questions/1526777. ``/s`` does not go through them (*assumed*).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from stat import S_ISDIR
 
-from lab.core.filesystem import WinError
+from lab.core.filesystem import Link, WinError
 
 from .patterns import matches, parse_switches
 from .shell import Shell
 
-KNOWN = {"/b", "/-c", "/s", "/a", "/a-d", "/ad", "/a:d", "/a:-d", "/on", "/o:n"}
+KNOWN = {"/b", "/-c", "/s", "/a", "/a-d", "/al", "/ad", "/a:d", "/a:-d", "/on", "/o:n"}
 SERIAL = "1A2B-3C4D"  # any will do (*assumed*)
 
 
@@ -39,6 +42,7 @@ class _Dir:
     def __init__(self, shell: Shell, switches: set[str]) -> None:
         self.shell, self.bare, self.deep = shell, "/b" in switches, "/s" in switches
         self.plain = "/-c" in switches
+        self.links = "/al" in switches
         self.only = "files" if switches & {"/a-d", "/a:-d"} else "folders" if switches & {"/ad", "/a:d"} else ""
         self.fs, self.logon = shell.proc.host.fs, shell.proc.logon
         self.files = self.bytes = self.shown_folders = 0
@@ -76,11 +80,14 @@ class _Dir:
         # Windows tells names, sizes and times at once; what was deleted a moment ago is not there, and no error.
         found = [(one, stat) for one in entries if (stat := _stat(one)) is not None]
         chosen = [(one, stat) for one, stat in found if not self.only or S_ISDIR(stat.st_mode) == (self.only == "folders")]
-        if chosen or (wanted == "*" and not self.bare):
-            self._list(base, folder, chosen, wanted == "*")
+        if self.links:
+            chosen = [(one, stat) for one, stat in chosen if one.is_symlink()]
+        if chosen or (wanted == "*" and not self.bare and not self.links):
+            self._list(base, folder, chosen, wanted == "*" and not self.links)
         if self.deep:
             for name in self.fs.listdir(folder, self.logon):
-                if self.fs.is_dir(f"{base}\\{name}", self.logon):
+                real = self.fs.real(f"{base}\\{name}", self.logon)
+                if real.is_dir() and not real.is_symlink():
                     self._folder(f"{base}\\{name}", wanted)
 
     def _list(self, base: str, folder: str, entries: list[tuple[Path, os.stat_result]], dots: bool) -> None:
@@ -97,7 +104,7 @@ class _Dir:
             if self.bare:
                 self.shell.print(f"{base}\\{one.name}" if self.deep else one.name)
             else:
-                self._line(stat, one.name)
+                self._line(stat, one.name, self.fs.links.get(one) if one.is_symlink() else None)
             if S_ISDIR(stat.st_mode):
                 self.shown_folders += 1
             else:
@@ -108,10 +115,13 @@ class _Dir:
         if not self.bare:
             self.shell.print(f"{count:16} File(s) {self._size(size):>14} bytes")
 
-    def _line(self, stat: os.stat_result | None, name: str) -> None:
+    def _line(self, stat: os.stat_result | None, name: str, link: Link | None = None) -> None:
         if stat is None:
             return
         when = datetime.fromtimestamp(stat.st_mtime, timezone.utc).strftime("%m/%d/%Y  %I:%M %p")
+        if link:
+            self.shell.print(f"{when}    {f'<{link.kind}>':<14} {name} [{link.target}]")
+            return
         folder = S_ISDIR(stat.st_mode)
         self.shell.print(f"{when}    <DIR>          {name}" if folder else f"{when} {self._size(stat.st_size):>17} {name}")
 
@@ -123,4 +133,4 @@ def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except FileNotFoundError:
-        return None
+        return path.lstat() if path.is_symlink() else None

@@ -4,7 +4,8 @@
 
 """icacls.exe: grants and inheritance, kept in ``host.acls`` for tests to look at; the lab's drives do not enforce them.
 
-https://learn.microsoft.com/windows-server/administration/windows-commands/icacls.
+https://learn.microsoft.com/windows-server/administration/windows-commands/icacls. ``/save`` writes two lines for each file: its path from
+the name of the folder on, and its rights, of which the lab shows only whether they are inherited (*assumed*: UTF-16 without a mark).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def icacls(proc: Process) -> int:
     words = proc.argv[1:]
     if not words:
         return unsupported(proc, "without a file")
+    if len(words) > 2 and words[1].lower() == "/save":
+        return _save(proc, words[0], words[2], words[3:])
     path, quiet, granting, replace = proc.full(words[0]).rstrip("\\"), False, False, False
     inherit: str | None = None
     grants: list[tuple[str, str, bool]] = []
@@ -75,6 +78,25 @@ def icacls(proc: Process) -> int:
     if not quiet:
         proc.print(f"processed file: {path}")
     _summary(proc, 1, 0)
+    return 0
+
+
+def _save(proc: Process, folder: str, file: str, switches: list[str]) -> int:
+    if {one.lower() for one in switches} - {"/t", "/c", "/q"}:
+        return unsupported(proc, " ".join(switches))
+    path, fs = proc.full(folder).rstrip("\\"), proc.host.fs
+    try:
+        below = [f"{path}\\{name}" for name, _real in fs.walk(path, proc.logon)] if "/t" in switches else []
+        lines = []
+        for one in [path, *below]:
+            inherits = proc.host.acls.get(one.lower(), {}).get("inherits", True)
+            lines += [one[path.rindex("\\") + 1 :], "D:AI(A;ID;FA;;;SY)" if inherits else "D:PAI(A;;FA;;;SY)"]
+        fs.write(proc.full(file), "".join(f"{line}\r\n" for line in lines).encode("utf-16-le"), proc.logon)
+    except WinError as error:
+        proc.error(f"{path}: {error.text}")
+        _summary(proc, 0, 1)
+        return error.code
+    _summary(proc, len(lines) // 2, 0)
     return 0
 
 

@@ -10,7 +10,9 @@ its closing quote, by the rules of :mod:`lab.windows.argv`: robocopy then sees o
 
 from __future__ import annotations
 
+import os
 import re
+from datetime import datetime, timezone
 
 from lab.core.filesystem import WinError
 from lab.windows.copying import Copier, Job
@@ -21,7 +23,7 @@ from ._base import SYSTEM32, unsupported
 FATAL = 16
 RULE = "-" * 79
 # Without effect on what the lab shows or copies.
-SILENT = re.compile(r"/(copy:[dat]+|dcopy:[dat]+|z|zb|b|j|np|nfl|ndl|njh|njs|bytes|xj[df]?|ns|nc|tee|nodcopy|unicode)", re.I)
+SILENT = re.compile(r"/(copy:[dat]+|dcopy:[dat]+|z|zb|b|j|np|nfl|ndl|njh|njs|bytes|ts|fp|ns|nc|tee|nodcopy|unicode)", re.I)
 
 
 class _Invalid(Exception):
@@ -82,6 +84,10 @@ def _job(proc: Process) -> tuple[Job, list[str]]:
         "/purge": ("purge",),
         "/l": ("list_only",),
         "/is": ("again",),
+        "/fft": ("fat_times",),
+        "/xj": ("no_linked_folders", "no_linked_files"),
+        "/xjd": ("no_linked_folders",),
+        "/xjf": ("no_linked_files",),
         "/xo": ("older_stay",),
     }
     for one in switches:
@@ -175,10 +181,18 @@ def _header(out: _Output, job: Job, switches: list[str], stamp: str) -> None:
 
 def _wire(job: Job, out: _Output, switches: list[str], proc: Process) -> None:
     if "/nfl" not in switches:
-        job.file_line = lambda kind, size, name: out(f"\t{kind:>13}  \t{size:>8}\t{name}")
+        job.file_line = lambda kind, stat, path: out(_file_line(kind, stat, path, switches))
     if "/ndl" not in switches:
         job.folder_line = lambda kind, count, path: out(f"\t{kind:>10}  {count:>8}\t{path}")
     job.error = lambda line: out(f"{_when(proc)} {line}" if line.startswith("ERROR ") else line)
+
+
+def _file_line(kind: str, stat: os.stat_result, path: str, switches: list[str]) -> str:
+    """``/ts`` shows the time of the source, here in UTC (*assumed*), ``/fp`` the whole path, ``/nc`` no class, ``/ns`` no size."""
+    head = "" if "/nc" in switches else f"{kind:>13}"
+    size = "" if "/ns" in switches else f"{stat.st_size:>8}"
+    when = f" {datetime.fromtimestamp(stat.st_mtime, timezone.utc):%Y/%m/%d %H:%M:%S}" if "/ts" in switches else ""
+    return f"\t{head}  \t{size}{when}\t{path if '/fp' in switches else path.rpartition(chr(92))[2]}"
 
 
 def _summary(out: _Output, job: Job, proc: Process, plain: bool) -> None:

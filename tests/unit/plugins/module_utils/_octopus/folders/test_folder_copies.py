@@ -51,12 +51,15 @@ def test_a_folder_that_is_only_new_is_a_change():
 
 
 def test_what_still_differs_is_an_error_unless_the_source_is_live():
-    output = SAME + table("3 1 2 0 0 0", "30 10 20 0 0 0")
+    differs = table("3 1 2 0 0 0", "30 10 20 0 0 0")
+    output = SAME + differs
     with pytest.raises(OctopusError, match="of 3 files, 1 differ or are missing"):
         mirrors.read_mirror(ended(output), "logs", copy(), 0)
     # Counted by itself, the copy has what an older version of the file takes.
     made = copy()
-    assert "1 differ" in str(mirrors.read_mirror(ended(output + table("3 3 0 0 0 0", "27 27 0 0 0 0")), "logs", made, 0, live=True))
+    counted = ended(SAME + table("3 3 0 0 0 0", "27 27 0 0 0 0") + differs * 2)
+    assert "1 differ" in str(mirrors.read_mirror(counted, "logs", made, 0, live=True, counted=True))
+    assert not made.coarse_times
     assert (made.files, made.bytes, made.complete) == (3, 27, False)
 
 
@@ -64,7 +67,7 @@ def test_what_still_differs_is_an_error_unless_the_source_is_live():
 def test_a_mirror_that_failed(code, live):
     error = "2026/11/23 21:00:00 ERROR 5 (0x00000005) Copying File C:\\live\\a\nAccess is denied.\n"
     with pytest.raises(OctopusError, match=r"robocopy of logs from C:.*failed with exit code.*ERROR 5 .*Access is denied") as caught:
-        mirrors.read_mirror(ended(error + SAME * 2), "logs", copy(), code, live)
+        mirrors.read_mirror(ended(error + SAME * 2), "logs", copy(), code, live=live)
     assert "in use" not in caught.value.message
 
 
@@ -72,6 +75,15 @@ def test_a_mirror_that_failed(code, live):
 def test_a_file_in_use_is_said_in_words(error):
     with pytest.raises(OctopusError, match=r"in use\. Stop whatever uses it"):
         mirrors.read_mirror(ended(f"{error} Deleting Extra File C:\\live\\a\n{SAME * 2}"), "logs", copy(), 8)
+
+
+def test_times_that_differ_by_no_more_than_two_seconds_are_coarse_ones():
+    differs = table("3 3 0 0 0 0", "30 30 0 0 0 0")
+    made = copy()
+    assert mirrors.read_mirror(ended(SAME + differs + SAME), "logs", made, 0) is None
+    assert (made.coarse_times, made.complete, made.files) == (True, True, 3)
+    with pytest.raises(OctopusError, match="of 3 files, 1 differ or are missing"):
+        mirrors.read_mirror(ended(SAME + differs + table("3 1 2 0 0 0", "30 10 20 0 0 0")), "logs", copy(), 0)
 
 
 def test_an_output_without_summaries_cannot_be_taken_for_success():
@@ -107,6 +119,7 @@ def test_what_a_manifest_says():
     said = {"exists": True, "files": 3, "bytes": 30, "source": "C:\\live", "seconds": 1.5}
     assert Expected.from_manifest("logs", said) == Expected(True, 3, 30)
     assert Expected.from_manifest("logs", {"exists": False}) == Expected(False)
+    assert Expected.from_manifest("logs", {**said, "coarse_times": True}).coarse_times
     for bad in (None, {}, {"exists": "yes"}, {"exists": True, "files": True}, {"exists": True, "bytes": "30"}):
         with pytest.raises(OctopusError, match="expected: logs has to be a dictionary"):
             Expected.from_manifest("logs", bad)
