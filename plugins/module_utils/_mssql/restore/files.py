@@ -72,7 +72,9 @@ def plan(
         MssqlError: A folder does not exist, or whether a file would be overwritten cannot be determined.
     """
     named = {False: options.data_directory, True: options.log_directory}
-    folders = _Folders(connection, beside, original=options.database.lower() == chosen.database.lower() and _is_here(connection, chosen))
+    # A backup that is still to be made is made here.
+    here = isinstance(chosen, BackupSource) or _is_here(connection, chosen)
+    folders = _Folders(connection, beside, original=here and options.database.lower() == chosen.database.lower())
     taken = {row["physical_name"].lower() for row in connection.query("SELECT physical_name FROM sys.master_files")}
     places = _Places(connection, taken, overwritten is not None)
     found = []
