@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import winrm
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
 from lab.core.ledger import Event
 from lab.estate import CLUSTER, DEMO, Lab, LabInstance
 from patience import patient
@@ -251,13 +252,13 @@ def test_the_journal_is_the_same_wherever_it_lies_and_the_lock_is_given_back(upg
     assert [sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) for folder in folders if any(folder.glob("*"))] == [
         [name, f"{name}/{run_id}.jsonl"]
     ], "on the coordinator alone, and no lock"
-    there = [json.loads(line) for line in (folders[0] / name / f"{run_id}.jsonl").read_text().splitlines()]
+    there = run_record.parse((folders[0] / name / f"{run_id}.jsonl").read_text(), "the journal")  # a long event is packed there
     here = [json.loads(line) for line in (upgraded.run.folder / "octopus-runs" / name / f"{run_id}.jsonl").read_text().splitlines()]
     assert there == here
     assert (there[0]["event"], there[-1]["event"], there[-1]["verdict"]) == ("begun", "finished", "upgraded")
     copies = list((upgraded.lab.backup_share.volume.root / name / "runs").iterdir())
     assert [path.name for path in copies] == [f"{run_id}.jsonl"]
-    copied = [json.loads(line) for line in copies[0].read_text().splitlines()]
+    copied = run_record.parse(copies[0].read_text(), "the copy")
     assert copied == there[: len(copied)] and copied[-1]["event"] in ("done", "finished")
 
 
