@@ -110,8 +110,9 @@ def survey(share: Share, root: str) -> tuple[list[dict[str, Any]], int | None]:
     folder = f"{root}\\{FOLDER}"
     mark = f"--{secrets.token_hex(12)}--"
     each = f'for %%F in ({batch_word(folder + chr(92) + "*.json")}) do (echo {mark}& type "%%F")'
-    # The root always exists, whatever was ever backed up.
-    reached, found, room = share.run("rehearsals", folder, [reach(folder), each, batch_builtin("dir", "/-c", "/ad", disks.root_of(root))])
+    # The folder may lie on another volume than the root of the drive or share, which alone exists before the first backup.
+    measure = " || ".join(batch_builtin("dir", "/-c", "/ad", one) for one in (root, disks.root_of(root)))
+    reached, found, room = share.run("rehearsals", folder, [reach(folder), each, measure])
     free = disks.free_in(room.text) if room.code <= 1 else None
     if reached.code == ABSENT:
         return [], free
