@@ -101,6 +101,10 @@ options:
         type: list
         elements: str
         default: []
+      start_types:
+        description: The start type of the service by node.
+        type: dict
+        default: {}
   looked:
     description:
       - What M(octopus.upgrade.octopus_info) has returned for each node of an instance that is out of service, as the C(results) of a loop over
@@ -220,7 +224,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC
 
 NAMES = {"type": "list", "elements": "str", "default": []}
-BEFORE = {"maintenance": {"type": "bool", "default": False}, "drained": NAMES, "watched": NAMES}
+BEFORE = {
+    "maintenance": {"type": "bool", "default": False},
+    "drained": NAMES,
+    "watched": NAMES,
+    "start_types": {"type": "dict", "default": {}},
+}
 
 SPEC = {
     "argument_spec": {
