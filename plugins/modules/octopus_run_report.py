@@ -236,7 +236,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC
 
 NAMES = {"type": "list", "elements": "str", "default": []}
-BEFORE = {"maintenance": {"type": "bool", "default": False}, "drained": NAMES, "watched": NAMES, "start_types": {"type": "dict", "default": {}}}
+BEFORE = {
+    "maintenance": {"type": "bool", "default": False},
+    "drained": NAMES,
+    "watched": NAMES,
+    "start_types": {"type": "dict", "default": {}},
+}
 
 _RETAINED = {"database": {"type": "str"}, "folders": {"type": "str"}, "files": {"type": "str"}, "bytes": {"type": "int"}}
 SPEC = {
