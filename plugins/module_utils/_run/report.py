@@ -87,7 +87,9 @@ def message(report: Report, record_path: str | None = None, unrecorded: str = ""
     """
     if not report.error and not unrecorded:
         return ""
-    second = "The rollback failed too: " if report.verdict == "rollback_failed" else "Restoring service failed too: "
+    second = {"rollback_failed": "The rollback failed too: ", "failed_unasked": "The rollback could not be verified: "}.get(
+        report.verdict, "Restoring service failed too: "
+    )
     return _lines(
         report.error,
         state(report),

@@ -33,6 +33,7 @@ from lab.winrm.server import WinRMServer
 ADMIN, VIEWER = "API-REALADMIN", "API-REALVIEWER"
 MASTER_KEY = "bGFiLW1hc3Rlci1rZXkhIQ=="
 HOME = "C:\\Octopus"
+ON_ONE_HOST = ("octopus_masterkey_backup", "octopus_maintenance", "octopus_verify")
 VERSIONS = ["2018.10.7", "2020.5.7", "2025.3.14357", "2026.2.9853"]
 
 
@@ -149,7 +150,7 @@ class LabNode:
         return {"url": f"https://{self.host.address}:8443", "api_key": ADMIN, "ca_path": str(self.network.authority.path)}
 
     def module(self, name: str, **options: Any) -> dict[str, Any]:
-        where = {"connection": self.connection} if name == "octopus_masterkey_backup" else {"connections": [self.connection]}
+        where = {"connection": self.connection} if name in ON_ONE_HOST else {"connections": [self.connection]}
         return run_module(name, **where, **options)
 
 
@@ -162,12 +163,12 @@ def octopus_node(tmp_path: Path) -> Iterator[Callable[..., LabNode]]:
     network = Network(tmp_path / "lab", clock, ledger, Faults(ledger))
     network.add_account("operator", "Pw!of-the-lab")
 
-    def start(version: str = "2020.5.7") -> LabNode:
+    def start(version: str = "2020.5.7", has_curl: bool = True) -> LabNode:
         machine = WindowsHost("sql01", network)
         machine.fs.add_drive("D", machine.root / "D")
         sql = SqlServer(machine, network, version="15.0.4430.1", edition="Standard Edition (64-bit)", engine_edition=2)
         sql.add_login("octopus", "Sq1!of-the-lab")
-        host = WindowsHost("octo01", network)
+        host = WindowsHost("octo01", network, has_curl=has_curl)
         handle = install_instance(
             [host],
             sql,

@@ -96,6 +96,15 @@ def test_rolled_back_after_a_failure() -> None:
     assert "retained" not in message(report("failed_rolled_back", retained={"database": "", "folders": ""}))
 
 
+def test_started_and_not_asked() -> None:
+    told = message(report("failed_unasked", resume_with="upgrade_inplace.yml"))
+    assert "was started again and runs, but the control node could not ask it how it is" in told
+    assert "run upgrade_inplace.yml again to continue with the verification" in told
+    assert "Do not start" not in told
+    rolled_back = message(report("failed_unasked", second_error="Read the nodes and the REST API: no trust"))
+    assert "The rollback could not be verified: Read the nodes and the REST API: no trust" in rolled_back
+
+
 def test_nobody_is_told_to_restore_what_users_may_have_changed() -> None:
     told = message(report("failed_after_upgrade", resume_with="upgrade_inplace.yml"))
     assert "is upgraded and verified, and its service runs. What failed is returning it to its users." in told
