@@ -174,9 +174,10 @@ class Lab:
         specs: Instances, which are in :attr:`instances` by their names, and places for clones of them, which are in :attr:`clones`.
         root: An empty folder; all drives, shares and databases lie in it.
         scale: Lab seconds per real second.
+        only_documented: Whether no key, property or message exists that only the lab's own assumption supports.
     """
 
-    def __init__(self, root: Path, *specs: InstanceSpec | CloneSpec, scale: float = 20.0) -> None:
+    def __init__(self, root: Path, *specs: InstanceSpec | CloneSpec, scale: float = 20.0, only_documented: bool = False) -> None:
         if len({spec.name for spec in specs}) < len(specs):
             raise ValueError("two of the specifications have the same name")
         self.root = root
@@ -186,6 +187,7 @@ class Lab:
         self.ledger = Ledger(self.clock, self._ledger_path)
         self.faults = Faults(self.ledger)
         self.network = Network(root, self.clock, self.ledger, self.faults)
+        self.network.only_documented = only_documented
         self.vault_password = secrets.token_urlsafe(24)
         self.nas = Machine("nas", self.network)
         self.backup_share = self.network.add_share("nas", BACKUP_SHARE, root / "nas" / BACKUP_SHARE, set())

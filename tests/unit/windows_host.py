@@ -59,7 +59,8 @@ class FakeHost:
             printed = printed(command)
         code, text = printed if isinstance(printed, tuple) else (0, printed)
         assert not (options.get("check") and code), f"{command} ended with {code}"
-        out, err = ("", text) if code else (text, "")
+        # A program that does not find something says so: exit code 1 without a word is that of one that was killed.
+        out, err = ("", text or "not found") if code else (text, "")
         return CommandResult(code, tuple(command.split()), out, err, out.encode())
 
 

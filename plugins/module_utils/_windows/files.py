@@ -11,7 +11,7 @@ import re
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 
-from .connection import SYSTEM32, WindowsHost, text_of
+from .connection import SYSTEM32, CommandResult, WindowsHost, text_of
 from .errors import HostError
 from .quoting import builtin, cmd_line, word
 
@@ -22,7 +22,7 @@ _HASH = re.compile(r"^(?:[0-9a-f]{2} ?){32}$", re.I)
 def size(host: WindowsHost, path: str) -> int | None:
     """Return the size of a file in bytes; None where it does not exist."""
     result = host.run_builtin("dir", "/-c", "/a-d", path, idempotent=True)
-    if result.exit_code:
+    if not _is_there(host, result, path):
         return None
     return size_in(result.stdout, path.rpartition("\\")[2])
 
@@ -38,7 +38,22 @@ def size_in(listing: str, name: str) -> int | None:
 
 def exists(host: WindowsHost, path: str) -> bool:
     """Whether a file or folder exists."""
-    return host.run_builtin("dir", "/b", "/a", path, idempotent=True).exit_code == 0
+    return _is_there(host, host.run_builtin("dir", "/b", "/a", path, idempotent=True), path)
+
+
+def _is_there(host: WindowsHost, result: CommandResult, path: str) -> bool:
+    """Whether ``dir`` found something. Where it did not, it says so; a program that was killed ends with 1 as well, and says nothing.
+
+    Raises:
+        HostError: It said nothing, so it is unknown.
+    """
+    if result.exit_code and not (result.stderr.strip() or result.stdout.strip()):
+        raise HostError(
+            f"{host.where}: dir ended with {result.exit_code} for {path} and said nothing, as if it was killed.",
+            host.name,
+            result.exit_code,
+        )
+    return result.exit_code == 0
 
 
 def names(host: WindowsHost, folder: str) -> list[str] | None:

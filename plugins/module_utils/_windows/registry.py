@@ -25,7 +25,7 @@ def get(host: WindowsHost, key: str, value: str) -> str | None:
     """Return the data of a value as text; None where key or value is missing."""
     result = host.run(["reg", "query", key, "/v", value, "/reg:64"], idempotent=True)
     if result.exit_code:
-        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
         return None
     for values in parse(result.stdout).values():
         for name, data in values.items():
@@ -38,7 +38,7 @@ def values(host: WindowsHost, key: str) -> dict[str, str]:
     """Return all values of a key; none where the key is missing. The default value has the translated name that reg.exe prints."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
-        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
         return {}
     for found, content in parse(result.stdout).items():
         if short(found).lower() == short(key).lower():
@@ -50,7 +50,7 @@ def subkeys(host: WindowsHost, key: str) -> list[str]:
     """Return the names directly below a key; none where the key is missing."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
     if result.exit_code:
-        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
         return []
     prefix = short(key).lower() + "\\"
     keys = [short(line.strip()) for line in result.stdout.splitlines() if line.startswith("HKEY_")]
@@ -62,7 +62,7 @@ def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
     # reg.exe exits with 1 also where nothing matches. The Uninstall key of a server has a few hundred entries.
     result = host.run(["reg", "query", key, "/s", "/v", value, "/reg:64"], idempotent=True, timeout=120)
     if result.exit_code:
-        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
         return {}
     return {
         found: data for found, content in parse(result.stdout).items() for name, data in content.items() if name.lower() == value.lower()
@@ -78,7 +78,7 @@ def delete(host: WindowsHost, key: str) -> bool:
     """Delete a key with everything below it. False where it does not exist."""
     result = host.run(["reg", "delete", key, "/f", "/reg:64"])
     if result.exit_code:
-        _raise_unless_missing(host, key, result.exit_code, result.stderr)
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
     return result.exit_code == 0
 
 
@@ -103,5 +103,6 @@ def short(key: str) -> str:
 
 
 def _raise_unless_missing(host: WindowsHost, key: str, code: int, said: str) -> None:
-    if code != MISSING:
+    # A program that was killed ends with 1 as well, and says nothing.
+    if code != MISSING or not said.strip():
         raise HostError(f"{host.where}: reg.exe ended with {code} for {key}: {said.strip() or 'there was no message'}", host.name, code)

@@ -157,7 +157,7 @@ class Upgrade:
     # -- what is refused
 
     def _held(self) -> licence.Licence | None:
-        found = select(self.connection, "License")
+        found = [row for row in select(self.connection, "Configuration") if row["Id"] == "license"]
         text = str(found[0].get("LicenseText") or "") if found else ""
         try:
             return licence.parse(text) if text else None

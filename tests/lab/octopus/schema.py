@@ -174,7 +174,6 @@ TABLES: dict[str, Table] = {
         _table("Certificate", "Certificates", "Name Thumbprint Archived:datetimeoffset NotAfter:datetimeoffset"),
         _table("GitCredential", "GitCredentials", "Name", since="2022.1"),
         _table("ExtensionConfiguration", "", "ExtensionAuthor Name", since="3.5", owned=False),
-        _table("License", "", "SerialNumber", owned=False),
         _table("Runbook", "Runbooks", "Name ProjectId", since="2019.10"),
         _table(
             "DeploymentFreeze", "DeploymentFreezes", "Name StartTime:datetimeoffset EndTime:datetimeoffset", since="2024.3", owned=False

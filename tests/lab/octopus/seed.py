@@ -271,7 +271,7 @@ def _server(seeding: Seeding, nodes: list[str], folder_values: dict[str, str | N
     for name in ("authentication-octopusid", "jira-integration"):
         seeding.add("ExtensionConfiguration", Id=name, Name=name, ExtensionAuthor="Octopus Deploy", IsEnabled=True)
     if license_xml:
-        seeding.add("License", Id="licenses-current", SerialNumber=licence.parse(license_xml).serial, LicenseText=license_xml)
+        seeding.add("Configuration", Id="license", SerialNumber=licence.parse(license_xml).serial, LicenseText=license_xml)
     for node in nodes:
         values: dict[str, Any] = {"MaxConcurrentTasks": 5, "IsInMaintenanceMode": False, "LastSeen": seeding.ago(0.5)}
         if versions.has(seeding.version, "node_rank"):

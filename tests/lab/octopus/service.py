@@ -159,6 +159,7 @@ def _open_web(process: Process, installation: Installation, node: Node, servers:
         faults=host.faults,
         machine=host.name,
         newest=versions.NEWEST,
+        only_documented=host.network.only_documented,
     )
     for scheme, port in sorted(
         {(url.scheme, url.port or (443 if url.scheme == "https" else 80)) for url in map(_url, installation.prefixes)}

@@ -23,6 +23,8 @@ MAX_NESTING = 32
 # Errors that end the batch and not only the statement: those of compiling and binding, which the lab finds late. Of conversion too.
 # https://learn.microsoft.com/sql/t-sql/statements/set-xact-abort-transact-sql and public accounts: *assumed* to be complete enough.
 _END_BATCH = {102, 105, 113, 137, 156, 174, 195, 205, 207, 208, 209, 241, 243, 245, 263, 319, 4104, 8114, 8155, 8169, 50001, 596}
+# Conversion errors roll the transaction back as well, even with XACT_ABORT OFF (https://www.sommarskog.se/error_handling/Part2.html).
+_END_TRANSACTION = {241, 245}
 
 
 class _Leave(Exception):
@@ -96,7 +98,8 @@ class _Runner:
             session.last_error = error.number
             ends = self._trying or session.abort_on_error or error.number in _END_BATCH or error.severity >= 20 or error.thrown
             if error.message.startswith("lab:") or ends:
-                if session.abort_on_error and session.client.transactions and not self._trying:
+                rolls_back = session.abort_on_error or error.number in _END_TRANSACTION
+                if rolls_back and session.client.transactions and not self._trying:
                     session.rollback(self.out)
                 raise
             self.settle()

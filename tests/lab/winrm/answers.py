@@ -103,6 +103,8 @@ class Answers:
                 plugin = {"provider": "Shell cmd plugin", "path": r"%systemroot%\system32\winrscmd.dll"}
                 text = tag("f:ProviderFault", text, **plugin)
             detail = tag("f:WSManFault", tag("f:Message", text), **{"xmlns:f": NS["f"], "Code": str(fault.code), "Machine": machine})
+        if fault.detail:
+            detail = tag("w:FaultDetail", f"http://schemas.dmtf.org/wbem/wsman/1/wsman/faultDetail/{fault.detail}") + detail
         body = tag("s:Fault", code, reason, tag("s:Detail", detail))
         return self._envelope(("s", "a", "x", "e", "n", "w", "p"), FAULT, request, body)
 

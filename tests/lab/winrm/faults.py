@@ -17,7 +17,8 @@ from lab.core.filesystem import WinError
 
 @dataclass(eq=False)
 class WSManFault(Exception):
-    """A fault. ``provider``: it comes from the shell plug-in; ``wmi``: newer hosts write it as an MSFT_WmiError."""
+    """A fault. ``provider``: it comes from the shell plug-in; ``wmi``: newer hosts write it as an MSFT_WmiError; ``detail``: the last part of the
+    address in its ``w:FaultDetail`` (DSP0226 14.6), where it has one."""
 
     code: int
     subcode: str
@@ -25,6 +26,7 @@ class WSManFault(Exception):
     sender: bool = False
     provider: bool = False
     wmi: bool = False
+    detail: str = ""
 
     def __str__(self) -> str:
         return f"{self.code} {self.subcode}: {self.text}"
@@ -48,11 +50,28 @@ def shell_not_found(shell_id: str) -> WSManFault:
         "Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. "
         "Provide the correct ShellId or create a new shell and retry the operation. ",
         sender=True,
+        detail="UnexpectedSelectors",
     )
 
 
 def command_not_found() -> WSManFault:
-    """E_INVALIDARG, as a request without a command gets (https://github.com/masterzen/winrm/issues/80); *assumed* here."""
+    """ERROR_WSMAN_UNEXPECTED_SELECTORS: a recording of a real host answers so to a Receive for an unknown CommandId."""
+    return WSManFault(
+        2150858843,
+        "w:InvalidSelectors",
+        "The WS-Management service cannot process the request because it contains a command identifier that does not exist. ",
+        sender=True,
+        detail="UnexpectedSelectors",
+    )
+
+
+def no_command_id() -> WSManFault:
+    """ERROR_INVALID_PARAMETER of the plug-in: a recording of a real host answers so to a Receive before a Command, which names none."""
+    return WSManFault(87, "w:InvalidParameter", "The parameter is incorrect. ", sender=True, provider=True, detail="InvalidValue")
+
+
+def no_command() -> WSManFault:
+    """E_INVALIDARG, as a request without a command gets (https://github.com/masterzen/winrm/issues/80)."""
     return WSManFault(2147942487, "w:InvalidParameter", "The parameter is incorrect. ", sender=True)
 
 

@@ -136,7 +136,7 @@ class Service:
         command = wanted.findtext("rsp:Command", default="", namespaces=NS)
         arguments = " ".join(one.text or "" for one in wanted.iterfind("rsp:Arguments", NS))
         if not command:
-            raise faults.command_not_found()
+            raise faults.no_command()
         with self._shells.use(request.shell_id, caller.account) as shell:
             started = self._shells.start(shell, command, arguments, request.flag("WINRS_SKIP_CMD_SHELL"), wanted.get("CommandId") or "")
         return self._answers.commanded(request, started.id)

@@ -174,6 +174,8 @@ class Shells:
         Raises:
             WSManFault: The shell has no such command, or no longer.
         """
+        if not command_id:
+            raise faults.no_command_id()
         found = shell.commands.get(command_id.upper())
         if found is None:
             raise faults.command_not_found()

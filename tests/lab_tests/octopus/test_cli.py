@@ -62,7 +62,6 @@ def test_reading_commands(world: Any) -> None:
         ("2020.5.7", ("path", "--imports=C:\\I")),
         ("2022.2.8552", ("path", "--eventExports=C:\\E")),
         ("2021.1.8045", ("database", "--upgrade", "--no-such-switch")),
-        ("2022.2.8552", ("set-master-key", "--masterKey=x")),
         ("2021.1.8045", ("node", "--drain=perhaps")),
         ("2021.1.8045", ("show-configuration", "--format=yaml")),
         ("2021.1.8045", ("database", "--delete")),
@@ -152,6 +151,11 @@ def test_licence_admin_path_and_configure_change_the_database(world: Any) -> Non
     with here.instance.store() as store:
         assert store.licence()["SerialNumber"] == "1-2-3-4"
         assert store.configuration("upgrades")["AllowChecking"] is False
+
+
+@pytest.mark.parametrize(("version", "code"), [("2022.2.8552", 2), ("2022.4.6073", 1)])
+def test_the_command_for_the_master_key_alone_came_with_key_rotation(world: Any, version: str, code: int) -> None:
+    assert world("octo01", version=version).octopus("set-master-key", "--masterKey=short").code == code
 
 
 @pytest.mark.parametrize(("version", "named"), [("4.0.12", False), ("2018.10.7", True)])

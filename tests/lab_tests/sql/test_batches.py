@@ -155,3 +155,11 @@ def test_reset_forgets(world: World, boss: Client) -> None:
     boss.session.reset()
     assert boss.rows("SELECT DB_NAME(), @@TRANCOUNT, OBJECT_ID('tempdb..#t')") == [("master", 0, None)]
     assert boss.one("SELECT COUNT(*) FROM Shop.dbo.Item") == 200
+
+
+@pytest.mark.parametrize(("cast", "number"), [("'x' AS int", 245), ("'x' AS datetime", 241)])
+def test_a_conversion_error_rolls_back_without_xact_abort(boss: Client, cast: str, number: int) -> None:
+    boss.run("CREATE TABLE converted (id int)")
+    assert boss.fails(f"BEGIN TRAN; INSERT INTO converted VALUES (1); SELECT CAST({cast})").number == number
+    assert boss.rows("SELECT @@TRANCOUNT AS open_ones") == [(0,)]
+    assert boss.rows("SELECT COUNT(*) FROM converted") == [(0,)]

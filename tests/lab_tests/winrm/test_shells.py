@@ -49,7 +49,11 @@ def test_an_unknown_command_is_a_fault(lab: Lab) -> None:
     shell = client.open_shell()
     with pytest.raises(WSManFaultError) as error:
         client.get_command_output_raw(shell, "11111111-2222-3333-4444-555555555555")
-    assert error.value.wsman_fault_code == 2147942487
+    assert error.value.wsman_fault_code == NOT_FOUND
+    assert "command identifier that does not exist" in error.value.reason
+    with pytest.raises(WSManFaultError) as error:
+        client.get_command_output_raw(shell, "")
+    assert error.value.wsman_fault_code == 87
 
 
 def test_processes_die_with_their_shell(lab: Lab) -> None:

@@ -269,7 +269,7 @@ def test_nothing_is_left_over(upgraded: Upgraded, name: str) -> None:
 
 def _license_key(instance: LabInstance) -> str:
     """A part of the licence that occurs nowhere else."""
-    found = re.search(r"<LicenseKey>([^<]+)</LicenseKey>", str(rows(instance)["License"]))
+    found = re.search(r"<LicenseKey>([^<]+)</LicenseKey>", str(rows(instance)["Configuration"]))
     assert found
     return found[1]
 

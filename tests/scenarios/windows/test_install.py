@@ -182,6 +182,12 @@ def kept(world: World, site: ReleaseSite) -> dict[str, Any]:
     }
 
 
+def test_a_downgrade_needs_a_package_whose_hash_is_stated(install: Callable[..., Any], world: World, kept: dict[str, Any]) -> None:
+    result = install(**{**kept, "sha256": None})
+    assert "Give sha256. Nothing was removed." in result["msg"]
+    assert runs(world) == []
+
+
 def runs(world: World) -> list[tuple[str, str, int]]:
     """What msiexec did."""
     return [(event.fields["action"], event.fields["version"], event.fields["exit_code"]) for event in world.ledger.events("msi")]

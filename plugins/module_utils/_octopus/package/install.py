@@ -231,12 +231,25 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
         result.installed_version = request.version
         return
     _refuse_running(host, request)
-    if is_newer or found.is_broken:  # Windows Installer does not replace missing files of a registered product
+    if is_newer and staged.fetched and request.source and request.source.expected()[0] is None:
+        raise OctopusError(
+            f"{host.where}: expected something to state the hash of the package of {request.version}, because a downgrade removes "
+            f"{found.number} before Windows Installer opens the package, but nothing does. Give sha256. Nothing was removed."
+        )
+    removed = is_newer or found.is_broken
+    if removed:  # Windows Installer does not replace missing files of a registered product
         _remove(host, request, result)
     log = _log_path(request, f"install-{request.version}")
     request.tell(f"{host.name}: installing {request.version}")
     line = msi.install_line(staged.path, log, request.properties)
-    _msiexec(host, request, result, _Step(line, log))
+    try:
+        _msiexec(host, request, result, _Step(line, log))
+    except OctopusError as error:
+        if not removed:
+            raise
+        raise OctopusError(
+            f"{error.message} {found.number} was removed before, so no version is installed now. Run this again with a good package."
+        ) from error
     result.installed_version = installed_version(host)
     if result.installed_version is None or Version.parse(result.installed_version) != wanted:
         restart = " Files were in use, so restart Windows first." if result.reboot_required else ""

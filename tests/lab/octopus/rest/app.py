@@ -43,6 +43,7 @@ def create_app(
     machine: str = "",
     newest: str | None = None,
     rate_limit: int | None = None,
+    only_documented: bool = False,
 ) -> Flask:
     """The API of one running node.
 
@@ -52,13 +53,14 @@ def create_app(
         version: Of the running binary; decides which endpoints and links there are.
         machine: The host's name in the ledger and for faults; the node's name where empty.
         newest: The newest version that the update check found; None: it found nothing.
+        only_documented: Whether nothing is served that only the lab's own assumption supports.
         rate_limit: Requests a lab minute, with a burst of as many; None: off, as after an upgrade from 2026.2 or older.
     """
     app = Flask("lab.octopus.rest")
     app.json = _Json(app)
     app.url_map.strict_slashes = False
     machine = machine or node_name
-    app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest)
+    app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest, only_documented)
     app.extensions["lab.limiter"] = Limiter(clock, rate_limit)
     install(app)
     for part in (root, users, server, status, nodes, tasks, interruptions, content, resources):

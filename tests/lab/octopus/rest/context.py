@@ -33,6 +33,7 @@ class Node:
     faults: Faults
     machine: str
     newest: str | None = None  # newest version that the feed offers; None: not known
+    only_documented: bool = False  # nothing is served that only the lab's own assumption supports
     os_version: str = "Microsoft Windows NT 10.0.17763.0"
     started: datetime = field(init=False)
 

@@ -56,7 +56,9 @@ def _plain(row: Document) -> Document:
 
 def _with_state(row: Document) -> Document:
     body = {**_plain(row), "LastSeen": shown(row.get("LastSeen")), "IsOffline": is_offline(row)}
-    if node().at_least(2022, 3):  # a real 2022.4.3963 tells it (#7964); 2022.3 is assumed
+    # A real 2022.4.3963's ping tells it (#7964); the page of the nodes does since 2024.2.329 (#8636). That it is 2022.3 everywhere is assumed.
+    since = (2024, 2, 329) if node().only_documented else (2022, 3)
+    if node().at_least(*since):
         body["Version"] = row.get("Version") or (node().version if row["Name"] == node().name else None)
     return body
 

@@ -121,7 +121,10 @@ SECTIONS = {
 
 def _folders() -> Document:
     """Only the folders that this version has, as it holds them: a value may be null."""
-    return dict(store().folders())
+    found = dict(store().folders())
+    if node().only_documented:
+        found.pop("ImportsDirectory", None)  # in no public source; the vendor's scripts read the five others
+    return found
 
 
 def _sections() -> list[str]:

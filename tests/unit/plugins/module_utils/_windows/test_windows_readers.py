@@ -226,3 +226,13 @@ def test_roots(path, root):
 def test_relative_paths_have_no_root(path):
     with pytest.raises(ValueError, match="expected an absolute path"):
         disks.root_of(path)
+
+
+def test_a_program_that_was_killed_did_not_say_that_something_is_missing():
+    host = FakeHost({"reg query": (1, " "), "cmd": (1, " "), "dir": (1, " ")})
+    for ask in (registry.get, registry.values, registry.subkeys, registry.find_values):
+        with pytest.raises(HostError):
+            ask(host, KEY, "x") if ask in (registry.get, registry.find_values) else ask(host, KEY)
+    for look in (files.exists, files.size):
+        with pytest.raises(HostError, match="said nothing"):
+            look(host, "C:\\x")
