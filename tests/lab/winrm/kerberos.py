@@ -18,7 +18,7 @@ from typing import IO
 from lab.core.network import DOMAIN, Network
 
 REALM = DOMAIN
-PORT = 88
+PORT = 10088  # 88 would need root
 # The token of a client that does without SPNEGO, as pykerberos does, names the mechanism at its beginning (RFC 2743 3.1, RFC 1964 1).
 MECHANISM = bytes.fromhex("06092a864886f712010202")
 PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
