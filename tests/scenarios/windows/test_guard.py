@@ -110,14 +110,11 @@ def state(world: World) -> tuple[int, int, bool]:
 def ticks(world: World, count: int) -> None:
     """Wait until the guard's task has run so often from now on."""
     mark = world.ledger.mark()
-    for number in range(1, count + 1):
-        world.ledger.wait_for(
-            lambda _event, number=number: (
-                len(world.ledger.events("task.run", "octo-a", mark, name="\\octopus.upgrade guard\\prod")) >= number
-            ),
-            WAIT,
-            mark,
-        )
+
+    def often_enough(_event: Event) -> bool:
+        return len(world.ledger.events("task.run", "octo-a", mark, name="\\octopus.upgrade guard\\prod")) >= count
+
+    world.ledger.wait_for(often_enough, WAIT, mark)
 
 
 def test_a_run_that_has_changed_nothing_and_is_gone(world: World, run: Run) -> None:
