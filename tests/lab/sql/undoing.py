@@ -40,7 +40,7 @@ class Undoing(Request):
         super().__init__(COMMAND, clock.now())
 
     @property
-    def percent(self) -> float:  # type: ignore[override]
+    def percent(self) -> float:
         done = min(100.0, 100.0 * (self._clock.seconds() - self._from) / self._seconds)
         return done if self._stuck is None else min(done, self._stuck)
 
@@ -49,7 +49,7 @@ class Undoing(Request):
         """It is what time makes of it."""
 
     @property
-    def remaining(self) -> float:  # type: ignore[override]
+    def remaining(self) -> float:
         return self._seconds * (100.0 - self.percent) / 100.0
 
     @remaining.setter
