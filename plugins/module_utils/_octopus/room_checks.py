@@ -11,7 +11,9 @@ from typing import Any
 
 from .check import Check, size, unknown
 
-NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback")
+# Told by the first copy of the server folders, which is made before the outage: only then their size is known.
+FOR_FOLDERS = "space_for_folders"
+NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback", FOR_FOLDERS)
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4
 

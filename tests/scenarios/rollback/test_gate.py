@@ -99,7 +99,7 @@ def test_the_plan_refuses_what_its_rollback_would_meet(case: Case, scene: Scene)
 
 
 def test_an_msi_that_windows_installer_has_lost_is_noticed_by_the_plan(scene: Scene) -> None:
-    host = scene.instance.hosts[SINGLE.nodes[0]]
+    host = scene.instance.hosts[0]
     cached = [f"{installer.CACHE}\\{name}" for name in host.fs.listdir(installer.CACHE, host.system)]
     kept = {path: host.fs.read(path, host.system) for path in cached}
     for path in cached:
