@@ -185,7 +185,9 @@ def test_a_product_whose_cached_package_is_missing_is_removed_with_its_source_on
     assert run("msiexec /i C:\\old.msi /quiet /norestart").code == 0
     product = f"{installer.PRODUCTS}\\{installer.packed(_code(10))}\\InstallProperties"
     assert product.endswith("\\B5A2D9E6000000000000000000000001\\InstallProperties")
-    host.fs.remove(host.registry.get(product, "LocalPackage")[1], admin)
+    cached = host.registry.get(product, "LocalPackage")
+    assert cached
+    host.fs.remove(cached[1], admin)
     data = host.fs.read("C:\\old.msi", admin)
     host.fs.remove("C:\\old.msi", admin)
     assert run(f"msiexec /x {_code(10)} /quiet /norestart").code == 1612
