@@ -311,7 +311,7 @@ def _running(facts: Facts) -> Iterator[Check]:
         "may_see_sessions",
         visible,
         "the SQL login to see other sessions, to verify that nobody is connected to the database before it is changed",
-        "that it sees only its own" if visible is False else unknown("it was not asked"),
+        "that it sees only its own" if visible is False else "that it does" if visible else unknown("it was not asked"),
         facts.database.get("server") or "SQL Server",
         "Grant it VIEW SERVER STATE, or waive this check by name.",
     )

@@ -156,7 +156,8 @@ class Http:
         return self._session.request(method, url, json=json, stream=stream, timeout=timeout, allow_redirects=False, verify=verify)
 
     def _ask_another_way(self, method: str, url: str, json, timeout: float, error: NotAsked) -> requests.Response:
-        assert self._other_way is not None
+        if self._other_way is None:
+            raise error
         request = self._session.prepare_request(requests.Request(method, url, json=json))
         headers = {name: str(request.headers[name]) for name in ("Accept", "Content-Type", "X-Octopus-ApiKey") if name in request.headers}
         body = request.body.decode() if isinstance(request.body, bytes) else request.body

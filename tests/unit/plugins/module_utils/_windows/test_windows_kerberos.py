@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import connection, credentials, kerberos
@@ -117,7 +118,7 @@ def test_threads_do_not_share_tickets(account, gssapi, temporary, monkeypatch):
             self.trust_env = True
             self.hooks: dict[str, list[object]] = {"response": []}
 
-        def build_session(self) -> Protocol:
+        def build_session(self) -> Any:
             return self
 
         def close_session(self) -> None:

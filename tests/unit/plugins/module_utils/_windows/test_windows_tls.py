@@ -133,7 +133,7 @@ def failure(port: int, **given: object) -> HostError:
     """What the connection to a port of this computer fails with."""
     options = {"name": "octo-a", "host": "127.0.0.1", "port": port, "scheme": "https", "username": "u", "password": "S3cret", "proxy": ""}
     host = WindowsHost(ConnectionOptions.from_params({**options, **given}), patience=lambda: Deadline(0))
-    with pytest.raises(HostError) as caught, host:
+    with host, pytest.raises(HostError) as caught:
         host.run(["hostname"])
     assert "S3cret" not in caught.value.message
     assert f"octo-a (127.0.0.1:{port}): " in caught.value.message

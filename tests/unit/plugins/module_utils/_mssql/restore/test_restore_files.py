@@ -42,7 +42,7 @@ class Host(SqlServer):
 
     def query(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         if "dm_os_file_exists" in sql and "dm_os_file_exists" not in self.answers:
-            folder, _, name = params[0].replace("/", "\\").rpartition("\\")
+            folder, _mark, name = params[0].replace("/", "\\").rpartition("\\")
             found = self.exists.get(name.replace(".", "_"), FREE)
             if self.folders is not None and folder not in self.folders:
                 found = NO_FOLDER
