@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .check import Check, size, unknown
+from .check import SPACE_FOR_FOLDERS, Check, size, unknown
 
-# Told by the first copy of the server folders, which is made before the outage: only then their size is known.
-FOR_FOLDERS = "space_for_folders"
-NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback", FOR_FOLDERS)
+NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback", SPACE_FOR_FOLDERS)
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4
 

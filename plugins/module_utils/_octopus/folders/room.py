@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import Check, size, unknown
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.room_checks import FOR_FOLDERS
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import SPACE_FOR_FOLDERS, Check, size, unknown
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin
@@ -45,10 +44,10 @@ def check(where: str, copies: Iterable[FolderCopy], backup_bytes: int, free: int
     known = free is not None and retained is not None
     wanted = "as much as they hold" if retained is None else size(retained)
     return Check(
-        FOR_FOLDERS,
+        SPACE_FOR_FOLDERS,
         int(free or 0) >= backup_bytes + int(retained or 0) if known else None,
         f"room for the database backup ({size(backup_bytes)}) and for the server folders that a rollback would retain ({wanted}) beside their copies",
         unknown("the share does not say how much is free") if free is None else f"{size(free)} free",
         where,
-        f"Free some space there, set another octopus_backup_root, or waive this check by name in octopus_waivers ({FOR_FOLDERS}).",
+        "Free some space there, set another octopus_backup_root, or waive this check by name in octopus_waivers.",
     )
