@@ -351,6 +351,7 @@ rollback:
       create_databases: true
       rename: true
       overwrite: true
+      remove: true
       read_history: true
       see_sessions: true
       return_owner: true

@@ -64,6 +64,12 @@ options:
       - This is found out by a run without this option, which returns RV(folders.coarse_times).
     type: bool
     default: false
+  backup_bytes:
+    description:
+      - How large the backup of the database beside O(dest) will be. With this option, the module fails where the drive or share of O(dest), as a
+        job sees it, has after the copy no room for that and for the folders once more, which a rollback retains there; or where that is unknown.
+      - In check mode, nothing is measured.
+    type: int
 notes:
   - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt). Restoring does not apply
     them, because a live folder stays with its rights and its files inherit them. C(icacls) puts explicit rights back with C(/restore). It does
@@ -185,6 +191,7 @@ SPEC = {
         "restore_point": {"type": "str"},
         "live": {"type": "bool", "default": False},
         "coarse_times": {"type": "bool", "default": False},
+        "backup_bytes": {"type": "int"},
     }
 }
 

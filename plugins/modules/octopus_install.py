@@ -160,6 +160,15 @@ nodes:
     sha256:
       description: Its hash. In check mode, the hash that the origin states for a package that would be fetched.
       type: str
+    stated_by:
+      description: What states the hash that the package is verified with. Null where nothing does.
+      type: str
+    cached_package:
+      description:
+        - In check mode with O(state=staged), the copy of the package that Windows Installer keeps of the installed product, and without which
+          it cannot remove it for another version. Null where another version or none is installed.
+        - C(exists) tells whether the file C(path) exists. Where it does not, Windows Installer looks for it at C(source).
+      type: dict
     size:
       description: Its size in bytes.
       type: int
@@ -188,6 +197,8 @@ nodes:
     octo-a:
       path: C:\ProgramData\octopus.upgrade\packages\Octopus.2025.4.10423-x64.msi
       sha256: 4d4ddf8bc61e0de1ee2a6c5b5f0ff1a4b0a7a7dd1e4be3b0b6d1ff9f41b2f0a3
+      stated_by: the option sha256
+      cached_package: null
       size: 1482203136
       fetched: false
       was_version: 2021.1.8045

@@ -60,7 +60,7 @@ options:
     type: dict
     required: true
   packages:
-    description: For each version that will be staged, what M(octopus.upgrade.octopus_install) returned of its MSI.
+    description: For each version that will be staged, RV(octopus.upgrade.octopus_install#module:nodes) of its MSI in check mode.
     type: dict
     default: {}
   backup:

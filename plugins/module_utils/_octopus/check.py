@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEBIBYTE = 1024 * 1024
+# Told by the first copy of the server folders, which is made before the outage, and not by the plan: only then is their size known.
+SPACE_FOR_FOLDERS = "space_for_folders"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
 
-from . import asked_checks, clock_check, rollback_checks, room_checks, unknowns
+from . import asked_checks, clock_check, package_checks, rollback_checks, room_checks, unknowns
 from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
@@ -33,6 +33,7 @@ NAMES = (
     "nothing_else_on_database",
     *room_checks.NAMES,
     *rollback_checks.NAMES,
+    *package_checks.NAMES,
     "rehearsed",
     "clocks_agree",
     *unknowns.NAMES,
@@ -50,7 +51,7 @@ class Facts:
         hosts: What octopus_info returned of the hosts.
         database: What octopus_database_info returned.
         instance_name: The name of the instance on its hosts, where they have several.
-        packages: For each version, what octopus_install returned of its MSI in check mode.
+        packages: For each version, what octopus_install returned of its MSI on each node in check mode.
         backup: What mssql_backup returned in check mode.
         rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
         rehearsal_required: Whether the upgrade needs a rehearsal.
@@ -111,6 +112,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_running(facts),
         *_room(facts, path),
         *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path),
+        *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes) if path else []),
         *_rehearsal(facts, path),
         *_clocks(facts),
         Check(**unknowns.folders(facts.server, facts.instance)),

@@ -143,6 +143,7 @@ def _rights(rights: Mapping[str, Any] | None, name: str, where: str, keeps: bool
     ]
     if keeps:
         wanted.append(("rename", "rename the failed database", creator))
+        wanted.append(("remove", "take the failed database offline and remove it, where it cannot be opened", creator))
     else:
         wanted.append(("overwrite", "restore over the failed database", creator))
     if rights.get("owner"):
@@ -202,13 +203,15 @@ def _writable(around: Mapping[str, Any] | None, name: str, where: str) -> Iterat
     if not around:
         return
     wrong = [word for word, flag in (("read-only", around["read_only"]), ("in standby", around["in_standby"])) if flag]
+    todo = f"Run ALTER DATABASE {name} SET READ_WRITE, and find out who has set it otherwise."
     if around["state"] != "ONLINE":
         wrong.append(str(around["state"]))
+        todo = "Bring it online first; the error log of SQL Server says why it is not."
     yield Check(
         "database_writable",
         not wrong,
         "the database online and writable, since the schema upgrade writes to it",
         ", ".join(wrong) or "that it is",
         where,
-        f"Run ALTER DATABASE {name} SET READ_WRITE, and find out who has set it otherwise.",
+        todo,
     )

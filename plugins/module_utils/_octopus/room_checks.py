@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .check import Check, size, unknown
+from .check import SPACE_FOR_FOLDERS, Check, size, unknown
 
-NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback")
+NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback", SPACE_FOR_FOLDERS)
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
 INSTALL_FACTOR = 4
 
@@ -22,12 +22,14 @@ def on_nodes(nodes: list[str], hosts: Mapping[str, Any], packages: Mapping[str, 
     Args:
         nodes: The nodes.
         hosts: What was read of each.
-        packages: What is known of the MSI of each version; empty where that was not asked yet.
+        packages: For each version, what is known of its MSI on each node; empty where that was not asked yet.
         path: The versions to go through.
     """
     if not packages or not path:
         return
-    sizes = {version: package.get("size") for version, package in packages.items()}
+    sizes = {
+        version: next((package["size"] for package in there.values() if package.get("size")), None) for version, there in packages.items()
+    }
     unsaid = [version for version, value in sizes.items() if not value]
     known = {version: int(value or 0) for version, value in sizes.items()}
     needed = sum(known.values()) + max((known.get(version, 0) for version in path), default=0) * (INSTALL_FACTOR - 1)

@@ -21,6 +21,9 @@ from .errors import HostError
 from .quoting import batch_text, batch_word, builtin, msi_property, word
 
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+# Of products installed for all users; S-1-5-18 is SYSTEM. The names of the keys are packed product codes.
+_USER_DATA = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products"
+_CLASSES = r"HKLM\SOFTWARE\Classes\Installer\Products"
 SUCCESS, REBOOT_REQUIRED, REBOOT_STARTED, BUSY, NOT_INSTALLED, ANOTHER_VERSION = 0, 3010, 1641, 1618, 1605, 1638
 
 MEANINGS = {
@@ -69,6 +72,21 @@ class Product:
     version: str
 
 
+@dataclass(frozen=True)
+class CachedPackage:
+    """The copy of its package that Windows Installer keeps of an installed product, and without which it cannot remove it.
+
+    Attributes:
+        path: Where it is registered; None where it is not.
+        exists: Whether the file exists.
+        source: Where Windows Installer looks for the package instead; None where that is not known or was not asked, as the file exists.
+    """
+
+    path: str | None
+    exists: bool
+    source: str | None = None
+
+
 def install_line(package: str, log: str, properties: Mapping[str, str]) -> str:
     """Return the line of a command file that installs a package silently, with a verbose log, and waits for it.
 
@@ -115,6 +133,29 @@ def products(host: WindowsHost, name: str) -> list[Product]:
         if code.startswith("{") and (display == name or display.startswith(name + " ")):
             found.append(Product(code, display, registry.get(host, key, "DisplayVersion") or ""))
     return found
+
+
+def packed(product_code: str) -> str:
+    """Return a product code as Windows Installer names its registry keys: the digits of each part reversed, or of each byte in the last two."""
+    parts = product_code.strip("{}").upper().split("-")
+    tail = "".join(parts[3:])
+    return "".join(part[::-1] for part in parts[:3]) + "".join(tail[at : at + 2][::-1] for at in range(0, len(tail), 2))
+
+
+def cached_package(host: WindowsHost, product_code: str) -> CachedPackage:
+    """Look for the cached package of an installed product.
+
+    Raises:
+        HostError: The host cannot be asked.
+    """
+    key = packed(product_code)
+    path = registry.get(host, f"{_USER_DATA}\\{key}\\InstallProperties", "LocalPackage")
+    if path and files.exists(host, path):
+        return CachedPackage(path, True)
+    sources = registry.values(host, f"{_CLASSES}\\{key}\\SourceList")
+    # As in "n;1;C:\\Packages\\": the kind, the number, and the folder.
+    folder, name = sources.get("LastUsedSource", "").rpartition(";")[2].rstrip("\\"), sources.get("PackageName", "")
+    return CachedPackage(path, False, f"{folder}\\{name}" if folder and name else None)
 
 
 def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:

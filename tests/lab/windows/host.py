@@ -55,6 +55,7 @@ class WindowsHost(Machine):
         self._name_system()
         self.acls: dict[str, dict[str, Any]] = {}  # by path in lower case: who was granted what, by icacls
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
+        self.installed_packages: dict[str, bytes] = {}  # by product code; what Windows Installer knows of a product without its package
         self.reboot_files: list[tuple[str, bytes | None]] = []  # replaced (None: deleted) at the next boot
         self._pids = itertools.count(1004, 4)  # Windows numbers processes by multiples of four
         self._processes: dict[int, Process] = {}

@@ -4,8 +4,9 @@
 
 """Windows Installer: products by their codes, major upgrades, files in use, roll-back.
 
-What is installed lies in the registry and in ``C:\\Windows\\Installer``, as on a real host. (There the keys under UserData hold
-packed codes; here they hold the code as it is.)
+What is installed lies in the registry and in ``C:\\Windows\\Installer``, as on a real host. A product whose cached package is missing is
+removed with the package at its last source, and not without (1612, or 1714 within a major upgrade):
+https://devblogs.microsoft.com/setup/rebuilding-the-installer-cache/ and https://patchmypc.com/kb/system-error-1612-installation-source.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 UNINSTALL = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 PRODUCTS = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Installer\\UserData\\S-1-5-18\\Products"
+CLASSES = "HKLM\\SOFTWARE\\Classes\\Installer\\Products"
 CACHE = "C:\\Windows\\Installer"
 IN_USE = 32
 
 # https://learn.microsoft.com/windows/win32/msi/error-codes
-OK, FATAL, UNKNOWN_PRODUCT, BUSY, CANNOT_OPEN, NOT_A_PACKAGE = 0, 1603, 1605, 1618, 1619, 1620
+OK, FATAL, UNKNOWN_PRODUCT, NO_SOURCE, BUSY, CANNOT_OPEN, NOT_A_PACKAGE = 0, 1603, 1605, 1612, 1618, 1619, 1620
 LOG_FAILED, OTHER_VERSION, BAD_ARGUMENTS, REBOOT_STARTED, REBOOT_NEEDED = 1622, 1638, 1639, 1641, 3010
 
 
@@ -58,18 +60,45 @@ class Failed(Exception):
         self.code = code
 
 
+def packed(code: str) -> str:
+    """A product code as the keys have it.
+
+    https://flexerasoftware.my.site.com/revenera/s/article/converting-a-regular-guid-to-a-compressed-guid
+    """
+    digits = code.strip("{}").replace("-", "").upper()
+    places = [*range(7, -1, -1), *range(11, 7, -1), *range(15, 11, -1), *(at ^ 1 for at in range(16, 32))]
+    return "".join(digits[at] for at in places)
+
+
 def installed(host: WindowsHost, code: str) -> tuple[Package, str] | None:
-    """The product's package from the cache, and its SHA-256."""
-    found = host.registry.get(f"{PRODUCTS}\\{code}\\InstallProperties", "LocalPackage")
-    if found is None:
+    """The product's package, and its SHA-256."""
+    if host.registry.get(f"{PRODUCTS}\\{packed(code)}\\InstallProperties", "LocalPackage") is None:
         return None
-    data = host.fs.read(found[1], host.system)
+    data = host.installed_packages[code.upper()]
     return read(data), hashlib.sha256(data).hexdigest()
+
+
+def need_package(run: Run, code: str) -> None:
+    """A removal needs the cached package, or the one at the last source.
+
+    Raises:
+        Failed: 1612, as there is neither.
+    """
+    host, sources = run.host, f"{CLASSES}\\{packed(code)}\\SourceList"
+    cached = host.registry.get(f"{PRODUCTS}\\{packed(code)}\\InstallProperties", "LocalPackage")
+    if cached and host.fs.exists(cached[1], host.system):
+        return
+    run.log(f"Warning: Local cached package '{cached[1] if cached else ''}' is missing.")
+    last, name = (host.registry.get(sources, value) for value in ("LastUsedSource", "PackageName"))
+    source = last[1].rpartition(";")[2] + name[1] if last and name else ""
+    if not source or not host.fs.exists(source, host.system):
+        run.log(f"SOURCEMGMT: Failed to resolve source. {source}")
+        raise Failed(NO_SOURCE, "the installation source is not available")
 
 
 def related(host: WindowsHost, upgrade_code: str) -> list[Package]:
     """Installed products of that family."""
-    packages = [installed(host, code) for code in host.registry.subkeys(PRODUCTS)]
+    packages = [installed(host, code) for code in host.installed_packages]
     return [entry[0] for entry in packages if entry and entry[0].upgrade_code == upgrade_code]
 
 
@@ -78,10 +107,10 @@ def seed(host: WindowsHost, data: bytes) -> None:
     run = Run(host, lambda _seconds: None, lambda _line: None)
     package = read(data)
     _copy(run, package, package.install_folder)
-    _register(run, package, data, package.install_folder, "C:\\Windows\\Temp\\")
+    _register(run, package, data, package.install_folder, f"C:\\Windows\\Temp\\Octopus.{package.version}.msi")
 
 
-def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str]) -> int:
+def install(run: Run, data: bytes, source: str, properties: dict[str, str]) -> int:
     """Install or upgrade; gives 0, 3010, 1638.
 
     Raises:
@@ -106,13 +135,18 @@ def install(run: Run, data: bytes, source_folder: str, properties: dict[str, str
     for old in older:
         # RemoveExistingProducts early in the sequence: the old product is gone before the new one's files come.
         run.log(f"Action start: RemoveExistingProducts. Application: {old.product_code}, upgraded by {package.product_code}")
+        try:
+            need_package(run, old.product_code)
+        except Failed as error:
+            run.log(f"Error 1714. The older version of {old.product_name} cannot be removed. System Error {error.code}.")
+            raise Failed(FATAL, str(error)) from error
         _remove(run, old, keep=set() if old.install_folder != folder else {name.lower() for name in package.files})
     _copy(run, package, folder)
     fault = host.faults.hit("msi.fail", host.name, phase="install")
     if fault is not None:
         raise Failed(int(fault.get("exit_code", FATAL)), "the custom action failed")
     run.sleep(package.seconds / 2)
-    _register(run, package, data, folder, source_folder)
+    _register(run, package, data, folder, source)
     if package.reboot or host.faults.hit("msi.reboot", host.name) is not None:
         run.reboot = True
     return REBOOT_NEEDED if run.reboot else OK
@@ -122,11 +156,12 @@ def uninstall(run: Run, code: str) -> int:
     """Gives 0, 1605, 3010.
 
     Raises:
-        Failed: 1603, rolled back.
+        Failed: 1603, rolled back; 1612, as its package is missing.
     """
     here = installed(run.host, code)
     if here is None:
         return UNKNOWN_PRODUCT
+    need_package(run, code)
     run.sleep(here[0].seconds / 2)
     fault = run.host.faults.hit("msi.fail", run.host.name, phase="uninstall")
     if fault is not None:
@@ -174,7 +209,7 @@ def _restore(host: WindowsHost, path: str, before: bytes | None) -> None:
         host.fs.remove(path, host.system)
 
 
-def _register(run: Run, package: Package, data: bytes, folder: str, source_folder: str) -> None:
+def _register(run: Run, package: Package, data: bytes, folder: str, source: str) -> None:
     host, code = run.host, package.product_code
     if not host.fs.is_dir(CACHE, host.system):
         host.fs.mkdir(CACHE, host.system)
@@ -191,13 +226,17 @@ def _register(run: Run, package: Package, data: bytes, folder: str, source_folde
         ("UninstallString", f"MsiExec.exe /I{code}"),
         ("Publisher", package.manufacturer),
         ("InstallLocation", folder.rstrip("\\") + "\\"),
-        ("InstallSource", source_folder),
+        ("InstallSource", source.rpartition("\\")[0] + "\\"),
         ("InstallDate", f"{host.clock.now():%Y%m%d}"),
     ):
         host.registry.set(entry, value, "REG_EXPAND_SZ" if value == "UninstallString" else "REG_SZ", text)
     host.registry.set(entry, "WindowsInstaller", "REG_DWORD", 1)
     host.registry.set(entry, "EstimatedSize", "REG_DWORD", len(data) // 1024)
-    host.registry.set(f"{PRODUCTS}\\{code}\\InstallProperties", "LocalPackage", "REG_SZ", cached)
+    host.installed_packages[code.upper()] = data
+    host.registry.set(f"{PRODUCTS}\\{packed(code)}\\InstallProperties", "LocalPackage", "REG_SZ", cached)
+    sources = f"{CLASSES}\\{packed(code)}\\SourceList"
+    host.registry.set(sources, "PackageName", "REG_SZ", source.rpartition("\\")[2])
+    host.registry.set(sources, "LastUsedSource", "REG_EXPAND_SZ", f"n;1;{source.rpartition(chr(92))[0]}\\")
     for key, value, kind, content in package.registry:
         host.registry.set(key, value, kind, content)
 
@@ -223,11 +262,13 @@ def _remove(run: Run, package: Package, keep: set[str]) -> None:
             continue
         run.undo.append(partial(_restore, host, path, before))
         host.ledger.record("file", host.name, action="delete", path=path)
-    for key in (f"{UNINSTALL}\\{code}", f"{PRODUCTS}\\{code}", f"{PRODUCTS}\\{code}\\InstallProperties"):
+    product, sources = f"{PRODUCTS}\\{packed(code)}", f"{CLASSES}\\{packed(code)}"
+    for key in (f"{UNINSTALL}\\{code}", product, f"{product}\\InstallProperties", f"{sources}\\SourceList"):
         for value, kind, data in host.registry.values(key):
             run.undo.append(partial(host.registry.set, key, value, kind, data))
     host.registry.delete_key(f"{UNINSTALL}\\{code}")
-    host.registry.delete_key(f"{PRODUCTS}\\{code}")
+    host.registry.delete_key(product)
+    host.registry.delete_key(sources)
     for key, value, kind, data in package.registry:
         if host.registry.get(key, value) == (kind, data) and host.registry.delete_value(key, value):
             run.undo.append(partial(host.registry.set, key, value, kind, data))

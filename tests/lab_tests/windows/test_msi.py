@@ -181,6 +181,23 @@ def test_killing_the_shell_leaves_a_wreck(host: WindowsHost, run, admin: Logon) 
     assert run("msiexec /i C:\\new.msi /qn /norestart").code == 0, "the mutex is free again"
 
 
+def test_a_product_whose_cached_package_is_missing_is_removed_with_its_source_only(run, host: WindowsHost, admin: Logon) -> None:
+    assert run("msiexec /i C:\\old.msi /quiet /norestart").code == 0
+    product = f"{installer.PRODUCTS}\\{installer.packed(_code(10))}\\InstallProperties"
+    assert product.endswith("\\B5A2D9E6000000000000000000000001\\InstallProperties")
+    cached = host.registry.get(product, "LocalPackage")
+    assert cached
+    host.fs.remove(cached[1], admin)
+    data = host.fs.read("C:\\old.msi", admin)
+    host.fs.remove("C:\\old.msi", admin)
+    assert run(f"msiexec /x {_code(10)} /quiet /norestart").code == 1612
+    assert run('msiexec /i C:\\new.msi /quiet /norestart /l*v "C:\\log.txt"').code == 1603
+    assert "Error 1714. The older version of Octopus Deploy Server cannot be removed. System Error 1612." in _log(host, admin)
+    assert (_version(host), _entries(host)) == ("2020.5.7", ["2020.5.7"])
+    host.fs.write("C:\\old.msi", data, admin)
+    assert run("msiexec /i C:\\new.msi /quiet /norestart").code == 0
+
+
 def test_seeding_takes_no_time_and_leaves_no_trace(host: WindowsHost) -> None:
     mark = host.ledger.mark()
     installer.seed(host, _build(10, "2020.5.7"))

@@ -54,7 +54,7 @@ def test_an_owner_of_the_database_alone_may_not_restore(world: World, octopus: D
     octopus.owner = "octopus_app"
     found = read(world, LEAST)
     lacking = [name for name, value in found["rights"].items() if value is False]
-    assert lacking == ["create_databases", "overwrite", "read_history", "see_sessions", "return_owner"]
+    assert lacking == ["create_databases", "overwrite", "remove", "read_history", "see_sessions", "return_owner"]
     assert found["surroundings"]["log_shipping"] is None
     assert found["room"]["files"] == [] or found["room"]["unknown"]
 

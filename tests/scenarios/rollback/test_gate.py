@@ -14,6 +14,7 @@ import pytest
 from lab.estate import SINGLE
 from lab.sql.database import Database
 from lab.sql.server import SqlServer
+from lab.windows import installer
 from scenarios.rollback.scene import MakeScene, Scene
 
 LOGIN = "octopus_upgrade"
@@ -95,6 +96,20 @@ def test_the_plan_refuses_what_its_rollback_would_meet(case: Case, scene: Scene)
     assert (run.code == 0) is (not case.says), run.output[-3000:]
     assert [text for text in case.says if text not in run.output] == []
     assert scene.touched(mark) == []
+
+
+def test_an_msi_that_windows_installer_has_lost_is_noticed_by_the_plan(scene: Scene) -> None:
+    host = scene.instance.hosts[0]
+    cached = [f"{installer.CACHE}\\{name}" for name in host.fs.listdir(installer.CACHE, host.system)]
+    kept = {path: host.fs.read(path, host.system) for path in cached}
+    for path in cached:
+        host.fs.remove(path, host.system)
+    run = scene.play("plan")
+    for path, data in kept.items():
+        host.fs.write(path, data, host.system)
+    assert run.code != 0
+    assert "installed_package_cached" in run.output
+    assert "msiexec /fv" in run.output
 
 
 def test_the_rights_of_the_guide_are_enough_for_an_upgrade_and_a_rollback_in_place(scene: Scene) -> None:

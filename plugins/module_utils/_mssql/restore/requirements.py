@@ -96,6 +96,7 @@ def _rights(connection: SqlConnection, existing: DatabaseState) -> dict[str, Any
         "create_databases": has.create,
         "rename": has.rename,
         "overwrite": has.overwrite,
+        "remove": restore_target.may_on_server(connection, "ALTER ANY DATABASE"),
         "read_history": _may_read_history(connection),
         "see_sessions": may_see_sessions(connection),
         "return_owner": kept or stays,

@@ -16,7 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_line, batch_word
 
-from . import listing, mirrors
+from . import listing, mirrors, room
 from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
 from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
@@ -32,6 +32,7 @@ class BackupRequest:
     Attributes:
         newer_than_days: Copy only the files written in the last days.
         coarse_times: Whether an earlier copy has found that ``dest`` keeps times to two seconds only.
+        backup_bytes: How large the database backup beside the copies will be; None where the room for it does not matter.
     """
 
     folders: dict[str, str]
@@ -41,6 +42,7 @@ class BackupRequest:
     marker: str = MARKER
     newer_than_days: int | None = None
     coarse_times: bool = False
+    backup_bytes: int | None = None
     means: Means = field(default_factory=Means)
 
     @classmethod
@@ -57,6 +59,7 @@ class BackupRequest:
             params["restore_point"] or dest.rpartition("\\")[2],
             params["live"],
             coarse_times=params["coarse_times"],
+            backup_bytes=params["backup_bytes"],
             means=Means.from_params(params, check_mode),
         )
         request.check()
@@ -107,8 +110,8 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
     """Copy all folders at once, and compare the copies with their sources.
 
     Raises:
-        OctopusError: A folder cannot be read, its copy cannot be written or differs, or the destination belongs to another restore point or
-            to a signed one.
+        OctopusError: A folder cannot be read, its copy cannot be written or differs, the destination belongs to another restore point or to
+            a signed one, or there is no room beside the copies.
         HostError: The host failed.
     """
     kind = BackedUpFolder if request.lists else FolderCopy
@@ -124,6 +127,11 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
     ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "copying")
     for name, copy in backup.folders.items():
         _judge(request, ended[name], name, copy, backup.warnings)
+    if request.backup_bytes is not None:
+        free = room.free_bytes(request.means, host, request.dest)
+        found = room.check(disks.root_of(request.dest), backup.folders.values(), request.backup_bytes, free)
+        if found.blocks:
+            raise OctopusError(f"{host.where}: {found.sentence()} The server folders were not changed.")
     return backup
 
 

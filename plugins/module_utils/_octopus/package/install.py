@@ -95,8 +95,10 @@ class NodeInstall:
 
     path: str | None = None
     sha256: str | None = None
+    stated_by: str | None = None
     size: int | None = None
     fetched: bool = False
+    cached_package: msi.CachedPackage | None = None
     was_version: str | None = None
     installed_version: str | None = None
     reboot_required: bool = False
@@ -163,6 +165,8 @@ def _on_node(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
     try:
         if request.state == "staged":
             _stage(host, request, result, ask=True)
+            if request.check_mode:
+                result.cached_package = _cached_package(host, request)
         elif request.state == "present":
             _present(host, request, result)
         else:
@@ -209,7 +213,16 @@ def _stage(host: WindowsHost, request: InstallRequest, result: NodeInstall, ask:
         raise OctopusError("Expected a source to stage the package from, but there is none.")
     staged = stage(host, request.source, request.place, request.tell, check_mode=request.check_mode, ask=ask)
     result.path, result.sha256, result.size, result.fetched = staged.path, staged.sha256, staged.size, staged.fetched
+    result.stated_by = staged.stated_by
     return staged
+
+
+def _cached_package(host: WindowsHost, request: InstallRequest) -> msi.CachedPackage | None:
+    """Return what Windows Installer keeps of the package of this version; None where another version or none is installed."""
+    found = _installed(host)
+    if not found.products or found.number != Version.parse(request.version or ""):
+        return None
+    return msi.cached_package(host, found.products[-1].code)
 
 
 def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:

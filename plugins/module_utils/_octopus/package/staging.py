@@ -50,12 +50,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Staged:
-    """A package on a node. In check mode, hash and size of a package that would be fetched are those that its origin states."""
+    """A package on a node. In check mode, hash and size of a package that would be fetched are those that its origin states.
+
+    Attributes:
+        stated_by: What states the hash that it is verified with; None where nothing does.
+    """
 
     path: str
     sha256: str | None
     size: int | None
     fetched: bool
+    stated_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,11 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Expected:
-    """The path of the package, and what is known about it: its hash, what states the hash, its size."""
+    """The path of the package, and what is known about it: its hash, what states or will state the hash, its size."""
 
     path: str
     digest: str | None
-    stated_by: str
+    stated_by: str | None
     size: int | None
 
 
@@ -99,11 +104,11 @@ def stage(host: WindowsHost, source: PackageSource, place: Place, tell: Progress
         if digest == wanted.digest:
             if found.recorded != digest and not check_mode:
                 _record(host, path, digest)
-            return Staged(path, digest, found.size, False)
+            return Staged(path, digest, found.size, False, wanted.stated_by)
     if wanted.size is not None:
         _refuse_without_space(host, place.stage_dir, wanted.size)
     if check_mode:
-        return Staged(path, wanted.digest, wanted.size, True)
+        return Staged(path, wanted.digest, wanted.size, True, wanted.stated_by)
     job = Job(host, place.work_root, job_id(f"fetch-{source.version}", source.text, path))
     # Only administrators have rights on the folder of packages, so an account that reads a share copies to the folder of its job.
     own = source.kind == "unc" and not place.run_as.is_system
@@ -118,6 +123,8 @@ def _expected(source: PackageSource, path: str, found: _Found, ask: bool) -> _Ex
     digest, stated_by = source.expected()
     if digest is None and found.recorded:
         digest, stated_by = found.recorded, record
+    if digest is None:  # the job that copies a file computes its hash too
+        return _Expected(path, None, None if source.kind == "url" else f"the file {source.text} itself", source.remote().size)
     return _Expected(path, digest, stated_by, source.remote().size)
 
 
@@ -206,20 +213,18 @@ def _fetch(job: Job, place: Place, wanted: _Expected, way: _Way, tell: Progress)
         raise OctopusError(
             f"{host.where}: cannot fetch {source.text} to {path}: {way.why(state.exit_codes)}. {' '.join(output.split())[-500:]}"
         )
-    expected, stated_by = wanted.digest, wanted.stated_by
-    if expected is None and source.kind != "url":
-        expected, stated_by = files.hash_in(output), f"the file {source.text} itself"
+    expected = files.hash_in(output) if wanted.digest is None and source.kind != "url" else wanted.digest
     digest = files.sha256(host, part)
     size = files.size(host, part)
     if expected is not None and digest != expected:
         files.remove(host, part)
         raise OctopusError(
-            f"{host.where}: expected the package {source.text} to have the SHA-256 {expected}, as stated by {stated_by}, but found {digest} "
+            f"{host.where}: expected the package {source.text} to have the SHA-256 {expected}, as stated by {wanted.stated_by}, but found {digest} "
             f"({size} bytes). The file was deleted. It was damaged in transit, or sha256 is that of another version."
         )
     files.move(host, part, path)
     _record(host, path, digest)
-    return Staged(path, digest, size, True)
+    return Staged(path, digest, size, True, wanted.stated_by)
 
 
 class _Watch:

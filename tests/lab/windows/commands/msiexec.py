@@ -170,13 +170,13 @@ def _busy_or_run(proc: Process, wanted: _Wanted, log: _Log, data: bytes, package
     try:
         log("Action start: INSTALL.")
         if wanted.action == "install":
-            folder = proc.full(wanted.target).rpartition("\\")[0] + "\\"
-            return installer.install(run, data, folder, wanted.properties)
+            return installer.install(run, data, proc.full(wanted.target), wanted.properties)
         assert package is not None
         return installer.uninstall(run, package.product_code)
     except installer.Failed as error:
         now = f"{host.clock.now():%H:%M:%S}"
-        log.raw(f"CustomAction returned actual error code 1603 ({error})")
+        if error.code != installer.NO_SOURCE:
+            log.raw(f"CustomAction returned actual error code 1603 ({error})")
         log.raw(f"Action ended {now}: InstallFinalize. Return value 3.")
         run.roll_back()
         log.raw(f"Action ended {now}: INSTALL. Return value 3.")

@@ -17,6 +17,7 @@ STANDALONE: dict[str, Any] = {
         "create_databases": True,
         "rename": True,
         "overwrite": True,
+        "remove": True,
         "read_history": True,
         "see_sessions": True,
         "return_owner": True,

@@ -16,6 +16,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.tests.unit.plugins.module_utils._octopus import rollback_facts
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
+STAGED = {
+    "stated_by": "the option sha256",
+    "path": "C:\\p\\Octopus.2020.5.7-x64.msi",
+    "size": 1024**2,
+    "cached_package": {"path": "C:\\Windows\\Installer\\1.msi", "exists": True, "source": None},
+}
 GOOD: dict[str, Any] = {
     "instance": "prod",
     "nodes": ["octo-a", "octo-b"],
@@ -61,7 +67,10 @@ GOOD: dict[str, Any] = {
         "clock_offset_seconds": -2,
         "account": {"name": "OCTO-A$", "db_owner": True},
     },
-    "packages": {"2026.2.9853": {"size": 1024**3}},
+    "packages": {
+        "2026.2.9853": {name: {"size": 1024**3} for name in ("octo-a", "octo-b")},
+        "2020.5.7": dict.fromkeys(("octo-a", "octo-b"), STAGED),
+    },
     "backup": {"free_bytes": 5000, "estimated_bytes": 1000, "paths": ["x.bak"]},
 }
 
@@ -138,7 +147,15 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("database/sessions_visible", None, "may_see_sessions"),
         ("hosts/octo-a/free_bytes", {"C:": 1024}, "space_on_node"),
         ("hosts/octo-a/free_bytes", {"D:": 10 * 1024**3}, "space_on_node"),
-        ("packages/2026.2.9853/size", None, "space_on_node"),
+        ("packages/2026.2.9853", {"octo-a": {"size": None}}, "space_on_node"),
+        ("packages/2020.5.7/octo-b", {**STAGED, "stated_by": None}, "installed_package_verified"),
+        ("packages/2020.5.7/octo-b", {**STAGED, "cached_package": None}, "installed_package_cached"),
+        ("packages/2020.5.7/octo-a/cached_package", {"path": None, "exists": False, "source": None}, "installed_package_cached"),
+        (
+            "packages/2020.5.7/octo-a/cached_package",
+            {"path": "C:\\1.msi", "exists": False, "source": "D:\\2.msi"},
+            "installed_package_cached",
+        ),
         ("database/volumes", [], "space_on_sql_server"),
         ("database/used_bytes", None, "space_on_sql_server"),
         ("backup", {"free_bytes": 5000, "paths": ["x"]}, "space_for_backup"),
@@ -329,3 +346,16 @@ def test_who_may_answer_can_be_unknown() -> None:
     assert "ServerTasks-7 (Deploy Web) waits for whoever may answer" in plan.refusal(
         "prod", plan.checks(given, "2026.2.9853", ["2026.2.9853"])
     )
+
+
+def test_a_missing_cached_package_is_found_where_windows_installer_looks_for_it_and_it_is_staged() -> None:
+    changed = change("packages/2020.5.7/octo-a/cached_package", {"path": "C:\\1.msi", "exists": False, "source": STAGED["path"].upper()})
+    found = plan.checks(facts(**changed), "2026.2.9853", ["2026.2.9853"])
+    assert failing(found) == []
+    assert any("but that Windows Installer looks for it" in check.found for check in found)
+
+
+def test_a_plan_without_packages_yet_and_one_without_anything_to_do_ask_nothing_of_the_installed_package() -> None:
+    for changed, path in (({"packages": {}}, ["2026.2.9853"]), ({}, [])):
+        found = plan.checks(facts(**changed), "2026.2.9853", path)
+        assert not [check for check in found if check.name.startswith("installed_package")]

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders import mirrors
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders import backup, mirrors, room
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.backup import BackupRequest, back_up
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import Copies, FolderCopy, overlap
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.places import MARKER, Found, Place, refuse_foreign
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.restore import in_turn
@@ -155,3 +158,30 @@ def test_the_result_leaves_the_working_out():
     assert result["diff"] == {"before": "", "after": "b: 2 files to copy, 1 to delete\n"}
     unknown = Copies({"logs": FolderCopy("a", "b", changed=True)}).as_result(diff=True)
     assert unknown["diff"]["after"] == "b: an unknown number of files to copy, an unknown number of to delete\n"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "free", "ok"),
+    [((60, 40), 150, True), ((60, 40), 149, False), ((), 50, True), ((60, None), 1000, None), ((60, 40), None, None)],
+)
+def test_room_for_the_backup_and_for_the_folders_that_a_rollback_retains(sizes, free, ok):
+    found = room.check("D:\\", [FolderCopy("C:\\a", "D:\\a", bytes=size) for size in sizes], 50, free)
+    assert (found.name, found.ok) == ("space_for_folders", ok)
+
+
+def test_a_copy_without_room_beside_it_is_refused(monkeypatch):
+    request = BackupRequest({"logs": "C:\\logs"}, "D:\\point\\folders", "one", live=True, backup_bytes=50)
+    monkeypatch.setattr(backup, "_check_place", lambda *_any: None)
+    monkeypatch.setattr(backup, "look", lambda *_any, **_more: [Found(True)])
+    monkeypatch.setattr(backup.mirrors, "run_all", lambda _means, jobs, *_any: {name: made(name) for name in jobs})
+    with pytest.raises(OctopusError, match=r"space_for_folders \(D:\\\): expected room .* but found 0.0 MiB free\. .*octopus_waivers"):
+        back_up(request, FakeHost())
+    assert back_up(replace(request, backup_bytes=0), FakeHost()).folders["logs"].bytes == 30
+
+
+def made(name):
+    if name == "room":
+        return mirrors.Ended(FakeHost(), "SYSTEM", (1,), " 0 File(s)\n 0 Dir(s)  79 bytes free\n", 0.1)
+    return mirrors.Ended(
+        FakeHost(), "SYSTEM", (0, 1, 0, 1, 1, 0, 0, 0, 0), table("3 3 0 0 0 0", "30 30 0 0 0 0") + SAME * 2 + "a" * 64, 0.1
+    )
