@@ -36,7 +36,7 @@ def test_packages_are_back_where_they_were(make_scene: MakeScene) -> None:
     after = scene.look()
     # A newer program has copied the registration from the registry to a file, which older ones do not read, and newer ones would write anew.
     copy = [one for node, known in after.registered.items() for one in known if one not in before.registered[node]]
-    assert len(copy) == 1 and copy[0].startswith(f"{register.DEFAULT}.config ")
+    assert len(copy) == 1 and copy[0].startswith(f"{register.DEFAULT.lower()}.config ")
     registered = {node: [one for one in known if one not in copy] for node, known in after.registered.items()}
     assert exact.changed(before, replace(after, registered=registered)) == []
     assert scene.left() == []

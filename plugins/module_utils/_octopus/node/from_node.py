@@ -11,6 +11,7 @@ Options: https://curl.se/docs/manpage.html. All of them go through its standard 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
@@ -45,6 +46,7 @@ class FromNode:
         self._octopus = octopus
         self._instance = instance
         self._url: str | None = None
+        self._turn = threading.Lock()  # collections are counted in several threads, and a connection is for one at a time
         self.warning = ""
 
     def __call__(self, asked: Asked) -> Answered:
@@ -54,6 +56,10 @@ class FromNode:
             NotAsked: The node has no curl.exe or no listen prefix, does not answer over WinRM, or the answer is too large to be handed on.
             OctopusError: The node does not answer itself either.
         """
+        with self._turn:
+            return self._ask(asked)
+
+    def _ask(self, asked: Asked) -> Answered:
         host = self._octopus.host
         if self._url is None:
             self._url = self._find_url(asked.error)
