@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,13 +95,14 @@ def _kept(scene: Scene) -> Iterator[Path]:
     """The only restore point, which is as it was afterwards."""
     [point] = scene.point_ids()
     folder = scene.points / point
-    content = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    content = {path: (path.read_bytes(), path.stat()) for path in folder.rglob("*") if path.is_file()}
     try:
         yield folder
     finally:
-        for path, was in content.items():
+        for path, (was, stat) in content.items():
             if not path.exists() or path.read_bytes() != was:
                 path.write_bytes(was)
+                os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # a file that is written at another time is not the same
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
