@@ -86,6 +86,8 @@ def _save(proc: Process, folder: str, file: str, switches: list[str]) -> int:
         return unsupported(proc, " ".join(switches))
     path, fs = proc.full(folder).rstrip("\\"), proc.host.fs
     try:
+        if not fs.exists(path, proc.logon):
+            raise WinError(2, path)
         below = [f"{path}\\{name}" for name, _real in fs.walk(path, proc.logon)] if "/t" in switches else []
         lines = []
         for one in [path, *below]:
