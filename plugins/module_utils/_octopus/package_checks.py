@@ -60,5 +60,5 @@ def _cached(package: Mapping[str, Any], installed: str, node: str) -> Check:
         node,
         f"Get the MSI of {installed} and run msiexec /fv with its path there, which caches it again."
         if ok is False
-        else "Look yourself, then waive this check by name.",
+        else "Check it yourself, then waive this check by name.",
     )

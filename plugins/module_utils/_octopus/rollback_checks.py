@@ -76,7 +76,7 @@ def _obstacles(found: Mapping[str, Any], name: str) -> Iterator[tuple[bool | Non
         return
     around = found.get("surroundings")
     if not around:
-        yield None, unknown("the surroundings of the database were not read"), "Look at it yourself"
+        yield None, unknown("the surroundings of the database were not read"), "Check it yourself"
         return
     # Error 3104, and 1468 for renaming it.
     if around["availability_group"]:
@@ -132,7 +132,14 @@ def _dependants(around: Mapping[str, Any], name: str) -> Iterator[tuple[bool, st
 
 def _rights(rights: Mapping[str, Any] | None, name: str, where: str, keeps: bool) -> Iterator[Check]:
     if not rights:
-        yield Check("may_restore", None, "the permissions of the login", unknown("they were not read"), where, "Look yourself.")
+        yield Check(
+            "may_restore",
+            None,
+            "the permissions of the login",
+            unknown("they were not read"),
+            where,
+            "Check it yourself, then waive this check by name.",
+        )
         return
     login = quote_identifier(str(rights["login"]))
     creator = f"ALTER SERVER ROLE dbcreator ADD MEMBER {login}"

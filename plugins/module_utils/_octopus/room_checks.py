@@ -48,7 +48,7 @@ def on_nodes(nodes: list[str], hosts: Mapping[str, Any], packages: Mapping[str, 
             f"{size(needed)} free on drive {drive} for {len(sizes)} packages and the installation",
             size(free) if fits is False and free is not None else found,
             node,
-            "Free some space there." if fits is False else "Look yourself, then waive this check by name.",
+            "Free some space there." if fits is False else "Check it yourself, then waive this check by name.",
         )
 
 
@@ -99,7 +99,7 @@ def for_backup(backup: Mapping[str, Any], rehearsal: Mapping[str, Any] | None) -
         f"{size(int(wanted))} free where the backup goes" if wanted is not None else "enough free where the backup goes",
         size(int(room)) if room is not None else unknown("neither SQL Server nor a job of the coordinator says how much is free there"),
         ", ".join(backup.get("paths") or []),
-        "Free some space there, or set another octopus_backup_root." if known else "Look yourself, then waive this check by name.",
+        "Free some space there, or set another octopus_backup_root." if known else "Check it yourself, then waive this check by name.",
     )
 
 
@@ -129,7 +129,7 @@ def for_rollback(database: Mapping[str, Any], rehearsal: Mapping[str, Any] | Non
             "room for the files of the restored database beside those of the failed one",
             unknown(missing),
             where,
-            f"Look yourself and waive this check by name, {in_place}.",
+            f"Check it yourself and waive this check by name, {in_place}.",
         )
         return
     if growth:

@@ -73,6 +73,6 @@ def is_at(found: str | None, wanted: str) -> bool:
     """Return whether the version that was found is the wanted one; an unknown one is not.
 
     Raises:
-        OctopusError: One of them is no version.
+        OctopusError: One of them is not a version.
     """
     return found is not None and Version.parse(found) == Version.parse(wanted)

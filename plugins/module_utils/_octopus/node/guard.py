@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard of a run on the coordinator, with the service and the watchdog that it would give back to the users."""
+"""The guard of a run on the coordinator, with the service and the watchdog that it would start again."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def checks(facts: dict[str, Any], waivers: tuple[str, ...] = (), **more: Any) ->
 SITUATIONS = [
     ("platform", "Azure SQL Managed Instance", "rollback_possible", False, "point-in-time restore"),
     ("platform", "Amazon RDS", "rollback_possible", False, "Move the database"),
-    ("surroundings", None, "rollback_possible", None, "Look at it"),
+    ("surroundings", None, "rollback_possible", None, "Check it yourself"),
     ("surroundings/availability_group", True, "rollback_possible", False, "ALTER AVAILABILITY GROUP ... REMOVE DATABASE [Octopus]"),
     ("surroundings/mirrored", True, "rollback_possible", False, "ALTER DATABASE [Octopus] SET PARTNER OFF"),
     ("surroundings/mirrored", None, "rollback_possible", None, "GRANT VIEW ANY DATABASE"),
@@ -55,7 +55,7 @@ SITUATIONS = [
     ("surroundings/read_only", True, "database_writable", False, "SET READ_WRITE"),
     ("surroundings/in_standby", True, "database_writable", False, "SET READ_WRITE"),
     ("surroundings/state", "SUSPECT", "database_writable", False, "Bring it online"),
-    ("rights", None, "may_restore", None, "Look yourself"),
+    ("rights", None, "may_restore", None, "Check it yourself"),
     ("rights/remove", False, "may_restore", False, "ALTER SERVER ROLE dbcreator ADD MEMBER [octopus_upgrade]"),
     ("rights/create_databases", False, "may_restore", False, "ALTER SERVER ROLE dbcreator ADD MEMBER [octopus_upgrade]"),
     ("rights/create_databases", None, "may_restore", None, "ALTER SERVER ROLE dbcreator ADD MEMBER [octopus_upgrade]"),
