@@ -33,6 +33,7 @@ STEPS: dict[str, set[str]] = {
     "Verify the restore point": {"may_restore", _STAGED},
     "Look for a snapshot that was made with the restore point, which needs no room": {"rollback_possible"},
     "Check that SQL Server can restore the database, and has room for it": {"may_restore", "rollback_possible", "space_for_rollback"},
+    "Check that the login keeps its access to the database": {"may_restore"},  # it is the one that backs up
     "Switch the service watchdog off": {"instance_found"},
     "Stop the nodes": {"instance_found", "service_running"},
     "Cancel and remove the jobs of earlier attempts": {"nothing_else_running"},
