@@ -222,8 +222,9 @@ def test_an_owner_that_cannot_be(server: RestoreServer, row: dict[str, int], wan
 
 # -- whether we can open it afterwards
 
+
 @pytest.mark.parametrize(
-    ("user", "boss", "owner", "params", "keeps"),
+    "case",
     [
         ("me", 0, "sa", {"replace": True}, True),
         ("somebody", 0, "sa", {"replace": True}, False),
@@ -234,9 +235,8 @@ def test_an_owner_that_cannot_be(server: RestoreServer, row: dict[str, int], wan
         ("ME", 0, "sa", {"keep_as": "old"}, True),
     ],
 )
-def test_who_can_open_the_database_afterwards(
-    server: RestoreServer, user: str | None, boss: int, owner: str, params: dict[str, Any], keeps: bool
-) -> None:
+def test_who_can_open_the_database_afterwards(server: RestoreServer, case: tuple[str | None, int, str, dict[str, Any], bool]) -> None:
+    user, boss, owner, params, keeps = case
     server.answers["RESTORE HEADERONLY"] = [HEADER | {"UserName": user}]
     server.answers["SELECT SUSER_SNAME()"] = [{"me": "me", "boss": boss}]
     server.databases["octopus"]["owner"] = owner
