@@ -125,7 +125,9 @@ REFUSED = [
     Refused("no room for a second copy of the files", "room", "space_for_rollback", ("octopus_rollback_keeps: false",)),
 ]
 # Variables of the instance at a place.
-VARIABLES: dict[str, dict[str, Any]] = {"host": {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE}}
+VARIABLES: dict[str, dict[str, Any]] = {
+    "host": {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE}
+}
 # Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan).
 ELSEWHERE = {
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),

@@ -65,6 +65,7 @@ STEPS: dict[str, set[str]] = {
     "Read the version of the database": {"Read the database"},
     "Check that every node, the API and the database are at the old version": {"versions_agree"},
     "Count, read, and compare with what there was": {_READ},
+    "Open the portals again": {"instance_found"},
     "Undrain the nodes that were not drained before": {_READ},
     "Set maintenance mode as it was before": {_READ},
     "Switch the service watchdog on again where it was on": {"instance_found"},
