@@ -209,5 +209,9 @@ def undone(scene: Scene) -> None:
 
 
 def mended(scene: Scene) -> None:
+    """Its administrator makes the database usable again, and whoever has held it goes."""
+    for close in scene.at_end:
+        close()
+    scene.at_end.clear()
     states.mend(scene.instance.sql, scene.spec.database)
     database(scene.instance).state = "ONLINE"

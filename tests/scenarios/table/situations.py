@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.estate import LabInstance
-from scenarios.chaos.outcome import AS_BEFORE, UPGRADED
+from scenarios.chaos.outcome import AS_BEFORE
 from scenarios.rollback.scene import Scene
 from scenarios.table import making
 
@@ -57,11 +57,12 @@ class Same:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that is run, and its end: ``AS_BEFORE`` or ``UPGRADED``.
+    """A cell that is run, and its end.
 
     Attributes:
         but: Differences from that end which nobody can avoid, each with its reason in a comment.
-        mended: Whether nobody but its administrator can make the database usable again: the same playbook is run once more after that.
+        mended: Whether somebody has to do something first, such as its administrator to a database that breaks before there is a restore point.
+            After that, the same playbook is run once more.
     """
 
     end: str
@@ -214,7 +215,7 @@ BORNE = [
     _in_the_middle(
         "suspect",
         lambda scene: making.breaks(scene, "SUSPECT"),
-        before_seal=Cell(UPGRADED, mended=True),
+        before_seal=Cell(AS_BEFORE, mended=True),
         msi=_BACK,
         published=_BACK,
     ),
@@ -222,7 +223,8 @@ BORNE = [
     _in_the_middle("offline", lambda scene: making.set_to(scene, "OFFLINE")),
     _in_the_middle("emergency", lambda scene: making.set_to(scene, "EMERGENCY")),
     _in_the_middle("restoring", lambda scene: making.set_to(scene, "RESTORING")),
-    _in_the_middle("held in SINGLE_USER", making.held),
+    # A rollback does not begin while somebody is connected, and says who: it could be a node that is not in the inventory. It is run again then.
+    _in_the_middle("held in SINGLE_USER", making.held, schema=Cell(AS_BEFORE, mended=True)),
     _in_the_middle(
         "dropped",
         making.dropped,

@@ -4,7 +4,7 @@
 
 """The cells of the table that go into the outage, and whether the table is whole.
 
-``make table`` runs all of them, ``make test`` one that changes with the commit.
+``make table`` runs all of them.
 """
 
 from __future__ import annotations
