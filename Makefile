@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos table clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -50,6 +50,11 @@ services:
 chaos:
 	@tools/setup.sh test
 	@build/venv/bin/python tools/chaos.py $(CASES)
+
+# Every situation of an instance, times every moment at which an upgrade can fail: CELLS="suspect,dropped/msi" for some of them
+table:
+	@tools/setup.sh test
+	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_TABLE=$(or $(CELLS),all) build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 tests/scenarios/table
 
 # Clones of every generation, ten scheduled refreshes with something going wrong in every second one, a refresh killed at every step
 clone-rounds:

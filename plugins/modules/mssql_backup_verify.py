@@ -121,6 +121,9 @@ backup:
     family_count:
       description: How many stripes it has.
       type: int
+    user:
+      description: The login that took it.
+      type: str
 verified:
   description: Whether the whole backup was read and found valid, which is always so where the task did not fail.
   returned: success

@@ -196,6 +196,9 @@ backup:
     family_count:
       description: How many stripes it has.
       type: int
+    user:
+      description: The login that took it.
+      type: str
 verified:
   description: Whether the whole backup was read and found valid before the restore.
   returned: success and not in check mode
@@ -247,19 +250,27 @@ replaced:
   returned: success
   type: bool
   sample: false
+keeps_access:
+  description:
+    - Whether the login of the task certainly can open the restored database, as V(sysadmin), as its owner, or because it was the one that backed it
+      up. Otherwise the users in the backup decide, which cannot be read before.
+  returned: success
+  type: bool
+  sample: true
 owner:
   description: The login that owns the database.
   returned: success and not in check mode
   type: str
   sample: sa
 users_repaired:
-  description: Users that were mapped to the login of the same name.
+  description:
+    - Users that were mapped to the login of the same name. Null where the restored database has no user for the login of the task (error 916).
   returned: success and not in check mode
   type: list
   elements: str
   sample: [octopus]
 users_orphaned:
-  description: Users without a login.
+  description: Users without a login. Null like RV(users_repaired).
   returned: success and not in check mode
   type: list
   elements: str

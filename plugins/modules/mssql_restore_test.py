@@ -136,6 +136,9 @@ backup:
     family_count:
       description: How many stripes it has.
       type: int
+    user:
+      description: The login that took it.
+      type: str
 files:
   description: Where the files of the database were.
   returned: success

@@ -64,11 +64,15 @@ options:
       - This is found out by a run without this option, which returns RV(folders.coarse_times).
     type: bool
     default: false
-  backup_bytes:
+  needs_room:
     description:
-      - How large the backup of the database beside O(dest) will be. With this option, the module fails where the drive or share of O(dest), as a
-        job sees it, has after the copy no room for that and for the folders once more, which a rollback retains there; or where that is unknown.
+      - Fail where the drive or share of O(dest), as a job sees it, has after the copy no room for the backup of the database (O(backup_bytes)) and for
+        the folders once more, which a rollback retains there; or where that cannot be told.
       - In check mode, nothing is measured.
+    type: bool
+    default: false
+  backup_bytes:
+    description: How large the backup of the database beside O(dest) will be. Without it that is not known, which O(needs_room) takes for no room.
     type: int
 notes:
   - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt). Restoring does not apply
@@ -191,6 +195,7 @@ SPEC = {
         "restore_point": {"type": "str"},
         "live": {"type": "bool", "default": False},
         "coarse_times": {"type": "bool", "default": False},
+        "needs_room": {"type": "bool", "default": False},
         "backup_bytes": {"type": "int"},
     }
 }

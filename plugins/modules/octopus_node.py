@@ -52,6 +52,20 @@ options:
       - On a host without a watchdog, none is created.
     type: str
     choices: [enabled, disabled]
+  portal:
+    description:
+      - V(closed) closes the ports of the web portal to everybody but the control node, by a rule of Windows Firewall on each node, and asks each
+        node whether the control node still reaches it; where it does not, the rule is removed again and the task fails. So the service has to run.
+      - V(open) removes that rule. Where a node has none, nothing changes.
+      - The node itself and O(portal_allowed) are let in too. A rule has no effect where Windows Firewall is off, which is warned of, or where a
+        policy ignores local rules, which is not noticed.
+    type: str
+    choices: [open, closed]
+  portal_allowed:
+    description: Further addresses and networks that V(closed) lets in, such as that of a proxy between control node and nodes.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds that running tasks may take to end, the service to stop, or the node to become healthy.
     type: int
@@ -164,6 +178,14 @@ nodes:
       description: The watchdog's task, and whether it was and is enabled; null where it was not queried.
       type: dict
       sample: {exists: true, task_name: Octopus Watchdog OctopusServer, before: true, after: false}
+    portal:
+      description: Whether the portal is V(open) to all or V(closed) now; null where it was left alone.
+      type: str
+      sample: null
+    was_portal:
+      description: What it was before.
+      type: str
+      sample: null
     version:
       description: The version that the node's own API reported; null where it was not asked.
       type: str
@@ -209,6 +231,8 @@ SPEC = {
         "instance_name": {"type": "str"},
         "state": {"type": "str", "choices": ["drained", "undrained", "stopped", "started", "unchanged"], "default": "unchanged"},
         "watchdog": {"type": "str", "choices": ["enabled", "disabled"]},
+        "portal": {"type": "str", "choices": ["open", "closed"]},
+        "portal_allowed": {"type": "list", "elements": "str", "default": []},
         "timeout": {"type": "int", "default": 600},
         "on_timeout": {"type": "str", "choices": ["fail", "cancel", "ignore"], "default": "fail"},
         "interruptions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},

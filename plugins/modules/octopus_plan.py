@@ -94,6 +94,10 @@ options:
     description: Whether a rollback keeps the failed database and restores beside it, which needs room for both.
     type: bool
     default: true
+  stops_service:
+    description: Whether the nodes are stopped though nothing is upgraded, as for a backup. C(nobody_asked) is then checked too.
+    type: bool
+    default: false
   waivers:
     description: Names of checks whose findings are accepted.
     type: list
@@ -215,6 +219,7 @@ _FACTS: dict[str, Any] = {
     "clock_tolerance": {"type": "int", "default": 60},
     "interventions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
     "rollback_keeps": {"type": "bool", "default": True},
+    "stops_service": {"type": "bool", "default": False},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -49,6 +49,7 @@ def shells(instance: LabInstance) -> set[str]:
 
 def _of_host(host: WindowsHost, instance: LabInstance) -> Iterator[str]:
     yield from (f"{host.name}: the scheduled task {task.name}" for task in host.tasks.all() if task.name.lower().startswith(TASK_FOLDER))
+    yield from (f"{host.name}: the firewall rule {rule.name}" for rule in host.firewall.rules)
     ours = host.root.joinpath(*OURS)
     for one in (*ours.glob("*"), *ours.glob("jobs/*"), *ours.glob("runs/*/*")):
         kept = one.parent == ours and one.name in KEPT_FOLDERS

@@ -59,6 +59,7 @@ class Facts:
         clock_tolerance: How many seconds the clocks may differ.
         interventions: What becomes of tasks that wait for a person: refuse, leave or cancel.
         rollback_keeps: Whether a rollback keeps the failed database, and restores beside it.
+        stops_service: Whether the nodes are stopped though nothing is upgraded, for a backup.
     """
 
     instance: str
@@ -75,6 +76,7 @@ class Facts:
     clock_tolerance: int = 60
     interventions: str = "refuse"
     rollback_keeps: bool = True
+    stops_service: bool = False
 
     def on(self, node: str) -> dict[str, Any]:
         """What was found of this instance on a node; empty where it is missing or ambiguous."""
@@ -117,7 +119,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_clocks(facts),
         Check(**unknowns.folders(facts.server, facts.instance)),
         Check(**unknowns.heartbeats(facts.database, facts.instance)),
-        *([Check(**unknowns.interruptions(facts.server, facts.interventions, facts.instance))] if path else []),
+        *([Check(**unknowns.interruptions(facts.server, facts.interventions, facts.instance))] if path or facts.stops_service else []),
     ]
     for check in found:
         check.waived = check.ok is not True and check.name in waivers

@@ -65,6 +65,7 @@ class Guard:
         start_type: The start type to set before the service is started; None where it is left alone.
         watchdog: The watchdog's task to enable; None where there is none or it was disabled.
         webhook: An address to post a message to.
+        portal_rule: The firewall rule to remove, which closes the portal of the node; None where there can be none.
     """
 
     folder: str
@@ -75,6 +76,7 @@ class Guard:
     start_type: str | None = None
     watchdog: str | None = None
     webhook: str | None = None
+    portal_rule: str | None = None
 
     @property
     def own(self) -> str:
@@ -125,6 +127,8 @@ def command_file(guard: Guard) -> str:
     changed = ("step.: .apply[.]", "step.: .rollback[.]")
     sc, schtasks = f"{SYSTEM32}sc.exe", f"{SYSTEM32}schtasks.exe"
     start_type = [batch_line([sc, "config", guard.service, "start=", SETTABLE[guard.start_type]])] if guard.start_type else []
+    rule = [f"{SYSTEM32}netsh.exe", "advfirewall", "firewall", "delete", "rule", f"name={guard.portal_rule}"]
+    portal = [batch_line(rule)] if guard.portal_rule else []
     watchdog = [batch_line([schtasks, "/change", "/tn", guard.watchdog, "/enable"])] if guard.watchdog else []
     left = f"{LEFT}guard"
     lines = [
@@ -144,7 +148,7 @@ def command_file(guard: Guard) -> str:
         # Once more, now that the run cannot begin another step.
         f"{begun(*changed)} && goto changed",
         f"(echo restored)>{path(guard.run_id + SUFFIX)}",
-        *(f"{line} >nul 2>nul <nul" for line in (*start_type, batch_line([sc, "start", guard.service]), *watchdog)),
+        *(f"{line} >nul 2>nul <nul" for line in (*start_type, *portal, batch_line([sc, "start", guard.service]), *watchdog)),
         *told(RESTORED_EVENT, guard.restored_text, "restored.json"),
         "goto disarm",
         ":changed",

@@ -36,7 +36,7 @@ REPLACES_PROGRAMS = (UPGRADE, "rollback")
 _PLAYBOOKS = {UPGRADE: "upgrade_inplace.yml", "clone": "refresh_clone.yml"}
 _CHANGES_FIRST = ("quiesce.watchdog", "freeze.maintenance", "rollback.watchdog")
 # publish.start, which a backup takes, lets nobody in.
-_PUBLISHES = ("publish.undrain", "publish.maintenance", "publish.watchdog", "publish.snapshot")
+_PUBLISHES = ("publish.open", "publish.undrain", "publish.maintenance", "publish.watchdog", "publish.snapshot")
 _SCHEMA = re.compile(r"apply\..*\.schema$")
 
 

@@ -24,6 +24,7 @@ KINDS = {
     "process.end": "its end: pid, exit_code, killed",
     "task.run": "a scheduled task was started: name, account",
     "event.log": "an entry of a Windows event log: log, type, source, id, text",
+    "firewall": "a rule of Windows Firewall was added or deleted: action, name",
     "service.state": "a Windows service changed: name, state, by",
     "msi": "an MSI run: action, product, version, exit_code",
     "file": "a file change by a command: action, path",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -168,7 +169,8 @@ def _open_web(process: Process, installation: Installation, node: Node, servers:
         if scheme == "https" and context is None:
             raise StartError(f"There is no certificate bound to port {port} on {host.name}.")
         try:
-            servers.append(WebServer(app, host.address, port, context).start())
+            blocked = partial(host.firewall.blocks, port)
+            servers.append(WebServer(app, host.address, port, context, blocked).start())
         except OSError as error:
             raise StartError(f"Port {port} on {host.name} cannot be opened: {error}") from error
 

@@ -14,6 +14,7 @@ import socket
 import socketserver
 import ssl
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler
@@ -104,8 +105,9 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     multithread = True
     multiprocess = False
 
-    def __init__(self, address: str, port: int, app: Any, context: ssl.SSLContext | None) -> None:
+    def __init__(self, address: str, port: int, app: Any, context: ssl.SSLContext | None, blocked: Callable[[str], bool]) -> None:
         self.app = app
+        self._blocked = blocked
         self.ssl_context = context  # the handler looks here for the scheme
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -125,7 +127,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
                 self._open.add(request)
         if closing:
             self.shutdown_request(request)
-        else:
+        elif not self._blocked(str(client_address[0])):  # a client that is blocked gets no answer, and may wait
             super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -180,9 +182,18 @@ class WebServer:
         address: IP address to listen on.
         port: TCP port; 0 takes a free one, see :attr:`port`.
         ssl_context: Serve https with it; None serves http.
+        blocked: Whether a firewall drops what comes from an address.
     """
 
-    def __init__(self, app: Any, address: str, port: int, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        address: str,
+        port: int,
+        ssl_context: ssl.SSLContext | None = None,
+        blocked: Callable[[str], bool] = lambda _client: False,
+    ) -> None:
+        self.blocked = blocked
         self.app = app
         self.address = address
         self.port = port
@@ -209,7 +220,7 @@ class WebServer:
         """
         if self._server is not None:
             raise RuntimeError(f"the web server at {self.url} runs already")
-        server = self._server = _Server(self.address, self.port, self.app, self.ssl_context)
+        server = self._server = _Server(self.address, self.port, self.app, self.ssl_context, self.blocked)
         self.port = server.server_port
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"web {self.address}:{self.port}", daemon=True

@@ -41,6 +41,7 @@ class WindowsHost(Machine):
         super().__init__(name, network)
         # Only here, since these import Process and the host's type.
         from .commands import install_commands
+        from .firewall import Firewall
         from .services import ServiceManager
         from .tasks import TaskScheduler
 
@@ -52,6 +53,7 @@ class WindowsHost(Machine):
         self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
+        self.firewall = Firewall()
         self._name_system()
         self.acls: dict[str, dict[str, Any]] = {}  # by path in lower case: who was granted what, by icacls
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
@@ -75,6 +77,10 @@ class WindowsHost(Machine):
         build = self.os_build.split(".")[2]
         for value, text in (("ProductName", PRODUCTS.get(build, "Windows Server")), ("CurrentBuild", build), ("CurrentBuildNumber", build)):
             self.registry.set(key, value, "REG_SZ", text)
+        # On in every profile: https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/
+        policy = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
+        for profile in ("DomainProfile", "StandardProfile", "PublicProfile"):
+            self.registry.set(f"{policy}\\{profile}", "EnableFirewall", "REG_DWORD", 1)
 
     # -- programs
 

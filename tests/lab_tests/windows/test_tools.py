@@ -149,3 +149,24 @@ def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> 
 def test_findstr_loses_long_lines(run) -> None:
     result = run('findstr "^"', stdin=b"x" * 9000 + b"\r\nshort\r\n")
     assert (result.lines, result.err) == (["short"], "FINDSTR: Line 1 is too long.\r\n")
+
+
+def test_windows_firewall(run, host: WindowsHost) -> None:
+    base = "netsh advfirewall firewall"
+    rule = "dir=in action=block protocol=TCP localport=80,443 profile=any enable=yes"
+    assert run(f"{base} show rule name=mine").code == 1
+    assert run(f"{base} delete rule name=mine").code == 1
+    assert run(f"{base} add rule name=mine {rule} remoteip=0.0.0.0-10.0.0.1,10.0.0.3-255.255.255.255,::-ffff::").code == 0
+    assert run(f"{base} show rule name=MINE").code == 0
+    assert [
+        host.firewall.blocks(port, client) for port, client in ((80, "10.0.0.2"), (80, "10.0.0.4"), (81, "10.0.0.4"), (443, "fd00::1"))
+    ] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert run(f"{base} add rule name=mine {rule} remoteip=nobody").code == 1
+    assert run(f"{base} add rule name=mine {rule.replace('block', 'allow')} remoteip=10.0.0.1").code == 1, "the lab knows no such rule"
+    assert run(f"{base} delete rule name=mine").code == 0
+    assert host.firewall.rules == []

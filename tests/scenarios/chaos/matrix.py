@@ -24,7 +24,12 @@ KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL
 ROTATING = 2
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
-VARIABLES: dict[str, Any] = {"octopus_stop_timeout": 12, "octopus_start_timeout": 60, "octopus_drain_timeout": 60}
+VARIABLES: dict[str, Any] = {
+    "octopus_stop_timeout": 12,
+    "octopus_start_timeout": 60,
+    "octopus_drain_timeout": 60,
+    "octopus_isolate_until_published": True,
+}
 
 
 @dataclass(frozen=True)

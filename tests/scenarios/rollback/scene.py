@@ -31,6 +31,7 @@ class Scene:
         self.instance = lab.instances[spec.name]
         self.operator = Operator(lab, folder / "operator")
         self.operators = [self.operator]
+        self.at_end: list[Callable[[], object]] = []  # what somebody who made a situation has to close
 
     def another_operator(self, name: str = "second") -> Operator:
         """A control node that has nothing but the inventory."""

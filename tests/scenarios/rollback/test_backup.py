@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from lab.estate import SINGLE
+from lab.octopus import interruptions
 from lab.sql import damage
 from scenarios import leftovers
 from scenarios.chaos.controller import Controller
@@ -86,9 +87,14 @@ def test_the_way_back_to_it(scene: Scene, made: Made) -> None:
 
 
 def test_one_that_is_made_while_the_service_is_stopped_and_what_it_supersedes(scene: Scene) -> None:
+    with scene.instance.handle.store() as store:
+        task = interruptions.ask(store, scene.lab.clock.now())
     before, mark = scene.look(), scene.lab.ledger.mark()
     [old] = scene.point_ids()
-    run = scene.play("backup", octopus_backup_stop_service=True, octopus_keep_restore_points=1)
+    text = failed_with(scene.play("backup", octopus_backup_stop_service=True))
+    assert f"nobody_asked (single): expected no task that waits for a person's answer, but found {task['Id']}" in text, text
+    assert scene.touched(mark) == []
+    run = scene.play("backup", octopus_backup_stop_service=True, octopus_keep_restore_points=1, octopus_interventions="leave")
     assert run.code == 0, run.output[-5000:]
     assert run.record(SINGLE.name)["verdict"] == "backed_up"
     [point] = scene.point_ids()

@@ -13,19 +13,11 @@ from pathlib import Path
 from lab.core.pki import Authority
 from lab.estate import SINGLE, WEB_PORT, Lab
 from lab.octopus import bindings
-from lab.octopus.load_balancer import LoadBalancer
 from lab.windows import services
 from patience import patient
 from scenarios.operator import Operator
+from scenarios.portal import Proxy
 from scenarios.world import look
-
-
-class Proxy(LoadBalancer):
-    """What has the public address of a single node: it passes on what comes, without asking the node how it is."""
-
-    def check(self) -> None:
-        for backend in self.backends:
-            backend.in_rotation = True
 
 
 def test_a_certificate_for_the_public_name_only(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:

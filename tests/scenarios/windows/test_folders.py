@@ -181,11 +181,11 @@ def test_bad_input_is_refused_before_anything_is_asked(
 
 def test_a_share_without_room_beside_the_copies_is_refused_before_the_outage(backup: Callable[..., Any], world: World, share: Path) -> None:
     # The copies hold 3950 bytes; a rollback would retain as much, and the database backup is to take 10000.
-    assert not backup(live=True, backup_bytes=10000).get("failed")
+    assert not backup(live=True, needs_room=True, backup_bytes=10000).get("failed")
     volume = world.network.shares["nas", "backups"].volume
     volume.capacity = volume.used() + 13949
-    result = backup(live=True, backup_bytes=10000)
+    result = backup(live=True, needs_room=True, backup_bytes=10000)
     assert result["failed"]
     assert "space_for_folders (\\\\nas\\backups\\): expected room for the database backup" in result["msg"]
     volume.capacity += 1
-    assert not backup(live=True, backup_bytes=10000).get("failed")
+    assert not backup(live=True, needs_room=True, backup_bytes=10000).get("failed")

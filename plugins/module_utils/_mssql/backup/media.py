@@ -45,6 +45,7 @@ class BackupSet:
         type: As in msdb: D full, I differential, L log.
         finished: By the clock and in the time zone of the server that took it; None where the set is cut off, and most facts are missing.
         family_count: The number of stripes of the media set.
+        user: The login that took it.
     """
 
     position: int
@@ -73,6 +74,7 @@ class BackupSet:
     encryptor_thumbprint: str | None
     media_set_id: str
     family_count: int
+    user: str | None
 
     @property
     def complete(self) -> bool:
@@ -356,4 +358,5 @@ def _set(row: dict[str, Any], label: _Label) -> BackupSet:
         encryptor_thumbprint=bytes(thumbprint).hex().upper() if thumbprint else None,
         media_set_id=label.media_set_id,
         family_count=label.families,
+        user=row["UserName"] or None,
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import said
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message, SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import NO_USER
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
@@ -22,20 +23,27 @@ from .target import find_database
 CHECK_DONE = 8989
 
 
-def repair_users(session: RestoreSession) -> tuple[list[str], list[str]]:
+def repair_users(session: RestoreSession) -> tuple[list[str], list[str]] | tuple[None, None]:
     """Map users whose login has another identity on this server to the login of the same name.
 
     SUSER_SNAME and SUSER_SID also know logins that the views do not show to everybody.
 
     Returns:
-        The users that were mapped, and those that remain orphaned.
+        The users that were mapped, and those that remain orphaned. Neither can be told, and both are None, where the restored database has no
+        user for our own login: it is restored, and to fail would only have it restored again by the next attempt.
 
     Raises:
         MssqlError: The session was lost.
     """
     connection = session.connection
-    connection.execute_drained(f"USE {quote_identifier(session.database)}")
-    repaired, orphaned = [], []
+    try:
+        connection.execute_drained(f"USE {quote_identifier(session.database)}")
+    except MssqlError as error:
+        if error.number != NO_USER:
+            raise
+        return None, None
+    repaired: list[str] = []
+    orphaned: list[str] = []
     try:
         rows = connection.query(
             "SELECT name, CASE WHEN SUSER_SID(name) IS NULL THEN 0 ELSE 1 END AS has_login FROM sys.database_principals "

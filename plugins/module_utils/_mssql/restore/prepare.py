@@ -39,6 +39,7 @@ class Prepared:
         by_offline: Whether everybody else is disconnected by taking the database offline.
         left: The files of the database that is removed, which stay on the disk.
         kept_bytes: The size of the files of the database that is kept under another name, or as files.
+        keeps_access: As :func:`keeps_access` has it.
     """
 
     options: RestoreOptions
@@ -52,6 +53,7 @@ class Prepared:
     by_offline: bool
     left: list[ExistingFile]
     kept_bytes: int
+    keeps_access: bool
 
     @property
     def verify_statement(self) -> str:
@@ -132,6 +134,7 @@ def prepare(connection: SqlConnection, options: RestoreOptions, beside: str | No
         restore_target.may_on_server(connection, "ALTER ANY DATABASE"),
         present if target.remove else [],
         sum(one.size for one in present) if target.rename or target.renamed or target.remove else 0,
+        keeps_access(connection, target, chosen, owner),
     )
 
 
@@ -165,6 +168,7 @@ def outlook(prepared: Prepared) -> dict[str, Any]:
         "kept_bytes": prepared.kept_bytes,
         "found": target.existing.state if target.existing else None,
         "replaced": target.overwrite,
+        "keeps_access": prepared.keeps_access,
         "sql": sql,
     }
 
@@ -180,6 +184,25 @@ def facts(server: ServerInfo, options: BackupSource, chosen: BackupSet) -> dict[
         "position": chosen.position,
         "backup": chosen.facts(),
     }
+
+
+def keeps_access(connection: SqlConnection, target: Target, chosen: BackupSet, owner: str | None) -> bool:
+    """Whether the login certainly can open the restored database: as sysadmin, as its owner, or because it was the one that backed it up.
+
+    With the database, its users are those of the backup: a login that was given a user later has none again (error 916), and no server role
+    lets it create one. What users a backup has can be read only once it is restored; who took it, which needs a user in it, is in its header
+    (UserName): https://learn.microsoft.com/sql/t-sql/statements/restore-statements-headeronly-transact-sql
+
+    Args:
+        connection: The connection to ask.
+        target: What becomes of the existing database. One that is overwritten stays with its owner; a new one is the login's.
+        chosen: The backup set.
+        owner: The login that is made the owner afterwards; None leaves it as it is.
+    """
+    row = connection.query("SELECT SUSER_SNAME() AS me, IS_SRVROLEMEMBER('sysadmin') AS boss")[0]
+    me = str(row["me"]).lower()
+    present = target.existing.owner if target.overwrite and target.existing else me
+    return bool(row["boss"]) or (owner or present or "").lower() == me or (chosen.user or "").lower() == me
 
 
 def future_owner(connection: SqlConnection, options: RestoreOptions, target: Target) -> str | None:

@@ -21,7 +21,10 @@ from .target import ONLINE, find_database
 
 PREFIX = "restore_test_"
 # Parts of a restore's result that are meaningless for a database that is dropped again.
-OMITTED = ("kept_as", "kept_files", "kept_bytes", "found", "replaced", "owner", "users_repaired", "users_orphaned", "compatibility_level")
+OMITTED = (
+    *("kept_as", "kept_files", "kept_bytes", "found", "replaced", "keeps_access"),
+    *("owner", "users_repaired", "users_orphaned", "compatibility_level"),
+)
 
 
 def scratch_name(backup_set_uuid: str) -> str:

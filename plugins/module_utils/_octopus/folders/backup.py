@@ -32,7 +32,8 @@ class BackupRequest:
     Attributes:
         newer_than_days: Copy only the files written in the last days.
         coarse_times: Whether an earlier copy has found that ``dest`` keeps times to two seconds only.
-        backup_bytes: How large the database backup beside the copies will be; None where the room for it does not matter.
+        needs_room: Whether there has to be room for the database backup beside the copies, and for what a rollback retains.
+        backup_bytes: How large that backup will be; None where that is not known.
     """
 
     folders: dict[str, str]
@@ -42,6 +43,7 @@ class BackupRequest:
     marker: str = MARKER
     newer_than_days: int | None = None
     coarse_times: bool = False
+    needs_room: bool = False
     backup_bytes: int | None = None
     means: Means = field(default_factory=Means)
 
@@ -59,6 +61,7 @@ class BackupRequest:
             params["restore_point"] or dest.rpartition("\\")[2],
             params["live"],
             coarse_times=params["coarse_times"],
+            needs_room=params["needs_room"],
             backup_bytes=params["backup_bytes"],
             means=Means.from_params(params, check_mode),
         )
@@ -127,7 +130,7 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
     ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "copying")
     for name, copy in backup.folders.items():
         _judge(request, ended[name], name, copy, backup.warnings)
-    if request.backup_bytes is not None:
+    if request.needs_room:
         free = room.free_bytes(request.means, host, request.dest)
         found = room.check(disks.root_of(request.dest), backup.folders.values(), request.backup_bytes, free)
         if found.blocks:

@@ -30,24 +30,28 @@ def free_bytes(means: Means, host: WindowsHost, path: str) -> int | None:
     return None if ended.codes[0] > 1 else disks.free_in(ended.output)
 
 
-def check(where: str, copies: Iterable[FolderCopy], backup_bytes: int, free: int | None) -> Check:
+def check(where: str, copies: Iterable[FolderCopy], backup_bytes: int | None, free: int | None) -> Check:
     """Return whether there is room for the database backup, and for the present folders once more.
 
     Args:
         where: The drive or share of the copies.
         copies: The copies, which are complete.
-        backup_bytes: How large the database backup will be.
+        backup_bytes: How large the database backup will be; None where that is not known.
         free: How much is free; None where that is not known.
     """
     sizes = [copy.bytes for copy in copies]
     retained = None if None in sizes else sum(one or 0 for one in sizes)
-    known = free is not None and retained is not None
+    known = None not in (free, retained, backup_bytes)
+    # Too little for what is known is too little, whatever the rest.
+    fits = None if free is None else False if free < (backup_bytes or 0) + (retained or 0) else True if known else None
     wanted = "as much as they hold" if retained is None else size(retained)
+    backup = "of unknown size" if backup_bytes is None else size(backup_bytes)
+    missing = "the share does not say how much is free" if free is None else "how large the backup will be is not known"
     return Check(
         SPACE_FOR_FOLDERS,
-        int(free or 0) >= backup_bytes + int(retained or 0) if known else None,
-        f"room for the database backup ({size(backup_bytes)}) and for the server folders that a rollback would retain ({wanted}) beside their copies",
-        unknown("the share does not say how much is free") if free is None else f"{size(free)} free",
+        fits,
+        f"room for the database backup ({backup}) and for the server folders that a rollback would retain ({wanted}) beside their copies",
+        unknown(missing) if free is None or backup_bytes is None else f"{size(free)} free",
         where,
         "Free some space there, set another octopus_backup_root, or waive this check by name in octopus_waivers.",
     )

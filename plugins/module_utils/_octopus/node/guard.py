@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import check_run_id, folder_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
-from . import services
+from . import portal, services
 
 
 def bring_to_state(host: WindowsHost, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -47,5 +47,6 @@ def bring_to_state(host: WindowsHost, params: dict[str, Any], check_mode: bool) 
         params["start_type"],
         watched.name if watched else None,
         params["webhook"],
+        portal.rule(service.instance),
     )
     return {"changed": guard.arm(host, wanted, holder, check_mode), "task": wanted.task, "service": service.name}

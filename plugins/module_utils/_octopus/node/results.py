@@ -31,6 +31,8 @@ class NodeRequest:
     health: bool = True
     portal_url: str | None = None
     start_types: Mapping[str, str] = field(default_factory=dict)
+    portal: str | None = None
+    portal_allowed: tuple[str, ...] = ()
     check_mode: bool = False
     tell: Callable[[str], object] = field(default=lambda _message: None, repr=False)
 
@@ -51,13 +53,14 @@ class NodeRequest:
             "expected_version",
             "health",
             "portal_url",
+            "portal",
         )
         given = {name: params[name] for name in names}
         start_types = params["start_types"] or {}
         wrong = sorted({str(kind) for kind in start_types.values()} - set(SETTABLE))
         if wrong:
             raise InvalidValue(f"Expected start types ({', '.join(SETTABLE)}) in start_types, but found {', '.join(wrong)}.")
-        return cls(**given, start_types=start_types, check_mode=check_mode, tell=Progress())
+        return cls(**given, start_types=start_types, portal_allowed=tuple(params["portal_allowed"]), check_mode=check_mode, tell=Progress())
 
 
 @dataclass
@@ -71,6 +74,8 @@ class NodeResult:
     drained: bool | None = None
     was_drained: bool | None = None
     watchdog: dict[str, Any] | None = None
+    portal: str | None = None
+    was_portal: str | None = None
     version: str | None = None
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
@@ -79,7 +84,13 @@ class NodeResult:
     def changed(self) -> bool:
         watched = self.watchdog is not None and self.watchdog["before"] != self.watchdog["after"]
         kinds = self.start_type != self.was_start_type
-        return watched or kinds or self.service_state != self.was_service_state or self.drained != self.was_drained
+        return (
+            watched
+            or kinds
+            or self.service_state != self.was_service_state
+            or self.drained != self.was_drained
+            or self.portal != self.was_portal
+        )
 
 
 @dataclass

@@ -15,11 +15,13 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.optio
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import firewall
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import DISABLED, MANUAL
 
 from . import drain as draining
+from . import portal
 from . import services as node_services
 from .from_node import FromNode, open_api
 from .health import node_url, wait_healthy
@@ -52,6 +54,8 @@ def bring_to_state(
         _everywhere(connections, done, lambda host: _on_host(host, request, results[host.name], options_for))
     if request.state in ("drained", "undrained"):
         _over_rest(request, connections, done, api_options)
+    if request.portal:
+        _everywhere(connections, done, lambda host: _switch_portal(host, request, results[host.name], options_for))
     if request.watchdog == "enabled":
         _everywhere(connections, done, lambda host: _switch_watchdog(host, request, results[host.name]))
     return done
@@ -81,6 +85,18 @@ def _on_host(host: WindowsHost, request: NodeRequest, result: NodeResult, option
 
 def _switch_watchdog(host: WindowsHost, request: NodeRequest, result: NodeResult) -> None:
     result.watchdog = watchdog.switch(host, request.watchdog == "enabled", check_mode=request.check_mode)
+
+
+def _switch_portal(host: WindowsHost, request: NodeRequest, result: NodeResult, options_for: OptionsFor) -> None:
+    service = node_services.find(OctopusHost(host), request.instance_name)
+    there = firewall.exists(host, portal.rule(service.instance))
+    result.was_portal, result.portal = "closed" if there else "open", request.portal
+    if request.check_mode:
+        return
+    if request.portal == "open":
+        firewall.remove(host, portal.rule(service.instance))
+    else:
+        result.warnings += portal.close(host, service.instance, request.portal_allowed, request.portal_url, options_for)
 
 
 def _stop(host: WindowsHost, request: NodeRequest, result: NodeResult) -> None:

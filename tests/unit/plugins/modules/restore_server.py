@@ -55,7 +55,7 @@ class RestoreServer(SqlServer):
             "RESTORE FILELISTONLY": FILES,
             "'Version'": [{"version": 869}],
             "MAX(restore_history_id)": [{"newest": 7}],
-            "SELECT SUSER_SNAME()": [{"me": "me"}],
+            "SELECT SUSER_SNAME()": [{"me": "me", "boss": 1}],
             "IS_SRVROLEMEMBER('sysadmin') AS boss, IS_SRVROLEMEMBER": [{"boss": 1, "maker": 1, "me": "me"}],
             "'IMPERSONATE'": [{"there": 1, "me": "me", "boss": 1, "may": 1}],
             "source_database_id = ?": [],

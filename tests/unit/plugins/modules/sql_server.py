@@ -52,6 +52,7 @@ HEADER = {
     "RecoveryModel": "FULL",
     "BackupSetGUID": "0b52b6d8-6e0c-4b3e-9e43-6b0f6b0e7c11",
     "EncryptorThumbprint": None,
+    "UserName": "me",
 }
 # RESTORE FILELISTONLY.
 FILES = [

@@ -220,6 +220,51 @@ def test_an_owner_that_cannot_be(server: RestoreServer, row: dict[str, int], wan
     assert not server.ran
 
 
+# -- whether we can open it afterwards
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("me", 0, "sa", {"replace": True}, True),
+        ("somebody", 0, "sa", {"replace": True}, False),
+        (None, 0, "sa", {"replace": True}, False),
+        ("somebody", 1, "sa", {"replace": True}, True),
+        ("somebody", 0, "me", {"replace": True}, True),
+        ("somebody", 0, "sa", {"keep_as": "old"}, False),  # its former owner gets it back
+        ("ME", 0, "sa", {"keep_as": "old"}, True),
+    ],
+)
+def test_who_can_open_the_database_afterwards(server: RestoreServer, case: tuple[str | None, int, str, dict[str, Any], bool]) -> None:
+    user, boss, owner, params, keeps = case
+    server.answers["RESTORE HEADERONLY"] = [HEADER | {"UserName": user}]
+    server.answers["SELECT SUSER_SNAME()"] = [{"me": "me", "boss": boss}]
+    server.databases["octopus"]["owner"] = owner
+    assert restore(check_mode=True, **params)["keeps_access"] is keeps
+
+
+def test_a_new_database_is_ours_where_its_former_owner_is_not_known(server: RestoreServer) -> None:
+    server.answers["RESTORE HEADERONLY"] = [HEADER | {"UserName": "somebody"}]
+    server.answers["SELECT SUSER_SNAME()"] = [{"me": "me", "boss": 0}]
+    server.databases.clear()
+    assert restore(check_mode=True)["keeps_access"] is True
+
+
+def test_a_database_that_we_cannot_open_afterwards_is_restored_and_said(server: RestoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = server.execute_drained
+
+    def closed(sql: str, *rest: Any) -> list[Message]:
+        if sql == "USE [Octopus]":
+            raise MssqlError("The server principal is not able to access the database under the current security context", 916)
+        return real(sql, *rest)
+
+    monkeypatch.setattr(server, "execute_drained", closed)
+    result = restore(replace=True)
+    assert not result.get("failed"), result
+    assert (result["users_repaired"], result["users_orphaned"]) == (None, None)
+    assert "916" in str(result["warnings"]), result["warnings"]
+
+
 # -- who is in the way
 
 

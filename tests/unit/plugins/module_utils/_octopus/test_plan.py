@@ -339,6 +339,8 @@ def test_a_task_that_waits_for_a_person(policy: str, blocked: list[str]) -> None
     lines = plan.lines(given, "2020.5.7", ["2026.2.9853"], found, plan.Setting())
     assert f"{'cancelled' if policy == 'cancel' else 'left waiting'}: {asked}" in lines
     assert failing(plan.checks(given, "2020.5.7", [])) == []
+    given.stops_service = True  # a backup that drains and stops the nodes
+    assert failing(plan.checks(given, "2020.5.7", [])) == blocked
 
 
 def test_who_may_answer_can_be_unknown() -> None:

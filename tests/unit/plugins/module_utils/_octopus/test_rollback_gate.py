@@ -33,6 +33,7 @@ STEPS: dict[str, set[str]] = {
     "Verify the restore point": {"may_restore", _STAGED},
     "Look for a snapshot that was made with the restore point, which needs no room": {"rollback_possible"},
     "Check that SQL Server can restore the database, and has room for it": {"may_restore", "rollback_possible", "space_for_rollback"},
+    "Check that the login keeps its access to the database": {"may_restore"},  # it is the one that backs up
     "Switch the service watchdog off": {"instance_found"},
     "Stop the nodes": {"instance_found", "service_running"},
     "Cancel and remove the jobs of earlier attempts": {"nothing_else_running"},
@@ -64,6 +65,7 @@ STEPS: dict[str, set[str]] = {
     "Read the version of the database": {"Read the database"},
     "Check that every node, the API and the database are at the old version": {"versions_agree"},
     "Count, read, and compare with what there was": {_READ},
+    "Open the portals again": {"instance_found"},
     "Undrain the nodes that were not drained before": {_READ},
     "Set maintenance mode as it was before": {_READ},
     "Switch the service watchdog on again where it was on": {"instance_found"},

@@ -161,22 +161,34 @@ def test_the_result_leaves_the_working_out():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "free", "ok"),
-    [((60, 40), 150, True), ((60, 40), 149, False), ((), 50, True), ((60, None), 1000, None), ((60, 40), None, None)],
+    ("sizes", "backup_bytes", "free", "ok"),
+    [
+        ((60, 40), 50, 150, True),
+        ((60, 40), 50, 149, False),
+        ((), 50, 50, True),
+        ((60, None), 50, 1000, None),
+        ((60, 40), 50, None, None),
+        ((60, 40), None, 1000, None),
+        ((60, 40), None, 99, False),
+        ((60, None), 50, 49, False),
+    ],
 )
-def test_room_for_the_backup_and_for_the_folders_that_a_rollback_retains(sizes, free, ok):
-    found = room.check("D:\\", [FolderCopy("C:\\a", "D:\\a", bytes=size) for size in sizes], 50, free)
+def test_room_for_the_backup_and_for_the_folders_that_a_rollback_retains(sizes, backup_bytes, free, ok):
+    found = room.check("D:\\", [FolderCopy("C:\\a", "D:\\a", bytes=size) for size in sizes], backup_bytes, free)
     assert (found.name, found.ok) == ("space_for_folders", ok)
 
 
 def test_a_copy_without_room_beside_it_is_refused(monkeypatch):
-    request = BackupRequest({"logs": "C:\\logs"}, "D:\\point\\folders", "one", live=True, backup_bytes=50)
+    request = BackupRequest({"logs": "C:\\logs"}, "D:\\point\\folders", "one", live=True, needs_room=True, backup_bytes=50)
     monkeypatch.setattr(backup, "_check_place", lambda *_any: None)
     monkeypatch.setattr(backup, "look", lambda *_any, **_more: [Found(True)])
     monkeypatch.setattr(backup.mirrors, "run_all", lambda _means, jobs, *_any: {name: made(name) for name in jobs})
     with pytest.raises(OctopusError, match=r"space_for_folders \(D:\\\): expected room .* but found 0.0 MiB free\. .*octopus_waivers"):
         back_up(request, FakeHost())
-    assert back_up(replace(request, backup_bytes=0), FakeHost()).folders["logs"].bytes == 30
+    with pytest.raises(OctopusError, match=r"space_for_folders .* cannot be told \(how large the backup will be is not known\)"):
+        back_up(replace(request, backup_bytes=None), FakeHost())
+    assert back_up(replace(request, backup_bytes=49), FakeHost()).folders["logs"].bytes == 30
+    assert back_up(replace(request, needs_room=False, backup_bytes=None), FakeHost()).folders["logs"].bytes == 30
 
 
 def made(name):
