@@ -134,6 +134,20 @@ def test_powershell_tells_who_started_whom(run, host: WindowsHost, admin: Logon)
     assert marks == ("True", "False")
 
 
+def test_powershell_says_how_much_was_written(run, host: WindowsHost, admin: Logon) -> None:
+    host.programs["child"] = waits
+    host.add_program("C:\\child.exe", "child")
+    one = host.spawn(None, "C:\\child.exe C:\\x\\jobs\\copy-1\\command.cmd", admin)
+    two = host.spawn(None, "C:\\child.exe", admin, parent=one)
+    two.written = 5
+    script = (
+        "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object { '{0},{1},{2},{3}' -f "
+        r"$_.ProcessId, $_.ParentProcessId, $_.WriteTransferCount, [regex]::Match($_.CommandLine, '\\jobs\\(\S+)\\command').Groups[1].Value }"
+    )
+    rows = run(f'powershell.exe -NoProfile -Command "{script}"').lines
+    assert [row.split(",")[2:] for row in rows] == [["0", ""], ["0", "copy-1"], ["5", ""]]
+
+
 def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> None:
     host.fs.mkdir("C:\\a b", admin)
     system = "*S-1-5-18:(OI)(CI)F"
