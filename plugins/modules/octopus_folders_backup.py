@@ -30,8 +30,8 @@ attributes:
   check_mode:
     support: partial
     details:
-      - Predicts copies between folders on the host itself. Only a job reaches a share, and a job would write files to the host, so a copy
-        from or to a share is always reported as a change, without numbers.
+      - Only a job reaches a share, and a job would write files to the host. So a copy from or to a share is always reported as a change,
+        to a share as one of all files, and from a share without numbers.
   diff_mode:
     support: full
     details:
@@ -64,6 +64,14 @@ options:
       - This is found out by a run without this option, which returns RV(folders.coarse_times).
     type: bool
     default: false
+  last_run:
+    description: The record of the last run of the instance, for RV(outlook).
+    type: dict
+    default: {}
+  planned:
+    description: RV(folders) of a run in check mode, with which the progress says how far the copies are and how long they will take.
+    type: dict
+    default: {}
   needs_room:
     description:
       - Fail where the drive or share of O(dest), as a job sees it, has after the copy no room for the backup of the database (O(backup_bytes)) and for
@@ -75,9 +83,10 @@ options:
     description: How large the backup of the database beside O(dest) will be. Without it that is not known, which O(needs_room) takes for no room.
     type: int
 notes:
-  - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt). Restoring does not apply
-    them, because a live folder stays with its rights and its files inherit them. C(icacls) puts explicit rights back with C(/restore). It does
-    not save owners.
+  - The rights of all files are saved beside each copy with C(icacls /save), in a file with the suffix C(.acls.txt), and their owners as
+    C(dir /q) shows them, in a file with the suffix C(.owners.txt). M(octopus.upgrade.octopus_folders_restore) puts them back.
+  - Each restore point has a full copy. C(robocopy) cannot create hard links, which a share may not have anyway, and one file that is damaged
+    would be damaged in all of them. On one ReFS volume, recent versions of Windows copy by reference of themselves.
   - A folder that contains junctions or symbolic links is refused before anything is copied. What is behind a link would be missing in the
     copy.
   - Two files with the same name, size and time are considered equal. A file that C(robocopy) has copied has all three of its source.
@@ -121,6 +130,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+outlook:
+  description: How much is copied to where, and how long that took the last time, as a person reads it.
+  returned: in check mode
+  type: list
+  elements: str
+  sample:
+    - "folders: 612 files, 20.0 GiB to copy to D:\\Backups\\prod\\20261123T210000Z-2025.3.14357\\folders; the last run took 210 s while the server ran"
 folders:
   description: The outcome for each folder.
   returned: success
@@ -183,6 +199,7 @@ folders:
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders import outlook
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.backup import BackupRequest, back_up
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import COPY_SPEC
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
@@ -197,6 +214,8 @@ SPEC = {
         "coarse_times": {"type": "bool", "default": False},
         "needs_room": {"type": "bool", "default": False},
         "backup_bytes": {"type": "int"},
+        "last_run": {"type": "dict", "default": {}},
+        "planned": {"type": "dict", "default": {}},
     }
 }
 
@@ -205,7 +224,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Copy the folders; the module's result."""
     request = BackupRequest.from_params(params, check_mode)
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return back_up(request, host).as_result(diff)
+        result = back_up(request, host).as_result(diff)
+    return {**result, "outlook": outlook.lines(request.dest, result["folders"], params["last_run"])} if check_mode else result
 
 
 def main() -> None:

@@ -15,6 +15,9 @@ description:
   - Makes each folder exactly what its copy in the restore point is, with C(robocopy), all folders at once; newer files are deleted. The
     folder itself stays, with its rights.
   - Before the first file is changed, the copies are counted, and the present content of the folders is copied to O(retain_in) and compared.
+    Folders that the restore point does not have, and links, are moved aside on the same volume instead, which takes no time.
+  - Then rights (the access control lists) and owners are put back as they were saved with the copies, and compared. What cannot be put
+    back causes a warning.
   - It can be run again after any interruption. A complete copy in O(retain_in) is never overwritten.
   - The copies run as scheduled tasks on the host of the task, one node of the instance. They continue when the connection is lost, and
     they reach shares, which a WinRM logon cannot.
@@ -63,8 +66,12 @@ options:
         equals its copy in the restore point already. Each restore needs a folder of its own.
       - Without it, everything newer than the restore point is lost.
       - If it is on a drive, the free space is checked first.
+      - What is moved instead of copied goes to the folder of the same name with the suffix C(-moved) beside the live folders.
     type: str
 notes:
+  - Owners are put back where everything in a folder had the same one, whose name has at most 22 characters. The job has to be allowed to set
+    owners (SYSTEM and administrators are).
+  - A folder is not moved aside where its volume has too little room for what is then copied back, or does not say; it is copied then.
   - Two files with the same name, size and time are considered equal. A file that C(robocopy) has copied has all three of its source.
   - The upgrade across 2019.1 moves the packages into a subfolder. This module moves them back, which restoring the database alone does not.
   - O(timeout) applies to each of the steps survey, retain and restore.
@@ -116,7 +123,8 @@ folders:
       description: Bytes that were or would be copied.
       type: int
     deleted_files:
-      description: Files that were or would be deleted from RV(folders.dest), because they do not exist in RV(folders.source).
+      description: Files that were or would be deleted from RV(folders.dest), because they do not exist in RV(folders.source). This includes
+        those that were moved to RV(folders.moved_to).
       type: int
     complete:
       description: Whether the live folder equals its copy.
@@ -129,6 +137,19 @@ folders:
       type: int
     retained_bytes:
       description: Bytes that were retained. Null where an earlier run retained them.
+      type: int
+    moved_to:
+      description: Where links, and folders that the restore point does not have, were moved, on the same volume. Null where there are none.
+      type: str
+    moved:
+      description: What this run has moved to RV(folders.moved_to), as paths below RV(folders.dest).
+      type: list
+      elements: str
+    moved_files:
+      description: Files in RV(folders.moved_to).
+      type: int
+    moved_bytes:
+      description: Bytes in RV(folders.moved_to).
       type: int
     coarse_times:
       description: Whether RV(folders.dest) keeps the times of files to two seconds only. They were then compared to two seconds.
@@ -152,6 +173,10 @@ folders:
       retained: \\nas\octopus-backups\prod\20261123T210000Z-2025.3.14357\folders-of-the-failed-upgrade\packages
       retained_files: 611
       retained_bytes: 21390950400
+      moved_to: null
+      moved: []
+      moved_files: 0
+      moved_bytes: 0
 """
 
 from typing import Any

@@ -37,7 +37,9 @@ options:
     choices: [absent]
     default: absent
   path:
-    description: The folder with the retained copies, as the host sees it; O(octopus.upgrade.octopus_folders_restore#module:retain_in) of the restore.
+    description:
+      - The folder with the retained copies, as the host sees it; O(octopus.upgrade.octopus_folders_restore#module:retain_in) of the restore.
+      - Or the folder above RV(octopus.upgrade.octopus_folders_restore#module:folders.moved_to), with what was moved aside.
     type: str
     required: true
   restore_point:

@@ -42,6 +42,10 @@ options:
     description: Whether to look through all finished runs for what their rollbacks have retained.
     type: bool
     default: false
+  keep_days:
+    description: For how many days after its run that is retained, for RV(retained.until) and RV(retained.due).
+    type: int
+    default: 0
 seealso:
   - module: octopus.upgrade.octopus_run_lock
   - module: octopus.upgrade.octopus_run_record
@@ -195,9 +199,19 @@ retained:
     files:
       description: Files of a database that could not be renamed, on the SQL Server host. Omitted where there are none.
       type: str
+    moved:
+      description: Folders beside the server folders, to which what the restore point does not have was moved. Omitted where there are none.
+      type: list
+      elements: str
     bytes:
       description: How much room database and folders took.
       type: int
+    until:
+      description: Until when O(keep_days) retains it. Null where that is unknown or not wanted.
+      type: str
+    due:
+      description: Whether that time is over.
+      type: bool
   sample:
     - run_id: 20261125T120000Z
       finished: "2026-11-25T13:24:00+00:00"
@@ -205,6 +219,8 @@ retained:
       database: OctopusDeploy failed 20261125T120000Z
       folders: \\nas\octopus-backups\prod\failed-20261125T120000Z
       bytes: 22548578304
+      until: "2026-12-09T13:24:00+00:00"
+      due: false
 """
 
 from typing import Any
@@ -221,6 +237,7 @@ SPEC = {
         "nodes": {"type": "list", "elements": "str"},
         "results": {"type": "list", "elements": "str", "default": []},
         "retained": {"type": "bool", "default": False},
+        "keep_days": {"type": "int", "default": 0},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
 }
@@ -230,7 +247,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read lock and runs; the module's result."""
     with instance_runs(params) as runs:
         found = {"changed": False, **runs.info(params["results"])}
-        return {**found, "retained": runs.retained()} if params["retained"] else found
+        return {**found, "retained": runs.retained(params["keep_days"])} if params["retained"] else found
 
 
 def main() -> None:

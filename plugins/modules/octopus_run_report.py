@@ -153,12 +153,20 @@ options:
       folders:
         description: Path of the failed folders.
         type: str
+      moved:
+        description: Folders beside the server folders, to which what the restore point does not have was moved.
+        type: list
+        elements: str
       files:
         description: Files of a failed database that could not be renamed, on the SQL Server host.
         type: str
       bytes:
         description: How much room database and folders take.
         type: int
+  keep_days:
+    description: For how many days C(rollback_cleanup.yml) leaves alone what is in O(retained).
+    type: int
+    default: 0
   lost:
     description: What was done since the restore point and is lost by the rollback, and of what that cannot be told.
     type: list
@@ -243,7 +251,13 @@ BEFORE = {
     "start_types": {"type": "dict", "default": {}},
 }
 
-_RETAINED = {"database": {"type": "str"}, "folders": {"type": "str"}, "files": {"type": "str"}, "bytes": {"type": "int"}}
+_RETAINED = {
+    "database": {"type": "str"},
+    "folders": {"type": "str"},
+    "moved": {"type": "list", "elements": "str"},
+    "files": {"type": "str"},
+    "bytes": {"type": "int"},
+}
 SPEC = {
     "argument_spec": {
         **CONNECTION_SPEC,
@@ -265,6 +279,7 @@ SPEC = {
         "resume_with": {"type": "str", "default": "the same playbook"},
         "evidence": {"type": "dict", "default": {}},
         "retained": {"type": "dict", "default": {}, "options": _RETAINED},
+        "keep_days": {"type": "int", "default": 0},
         "lost": {"type": "list", "elements": "str", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },

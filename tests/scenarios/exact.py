@@ -82,7 +82,8 @@ def changed(before: World, after: World) -> list[str]:
     for table in sorted(before.tables.keys() & after.tables.keys()):
         out += _changed_rows(table, before, after)
     out += _changed_files(before, after)
-    for what in ("programs", "products", "program_files", "configuration", "registered", "settings", "database"):
+    out += _changed_descriptions(before, after)
+    for what in ("programs", "products", "program_files", "configuration", "registered", "settings", "database", "registry"):
         out += _compare(what, getattr(before, what), getattr(after, what))
     return out + _flags(before, after)
 
@@ -155,6 +156,17 @@ def _changed_files(before: World, after: World) -> list[str]:
     logs = {folder for folder in after.folders if folder.lower().startswith("tasklogs")} | {"Logs"}
     out += [f"folder {folder} is gone" for folder in sorted(before.folders - after.folders)]
     return out + [f"folder {folder} is new" for folder in sorted(after.folders - before.folders - logs)]
+
+
+def _changed_descriptions(before: World, after: World) -> list[str]:
+    """When each file was written that is what it was; who owns each file and folder that was there before, and who may do what with it."""
+    same = [path for path in before.files.keys() & after.files.keys() if before.files[path] == after.files[path]]
+    out = [f"file {path} was written at another time" for path in sorted(same) if before.times.get(path) != after.times.get(path)]
+    for what, old, new in (("rights", before.rights, after.rights), ("owner", before.owners, after.owners)):
+        for path in sorted(old.keys() & new.keys()):
+            if old[path] != new[path]:
+                out.append(f"{what} of {path}: {old[path]} -> {new[path]}")
+    return out
 
 
 def _flags(before: World, after: World) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.core import security
 from lab.core.filesystem import Logon
 from lab.estate import LabInstance
 from lab.octopus import register
@@ -39,6 +40,9 @@ PROGRAM = f"{register.PROGRAM_FOLDER}\\{register.EXE}"
 OWN_FILES = ("logs\\", "octopusserver.config")  # the server's own log; the configuration is compared by its hash
 
 
+RETAINED = "retained-by-restore.txt"  # marks a folder with what a rollback has replaced
+
+
 @dataclass
 class World:
     """One moment of an instance."""
@@ -54,6 +58,10 @@ class World:
     program_files: dict[str, dict[str, str]] = field(default_factory=dict)  # node -> path below the program folder -> SHA-256
     registered: dict[str, list[str]] = field(default_factory=dict)  # node -> instances and where their configuration is
     folders: set[str] = field(default_factory=set)  # folders below the server folders
+    times: dict[str, int] = field(default_factory=dict)  # path below the server folders -> when it was last written, in ns
+    rights: dict[str, str] = field(default_factory=dict)  # path below the server folders, of files and folders -> its DACL in SDDL
+    owners: dict[str, str] = field(default_factory=dict)  # the same -> its owner
+    registry: dict[str, dict[str, str]] = field(default_factory=dict)  # node -> key and name of a value -> type and value
     database: dict[str, str] = field(default_factory=dict)  # what SQL Server knows of the database
     maintenance: bool = False
     drained: set[str] = field(default_factory=set)
@@ -88,11 +96,18 @@ def look(instance: LabInstance) -> World:
     system = Logon.service("SYSTEM")
     for root in _folder_roots(instance):
         if first.fs.exists(root, system):
-            for relative, real in first.fs.walk(root, system):
-                if not relative.lower().startswith(OWN_FILES):
-                    world.files[relative] = Path(real).read_bytes()
             below = first.fs.real(root, system)
-            world.folders |= {str(one.relative_to(below)).replace("/", "\\") for one in below.rglob("*") if one.is_dir()}
+            retained = [one.parent for one in below.glob(f"*/{RETAINED}")]
+            for real in sorted(below.rglob("*")):
+                relative = str(real.relative_to(below)).replace("/", "\\")
+                # What a rollback has retained is no part of the instance; it says where that is.
+                if relative.lower().startswith(OWN_FILES) or any(real.is_relative_to(one) for one in retained):
+                    continue
+                if real.is_dir():
+                    world.folders.add(relative)
+                else:
+                    world.files[relative], world.times[relative] = real.read_bytes(), real.stat().st_mtime_ns
+                world.rights[relative], world.owners[relative] = security.dacl(real), security.owner(real)
     for host in instance.hosts:
         service = host.services.query(instance.handle.service)
         world.services[host.name] = (service.state, service.start_type)
@@ -101,6 +116,7 @@ def look(instance: LabInstance) -> World:
         there = host.is_program(PROGRAM, system)
         world.programs[host.name] = host.program_info(PROGRAM)["version"] if there else "none"
         world.products[host.name] = sorted(package.version for package in installer.related(host, UPGRADE_CODE))
+        world.registry[host.name] = _registry(host)
         world.registered[host.name] = _registered(host, system)
         world.configuration[host.name] = hashlib.sha256(host.fs.read("C:\\Octopus\\OctopusServer.config", system)).hexdigest()
         world.watchdogs[host.name] = any(task.enabled for task in host.tasks.all() if "watchdog" in task.name.lower())
@@ -127,6 +143,15 @@ def _registered(host: WindowsHost, system: Logon) -> list[str]:
         if (found := host.registry.get(f"{register.KEY}\\{name}", "ConfigurationFilePath")) is not None
     ]
     return sorted(known) + [f"{path} {digest}" for path, digest in sorted(_hashes(host, register.FOLDER, system).items())]
+
+
+def _registry(host: WindowsHost, key: str | None = None) -> dict[str, str]:
+    """Every value of the product's key and of those below."""
+    key = key or register.KEY.rpartition("\\")[0]
+    found = {f"{key}\\{name}": f"{kind} {value}" for name, kind, value in host.registry.values(key)}
+    for name in host.registry.subkeys(key):
+        found |= _registry(host, f"{key}\\{name}")
+    return found
 
 
 def _of_database(database: Database) -> dict[str, str]:

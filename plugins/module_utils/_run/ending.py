@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 
-from . import outcome, record, recording, report
+from . import outcome, record, recording, report, retention
 from .holder import Holder
 from .journal import open_journal
 
@@ -25,8 +26,10 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         check_mode: Whether nothing is written.
     """
     retained = {name: place for name, place in (params["retained"] or {}).items() if place}
-    if set(retained) == {"bytes"}:
+    if not any(retained.get(name) for name in retention.PLACES):
         retained = {}
+    elif params["keep_days"] > 0:
+        retained["until"] = retention.term(datetime.now(timezone.utc).isoformat(), params["keep_days"])["until"]
     verdict, second_error = params["verdict"], params["second_error"]
     result: dict[str, Any] = {"changed": False}
     unrecorded = ""

@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
-from . import guard, outcome
+from . import guard, outcome, retention
 from . import host_journal as journals
 from . import record as run_record
 from .cluster_lock import ClusterLock, in_order
@@ -82,8 +82,11 @@ class InstanceRuns:
         """
         return self._runs(self._lock.read(), results)
 
-    def retained(self) -> list[dict[str, Any]]:
+    def retained(self, keep_days: int) -> list[dict[str, Any]]:
         """Return what the rollbacks of the finished runs have retained, newest first.
+
+        Args:
+            keep_days: For how many days after its run everything is retained.
 
         Raises:
             RunError: The journals cannot be read.
@@ -92,9 +95,13 @@ class InstanceRuns:
         self._lock.read()
         records = [run_record.summary(found.events) for found in Journals(self._host, self._folder, self._lock.names).finished()]
         return [
-            {**{name: record[name] for name in ("run_id", "finished", "restore_point")}, **record["retained"]}
+            {
+                **{name: record[name] for name in ("run_id", "finished", "restore_point")},
+                **record["retained"],
+                **retention.term(record["finished"], keep_days),
+            }
             for record in records
-            if any((record["retained"] or {}).get(name) for name in ("database", "folders", "files"))
+            if any((record["retained"] or {}).get(name) for name in retention.PLACES)
         ]
 
     def take(self, run_id: str, operation: str | None, break_lock: str | None, check_mode: bool) -> dict[str, Any]:

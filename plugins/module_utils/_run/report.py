@@ -34,7 +34,7 @@ class Report:
         steps: The steps begun.
         resume_with: The playbook that resumes the run.
         retained: What a rollback has retained of the failed state: ``database``, ``folders``, ``files`` of a database that could not be
-            renamed, and the ``bytes`` that they take.
+            renamed, what was ``moved`` beside the server folders, the ``bytes`` that they take, and ``until`` when they are retained.
         lost: What was done since the restore point, and is lost by the rollback.
     """
 
@@ -122,7 +122,7 @@ def summary(report: Report, record: Mapping[str, Any], record_path: str | None =
             f"backup: {', '.join((record.get('backup') or {}).get('paths') or ['none'])}",
             evidence and f"evidence: {_evidence(evidence)}",
             *(f"not in the restore point: {line}" for line in report.lost),
-            _retained(report) and f"retained: {_retained(report)}; {_UNTIL}",
+            _retained(report) and f"retained: {_retained(report)}; {_until(report)}",
             report.not_removed and f"could not be cleaned up: {report.not_removed}",
             f"record: {record_path or 'none'}",
         )
@@ -258,7 +258,12 @@ _STATES = {
 
 # -- parts
 
-_UNTIL = "it stays until rollback_cleanup.yml removes it"
+
+def _until(report: Report) -> str:
+    until = str(report.retained.get("until") or "")[:10]
+    if not until:
+        return "it stays until rollback_cleanup.yml removes it"
+    return f"it stays until rollback_cleanup.yml removes it, which it does from {until} on (octopus_keep_replaced_days)"
 
 
 def _out_of_service(report: Report) -> str:
@@ -292,14 +297,21 @@ def _as_before(report: Report) -> str:
 
 
 def _retained(report: Report) -> str:
-    places = ", ".join(report.retained[name] for name in ("database", "folders", "files") if report.retained.get(name))
+    told = [
+        report.retained.get("database"),
+        report.retained.get("folders"),
+        *(report.retained.get("moved") or []),
+        report.retained.get("files"),
+    ]
+    places = ", ".join(str(place) for place in told if place)
     room = report.retained.get("bytes")
     return f"{places} ({room / 1024**3:.1f} GB)" if places and room else places
 
 
 def _retained_sentence(report: Report) -> str:
     retained = _retained(report)
-    return f"What was replaced is retained: {retained}. {_UNTIL[0].upper()}{_UNTIL[1:]}." if retained else ""
+    until = _until(report)
+    return f"What was replaced is retained: {retained}. {until[0].upper()}{until[1:]}." if retained else ""
 
 
 def _lost_sentence(report: Report) -> str:

@@ -128,10 +128,12 @@ def sha256(host: WindowsHost, path: str, timeout: float = 900.0) -> str:
 
 def hash_in(text: str) -> str | None:
     """Parse the SHA-256 in the output of certutil: a line of 64 hex digits, with blanks between the bytes on older Windows."""
-    for line in text.splitlines():
-        if _HASH.match(line.strip()):
-            return line.replace(" ", "").strip().lower()
-    return None
+    return next(iter(hashes_in(text)), None)
+
+
+def hashes_in(text: str) -> list[str]:
+    """Parse all of them in the output of several runs of certutil."""
+    return [line.replace(" ", "").strip().lower() for line in text.splitlines() if _HASH.match(line.strip())]
 
 
 def make_folder(host: WindowsHost, path: str) -> bool:

@@ -23,6 +23,12 @@ _TABLE = (
     "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object {{ '{{0}},{{1}},{{2}},{{3}}' -f "
     "$_.ProcessId, $_.ParentProcessId, $_.CreationDate.Ticks, ($_.CommandLine -like '*{text}*') }}"
 )
+_WRITTEN = (
+    "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object { '{0},{1},{2},{3}' -f "
+    "$_.ProcessId, $_.ParentProcessId, $_.WriteTransferCount, [regex]::Match($_.CommandLine, "
+    r"'\\jobs\\([A-Za-z0-9._-]+)\\command\.cmd').Groups[1].Value }"
+)
+_WRITTEN_ROW = re.compile(r"(\d+),(\d+),(\d*),([A-Za-z0-9._-]*)")
 _ROW = re.compile(r"(\d+),(\d+),(\d*),(True|False)")
 
 
@@ -70,6 +76,31 @@ def kill(host: WindowsHost, pid: int) -> bool:
 def kill_all(host: WindowsHost, pids: Iterable[int]) -> None:
     """Kill processes that still exist. The caller has to look again to see whether they have ended."""
     host.run(["taskkill", "/f", *(word for pid in pids for word in ("/pid", str(pid)))], idempotent=True)
+
+
+def written_by_jobs(host: WindowsHost) -> dict[str, int]:
+    """Return how many bytes the programs of each running job have written so far, by the id of the job.
+
+    ``WriteTransferCount`` of a process: https://learn.microsoft.com/windows/win32/cimwin32prov/win32-process. It counts what the process
+    itself transfers, so a copy that the storage makes by itself is not in it.
+
+    Raises:
+        HostError: The host cannot be asked.
+    """
+    argv = [POWERSHELL, "-NoProfile", "-NonInteractive", "-Command", _WRITTEN]
+    result = host.run(argv, check=True, idempotent=True, timeout=120)
+    rows = [match for match in map(_WRITTEN_ROW.fullmatch, result.stdout.splitlines()) if match]
+    parents = {int(row[1]): int(row[2]) for row in rows}
+    jobs = {int(row[1]): row[4] for row in rows if row[4]}
+    written: dict[str, int] = {}
+    for row in rows:
+        pid = int(row[1])
+        above = [pid]  # parents first would do as well, but ids are in no order
+        while above[-1] in parents and parents[above[-1]] not in above and above[-1] not in jobs:
+            above.append(parents[above[-1]])
+        if above[-1] in jobs and above[-1] != pid:
+            written[jobs[above[-1]]] = written.get(jobs[above[-1]], 0) + int(row[3] or 0)
+    return written
 
 
 @dataclass(frozen=True)

@@ -13,144 +13,33 @@ from __future__ import annotations
 import errno
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import security
+from .in_use import FilesInUse
+from .volumes import MESSAGES, Link, Logon, Share, Volume, WinError, vanishing
 
 if TYPE_CHECKING:
     from .network import Network
 
-MESSAGES = {
-    2: "The system cannot find the file specified.",
-    3: "The system cannot find the path specified.",
-    5: "Access is denied.",
-    15: "The system cannot find the drive specified.",
-    32: "The process cannot access the file because it is being used by another process.",
-    53: "The network path was not found.",
-    67: "The network name cannot be found.",
-    80: "The file exists.",
-    112: "There is not enough space on the disk.",
-    123: "The filename, directory name, or volume label syntax is incorrect.",
-    145: "The directory is not empty.",
-    183: "Cannot create a file when that file already exists.",
-    1326: "The user name or password is incorrect.",
-}
-
-
-class WinError(Exception):
-    """A Windows system error: ``code`` and its English message."""
-
-    def __init__(self, code: int, path: str = "") -> None:
-        super().__init__(f"{MESSAGES.get(code, f'error {code}')} ({path})" if path else MESSAGES.get(code, f"error {code}"))
-        self.code = code
-        self.path = path
-
-    @property
-    def text(self) -> str:
-        return MESSAGES.get(self.code, f"error {self.code}")
-
-
-@contextmanager
-def _vanishing(code: int, path: str) -> Iterator[None]:
-    """What somebody else deletes or renames between a look and the deed is not there, as CreateFile says it."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise WinError(code, path) from error
-
-
-@dataclass(frozen=True)
-class Logon:
-    """Who a process runs as, and whether that logon has credentials for a second hop (windows-facts 1, double hop)."""
-
-    account: str  # "LAB\\octo-admin", "SYSTEM", "NT SERVICE\\MSSQLSERVER"
-    kind: str  # network (WinRM), service, batch (scheduled task), interactive
-    delegates: bool
-
-    @classmethod
-    def network(cls, account: str) -> Logon:
-        return cls(account, "network", False)
-
-    @classmethod
-    def service(cls, account: str) -> Logon:
-        return cls(account, "service", True)
-
-    @classmethod
-    def batch(cls, account: str) -> Logon:
-        return cls(account, "batch", True)
-
-
-@dataclass
-class Volume:
-    """A drive or a share's disk: a folder, its capacity in bytes.
-
-    Attributes:
-        reserved: Bytes that count as used beyond what lies in the folder.
-        time_step: Nanoseconds that file times are whole multiples of: 100 on NTFS, two seconds on FAT and on servers that keep times like it
-            (https://learn.microsoft.com/windows/win32/sysinfo/file-times).
-    """
-
-    root: Path
-    capacity: int = 64 * 1024**3
-    reserved: int = 0
-    time_step: int = 100
-
-    def used(self) -> int:
-        total = self.reserved
-        for folder, _folders, files in os.walk(self.root):
-            for name in files:
-                try:
-                    total += os.lstat(os.path.join(folder, name)).st_size
-                except FileNotFoundError:
-                    continue  # gone between listing and asking: it takes no room
-        return total
-
-    def free(self) -> int:
-        return max(0, self.capacity - self.used())
-
-
-@dataclass(frozen=True)
-class Link:
-    """A reparse point that stands for another file or folder: ``kind`` as dir shows it, ``target`` as it was given."""
-
-    kind: str  # JUNCTION, SYMLINKD or SYMLINK
-    target: str
-
-
-@dataclass
-class Share:
-    """A folder of a machine under a UNC name; ``allow`` are the accounts that may read and write it."""
-
-    machine: str
-    name: str
-    volume: Volume
-    allow: set[str] = field(default_factory=set)
-    reachable: bool = True
-
-    @property
-    def unc(self) -> str:
-        return f"\\\\{self.machine}\\{self.name}"
-
-    def allows(self, account: str) -> bool:
-        return account.lower() in {one.lower() for one in self.allow}
+__all__ = ["MESSAGES", "FileSystem", "Link", "Logon", "Share", "Volume", "WinError"]
 
 
 BAD_NAME = re.compile(r'[<>:"|?*\x00-\x1f]')
 
 
-class FileSystem:
+class FileSystem(FilesInUse):
     """The files that processes of one machine see."""
 
     def __init__(self, machine: str, network: Network) -> None:
+        super().__init__()
         self.machine = machine
         self.network = network
         self.drives: dict[str, Volume] = {}
         self.links: dict[Path, Link] = {}  # by where the link is; a real symbolic link stands for each
-        self._locked: dict[Path, int] = {}
-        self._lock = threading.Lock()
 
     def add_drive(self, letter: str, root: Path, capacity: int = 64 * 1024**3) -> Volume:
         root.mkdir(parents=True, exist_ok=True)
@@ -237,7 +126,7 @@ class FileSystem:
         real = self.real(path, logon)
         if not real.is_dir():
             raise WinError(3, path)
-        with _vanishing(3, path):
+        with vanishing(3, path):
             return sorted((entry.name for entry in real.iterdir()), key=str.lower)
 
     def walk(self, path: str, logon: Logon) -> Iterator[tuple[str, Path]]:
@@ -259,7 +148,7 @@ class FileSystem:
             raise WinError(2, path)
         if real.is_dir():
             raise WinError(5, path)
-        with _vanishing(2, path):
+        with vanishing(2, path):
             return real.read_bytes()
 
     def write(self, path: str, data: bytes, logon: Logon, append: bool = False) -> None:
@@ -270,8 +159,12 @@ class FileSystem:
             raise WinError(5, path)
         self._refuse_locked(real, path)
         self.room(path, len(data), logon)
-        with _vanishing(3, path), real.open("ab" if append else "wb") as stream:
+        is_new = not real.exists()
+        with vanishing(3, path), real.open("ab" if append else "wb") as stream:
             stream.write(data)
+        if is_new:
+            with vanishing(3, path):
+                security.created(real, logon.account)
 
     @contextmanager
     def writer(self, path: str, real: Path, logon: Logon) -> Iterator[Callable[[bytes], None]]:
@@ -283,8 +176,11 @@ class FileSystem:
         """
         self._refuse_locked(real, path)
         self.room(path, 0, logon)
-        with _vanishing(3, path):
+        is_new = not real.exists()
+        with vanishing(3, path):
             stream = real.open("wb", buffering=0)
+            if is_new:
+                security.created(real, logon.account)
         with stream:
 
             def write(data: bytes) -> None:
@@ -302,7 +198,7 @@ class FileSystem:
         real = self.real(path, logon)
         if real.exists() or real.is_symlink():
             raise WinError(183, path)
-        with _vanishing(3, path):
+        with vanishing(3, path):
             real.symlink_to(self.real(target, logon), target_is_directory=kind != "SYMLINK")
         self.links[real] = Link(kind, target)
 
@@ -328,6 +224,7 @@ class FileSystem:
             raise WinError(183, path)
         try:
             real.mkdir(parents=True)
+            security.created(real, logon.account)
         except FileExistsError as error:  # of two who make it at once, one does
             raise WinError(183, path) from error
 
@@ -338,7 +235,7 @@ class FileSystem:
         if real.is_dir():
             raise WinError(5, path)
         self._refuse_locked(real, path)
-        with _vanishing(2, path):
+        with vanishing(2, path):
             real.unlink()
 
     def rmtree(self, path: str, logon: Logon) -> None:
@@ -352,7 +249,7 @@ class FileSystem:
             return
         if not real.exists():
             raise WinError(2, path)
-        with _vanishing(2, path):
+        with vanishing(2, path):
             entries = sorted(real.rglob("*"), key=lambda entry: len(entry.parts), reverse=True)
             for entry in entries:
                 self._refuse_locked(entry, path)
@@ -366,7 +263,7 @@ class FileSystem:
 
     def move(self, source: str, target: str, logon: Logon, replace: bool = True) -> None:
         real, to = self.real(source, logon), self.real(target, logon)
-        if not real.exists():
+        if not real.exists() and not real.is_symlink():
             raise WinError(2, source)
         if not to.parent.is_dir():
             raise WinError(3, target)
@@ -376,31 +273,15 @@ class FileSystem:
             raise WinError(5, target)
         self._refuse_locked(real, source)
         self._refuse_locked(to, target)
+        self._refuse_locked_below(real, source)
         try:
             os.replace(real, to)
+            # A link is moved itself, not what it points to: https://learn.microsoft.com/windows/win32/fileio/symbolic-link-effects-on-file-systems-functions
+            for link in [one for one in self.links if one == real or real in one.parents]:
+                self.links[to / link.relative_to(real)] = self.links.pop(link)
         except FileNotFoundError as error:  # of two who move it at once, one does
             raise WinError(2, source) from error
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR):
                 raise
             raise WinError(5 if replace else 183, target) from error  # somebody has made it in this moment
-
-    # -- files in use
-
-    def lock(self, real: Path) -> None:
-        """A running program holds its file: it can be read, not changed."""
-        with self._lock:
-            self._locked[real] = self._locked.get(real, 0) + 1
-
-    def unlock(self, real: Path) -> None:
-        with self._lock:
-            left = self._locked.get(real, 0) - 1
-            if left > 0:
-                self._locked[real] = left
-            else:
-                self._locked.pop(real, None)
-
-    def _refuse_locked(self, real: Path, path: str) -> None:
-        with self._lock:
-            if real in self._locked:
-                raise WinError(32, path)

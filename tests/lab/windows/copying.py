@@ -213,6 +213,7 @@ class Copier:
             while chunk := stream.read(CHUNK):
                 self.proc.sleep(self.proc.host.copy_seconds(len(chunk)))
                 write(chunk)
+                self.proc.written += len(chunk)
         # /COPY:DAT, the default: data, attributes and times.
         self.fs.set_times(target, into, (stat.st_atime_ns, stat.st_mtime_ns), self.logon)
 

@@ -91,6 +91,7 @@ class Process:
         self.killed = threading.Event()
         self.stop_requested = threading.Event()
         self.ended = False
+        self.written = 0  # bytes, by what copies files
         self.exit_code: int | None = None
         self._inherited = [sink.inherit() for sink in {id(one): one for one in (stdout, stderr) if one}.values()]
         self._real = real

@@ -50,6 +50,10 @@ def before() -> World:
         watchdogs={"octo01": True},
         configuration={"octo01": "00"},
         folders={"Packages", "TaskLogs"},
+        times={"Packages\\a.nupkg": 1, "TaskLogs\\servertasks-1.txt": 2, "TaskLogs\\servertasks-2.txt": 3},
+        rights={"Packages": "D:AI", "Packages\\a.nupkg": "D:PAI"},
+        owners={"Packages": "LAB\\octo", "Packages\\a.nupkg": "LAB\\octo"},
+        registry={"octo01": {"HKLM\\SOFTWARE\\Octopus\\Port": "REG_SZ 10943"}},
         database={"owner": "sa"},
     )
 
@@ -71,6 +75,7 @@ def _integrity_check(world: World) -> None:
 def _goes_on(world: World) -> None:
     world.tables["ServerTask"]["ServerTasks-2"] |= {"State": "Success", "CompletedTime": "now"}
     world.files["TaskLogs\\servertasks-2.txt"] += b"done"
+    world.times["TaskLogs\\servertasks-2.txt"] = 99
 
 
 def _trigger(world: World) -> None:
@@ -130,6 +135,13 @@ DIFFERENCES: list[tuple[str, Callable[[World], Any]]] = [
     ("program_files octo01", lambda world: world.program_files["octo01"].__setitem__("left.dll", "0f")),
     ("configuration octo01", lambda world: world.configuration.__setitem__("octo01", "01")),
     ("database owner", lambda world: world.database.__setitem__("owner", "octopus_upgrade")),
+    ("file Packages\\a.nupkg was written at", lambda world: world.times.__setitem__("Packages\\a.nupkg", 9)),
+    ("rights of Packages:", lambda world: world.rights.__setitem__("Packages", "D:")),
+    ("rights of Packages\\a.nupkg:", lambda world: world.rights.__setitem__("Packages\\a.nupkg", "D:AI")),
+    ("owner of Packages:", lambda world: world.owners.__setitem__("Packages", "BUILTIN\\Administrators")),
+    ("owner of Packages\\a.nupkg:", lambda world: world.owners.__setitem__("Packages\\a.nupkg", "BUILTIN\\Administrators")),
+    ("registry octo01", lambda world: world.registry["octo01"].clear()),
+    ("registry octo01", lambda world: world.registry["octo01"].__setitem__("HKLM\\SOFTWARE\\Octopus\\Port", "REG_SZ 1")),
     ("services", lambda world: world.services.__setitem__("octo01", (1, 2))),
     ("services", lambda world: world.services.__setitem__("octo01", (4, 3))),
     ("watchdogs", lambda world: world.watchdogs.__setitem__("octo01", False)),

@@ -10,6 +10,7 @@ import hashlib
 import re
 
 import pytest
+from lab.core import security
 from lab.core.filesystem import Logon
 from lab.core.network import Network
 from lab.windows.host import WindowsHost
@@ -133,6 +134,20 @@ def test_powershell_tells_who_started_whom(run, host: WindowsHost, admin: Logon)
     assert marks == ("True", "False")
 
 
+def test_powershell_says_how_much_was_written(run, host: WindowsHost, admin: Logon) -> None:
+    host.programs["child"] = waits
+    host.add_program("C:\\child.exe", "child")
+    one = host.spawn(None, "C:\\child.exe C:\\x\\jobs\\copy-1\\command.cmd", admin)
+    two = host.spawn(None, "C:\\child.exe", admin, parent=one)
+    two.written = 5
+    script = (
+        "Get-CimInstance -ClassName Win32_Process | Where-Object ProcessId -ne $PID | ForEach-Object { '{0},{1},{2},{3}' -f "
+        r"$_.ProcessId, $_.ParentProcessId, $_.WriteTransferCount, [regex]::Match($_.CommandLine, '\\jobs\\(\S+)\\command').Groups[1].Value }"
+    )
+    rows = run(f'powershell.exe -NoProfile -Command "{script}"').lines
+    assert [row.split(",")[2:] for row in rows] == [["0", ""], ["0", "copy-1"], ["5", ""]]
+
+
 def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> None:
     host.fs.mkdir("C:\\a b", admin)
     system = "*S-1-5-18:(OI)(CI)F"
@@ -143,7 +158,37 @@ def test_icacls_keeps_what_it_was_told(run, host: WindowsHost, admin: Logon) -> 
     assert run("icacls C:\\nope /grant LAB\\octo-admin:F").code == 2
     assert run("icacls C:\\nope /grant LAB\\octo-admin").code == 87
     assert run("icacls C:\\nope /save x").code == 2
-    assert run("icacls C:\\nope /restore x").err.startswith("lab: unsupported")
+    assert run("icacls C:\\nope /restore x").code == 2
+
+
+def test_rights_and_owners_follow_a_rename_and_are_put_back(run, cmd, host: WindowsHost) -> None:
+    system, account = Logon.batch("SYSTEM"), "LAB\\octo-admin"
+    host.fs.mkdir("C:\\live\\sub", system)
+    host.fs.write("C:\\live\\sub\\f.txt", b"abc", system)
+    real = host.fs.real("C:\\live\\sub\\f.txt", system)
+    security.set_dacl(real, "D:PAI(A;;FA;;;BA)")
+    assert run(f"icacls C:\\live /setowner {account} /t /c /q").code == 0
+    assert run("icacls C:\\live /setowner LAB\\nobody").code == 1332
+    assert run("icacls C:\\live /save C:\\acls.txt /t /c /q").code == 0
+    cmd("move C:\\live\\sub C:\\live\\other")
+    moved = host.fs.real("C:\\live\\other\\f.txt", system)
+    assert (security.owner(moved), security.dacl(moved)) == (account, "D:PAI(A;;FA;;;BA)")
+    run("robocopy C:\\live\\other C:\\live\\sub /e /r:0 /w:0", logon=system)
+    assert (security.owner(real), security.dacl(real)) == (security.ADMINISTRATORS, security.INHERITED), "copied, not moved"
+    assert run("icacls C:\\ /restore C:\\acls.txt /c /q").code == 0
+    assert security.dacl(real) == "D:PAI(A;;FA;;;BA)"
+
+
+def test_dir_cuts_off_a_long_owner(cmd, host: WindowsHost) -> None:
+    system = Logon.batch("SYSTEM")
+    host.fs.mkdir("C:\\live\\sub", system)
+    security.set_owner(host.fs.real("C:\\live\\sub", system), "NT SERVICE\\TrustedInstaller")
+    lines = [line for line in cmd("dir /q C:\\live").lines if "<DIR>" in line]
+    assert [line.partition("<DIR>")[2].strip() for line in lines] == [
+        "BUILTIN\\Administrators .",
+        "BUILTIN\\Administrators ..",
+        "NT SERVICE\\TrustedInstasub",
+    ]
 
 
 def test_findstr_loses_long_lines(run) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from lab.core import security
+from lab.core.filesystem import Logon
 from lab.core.ledger import Event
 from lab.estate import InstanceSpec, Lab
 from patience import patient
@@ -20,6 +22,7 @@ from scenarios import exact, leftovers
 from scenarios.operator import Operator, Run
 from scenarios.world import World, look
 
+DISTINCT_RIGHTS = "D:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
 PATIENCE = patient(580.0)  # real seconds that a playbook may take on a computer with much else to do
 
 
@@ -32,6 +35,19 @@ class Scene:
         self.operator = Operator(lab, folder / "operator")
         self.operators = [self.operator]
         self.at_end: list[Callable[[], object]] = []  # what somebody who made a situation has to close
+        self._make_distinct()
+
+    def _make_distinct(self) -> None:
+        """Give files and folders owners and rights that no new file would have, so that a loss of either shows."""
+        first, system = self.instance.hosts[0], Logon.service("SYSTEM")
+        root = "C:\\Octopus" if len(self.instance.hosts) == 1 else f"\\\\nas\\octopus-{self.spec.name}"
+        for name in ("Packages", "TaskLogs", "Artifacts"):
+            real = first.fs.real(f"{root}\\{name}", system)
+            everything = [real, *sorted(real.rglob("*"))] if real.is_dir() else []
+            for one in everything:
+                security.set_owner(one, f"LAB\\{self.spec.name}-admin")
+            for one in everything[1::3]:
+                security.set_dacl(one, DISTINCT_RIGHTS)
 
     def another_operator(self, name: str = "second") -> Operator:
         """A control node that has nothing but the inventory."""

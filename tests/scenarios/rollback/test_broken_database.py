@@ -87,17 +87,19 @@ def test_what_a_rollback_has_retained_is_removed_by_a_playbook_of_its_own(scene:
     assert connection.execute('SELECT "Version" FROM "Release" WHERE "Id" = ?', (release,)).fetchall() == [("98.0.0",)]
     connection.close()
     assert "it stays until rollback_cleanup.yml removes it" in said(run)
+    assert f"which it does from {kept['until'][:10]} on" in said(run)
 
     before = scene.look()
-    run = scene.play("rollback_cleanup", "--check")
-    assert run.code == 0, run.output[-3000:]
-    assert scene.instance.sql.database(kept["database"]) is not None
     run = scene.play("rollback_cleanup")
+    assert run.code == 0, run.output[-3000:]
+    assert "is not removed before" in said(run)
+    assert scene.instance.sql.database(kept["database"]) is not None
+    run = scene.play("rollback_cleanup", octopus_keep_replaced_days=0)
     assert run.code == 0, run.output[-3000:]
     assert scene.instance.sql.database(kept["database"]) is None
     assert list(scene.points.glob("failed-*")) == []
     assert scene.unlike(before) == []
-    again = scene.play("rollback_cleanup")
+    again = scene.play("rollback_cleanup", octopus_keep_replaced_days=0)
     assert again.code == 0 and "failed=0" in again.output
     assert scene.left() == []
 

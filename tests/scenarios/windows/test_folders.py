@@ -148,7 +148,8 @@ def test_a_full_disk_is_told(backup: Callable[..., Any], world: World) -> None:
 def test_check_mode_touches_nothing(backup: Callable[..., Any], share: Path, world: World) -> None:
     result = backup(check_mode=True)
     assert result["changed"]
-    assert result["folders"]["logs"]["files"] is None
+    assert result["folders"]["logs"]["copied_files"] == 20, "all that may have to be copied"
+    assert " files, " in result["outlook"][0] and "to copy to \\\\nas\\" in result["outlook"][0]
     local = backup(check_mode=True, diff=True, dest="C:\\Backups\\point")
     assert local["folders"]["logs"]["copied_files"] == 20
     assert local["folders"]["imports"]["exists"] is False

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
+from lab.core import security
 from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, SYSTEM, World
 
 PACKAGES, BEHIND = "C:\\Octopus\\Packages 100%", "C:\\Elsewhere\\Spaces-2"
@@ -71,15 +72,78 @@ def test_check_mode_names_it_too(world: World) -> None:
     assert f"old.txt [{BEHIND}\\App.2.0.0.zip]" in result["msg"]
 
 
-def test_nothing_is_mirrored_onto_a_folder_with_a_junction(world: World) -> None:
-    """robocopy might delete what is behind it."""
+def test_a_link_made_since_is_moved_aside_and_named(world: World) -> None:
+    """Nothing is mirrored onto it, because robocopy might delete what is behind it, and the rollback goes on."""
+    made = backup(world)
+    fs = world.hosts["octo-a"].fs
+    fs.mkdir(f"{PACKAGES}\\deep", SYSTEM)
+    for path in (f"{PACKAGES}\\Spaces-2", f"{PACKAGES}\\deep\\Spaces-3"):
+        fs.link(path, "JUNCTION", BEHIND, SYSTEM)
+    fs.write(f"{PACKAGES}\\Web.1.0.3.zip", b"half upgraded", SYSTEM)
+    result = restore(world, made["folders"])
+    packages = result["folders"]["packages"]
+    assert packages["complete"], result
+    assert packages["moved"] == ["Spaces-2", "deep\\Spaces-3", "deep"]
+    assert f"moved from {PACKAGES} to C:\\Octopus\\retained-moved\\packages: Spaces-2, deep\\Spaces-3." in result["warnings"][0]
+    aside = "C:\\Octopus\\retained-moved\\packages"
+    assert fs.read(f"{aside}\\Spaces-2\\App.2.0.0.zip", SYSTEM) == b"behind the link", "the link itself was moved"
+    assert not fs.exists(f"{PACKAGES}\\Spaces-2", SYSTEM)
+    assert fs.read(f"{BEHIND}\\App.2.0.0.zip", SYSTEM) == b"behind the link"
+    again = restore(world, made["folders"])
+    assert again["changed"] is False, again
+    assert again["folders"]["packages"]["moved_to"] == aside
+    job = {"restore_point": POINT, "job_user": JOB_ACCOUNT, "job_password": JOB_PASSWORD}
+    gone = run_module("octopus_retained_folders", connection=world.params(), path="C:\\Octopus\\retained-moved", **job)
+    assert gone["removed"] == ["packages"], gone
+    assert fs.read(f"{BEHIND}\\App.2.0.0.zip", SYSTEM) == b"behind the link"
+
+
+def test_a_link_that_cannot_be_moved_is_refused(world: World) -> None:
+    """Without a folder for what is retained there is no place to move it to."""
     made = backup(world)
     link(world)
-    result = restore(world, made["folders"])
+    result = run(world, "octopus_folders_restore", expected=made["folders"], source=DEST)
     assert "found links to other places" in result["msg"]
     assert "Nothing was restored" in result["msg"]
     assert world.hosts["octo-a"].fs.read(f"{BEHIND}\\App.2.0.0.zip", SYSTEM) == b"behind the link"
-    assert not (world.network.root / "nas" / "prod" / POINT / "retained" / "packages").exists()
+
+
+# -- rights and owners
+
+
+def _security(world: World) -> dict[str, tuple[str, str]]:
+    real = world.hosts["octo-a"].fs.real(PACKAGES, SYSTEM)
+    return {str(one.relative_to(real)): (security.owner(one), security.dacl(one)) for one in (real, *sorted(real.rglob("*")))}
+
+
+def test_rights_and_owners_are_put_back(world: World) -> None:
+    fs, account, dacl = world.hosts["octo-a"].fs, "LAB\\octo-admin", "D:PAI(A;;FA;;;BA)"
+    fs.mkdir(f"{PACKAGES}\\deep", SYSTEM)
+    fs.write(f"{PACKAGES}\\deep\\App.zip", b"app", SYSTEM)
+    real = fs.real(PACKAGES, SYSTEM)
+    for one in (real, *real.rglob("*")):
+        security.set_owner(one, account)
+    security.set_dacl(real / "deep", dacl)
+    security.set_dacl(real / "Web.1.0.2.zip", dacl)
+    made, before = backup(world), _security(world)
+    fs.rmtree(f"{PACKAGES}\\deep", SYSTEM)
+    fs.remove(f"{PACKAGES}\\Web.1.0.2.zip", SYSTEM)
+    security.set_dacl(real, "D:AI(A;ID;FR;;;WD)")
+    result = restore(world, made["folders"])
+    assert _security(world) == before, result
+    assert "warnings" not in result
+
+
+def test_owners_that_cannot_be_put_back_are_told(world: World) -> None:
+    fs = world.hosts["octo-a"].fs
+    real = fs.real(PACKAGES, SYSTEM)
+    security.set_owner(real / "Web.1.0.2.zip", "LAB\\octo-admin")
+    made = backup(world)
+    fs.remove(f"{PACKAGES}\\Web.1.0.2.zip", SYSTEM)
+    result = restore(world, made["folders"])
+    assert "not everything in" in result["warnings"][0]
+    assert f"what was restored belongs to {JOB_ACCOUNT}" in result["warnings"][0]
+    assert result["folders"]["packages"]["complete"]
 
 
 def test_a_clones_folders_are_removed_without_what_is_behind_their_links(world: World) -> None:

@@ -26,6 +26,7 @@ FOLDERS = {"logs": LOGS, "packages": PACKAGES, "imports": IMPORTS}
 POINT = "20261123T210000Z-2018.10.7"
 SOURCE = f"\\\\nas\\backups\\prod\\{POINT}\\folders"
 RETAINED = f"\\\\nas\\backups\\prod\\{POINT}\\failed"
+ASIDE = "C:\\Octopus\\failed-moved"
 MEGABYTE = 1024 * 1024
 SLOW = 2_000  # bytes a lab second
 
@@ -60,6 +61,11 @@ class Server:
     @property
     def retained(self) -> Path:
         return self.share / "prod" / POINT / "failed"
+
+    def set_aside(self) -> dict[str, Rows]:
+        """What was retained: copied to the share, and renamed on the volume of the live folders."""
+        aside = self.fs.real(ASIDE, SYSTEM)
+        return {name: dict(sorted({**rows(self.retained / name), **rows(aside / name)}.items())) for name in FOLDERS}
 
     def run(self, module: str = "octopus_folders_restore", **options: Any) -> dict[str, Any]:
         given: dict[str, Any] = {
@@ -128,10 +134,13 @@ def test_everything_is_as_it_was_and_the_failed_state_is_kept(server: Server, be
     result = server.run(diff=True)
     assert result.get("changed"), result
     assert server.live() == before
-    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
+    assert server.set_aside() == failed
     logs, packages, imports = (result["folders"][name] for name in FOLDERS)
     assert (logs["files"], logs["copied_files"], logs["deleted_files"], logs["complete"]) == (10, 2, 1, True)
-    assert (logs["retained"], logs["retained_files"]) == (f"{RETAINED}\\logs", 10)
+    assert (logs["retained"], logs["retained_files"], logs["moved_to"]) == (f"{RETAINED}\\logs", 10, None)
+    # Renamed, not copied: all packages are in a folder that the restore point does not have.
+    assert (packages["moved"], packages["moved_to"], packages["moved_bytes"]) == (["Spaces-1"], f"{ASIDE}\\packages", 8000)
+    assert not (server.retained / "packages" / "Spaces-1").exists()
     assert (packages["source"], packages["dest"], packages["exists"]) == (f"{SOURCE}\\packages", PACKAGES, True)
     assert (packages["files"], packages["bytes"], packages["copied_files"], packages["deleted_files"]) == (2, 8000, 2, 2)
     assert (imports["exists"], imports["files"], imports["deleted_files"], imports["complete"]) == (False, 0, 1, True)
@@ -266,7 +275,7 @@ def test_what_was_kept_is_never_overwritten_with_what_is_half_put_back(server: S
     result = server.run()
     assert (result["folders"]["logs"]["copied_files"], result["folders"]["logs"]["retained"]) == (2, f"{RETAINED}\\logs")
     assert server.live() == before
-    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
+    assert server.set_aside() == failed
 
 
 def test_a_half_kept_copy_is_completed(server: Server, before: dict[str, Rows]) -> None:
@@ -275,7 +284,7 @@ def test_a_half_kept_copy_is_completed(server: Server, before: dict[str, Rows]) 
     (server.retained / "retained-by-restore.txt").write_text(f"{POINT}\r\n")
     (server.retained / "logs" / "servertask-0.txt").write_bytes(b"half")
     server.run()
-    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
+    assert server.set_aside() == failed
     assert server.live() == before
 
 
@@ -390,7 +399,7 @@ def test_no_room_on_the_share_changes_no_live_folder(server: Server, before: dic
     server.world.network.faults.disarm()
     assert server.run()["changed"]
     assert server.live() == before
-    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
+    assert server.set_aside() == failed
 
 
 def test_a_file_in_use_is_told(server: Server, before: dict[str, Rows]) -> None:
@@ -404,7 +413,7 @@ def test_a_file_in_use_is_told(server: Server, before: dict[str, Rows]) -> None:
     server.fs.unlock(used)
     assert server.run()["changed"]
     assert server.live() == before
-    assert {name: rows(server.retained / name) for name in FOLDERS} == failed
+    assert server.set_aside() == failed
 
 
 # -- check mode

@@ -6,23 +6,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files, links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import ICACLS
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_line, batch_word
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
-from . import listing, mirrors, room
+from . import listing, mirrors, rights, room
 from .copies import MADE_WHEN_NEEDED, Copies, FolderCopy, Means, check_folders, check_own, check_point, named_folders, normal, overlap
 from .linked import LINKED, look_for_links, refuse_links, unless_linked
 from .places import MARKER, Found, Place, look, look_here, needs_job, refuse_foreign, refuse_signed
-
-# Beside the copy of a folder: its rights, for icacls /restore.
-ACLS = ".acls.txt"
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class BackupRequest:
         coarse_times: Whether an earlier copy has found that ``dest`` keeps times to two seconds only.
         needs_room: Whether there has to be room for the database backup beside the copies, and for what a rollback retains.
         backup_bytes: How large that backup will be; None where that is not known.
+        planned: How many bytes are copied, where that was counted before, for the progress.
     """
 
     folders: dict[str, str]
@@ -45,6 +43,7 @@ class BackupRequest:
     coarse_times: bool = False
     needs_room: bool = False
     backup_bytes: int | None = None
+    planned: Mapping[str, int] = field(default_factory=dict)
     means: Means = field(default_factory=Means)
 
     @classmethod
@@ -63,6 +62,7 @@ class BackupRequest:
             coarse_times=params["coarse_times"],
             needs_room=params["needs_room"],
             backup_bytes=params["backup_bytes"],
+            planned={name: one["copied_bytes"] for name, one in params["planned"].items() if one.get("copied_bytes") is not None},
             means=Means.from_params(params, check_mode),
         )
         request.check()
@@ -127,7 +127,8 @@ def back_up(request: BackupRequest, host: WindowsHost) -> Copies:
         return backup
     _check_place(request, host, look(request.means, host, request.place, make=True)[0])
     jobs = {name: request.means.job(host, f"folders-{name}", path, request.dest_of(name)) for name, path in request.folders.items()}
-    ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "copying")
+    commands = {name: _commands(request, name, job) for name, job in jobs.items()}
+    ended = mirrors.run_all(request.means, jobs, commands, "copying", total_bytes=request.planned)
     for name, copy in backup.folders.items():
         _judge(request, ended[name], name, copy, backup.warnings)
     if request.needs_room:
@@ -149,13 +150,10 @@ def _commands(request: BackupRequest, name: str, job: Job) -> list[Command]:
     source, dest = request.folders[name], request.dest_of(name)
     how = (request.newer_than_days, request.coarse_times)
     listed = f"{job.folder}\\listing.txt"
-    acls = f"{job.folder}\\acls.txt"
-    # As many files as there are, so outside the outage where there was a first copy. icacls fails for files that vanish meanwhile.
-    saved = (
-        f"({batch_line([ICACLS, source, '/save', acls, '/t', '/c', '/q'])} & {batch_builtin('copy', '/y', '/b', acls, f'{dest}{ACLS}')})"
-    )
+    # As many files as there are, so outside the outage where there was a first copy.
+    saved = rights.save_lines(source, dest, job)
     listing_lines = [
-        saved if request.live else f"if not exist {batch_word(f'{dest}{ACLS}')} {saved}",
+        saved if request.live else f"if not exist {batch_word(f'{dest}{rights.ACLS}')} {saved}",
         listing.list_line(dest, f"{job.folder}\\no-such-folder", listed),
         batch_builtin("copy", "/y", "/b", listed, f"{dest}{listing.SUFFIX}"),
     ]
@@ -191,7 +189,9 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
     if differs:
         warnings.append(f"{name}: the copy is incomplete because the server is running: {differs}")
     if isinstance(copy, BackedUpFolder) and listed[-3]:
-        warnings.append(f"{name}: the rights of {copy.source} cannot be saved in {copy.dest}{ACLS}.")
+        warnings.append(
+            f"{name}: the rights and owners of {copy.source} cannot be saved in {copy.dest}{rights.ACLS} and {copy.dest}{rights.OWNERS}."
+        )
     if isinstance(copy, BackedUpFolder) and copy.files:
         # Written by the job itself and copied to the restore point: a hash without the copy would be of no use.
         copy.listing_sha256 = files.hash_in(ended.output) if not any(listed[-2:]) else None
@@ -204,15 +204,15 @@ def _judge(request: BackupRequest, ended: mirrors.Ended, name: str, copy: Folder
 
 
 def _predict(request: BackupRequest, host: WindowsHost, name: str, copy: FolderCopy) -> None:
-    """Predict what a copy would do. Only a job reaches a share, and a job would write to the host, so nothing is known of shares."""
+    """Predict what a copy would do. Only a job reaches a share, and a job would write to the host, so nothing is known of their content."""
     copy.changed = True
     if disks.is_unc(copy.source):
         return
     if not needs_job(copy.source):
         refuse_links(host.where, name, copy.source, links.look(host, copy.source), "Nothing would be copied.")
-    if disks.is_unc(copy.dest):
-        return
-    result = host.run(robocopy.compare(copy.source, copy.dest, request.newer_than_days), timeout=request.means.timeout, idempotent=True)
+    # Of a copy on a share it is not known what it has already, so that everything may have to be copied.
+    dest = f"{request.means.work_root}\\no-such-folder" if disks.is_unc(copy.dest) else copy.dest
+    result = host.run(robocopy.compare(copy.source, dest, request.newer_than_days), timeout=request.means.timeout, idempotent=True)
     found = robocopy.summaries(result.stdout)
     if result.exit_code & robocopy.FATAL or not found:
         if name in MADE_WHEN_NEEDED and not files.exists(host, copy.source):

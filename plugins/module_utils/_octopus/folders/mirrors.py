@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -17,6 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word
 
 from .copies import FolderCopy, Means
+from .watch import Watch
 
 ABSENT, UNREACHABLE = 100, 101
 
@@ -81,10 +82,29 @@ class Ended:
         return " | ".join(robocopy.errors(self.output)) or " ".join(self.output.split())[-300:]
 
 
-def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequence[Command]], doing: str) -> dict[str, Ended]:
+def run_all(
+    means: Means,
+    jobs: Mapping[str, Job],
+    commands: Mapping[str, Sequence[Command]],
+    doing: str,
+    *,
+    total_bytes: Mapping[str, int] | None = None,
+    before_removal: Callable[[str, Ended], object] = lambda name, ended: None,
+) -> dict[str, Ended]:
     """Run all jobs at once.
 
     A job that an earlier run started is waited for and then run again, because its result may be out of date.
+
+    Args:
+        means: How jobs run on the host.
+        jobs: The jobs by name.
+        commands: Their commands.
+        doing: What they do, for the progress.
+        total_bytes: How much they will write, where that is known, for the progress.
+        before_removal: Called with each finished job, while its files are still there.
+
+    Raises:
+        HostError: The host failed, or a job was lost.
     """
     ended: dict[str, Ended] = {}
     waiting = dict(jobs)
@@ -93,31 +113,18 @@ def run_all(means: Means, jobs: Mapping[str, Job], commands: Mapping[str, Sequen
         for name, job in waiting.items():
             job.start(commands[name], means.run_as, restart_lost=True)
             means.tell(f"{job.host.name}: {doing} {name}")
-        states = wait_all(waiting, means.timeout, tick=_Watch(means, doing, waiting))
+        states = wait_all(waiting, means.timeout, tick=Watch(means.tell, doing, waiting, total_bytes or {}))
         outputs = {name: job.output() for name, job in waiting.items()}
-        remove_all(waiting.values())
-        for name, job in waiting.items():
-            if not job.attached:
-                seconds = round(time.monotonic() - started, 3)
-                ended[name] = Ended(job.host, means.run_as.account, states[name].exit_codes, outputs[name], seconds)
+        try:
+            for name, job in waiting.items():
+                if not job.attached:
+                    seconds = round(time.monotonic() - started, 3)
+                    ended[name] = Ended(job.host, means.run_as.account, states[name].exit_codes, outputs[name], seconds)
+                    before_removal(name, ended[name])
+        finally:
+            remove_all(waiting.values())
         waiting = {name: job for name, job in waiting.items() if job.attached}
     return {name: ended[name] for name in jobs}
-
-
-class _Watch:
-    """Reports from time to time which jobs are still running."""
-
-    def __init__(self, means: Means, doing: str, jobs: Mapping[str, Job], every: float = 15.0) -> None:
-        self._means, self._doing, self._jobs, self._every = means, doing, jobs, every
-        self._start = time.monotonic()
-        self._next = self._start + every
-
-    def __call__(self) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + self._every
-        self._means.tell(f"still {self._doing} after {now - self._start:.0f} s: {', '.join(self._jobs)}")
 
 
 # -- outcome

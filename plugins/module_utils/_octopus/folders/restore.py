@@ -17,19 +17,21 @@ stays, with its rights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import links
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import links, robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_word
 
-from . import mirrors
+from . import aside, mirrors, rights
 from .copies import Copies, FolderCopy, overlap
 from .linked import LINKED, look_for_links, refuse_links, unless_linked
+from .predict import predict
 from .restore_request import RestoreRequest
-from .survey import Seen, empty_folder, job_of, make_empty, predict, survey
+from .survey import Seen, empty_folder, job_of, make_empty, survey
 
 _NOT_RECORDED, _RETAINED_BEFORE = 103, 104
 
@@ -39,11 +41,16 @@ class RestoredFolder(FolderCopy):
     """The outcome for one folder: ``source`` is the copy, ``dest`` the live folder. ``exists``: whether the restore point has the folder.
 
     ``retained`` is the copy of the former content, with its counts where this run made the copy; None where nothing was retained.
+    ``moved`` are the links and folders that this run has moved from the live folder to ``moved_to``, on the same volume, instead.
     """
 
     retained: str | None = None
     retained_files: int | None = None
     retained_bytes: int | None = None
+    moved_to: str | None = None
+    moved: list[str] = field(default_factory=list)
+    moved_files: int = 0
+    moved_bytes: int = 0
 
 
 def restore(request: RestoreRequest, host: WindowsHost) -> Copies:
@@ -58,11 +65,16 @@ def restore(request: RestoreRequest, host: WindowsHost) -> Copies:
     all_seen = survey(request, host)
     restored = {name: _before(request, name, seen) for name, seen in all_seen.items()}
     jobs = {name: job_of(request, host, name) for name, seen in all_seen.items() if not seen.same}
+    moved = {name: seen for name, seen in all_seen.items() if seen.moves}
+    _move_aside(request, host, moved, restored)
     if request.retained_place:
-        _retain(request, {name: job for name, job in jobs.items() if all_seen[name].needs_retaining}, restored)
+        _retain(request, {name: job for name, job in jobs.items() if all_seen[name].needs_retaining}, all_seen, restored)
     for group in in_turn({name: request.folders[name] for name in jobs}):
         _restore(request, {name: jobs[name] for name in group}, all_seen, restored)
-    return Copies(dict(restored))
+    # An earlier run that has recorded a retained copy may have restored the folder, and may have ended before this.
+    begun = [name for name, seen in all_seen.items() if not seen.from_empty and (name in jobs or seen.retained)]
+    told = rights.put_back(request.means, host, [rights.Restored(name, request.folders[name], request.copy_of(name)) for name in begun])
+    return Copies(dict(restored), [*_link_warnings(moved, restored), *told])
 
 
 def _before(request: RestoreRequest, name: str, seen: Seen) -> RestoredFolder:
@@ -72,6 +84,8 @@ def _before(request: RestoreRequest, name: str, seen: Seen) -> RestoredFolder:
     folder.copied_files = folder.copied_bytes = folder.deleted_files = 0
     folder.complete = seen.same
     folder.retained = request.retained_of(name) if seen.retained else None
+    place = request.aside_of(name)
+    folder.moved_to = f"{place.path}\\{name}" if place and (seen.aside_exists or seen.moves) else None
     return folder
 
 
@@ -88,11 +102,68 @@ def _predicted(request: RestoreRequest, name: str, seen: Seen | None) -> Restore
     return folder
 
 
+# -- move aside
+
+
+def _move_aside(request: RestoreRequest, host: WindowsHost, moving: dict[str, Seen], restored: dict[str, RestoredFolder]) -> None:
+    """Move links, and folders that the restore point does not have, out of the live folders.
+
+    Raises:
+        OctopusError: A link cannot be moved, or the place for them cannot be written.
+    """
+    jobs = {name: job_of(request, host, name) for name in moving}
+    commands = {name: _move_commands(request, name, seen, jobs[name]) for name, seen in moving.items()}
+    ended = mirrors.run_all(request.means, jobs, commands, "moving aside what is not in the restore point of")
+    failures = []
+    for name, one in ended.items():
+        try:
+            _judge_moved(request, one, name, moving[name], restored[name])
+        except OctopusError as error:
+            failures.append(error.message)
+    if failures:
+        raise OctopusError(" ".join([*failures, "No folder was restored."]))
+
+
+def _move_commands(request: RestoreRequest, name: str, seen: Seen, job: Job) -> list[Command]:
+    place = request.aside_of(name)
+    if place is None:
+        raise OctopusError(f"There is no place to move the content of {name} to.")
+    lines = aside.move_lines(place, name, request.folders[name], request.restore_point, seen.beyond)
+    return [*lines, mirrors.compare(f"{place.path}\\{name}", f"{job.folder}\\no-such-folder")]
+
+
+def _judge_moved(request: RestoreRequest, ended: mirrors.Ended, name: str, seen: Seen, folder: RestoredFolder) -> None:
+    _made, marked, *moves, _counted = ended.codes
+    where, live = ended.host.where, request.folders[name]
+    if marked:
+        raise OctopusError(f"{where}: cannot write {folder.moved_to} as {ended.account}: {' '.join(ended.output.split())[:300]}")
+    links_left = [path for path, code in zip(seen.beyond.links, moves, strict=False) if code]
+    refuse_links(where, name, live, links_left, f"They cannot be moved to {folder.moved_to}: {' '.join(ended.output.split())[:300]}.")
+    paths = (*seen.beyond.links, *(f"{live}\\{one}" for one in seen.beyond.folders))
+    # A folder that cannot be moved, such as one that another volume is mounted in, is copied with the rest.
+    folder.moved = [path[len(live) + 1 :] for path, code in zip(paths, moves, strict=True) if not code]
+    found = robocopy.summaries(ended.output)
+    if found:
+        folder.moved_files, folder.moved_bytes = found[-1].files.total, found[-1].bytes.total
+    folder.changed = True
+
+
+def _link_warnings(moved: Mapping[str, Seen], restored: Mapping[str, RestoredFolder]) -> list[str]:
+    return [
+        f"{name}: links that were made since the restore point were moved from {restored[name].dest} to {restored[name].moved_to}: "
+        f"{', '.join(path[len(restored[name].dest) + 1 :] for path in seen.beyond.links)}. What they point to was left alone."
+        for name, seen in moved.items()
+        if seen.beyond.links
+    ]
+
+
 # -- retain
 
 
-def _retain(request: RestoreRequest, jobs: dict[str, Job], restored: dict[str, RestoredFolder]) -> None:
-    ended = mirrors.run_all(request.means, jobs, {name: _retain_commands(request, name) for name in jobs}, "retaining")
+def _retain(request: RestoreRequest, jobs: dict[str, Job], all_seen: dict[str, Seen], restored: dict[str, RestoredFolder]) -> None:
+    sizes = {name: all_seen[name].live_bytes for name in jobs}
+    commands = {name: _retain_commands(request, name) for name in jobs}
+    ended = mirrors.run_all(request.means, jobs, commands, "retaining", total_bytes=sizes)
     failures = []
     for name, one in ended.items():
         retained = FolderCopy(request.folders[name], request.retained_of(name))
@@ -103,7 +174,7 @@ def _retain(request: RestoreRequest, jobs: dict[str, Job], restored: dict[str, R
             continue
         folder = restored[name]
         folder.retained, folder.retained_files, folder.retained_bytes = retained.dest, retained.files, retained.bytes
-        folder.seconds, folder.changed = retained.seconds, retained.changed
+        folder.seconds, folder.changed = retained.seconds, folder.changed or retained.changed
     if failures:
         raise OctopusError(" ".join([*failures, "No live folder was changed, because their content has to be retained first."]))
 
@@ -149,7 +220,8 @@ def in_turn(folders: dict[str, str]) -> list[list[str]]:
 
 def _restore(request: RestoreRequest, jobs: dict[str, Job], all_seen: dict[str, Seen], restored: dict[str, RestoredFolder]) -> None:
     commands = {name: _restore_commands(request, name, job, all_seen[name]) for name, job in jobs.items()}
-    ended = mirrors.run_all(request.means, jobs, commands, "restoring")
+    sizes = {name: all_seen[name].copy_bytes for name in jobs}
+    ended = mirrors.run_all(request.means, jobs, commands, "restoring", total_bytes=sizes)
     failures = []
     for name, one in ended.items():
         folder = restored[name]
@@ -188,3 +260,4 @@ def _judge_restored(request: RestoreRequest, ended: mirrors.Ended, name: str, fo
             f"{request.retain_in or request.means.work_root}: {' '.join(ended.output.split())[:300]}"
         )
     mirrors.read_mirror(ended, name, folder, mirrored)
+    folder.deleted_files = (folder.deleted_files or 0) + folder.moved_files

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
+from . import aside
 from .copies import Means, check_absolute, check_folders, check_own, check_point, named_folders, normal, overlap
 from .places import MARKER, RETAINED_MARKER, Place
 
@@ -101,6 +102,15 @@ class RestoreRequest:
     @property
     def retained_place(self) -> Place | None:
         return Place(self.retain_in, RETAINED_MARKER) if self.retain_in else None
+
+    def aside_of(self, name: str) -> Place | None:
+        """Return where content of a live folder is moved, on the same volume; None where it cannot be."""
+        return aside.place_of(name, self.folders, self.retain_in)
+
+    @property
+    def asides(self) -> dict[str, Place]:
+        """All of them, by their paths."""
+        return {place.path: place for name in self.folders if (place := self.aside_of(name))}
 
     def copy_of(self, name: str) -> str:
         """Return the copy in the restore point."""

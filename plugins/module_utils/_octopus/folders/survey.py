@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, links, robocopy
@@ -15,13 +15,15 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
-from . import mirrors
+from . import aside, mirrors
 from .copies import MADE_WHEN_NEEDED
 from .linked import look_for_links, refuse_links
-from .places import MARKER, RETAINED_MARKER, Found, look, look_here, needs_job, refuse_foreign
-from .restore_request import COMPLETE, RestoreRequest
+from .places import MARKER, RETAINED_MARKER, Found, look, refuse_foreign
+from .restore_request import RestoreRequest
 
 _A_COPY_ITSELF = 102
+# A line of the command file each; more are copied, and more links are refused.
+_MOVED_AT_MOST = 500
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Seen:
         delete_files: Files that restoring would delete.
         to_retain: Bytes to copy to the retained copy first; 0 where that was not measured.
         growth: Bytes that the live folder grows by; 0 where that was not measured.
+        live_bytes: Bytes of the live folder that its retained copy will hold, at most.
+        beyond: What is moved aside before anything is copied.
+        aside_exists: Whether something of this restore was moved aside already.
     """
 
     from_empty: bool
@@ -53,10 +58,17 @@ class Seen:
     delete_files: int
     to_retain: int = 0
     growth: int = 0
+    live_bytes: int = 0
+    beyond: aside.Found = field(default_factory=aside.Found)
+    aside_exists: bool = False
 
     @property
     def needs_retaining(self) -> bool:
         return self.there and not self.same and not self.retained
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.beyond.links or self.beyond.folders)
 
 
 def survey(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen]:
@@ -66,51 +78,40 @@ def survey(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen]:
         OctopusError: A copy belongs to another restore point or differs from the manifest, a folder cannot be reached, or space is missing.
         HostError: The host failed.
     """
-    found = look(request.means, host, request.place, *([request.retained_place] if request.retained_place else []))
-    _refuse_unmarked(request, host, found[0])
+    asides = request.asides
+    retained = [request.retained_place] if request.retained_place else []
+    found = look(request.means, host, request.place, *retained, *asides.values())
+    refuse_unmarked(request, host, found[0])
     if request.retained_place:
         refuse_foreign(host, request.retained_place, found[1], request.restore_point, "retain_in")
+    for beside, one in zip(asides.values(), found[2:], strict=True):
+        refuse_foreign(host, beside, one, request.restore_point, "retain_in")
+    marked = {path for path, one in zip(asides, found[2:], strict=True) if one.mark}
     jobs = {name: job_of(request, host, name) for name in request.folders}
     ended = mirrors.run_all(request.means, jobs, {name: _commands(request, name, job) for name, job in jobs.items()}, "comparing")
     seen = {}
     refusals = []
     for name in request.folders:
         try:
-            seen[name] = _judge(request, ended[name], name)
+            place = request.aside_of(name)
+            seen[name] = replace(_judge(request, ended[name], name), aside_exists=bool(place and place.path in marked))
         except OctopusError as error:
             refusals.append(error.message)
     if refusals:
         raise OctopusError(" ".join([*refusals, "Nothing was changed."]))
-    _refuse_without_space(request, host, seen)
-    return seen
-
-
-def predict(request: RestoreRequest, host: WindowsHost) -> dict[str, Seen | None]:
-    """Look without jobs, which would write files to the host; so only at folders on the host itself.
-
-    Returns:
-        What was found of each folder; None where it or its copy is on a share.
-
-    Raises:
-        OctopusError: As :func:`survey`.
-        HostError: The host failed.
-    """
-    if not needs_job(request.source):
-        _refuse_unmarked(request, host, look_here(host, request.place))
-    recorded: set[str] = set()
-    if request.retained_place and not needs_job(request.retained_place.path):
-        found = look_here(host, request.retained_place)
-        refuse_foreign(host, request.retained_place, found, request.restore_point, "retain_in")
-        recorded = {name.lower().removesuffix(COMPLETE) for name in found.names if name.lower().endswith(COMPLETE)}
-    seen = {name: _look_here(request, host, name, name in recorded) for name in request.folders}
-    _refuse_without_space(request, host, {name: one for name, one in seen.items() if one})
+    refuse_without_space(request, host, seen)
     return seen
 
 
 # -- places
 
 
-def _refuse_unmarked(request: RestoreRequest, host: WindowsHost, found: Found) -> None:
+def refuse_unmarked(request: RestoreRequest, host: WindowsHost, found: Found) -> None:
+    """Refuse copies that are not marked with the restore point.
+
+    Raises:
+        OctopusError: They are not.
+    """
     if found.mark != request.restore_point:
         says = f"found {found.mark}" if found.mark else f"{request.means.run_as.account} cannot find or read it"
         raise OctopusError(
@@ -124,7 +125,13 @@ def _measures_space(request: RestoreRequest) -> bool:
     return request.retain_in is not None and not disks.is_unc(request.retain_in)
 
 
-def _refuse_without_space(request: RestoreRequest, host: WindowsHost, seen: Mapping[str, Seen]) -> None:
+def refuse_without_space(request: RestoreRequest, host: WindowsHost, seen: Mapping[str, Seen]) -> None:
+    """Refuse to begin where the drive of the retained copies has no room for them.
+
+    Raises:
+        OctopusError: It has none.
+        HostError: The host failed.
+    """
     if request.retain_in is None or not _measures_space(request):
         return
     root = disks.root_of(request.retain_in)
@@ -180,7 +187,7 @@ def _commands(request: RestoreRequest, name: str, job: Job) -> list[Command]:
     ]
     if _measures_space(request):
         commands.append(f"if exist {batch_word(live + chr(92))} {mirrors.compare(live, request.retained_of(name))}")
-    return commands
+    return [*commands, aside.look_line(live, empty_folder(job) if request.of(name).exists is False else copy)]
 
 
 def _is_a_copy(live: str) -> str:
@@ -195,7 +202,7 @@ def _is_a_copy(live: str) -> str:
 def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
     looked, there, recorded, strange, linked, made, compared, *_space = ended.codes
     where, live = ended.host.where, request.folders[name]
-    from_empty = _from_empty(request, where, name, looked)
+    from_empty = is_from_empty(request, where, name, looked)
     if there == mirrors.UNREACHABLE:
         mirrors.refuse_missing(ended, name, live, there)
     if strange:
@@ -203,7 +210,8 @@ def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
             f"{where}: folders: {name} is {live}, which is a copy in a restore point or a retained copy instead of a live folder. "
             "It is not overwritten."
         )
-    if linked == 0:
+    beyond = _beyond(request, ended, name) if not there else aside.Found()
+    if linked == 0 and not beyond.links:
         refuse_links(where, name, live, links.links_in(ended.output) or ["(unnamed)"], "Nothing was restored.")
     found = robocopy.summaries(ended.output)
     measured = _measures_space(request) and not there
@@ -212,10 +220,26 @@ def _judge(request: RestoreRequest, ended: mirrors.Ended, name: str) -> Seen:
             f"{where}: cannot compare {name} in {live} with its copy {request.copy_of(name)} as {ended.account}: "
             f"exit code {robocopy.meaning(compared)}. {ended.said}"
         )
-    return _seen(request, where, name, _Counted(from_empty, not there, not recorded, found[0], found[1] if measured else None))
+    seen = seen_of(request, where, name, Counted(from_empty, not there, not recorded, found[0], found[1] if measured else None))
+    # What is moved stays on the volume, so that everything that is copied back needs room of its own.
+    fits = seen.needs_retaining and beyond.free is not None and beyond.free >= seen.copy_bytes + seen.to_retain
+    return replace(seen, beyond=beyond if fits else replace(beyond, folders=()))
 
 
-def _from_empty(request: RestoreRequest, where: str, name: str, looked: int) -> bool:
+def _beyond(request: RestoreRequest, ended: mirrors.Ended, name: str) -> aside.Found:
+    """Return what can be moved aside."""
+    if request.aside_of(name) is None:
+        return aside.Found()
+    others = [path for other, path in request.folders.items() if other != name]
+    found = aside.found_in(ended.output, request.folders[name], links.links_in(ended.output), others)
+    return replace(
+        found,
+        links=found.links if len(found.links) <= _MOVED_AT_MOST else (),
+        folders=found.folders if len(found.folders) <= _MOVED_AT_MOST else (),
+    )
+
+
+def is_from_empty(request: RestoreRequest, where: str, name: str, looked: int) -> bool:
     """Whether the folder did not exist when the restore point was created.
 
     Raises:
@@ -231,7 +255,7 @@ def _from_empty(request: RestoreRequest, where: str, name: str, looked: int) -> 
 
 
 @dataclass(frozen=True)
-class _Counted:
+class Counted:
     """robocopy's lists: ``would`` of mirroring the copy to the live folder, ``space`` of mirroring the live folder to its retained copy."""
 
     from_empty: bool
@@ -241,7 +265,7 @@ class _Counted:
     space: robocopy.Summary | None
 
 
-def _seen(request: RestoreRequest, where: str, name: str, counted: _Counted) -> Seen:
+def seen_of(request: RestoreRequest, where: str, name: str, counted: Counted) -> Seen:
     """Return what there is to do.
 
     Raises:
@@ -265,36 +289,5 @@ def _seen(request: RestoreRequest, where: str, name: str, counted: _Counted) -> 
         would.files.extra,
         space.bytes.copied if space else 0,
         would.bytes.total - space.bytes.total if space else 0,
+        would.bytes.skipped + would.bytes.extra + would.bytes.copied,
     )
-
-
-# -- folders on the host itself, without jobs
-
-
-def _look_here(request: RestoreRequest, host: WindowsHost, name: str, retained: bool) -> Seen | None:
-    copy, live = request.copy_of(name), request.folders[name]
-    if disks.is_unc(copy) or disks.is_unc(live):
-        return None
-    if not needs_job(live):
-        refuse_links(host.where, name, live, links.look(host, live), "Nothing would be restored.")
-    would = _list(request, host, copy, live, request.of(name).coarse_times)
-    # There is no empty folder to mirror from: comparing the live folder with a missing one lists its content.
-    held = _list(request, host, live, f"{request.means.work_root}\\no-such-folder")
-    if _from_empty(request, host.where, name, 0 if would else mirrors.ABSENT):
-        size = (held.files.total, held.bytes.total, held.folders.total) if held else (0, 0, 1)
-        return Seen(True, held is not None, size == (0, 0, 1), retained, 0, 0, 0, 0, size[0], size[1])
-    if would is None:
-        raise OctopusError(f"{host.where}: cannot read {copy}.")
-    return _seen(request, host.where, name, _Counted(False, held is not None, retained, would, held))
-
-
-def _list(request: RestoreRequest, host: WindowsHost, source: str, target: str, coarse_times: bool = False) -> robocopy.Summary | None:
-    """Return what a mirror would do; None where the source is missing. Runs without cmd.exe, which does not take every path."""
-    result = host.run(robocopy.compare(source, target, coarse_times=coarse_times), timeout=request.means.timeout, idempotent=True)
-    if result.exit_code & robocopy.FATAL:
-        return None
-    found = robocopy.summaries(result.stdout)
-    if result.exit_code >= robocopy.FAILED or len(found) != 1:
-        said = " | ".join(robocopy.errors(result.stdout)) or " ".join(result.stdout.split())[-300:]
-        raise OctopusError(f"{host.where}: cannot compare {source} with {target}: {said}")
-    return found[0]

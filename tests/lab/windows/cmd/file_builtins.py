@@ -159,8 +159,8 @@ def move(shell: Shell, rest: str) -> int:
         folder = fs.is_dir(source, logon)
         if fs.is_dir(target, logon):
             target = f"{target.rstrip(chr(92))}\\{source.rstrip(chr(92)).rpartition(chr(92))[2]}"
-        if folder and source[:2].lower() != target[:2].lower():
-            return shell.fail(5)
+        if folder and fs.locate(source, logon)[0] is not fs.locate(target, logon)[0]:
+            return shell.fail(5)  # only a file is moved to another volume
         if fs.exists(target, logon) and folder:
             return shell.fail(5)
         if folder:

@@ -4,7 +4,8 @@
 
 """``dir``, in its US English form.
 
-How links look: https://wiert.me/2016/02/02/ and https://superuser.com/questions/1526777. ``/s`` does not go through them (*assumed*).
+How links look: https://wiert.me/2016/02/02/ and https://superuser.com/questions/1526777. ``/s`` does not go through them (*assumed*). The
+owner (``/q``) has 23 columns, in which a longer one is cut off, with no blank before the name: https://github.com/Mae72DE/don-t-use-DIR-Q.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from stat import S_ISDIR
 
+from lab.core import security
 from lab.core.filesystem import Link, WinError
 
 from .patterns import matches, parse_switches
 from .shell import Shell
 
-KNOWN = {"/b", "/-c", "/s", "/a", "/a-d", "/al", "/ad", "/a:d", "/a:-d", "/on", "/o:n"}
+KNOWN = {"/b", "/q", "/-c", "/s", "/a", "/a-d", "/al", "/ad", "/a:d", "/a:-d", "/on", "/o:n"}
 SERIAL = "1A2B-3C4D"  # any will do (*assumed*)
 
 
@@ -41,7 +43,7 @@ def dir_(shell: Shell, rest: str) -> int:
 class _Dir:
     def __init__(self, shell: Shell, switches: set[str]) -> None:
         self.shell, self.bare, self.deep = shell, "/b" in switches, "/s" in switches
-        self.plain = "/-c" in switches
+        self.plain, self.owners = "/-c" in switches, "/q" in switches
         self.links = "/al" in switches
         self.only = "files" if switches & {"/a-d", "/a:-d"} else "folders" if switches & {"/ad", "/a:d"} else ""
         self.fs, self.logon = shell.proc.host.fs, shell.proc.logon
@@ -97,14 +99,15 @@ class _Dir:
             self.shell.print(f" Directory of {folder}")
             self.shell.print()
             if dots and base[2:] and self.only != "files":
-                for name in (".", ".."):
-                    self._line(_stat(self.fs.real(folder, self.logon)), name)
+                here = self.fs.real(folder, self.logon)
+                for name, real in ((".", here), ("..", here.parent)):
+                    self._line(_stat(here), name, real)
                 self.shown_folders += 2
         for one, stat in entries:
             if self.bare:
                 self.shell.print(f"{base}\\{one.name}" if self.deep else one.name)
             else:
-                self._line(stat, one.name, self.fs.links.get(one) if one.is_symlink() else None)
+                self._line(stat, one.name, one, self.fs.links.get(one) if one.is_symlink() else None)
             if S_ISDIR(stat.st_mode):
                 self.shown_folders += 1
             else:
@@ -115,9 +118,10 @@ class _Dir:
         if not self.bare:
             self.shell.print(f"{count:16} File(s) {self._size(size):>14} bytes")
 
-    def _line(self, stat: os.stat_result | None, name: str, link: Link | None = None) -> None:
+    def _line(self, stat: os.stat_result | None, name: str, real: Path, link: Link | None = None) -> None:
         if stat is None:
             return
+        name = f"{security.owner(real)[:23]:<23}{name}" if self.owners else name
         when = datetime.fromtimestamp(stat.st_mtime, timezone.utc).strftime("%m/%d/%Y  %I:%M %p")
         if link:
             self.shell.print(f"{when}    {f'<{link.kind}>':<14} {name} [{link.target}]")

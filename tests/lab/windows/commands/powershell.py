@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""powershell.exe, for two purposes.
+"""powershell.exe, for three purposes.
 
 * ``Invoke-WebRequest -UseBasicParsing -Uri '...' -OutFile '...'`` on hosts without curl.exe.
 * The table of processes, one line ``id,parent's id,ticks of its start,True or False`` each, the last for whether its command line is like
@@ -29,6 +29,11 @@ REQUEST = r"(?:Invoke-WebRequest|iwr)((?:\s+-(?:UseBasicParsing|(?:Uri|OutFile)\
 PROCESSES = (
     r"Get-CimInstance -ClassName Win32_Process \| Where-Object ProcessId -ne \$PID \| ForEach-Object \{ '\{0\},\{1\},\{2\},\{3\}' -f "
     r"\$_\.ProcessId, \$_\.ParentProcessId, \$_\.CreationDate\.Ticks, \(\$_\.CommandLine -like " + QUOTED + r"\) \}"
+)
+WRITTEN = (
+    r"Get-CimInstance -ClassName Win32_Process \| Where-Object ProcessId -ne \$PID \| ForEach-Object \{ '\{0\},\{1\},\{2\},\{3\}' -f "
+    r"\$_\.ProcessId, \$_\.ParentProcessId, \$_\.WriteTransferCount, \[regex\]::Match\(\$_\.CommandLine, " + QUOTED + r"\)"
+    r"\.Groups\[1\]\.Value \}"
 )
 # The parent of what no process of the lab's started: a service host.
 SERVICE_HOST = 812
@@ -65,6 +70,10 @@ def _run(proc: Process, text: str) -> int:
     if table:
         proc.sleep(START_SECONDS)
         return _processes(proc, table[1].replace("''", "'"))
+    table = re.fullmatch(WRITTEN, text.strip())
+    if table:
+        proc.sleep(START_SECONDS)
+        return _written(proc, table[1].replace("''", "'"))
     found: tuple[str, str] | None = None
     for statement in _statements(text):
         if any(re.fullmatch(one, statement, re.I) for one in HARMLESS):
@@ -92,6 +101,15 @@ def _processes(proc: Process, pattern: str) -> int:
             parent = one.parent.pid if one.parent else SERVICE_HOST
             since = one.started.replace(tzinfo=None) - datetime.min
             proc.print(f"{one.pid},{parent},{since // timedelta(microseconds=1) * 10},{_is_like(one.command_line, pattern)}")
+    return 0
+
+
+def _written(proc: Process, pattern: str) -> int:
+    proc.print("0,0,0,")
+    for one in proc.host.processes():
+        if one is not proc:
+            match = re.search(pattern, one.command_line)
+            proc.print(f"{one.pid},{one.parent.pid if one.parent else SERVICE_HOST},{one.written},{match[1] if match else ''}")
     return 0
 
 

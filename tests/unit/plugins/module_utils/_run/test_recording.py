@@ -227,6 +227,7 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "resume_with": "the same playbook",
         "evidence": {"projects_read": 1},
         "retained": {"database": "old", "folders": None},
+        "keep_days": 0,
         "lost": [],
     }
 

@@ -94,6 +94,11 @@ def test_rolled_back_after_a_failure() -> None:
     )
     assert "The restore point \\\\nas\\backups\\prod\\now-2025.3.14357 has the database (database.bak)" in told
     assert "retained" not in message(report("failed_rolled_back", retained={"database": "", "folders": ""}))
+    moved = {"moved": ["C:\\Octopus\\failed-now-moved"], "until": "2026-12-14T03:00:00+00:00"}
+    assert (
+        "What was replaced is retained: C:\\Octopus\\failed-now-moved. It stays until rollback_cleanup.yml removes it, which it does from "
+        "2026-12-14 on (octopus_keep_replaced_days)." in message(report("failed_rolled_back", retained=moved))
+    )
 
 
 def test_started_and_not_asked() -> None:

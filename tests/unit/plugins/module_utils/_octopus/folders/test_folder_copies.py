@@ -182,7 +182,7 @@ def test_a_copy_without_room_beside_it_is_refused(monkeypatch):
     request = BackupRequest({"logs": "C:\\logs"}, "D:\\point\\folders", "one", live=True, needs_room=True, backup_bytes=50)
     monkeypatch.setattr(backup, "_check_place", lambda *_any: None)
     monkeypatch.setattr(backup, "look", lambda *_any, **_more: [Found(True)])
-    monkeypatch.setattr(backup.mirrors, "run_all", lambda _means, jobs, *_any: {name: made(name) for name in jobs})
+    monkeypatch.setattr(backup.mirrors, "run_all", lambda _means, jobs, *_any, **_named: {name: made(name) for name in jobs})
     with pytest.raises(OctopusError, match=r"space_for_folders \(D:\\\): expected room .* but found 0.0 MiB free\. .*octopus_waivers"):
         back_up(request, FakeHost())
     with pytest.raises(OctopusError, match=r"space_for_folders .* cannot be told \(how large the backup will be is not known\)"):
