@@ -40,7 +40,7 @@ ROWS = (
         when="mirrored",
     ),
     Row(
-        "sql-policy", "any", ">=2026.1", Kind.FLOOR, Confidence.VENDOR,
+        "sql-policy", "any", ">=2026.1", Kind.MANUAL, Confidence.VENDOR,
         "The vendor supports only versions of SQL Server that Microsoft supports for two more years",
         "Move the database to SQL Server 2019 or later",
         ("https://octopus.com/docs/support/compatibility",),

@@ -17,8 +17,8 @@ ROWS = (
         when="sql_certificate_untrusted",
     ),
     Row(
-        "sql-trust-2022", "any", ">=2022.1", Kind.START, Confidence.REPORT,
-        "The server verifies SQL Server's certificate where the connection is encrypted",
+        "sql-trust-2022", "<2022.1", ">=2022.1", Kind.START, Confidence.REPORT,
+        "From here on the server verifies SQL Server's certificate where the connection is encrypted",
         "Let the nodes trust it, or state Encrypt and TrustServerCertificate in the connection string",
         ("#7501",),
         when="sql_certificate_untrusted",

@@ -127,7 +127,7 @@ ROWS = (
         symptoms=(("Autofac.Core.DependencyResolutionException", "WebConfigurationMemento"),),
     ),
     Row(
-        "no-licence-limits", "any", ">=2024.2.9557,<2024.3; >=2024.3.12896", Kind.LICENCE, Confidence.FIXED,
+        "no-licence-limits", "any", ">=2024.2.9557,<2024.3; >=2024.3.12896", Kind.MANUAL, Confidence.FIXED,
         "Without a licence there are limits on projects and tenants",
         "Install a licence first",
         ("#9070",),

@@ -63,7 +63,7 @@ def test_conditions_are_those_of_the_rows() -> None:
 
 def test_what_blocks() -> None:
     blocks = {row.id for row in ROWS if row.blocks}
-    assert {"dataversion", "sql-2016", "licence-gate", "halibut-0351"} <= blocks
+    assert {"dataversion", "sql-2016", "licence-grace", "halibut-0351"} <= blocks
     assert blocks.isdisjoint({"targets-2008", "spaces", "lvs-permissions", "two-upgraders", "varset-0541"})
 
 
