@@ -59,3 +59,8 @@ def recognise(text: str) -> list[Row]:
         text: What the product printed or logged.
     """
     return [row for row in ROWS if row.recognised(text)]
+
+
+def explanations(lines: Iterable[str]) -> list[str]:
+    """What is known of the failure that an output shows: for each row that is recognised, a few sentences."""
+    return [f"This is known as {row.id}: {row.problem}. {row.way}. See {row.links()[0]}." for row in recognise("\n".join(lines))]

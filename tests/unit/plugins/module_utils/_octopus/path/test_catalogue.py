@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.catalogue import ROWS, catalogue, recognise
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.catalogue import ROWS, catalogue, explanations, recognise
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.conditions import CONDITIONS
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.row import Kind, Row
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
@@ -120,3 +120,10 @@ def test_a_mistake_is_named(added: list[dict[str, object]], off: list[str], mess
 )
 def test_a_symptom_is_recognised(text: str, ids: list[str]) -> None:
     assert [row.id for row in recognise(text)] == ids
+
+
+def test_a_failure_that_is_known_is_explained() -> None:
+    [said] = explanations(["Upgrading", "Invalid column name 'DataVersion'.", "The Octopus server exited unexpectedly"])
+    assert said.startswith("This is known as dataversion: The server stops at its first start")
+    assert said.endswith("See https://github.com/OctopusDeploy/Issues/issues/10126.")
+    assert explanations(["All went well"]) == []
