@@ -36,6 +36,7 @@ def configuration(lab: Lab) -> dict[str, Any]:
         # The same share as this computer has it mounted, to see by another way what was written there.
         "backup_root_here": str(lab.backup_share.volume.root),
         "msi_source": lab.releases.msi_url(),
+        "release_feed": lab.releases.feed_url,
     }
     return {"lab": common | {name: _instance(instance) for name, instance in lab.instances.items()}}
 
@@ -47,6 +48,7 @@ def _instance(instance: LabInstance) -> dict[str, Any]:
         "name": spec.name,
         "version": spec.version,
         "next_version": spec.ladder[0],
+        "ladder": list(spec.ladder),
         "target": spec.target,
         "url": instance.url,
         "api_key": own.api_key,

@@ -35,11 +35,11 @@ options:
       - What to read. The server, the name of the database and the time are always returned.
       - V(version) reads which versions have run with the database, V(nodes) the heartbeats, V(sessions) who is connected, V(operations)
         backups, restores and integrity checks that run now, V(space) sizes and free space, V(rollback) what a restore over or beside the
-        database would need.
+        database would need, V(conditions) what this database says of the jumps that are known to break.
     type: list
     elements: str
-    choices: [version, nodes, sessions, operations, space, rollback]
-    default: [version, nodes, sessions, operations, space, rollback]
+    choices: [version, nodes, sessions, operations, space, rollback, conditions]
+    default: [version, nodes, sessions, operations, space, rollback, conditions]
   since:
     description:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
@@ -101,6 +101,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+conditions:
+  description: Conditions that known upgrade jumps depend on, by their names; null where the database does not say.
+  returned: with V(conditions) in O(gather)
+  type: dict
+  sample: {dynamic_extensions_null: false, role_scope_empty: false, halibut_index_missing: null}
 server:
   description: Name of the SQL Server, as it calls itself.
   returned: success

@@ -131,7 +131,7 @@ server:
         project: Web Shop
         title: Approve the release
         teams: [Release managers]
-    license: {is_compliant: true, summary: Compliant., expires: "2027-06-30T00:00:00.000+00:00"}
+    license: {is_compliant: true, summary: Compliant., expires: "2027-06-30T00:00:00.000+00:00", is_ptm: false, installed: true}
     folders:
       logs: \\nas\octopus\TaskLogs
       artifacts: \\nas\octopus\Artifacts

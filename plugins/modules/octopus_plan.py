@@ -43,7 +43,27 @@ options:
     type: str
     required: true
   ladder:
-    description: The versions to go through, the target last; empty means O(version) alone.
+    description:
+      - The versions to go through, the target last. Empty means the shortest path through O(releases) that crosses no jump which is known to
+        break, as far as it concerns this instance. A given path is judged by the same catalogue.
+    type: list
+    elements: str
+    default: []
+  releases:
+    description: The versions that can be had, for example RV(octopus.upgrade.octopus_release_info#module:versions). Needed only without O(ladder).
+    type: list
+    elements: str
+    default: []
+  path_rows:
+    description:
+      - Jumps that the catalogue of known ones does not have. One with the id of a known row replaces it.
+      - Each has C(id), C(origin), C(target) (versions, such as C(>=2019.1.0,<2019.2; 2019.2.5) or C(any)), C(kind) (C(schema), C(start), C(silent),
+        C(slow), C(floor), C(licence) or C(manual)), C(problem) and C(way) (what to do), and optionally C(sources), C(symptoms) and C(when).
+    type: list
+    elements: dict
+    default: []
+  path_rows_off:
+    description: Ids of rows of the catalogue that do not count.
     type: list
     elements: str
     default: []
@@ -156,6 +176,18 @@ upgrade_path:
   type: list
   elements: str
   sample: [2025.3.14357, 2026.2.9853]
+jumps:
+  description:
+    - The parts of the path. C(avoids) names the rows of the catalogue because of which the version is there, C(rows) those that apply to the jump;
+      C(holds) is null where it cannot be told whether they concern this instance.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - from: 2020.5.7
+      to: 2025.3.14357
+      avoids: [dataversion]
+      rows: [{id: licence-gate, kind: licence, holds: null, blocks: true}]
 restore_point:
   description: Id of the restore point that the run would create. Null without O(run_id).
   returned: always
@@ -201,8 +233,9 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan, rollback_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import path_checks, plan, rollback_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path import known
 
 _FACTS: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
@@ -226,6 +259,9 @@ SPEC: dict[str, Any] = {
         **_FACTS,
         "version": {"type": "str", "required": True},
         "ladder": {"type": "list", "elements": "str", "default": []},
+        "releases": {"type": "list", "elements": "str", "default": []},
+        "path_rows": {"type": "list", "elements": "dict", "default": []},
+        "path_rows_off": {"type": "list", "elements": "str", "default": []},
         "waivers": {"type": "list", "elements": "str", "default": []},
         "run_id": {"type": "str"},
         "coordinator": {"type": "str", "default": ""},
@@ -237,14 +273,24 @@ SPEC: dict[str, Any] = {
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Make the plan; the module's result."""
-    unknown = plan.unknown_waivers(params["waivers"])
+    unknown = plan.unknown_waivers(params["waivers"], [str(row.get("id")) for row in params["path_rows"]])
     if unknown:
         raise InvalidValue(f"octopus_waivers names unknown checks: {', '.join(unknown)}. Known: {', '.join(sorted(plan.NAMES))}.")
     facts = plan.Facts(**{name: params[name] for name in _FACTS})
     installed, sql = facts.server["version"], params["sql"]
     try:
-        path = plan.upgrade_path(installed, params["version"], params["ladder"])
-        found = plan.checks(facts, params["version"], path, params["waivers"])
+        way = path_checks.find(
+            installed,
+            params["version"],
+            params["ladder"],
+            releases=params["releases"],
+            conditions=known.conditions(facts.server, facts.hosts, facts.database),
+            added=params["path_rows"],
+            off=params["path_rows_off"],
+        )
+        asked = bool(params["ladder"] or params["releases"])
+        path = [str(version) for version in way.versions]
+        found = plan.checks(facts, params["version"], path, params["waivers"], path_checks.checks(way, facts.instance, asked))
     except OctopusError as error:
         raise InvalidValue(f"Instance {facts.instance} cannot be planned: {error}.") from error
     setting = plan.Setting(
@@ -252,10 +298,12 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         f"{sql['database']} on {sql['host']}" if sql else "",
         params["backup_folder"],
         f"{params['run_id']}-{installed}" if params["run_id"] else None,
+        tuple(path_checks.lines(way)),
     )
     result = {
         "installed": installed,
         "upgrade_path": path,
+        "jumps": path_checks.as_dicts(way),
         "restore_point": setting.restore_point,
         "before": plan.before(facts),
         "rollback_possible": rollback_checks.is_possible(found),

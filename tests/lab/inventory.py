@@ -79,6 +79,7 @@ def _group(lab: Lab, place: LabInstance | LabClone, password: Path, own: dict[st
             "octopus_sql_ca_path": str(lab.ca_path),
             "octopus_msi_source": lab.releases.msi_url(),
             "octopus_msi_ca_path": str(lab.ca_path),
+            "octopus_release_feed": lab.releases.feed_url,
             "octopus_vault_password_file": str(password),
             "octopus_clock_tolerance": 10**9,  # the lab's time runs faster than the control node's
         },

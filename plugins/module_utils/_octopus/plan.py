@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
 
-from . import asked_checks, clock_check, package_checks, rollback_checks, room_checks, unknowns
+from . import asked_checks, clock_check, package_checks, path_checks, rollback_checks, room_checks, unknowns
 from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
@@ -24,6 +23,7 @@ NAMES = (
     "only_instance_on_host",
     "versions_agree",
     "target_not_older",
+    *path_checks.NAMES,
     "node_in_inventory",
     "service_running",
     *asked_checks.NAMES,
@@ -86,28 +86,20 @@ class Facts:
         return found[0] if len(found) == 1 else {}
 
 
-def upgrade_path(installed: str, target: str, ladder: list[str]) -> list[str]:
-    """The versions still to go through, in order; empty where ``installed`` is ``target``.
+def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] = (), way: Iterable[Check] = ()) -> list[Check]:
+    """Every named check of the facts, the most important first.
 
-    Raises:
-        OctopusError: The ladder does not rise, or does not end at ``target``; or one of them is not a version.
+    Args:
+        facts: What preflight read.
+        target: The version to end at.
+        path: The versions to go through.
+        waivers: Names of checks whose findings are accepted.
+        way: The checks of the upgrade path (path_checks.py).
     """
-    steps = list(ladder) or [target]
-    versions = [Version.parse(step) for step in steps]
-    if versions[-1] != Version.parse(target):
-        raise OctopusError(f"expected octopus_ladder to end at octopus_version {target}, but it ends at {steps[-1]}")
-    for lower, upper in pairwise(versions):
-        if not lower < upper:
-            raise OctopusError(f"expected octopus_ladder to rise, but {upper} follows {lower}")
-    have = Version.parse(installed)
-    return [step for step, version in zip(steps, versions, strict=True) if version > have]
-
-
-def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] = ()) -> list[Check]:
-    """Every named check of the facts, the most important first."""
     found = [
         *_instance(facts),
         *_versions(facts, target),
+        *way,
         *_cluster(facts),
         *asked_checks.checks({node: facts.on(node) for node in facts.nodes}, facts.database, path),
         *_license(facts),
@@ -139,9 +131,14 @@ def before(facts: Facts) -> dict[str, Any]:
     }
 
 
-def unknown_waivers(waivers: Collection[str]) -> list[str]:
-    """Waivers that name no check: a typing error would otherwise be noticed too late."""
-    return sorted(set(waivers) - set(NAMES))
+def unknown_waivers(waivers: Collection[str], rows: Iterable[str] = ()) -> list[str]:
+    """Waivers that name no check: a typing error would otherwise be noticed too late.
+
+    Args:
+        waivers: The names.
+        rows: Ids of rows that the user added to the catalogue of upgrade jumps.
+    """
+    return sorted(set(waivers) - set(NAMES) - set(rows))
 
 
 def as_dicts(found: list[Check]) -> list[dict[str, Any]]:
@@ -166,12 +163,14 @@ class Setting:
         database: The database, and its SQL Server.
         backup_folder: The folder of the instance's restore points.
         restore_point: The id of the restore point that the upgrade would create.
+        path: What to know of the upgrade path.
     """
 
     coordinator: str = ""
     database: str = ""
     backup_folder: str = ""
     restore_point: str | None = None
+    path: tuple[str, ...] = ()
 
 
 def lines(facts: Facts, installed: str, path: list[str], found: list[Check], setting: Setting) -> list[str]:
@@ -182,6 +181,7 @@ def lines(facts: Facts, installed: str, path: list[str], found: list[Check], set
     waived = sorted({check.name for check in found if check.waived})
     return [
         f"{facts.instance}: {' -> '.join([installed, *path])}",
+        *setting.path,
         f"nodes: {', '.join(facts.nodes)}{coordinator}",
         f"database: {setting.database or facts.database.get('database')}",
         *([f"backup: {setting.backup_folder} as {setting.restore_point}"] if setting.backup_folder else []),
@@ -285,13 +285,13 @@ def _cluster(facts: Facts) -> Iterator[Check]:
 
 def _license(facts: Facts) -> Iterator[Check]:
     status = facts.server.get("license") or {}
-    if status.get("is_compliant") is None:
-        return
+    compliant = status.get("is_compliant")
+    found = unknown("the server does not say") if compliant is None else "compliant" if compliant else "not compliant"
     yield Check(
         "license_compliant",
-        bool(status["is_compliant"]),
+        compliant,
         "a compliant licence (newer versions refuse to upgrade or to start without one)",
-        str(status.get("summary") or ("compliant" if status["is_compliant"] else "not compliant")),
+        str(status.get("summary") or found),
         facts.instance,
         "Renew the licence, or waive this check by name if the new version is known to take it.",
     )

@@ -180,6 +180,10 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
+# Indexes that something looks for. That EventRelatedDocument has some is known from what their loss does (#7077); the name is *assumed*.
+INDEXES = {
+    "EventRelatedDocument": 'CREATE INDEX "IX_EventRelatedDocument_RelatedDocumentId" ON "EventRelatedDocument" ("RelatedDocumentId")'
+}
 PREFIXES = {table.prefix: table.name for table in TABLES.values() if table.prefix}
 
 
@@ -196,6 +200,7 @@ def changes(before: str | None, after: str) -> list[tuple[str, str]]:
             continue
         if before is None or not table.exists(before):
             out.append((table.name, table.create(after)))
+            out += [(table.name, INDEXES[table.name])] if table.name in INDEXES else []
             continue
         had, has = {column.name for column in table.at(before)}, {column.name for column in table.at(after)}
         for column in table.columns:

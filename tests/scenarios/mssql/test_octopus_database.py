@@ -282,6 +282,28 @@ def test_what_was_done_since_a_moment(make_estate: Callable[..., Estate], versio
     assert every["tasks"]["first"] < since
 
 
+PLANTED = {
+    "dynamic_extensions_null": """INSERT INTO Configuration (Id, JSON) VALUES ('dynamic-extensions-scripts', '{"Csp": null}')""",
+    "event_indexes_missing": "DROP INDEX IX_EventRelatedDocument_RelatedDocumentId",
+    "legacy_variable_set": "UPDATE LibraryVariableSet SET Name = 'Legacy Variable Mappings'",
+    "history_version_null": "UPDATE OctopusServerInstallationHistory SET Version = NULL",
+}
+
+
+@one_driver
+def test_what_a_database_says_of_known_jumps(up: Estate) -> None:
+    before = up.database(gather=["conditions"])["conditions"]
+    assert [name for name, holds in before.items() if holds and name in PLANTED] == []
+    assert (before["sql_below_2016"], before["azure_sql"], before["database_case_sensitive"]) == (False, False, False)
+    assert before["role_scope_empty"] is False  # 2018.10 has no such table yet
+    connection = up.sql.open("OctopusDeploy", login="octopus", program="test")
+    for statement in PLANTED.values():
+        connection.execute(statement)
+    connection.close()
+    after = up.database(gather=["conditions"])["conditions"]
+    assert {name: after[name] for name in PLANTED} == dict.fromkeys(PLANTED, True)
+
+
 @one_driver
 def test_a_moment_that_cannot_be(up: Estate) -> None:
     assert "ISO 8601 with its offset" in up.database(since="2026-11-23T20:00:00")["msg"]

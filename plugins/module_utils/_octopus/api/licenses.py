@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -14,19 +14,25 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from .client import OctopusApi
 
 _CURRENT = "/api/licenses/licenses-current"
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
 class LicenseStatus:
-    """Compliance with the licence. Each field is None where this version of the server does not have it."""
+    """Compliance with the licence. Each field is None where this version of the server does not have it.
+
+    Attributes:
+        is_ptm: Whether the licence counts projects, tenants and machines.
+    """
 
     is_compliant: bool | None
     summary: str | None
     expires: str | None
+    is_ptm: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The fields of a module's result."""
-        return {"is_compliant": self.is_compliant, "summary": self.summary, "expires": self.expires}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -54,4 +60,17 @@ def read_license(api: OctopusApi) -> License:
 def license_status(api: OctopusApi) -> LicenseStatus:
     """Whether the server complies with its licence, as far as this version says."""
     document = api.find(f"{_CURRENT}-status") or {}
-    return LicenseStatus(document.get("IsCompliant"), document.get("ComplianceSummary"), document.get("EffectiveExpiryDate"))
+    return LicenseStatus(
+        document.get("IsCompliant"), document.get("ComplianceSummary"), document.get("EffectiveExpiryDate"), document.get("IsPtm")
+    )
+
+
+def has_license(api: OctopusApi) -> bool | None:
+    """Whether a licence is installed; None where the account may not see that."""
+    try:
+        document = api.find(_CURRENT)
+    except OctopusError as error:
+        if error.status == _FORBIDDEN:
+            return None
+        raise
+    return bool((document or {}).get("LicenseText"))

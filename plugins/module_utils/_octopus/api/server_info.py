@@ -14,7 +14,7 @@ from . import maintenance
 from .client import OctopusApi
 from .folders import completed, resolved, server_folders
 from .interruptions import pending
-from .licenses import license_status
+from .licenses import has_license, license_status
 from .nodes import list_nodes
 from .spaces import list_spaces
 from .tasks import running_tasks
@@ -37,7 +37,7 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "nodes": [node.as_dict() for node in list_nodes(api)],
         "running_tasks": [task.as_dict() for task in running],
         "interruptions": [one.as_dict() for one in pending(api, running)],
-        "license": license_status(api).as_dict(),
+        "license": {**license_status(api).as_dict(), "installed": has_license(api)},
         "folders": resolved(server_folders(api), None),
         "user": _user(api),
     }

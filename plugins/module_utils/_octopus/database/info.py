@@ -17,7 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
-from . import account, loss, schema
+from . import account, conditions, loss, schema
 
 
 def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -53,6 +53,10 @@ def _rollback(connection: SqlConnection, name: str) -> dict[str, Any]:
     return {"rollback": requirements.read(connection, name)}
 
 
+def _conditions(connection: SqlConnection, _name: str) -> dict[str, Any]:
+    return {"conditions": conditions.read(connection)}
+
+
 _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "version": _version,
     "nodes": _nodes,
@@ -60,6 +64,7 @@ _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "operations": _operations,
     "space": _space,
     "rollback": _rollback,
+    "conditions": _conditions,
 }
 GATHER = tuple(_PARTS)
 

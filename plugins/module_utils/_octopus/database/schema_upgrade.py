@@ -23,6 +23,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import connection_string
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.catalogue import explanations
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
@@ -242,6 +243,7 @@ class SchemaUpgrade:
         return OctopusError(
             f"Expected the schema of {self.instance} to be upgraded by {self.octopus.host.where}, but {why}: {said}. "
             f"The whole log is {path} there. The database may be altered in part: restore the backup rather than trying again on it."
+            f"{''.join(f' {known}' for known in explanations(lines))}"
         )
 
     def _put_away(self) -> tuple[list[str], str]:

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The upgrade path of a plan: given or found, its checks, and its lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import path_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.conditions import CONDITIONS
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.solver import Path
+
+CLEAN: dict[str, bool | None] = dict.fromkeys(CONDITIONS, False)
+RELEASES = ["2021.1.8045", "2022.2.8552", "2025.3.14357", "2026.2.9853"]
+
+
+def find(installed: str, target: str = "2026.2.9853", ladder: tuple[str, ...] = (), **settings: Any) -> Path:
+    return path_checks.find(installed, target, ladder, **{"releases": RELEASES, "conditions": CLEAN, **settings})
+
+
+def versions(path: Path) -> list[str]:
+    return [str(version) for version in path.versions]
+
+
+def test_without_a_ladder_the_path_avoids_what_breaks() -> None:
+    assert versions(find("2018.10.7")) == ["2025.3.14357", "2026.2.9853"]
+    assert versions(find("2025.3.14357")) == ["2026.2.9853"]
+
+
+def test_a_given_path_leaves_out_what_is_installed_already() -> None:
+    ladder = ("2021.1.8045", "2025.3.14357", "2026.2.9853")
+    assert versions(find("2021.1.8045", ladder=ladder)) == ["2025.3.14357", "2026.2.9853"]
+    assert versions(find("2026.2.9853", ladder=ladder)) == []
+
+
+@pytest.mark.parametrize(
+    ("ladder", "message"),
+    [
+        (("2025.3.14357",), "to end at octopus_version"),
+        (("2025.3.14357", "2021.1.8045", "2026.2.9853"), "to rise"),
+        (("2026.2.9853", "2026.2.9853"), "to rise"),
+        (("newest", "2026.2.9853"), "newest"),
+    ],
+)
+def test_a_ladder_that_does_not_lead_to_the_target_is_refused(ladder: tuple[str, ...], message: str) -> None:
+    with pytest.raises(OctopusError, match=message):
+        find("2018.10.7", ladder=ladder)
+
+
+def test_an_older_target_has_no_path() -> None:
+    assert find("2026.2.9853", "2025.3.14357").jumps == ()
+    assert list(path_checks.checks(find("2026.2.9853", "2025.3.14357"), "prod")) == []
+
+
+def test_a_good_path_is_one_check_that_is_fine() -> None:
+    [check] = path_checks.checks(find("2018.10.7"), "prod")
+    assert (check.name, check.ok, check.found) == ("upgrade_path", True, "2018.10.7 -> 2025.3.14357 -> 2026.2.9853")
+
+
+def test_a_given_path_that_breaks_is_refused_and_says_what_to_do() -> None:
+    first, second = path_checks.checks(find("2018.10.7", ladder=("2026.2.9853",)), "prod")
+    assert (first.name, first.ok) == ("upgrade_path", False)
+    assert first.found == "that 2018.10.7 -> 2026.2.9853 crosses dataversion"
+    assert (second.name, second.ok, second.where) == ("dataversion", False, "prod, 2018.10.7 -> 2026.2.9853")
+    assert "Go through a version from 2024.3.4894" in second.todo
+    assert "https://github.com/OctopusDeploy/Issues/issues/10126" in second.todo
+
+
+def test_where_nothing_is_known_of_what_can_be_had_the_message_says_how_to_tell() -> None:
+    first, _second = path_checks.checks(find("2018.10.7", releases=[]), "prod", asked=False)
+    assert "octopus_release_feed" in first.todo
+
+
+def test_what_is_unknown_blocks_and_names_its_condition() -> None:
+    found = {
+        check.name: check for check in path_checks.checks(find("2025.3.14357", conditions={**CLEAN, "role_scope_empty": None}), "prod")
+    }
+    assert found["role-scope-0432"].ok is None
+    assert "that it cannot be told" in found["role-scope-0432"].found
+    assert CONDITIONS["role_scope_empty"] in found["role-scope-0432"].expected
+
+
+def test_a_row_that_several_jumps_cross_is_one_check() -> None:
+    path = find("2018.10.7", conditions={**CLEAN, "column_collation_differs": True})
+    [check] = [check for check in path_checks.checks(path, "prod") if check.name == "collation-any"]
+    assert check.where == "prod, 2018.10.7 -> 2025.3.14357, 2025.3.14357 -> 2026.2.9853"
+
+
+def test_every_check_can_be_waived_by_name() -> None:
+    path = find("2018.10.7", ladder=("2026.2.9853",), conditions={})
+    assert {check.name for check in path_checks.checks(path, "prod")} <= set(path_checks.NAMES)
+
+
+def test_rows_of_the_user_count_and_rows_can_be_switched_off() -> None:
+    own = {
+        "id": "own",
+        "origin": "<2026.2",
+        "target": "2026.2.9853",
+        "kind": "start",
+        "problem": "It hangs",
+        "way": "Wait for the next build",
+    }
+    assert "own" in {check.name for check in path_checks.checks(find("2025.3.14357", added=[own]), "prod")}
+    assert versions(find("2018.10.7", off=["dataversion"])) == ["2026.2.9853"]
+
+
+def test_the_lines_say_why_a_version_is_there_and_what_to_know() -> None:
+    lines = path_checks.lines(find("2018.10.7", conditions={**CLEAN, "csharp_scripts": True, "spaces_scripts": None}))
+    assert lines[0] == "2025.3.14357: avoids dataversion"
+    assert [line for line in lines if line.startswith("note: csharp-scripts: C# scripts run by dotnet-script")]
+    assert lines[-1].startswith("not known whether these concern this instance: spaces")
+    assert path_checks.lines(find("2026.2.9853")) == []
+
+
+def test_the_jumps_as_a_module_returns_them() -> None:
+    first, second = path_checks.as_dicts(find("2018.10.7"))
+    assert (first["from"], first["to"], first["avoids"]) == ("2018.10.7", "2025.3.14357", ["dataversion"])
+    assert (second["from"], second["avoids"]) == ("2025.3.14357", [])
+    assert {"id": "audit-archive", "kind": "manual", "holds": True, "blocks": False} in first["rows"]
