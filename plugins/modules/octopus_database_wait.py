@@ -39,6 +39,13 @@ options:
     description: Seconds to wait for clients to leave.
     type: float
     default: 60
+  on_timeout:
+    description:
+      - What to do where somebody is still connected then. With V(leave) the module returns them in RV(sessions), with a warning. That is for what
+        disconnects them anyway, as M(octopus.upgrade.mssql_restore) does.
+    type: str
+    choices: [fail, leave]
+    default: fail
 seealso:
   - module: octopus.upgrade.octopus_database_info
   - module: octopus.upgrade.octopus_node
@@ -58,7 +65,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sessions:
-  description: Who is still connected, as M(octopus.upgrade.octopus_database_info) returns it. Empty on success, except in check mode.
+  description: Who is still connected, as M(octopus.upgrade.octopus_database_info) returns it. Empty on success, except in check mode
+    and with O(on_timeout=leave).
   returned: success, and where somebody was still connected at the deadline
   type: list
   elements: dict
@@ -100,7 +108,12 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import sessions
 
 SPEC: dict[str, Any] = {
-    "argument_spec": {**MSSQL_SPEC, "database": {"type": "str", "required": True}, "timeout": {"type": "float", "default": 60}},
+    "argument_spec": {
+        **MSSQL_SPEC,
+        "database": {"type": "str", "required": True},
+        "timeout": {"type": "float", "default": 60},
+        "on_timeout": {"type": "str", "choices": ["fail", "leave"], "default": "fail"},
+    },
     "required_together": MSSQL_TOGETHER,
 }
 
@@ -111,7 +124,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with connect(SqlOptions.from_params(params)) as connection:
         if check_mode:
             return sessions.look(connection, params["database"])
-        return sessions.wait_until_none(connection, params["database"], deadline)
+        return sessions.wait_until_none(connection, params["database"], deadline, leave=params["on_timeout"] == "leave")
 
 
 def main() -> None:

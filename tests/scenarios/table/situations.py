@@ -223,8 +223,7 @@ BORNE = [
     _in_the_middle("offline", lambda scene: making.set_to(scene, "OFFLINE")),
     _in_the_middle("emergency", lambda scene: making.set_to(scene, "EMERGENCY")),
     _in_the_middle("restoring", lambda scene: making.set_to(scene, "RESTORING")),
-    # A rollback does not begin while somebody is connected, and says who: it could be a node that is not in the inventory. It is run again then.
-    _in_the_middle("held in SINGLE_USER", making.held, schema=Cell(AS_BEFORE, mended=True)),
+    _in_the_middle("held in SINGLE_USER", making.held),
     _in_the_middle(
         "dropped",
         making.dropped,

@@ -33,7 +33,12 @@ def look(connection: SqlConnection, database: str) -> dict[str, Any]:
 
 
 def wait_until_none(
-    connection: SqlConnection, database: str, deadline: Deadline, undo_deadline: undo.NewDeadline = undo.new_deadline
+    connection: SqlConnection,
+    database: str,
+    deadline: Deadline,
+    undo_deadline: undo.NewDeadline = undo.new_deadline,
+    *,
+    leave: bool = False,
 ) -> dict[str, Any]:
     """Wait until nobody else is connected to the database, and SQL Server undoes nothing in it any more.
 
@@ -42,9 +47,10 @@ def wait_until_none(
         database: The database.
         deadline: For how long to wait for clients. A transaction of a client that has gone is waited for as long as its undoing progresses.
         undo_deadline: For how long to wait without such progress.
+        leave: Return who is still connected at the deadline, with a warning, instead of failing.
 
     Returns:
-        ``sessions``, empty; ``sessions_visible``; ``undone``, what SQL Server was undoing; ``seconds``. Where the login may not see the
+        ``sessions``, empty unless they are left; ``sessions_visible``; ``undone``, what SQL Server was undoing; ``seconds``. Where the login may not see the
         sessions of others, it returns at once.
 
     Raises:
@@ -64,10 +70,12 @@ def wait_until_none(
         if not clients:
             undo.wait(connection, database, Progress(), deadline=undo_deadline)
         elif not deadline.pause():
-            raise TaskFailed(
+            said = (
                 f"Expected nobody to be connected to {database} on SQL Server {connection.options.where} within {deadline.seconds:g} s, but found "
-                f"{'; '.join(describe(one) for one in clients)}. Stop these nodes or programs, and run this again.",
-                result,
+                f"{'; '.join(describe(one) for one in clients)}."
             )
+            if leave:
+                return result | {"warnings": [f"{said} A restore will disconnect them."]}
+            raise TaskFailed(f"{said} Stop these nodes or programs, and run this again.", result)
         undone = undo.undone(connection, database)
         first = first or [one.facts() for one in undone]

@@ -54,11 +54,11 @@ class Server:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def wait(self, seconds: float) -> dict[str, Any]:
+    def wait(self, seconds: float, leave: bool = False) -> dict[str, Any]:
         def deadline(length: float) -> Deadline:
             return Deadline(length, 0.2, 2.0, lambda: self.now, self.sleep)
 
-        return sessions.wait_until_none(self, "Octopus", deadline(seconds), lambda: deadline(30))
+        return sessions.wait_until_none(self, "Octopus", deadline(seconds), lambda: deadline(30), leave=leave)
 
 
 def test_it_returns_as_soon_as_nobody_is_left() -> None:
@@ -74,6 +74,13 @@ def test_at_the_deadline_it_looks_once_more_and_fails() -> None:
         server.wait(60)
     assert (server.now, caught.value.result["seconds"]) == (60.0, 60.0)
     assert Server(until=60).wait(60)["seconds"] == 60.0
+
+
+def test_who_stays_is_left_where_a_restore_disconnects_them() -> None:
+    result = Server(until=1000).wait(60, leave=True)
+    assert [one["session_id"] for one in result["sessions"]] == [54]
+    assert result["warnings"][0].endswith("but found octopus from an unknown host with an unknown program. A restore will disconnect them.")
+    assert "warnings" not in Server(until=10).wait(60, leave=True)
 
 
 def test_what_is_being_undone_is_waited_for_as_long_as_it_progresses() -> None:
