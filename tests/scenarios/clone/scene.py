@@ -18,7 +18,7 @@ from lab.octopus import register
 from lab.octopus.folders import ROW
 from lab.windows import services
 from scenarios.chaos.controller import Controller
-from scenarios.chaos.journal import Entry, parse
+from scenarios.chaos.journal import Entry, read
 from scenarios.operator import DEADLINE, Operator, Run
 from scenarios.rollback.scene import PATIENCE, Scene
 
@@ -133,7 +133,7 @@ class CloneScene(Scene):
     def journals(self) -> dict[str, list[Entry]]:
         """The clone's journals by the names of their runs."""
         files = sorted(self.host.root.joinpath(*JOURNALS, self.clone_spec.name).glob("*.jsonl"))
-        return {path.stem: parse(path.read_text(errors="replace")) for path in files}
+        return {path.stem: read(path) for path in files}
 
     def steps(self) -> list[str]:
         """The steps in the clone's journals, each as often as it began."""
