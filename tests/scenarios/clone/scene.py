@@ -114,6 +114,13 @@ class CloneScene(Scene):
             out += [f"the file {name}" for name in sql.machine.fs.listdir(folder, sql.logon) if f"{folder}\\{name}".lower() not in in_use]
         return out + [f"the lab: {crash}" for crash in host.crashes]
 
+    def remains(self) -> list[str]:
+        """What there is of a clone that was removed; its journals stay."""
+        left = [f"database {name}" for name in self.databases()] + [f"folder {name}" for name in self.folders()]
+        left += [f"service {name}" for name in self.host.services.names() if name == register.service_name(register.DEFAULT)]
+        left += [f"instance {entry.name}" for entry in register.entries(self.host, self.spec.target)[0]]
+        return left + (["its home"] if self.host.root.joinpath("C", "Octopus").exists() else []) + self.left_over()
+
     def contacts(self, since: int) -> list[str]:
         """Everything that the clone has done to the world outside, or to the source's files."""
         return [f"{event.kind} {event.fields}" for event in self.reaching_out(since)]

@@ -80,6 +80,9 @@ def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
             wrong.append(f"{step}: the next run ended with {run.code}: {run.output[-3000:]}")
             continue
         wrong += [f"{step}: {one}" for one in _wrong(scene, operator, before, shells)]
+        with scene.clone.store(scene.result(operator)["database"]) as copy:
+            if f"{100 + number}.0.0" not in {row["Version"] for row in copy.documents("Release")}:
+                wrong.append(f"{step}: the clone has not what is new in its source")
     assert not wrong, "\n\n".join(wrong)
 
 
