@@ -35,7 +35,7 @@ RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
 
 # About how long the longest of the scenarios take, where no run has left that in DURATIONS.
 LONG = {"clone/life": 420.0, "windows": 240.0, "rollback/automatic": 200.0, "upgrade/faults": 190.0, "clone/interrupted": 190.0}
-LONG |= {"mssql": 175.0, "clone/rounds": 175.0, "octopus": 168.0}
+LONG |= {"mssql": 175.0, "octopus": 168.0}
 
 # What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
 LAB_SOURCES = ("tests/lab/", "tests/lab_tests/", "requirements")

@@ -104,7 +104,7 @@ class FileSystem(FilesInUse):
         exact = folder / parts[-1]
         if folder.is_dir():
             with suppress(FileNotFoundError):  # somebody else has just deleted the folder
-                return next((entry for entry in folder.iterdir() if entry.name.lower() == lower), exact)
+                return next((folder / name for name in os.listdir(folder) if name.lower() == lower), exact)
         return exact
 
     # -- questions

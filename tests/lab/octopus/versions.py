@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 Numbers = tuple[int, int, int, int]
 
 
+@cache
 def parse(version: str) -> Numbers:
     """Its numbers, filled up to four: 3.x < 4.x < 2018.x. What follows a hyphen is not compared.
 

@@ -60,6 +60,17 @@ def test_a_line_that_is_not_whole_is_left_out(tmp_path: Path, rest: str) -> None
     assert Journals([tmp_path], []).entries() == ENTRIES[:2]
 
 
+def test_a_journal_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    assert journal.read(path) == []
+    for count in (1, 2):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": "step", "step": "backup.folders", "id": str(count)}) + "\n")
+        assert len(journal.read(path)) == count
+    path.unlink()
+    assert journal.read(path) == []
+
+
 def test_steps_are_numbered_where_they_come_again() -> None:
     assert journal.step_names(ENTRIES) == ["backup.folders", "restore_service.start", "backup.folders#2"]
     assert journal.steps_after_failure(ENTRIES) == ["restore_service.start", "backup.folders#2"]

@@ -89,18 +89,22 @@ class CaseRun:
     def _wait_for(
         self, controller: Controller, step: str, names: Callable[[Iterable[journal.Entry]], list[str]] = journal.step_names
     ) -> int:
-        """The ledger's end at the moment when the journal names the step among those begun, or those done.
+        """The ledger's end shortly before the journal names the step among those begun, or those done.
+
+        What the step does may have begun by the time when a busy computer sees it named, so the mark is that of the last look without it.
 
         Raises:
             Broken: It never does.
         """
         journals = self._journals()
+        before = mark = self.lab.ledger.mark()
         while True:
+            before, mark = mark, self.lab.ledger.mark()
             ended = controller.ended
             if step in names(journals.entries()):
                 if self.late and step == self.case.at:
                     self.late.go_on()
-                return self.lab.ledger.mark()
+                return before
             if ended or controller.seconds > DEADLINE:
                 raise Broken(f"the step {step} never came: the run ended with {controller.code}\n{_tail(controller)}")
             if self.late and step != self.case.at:

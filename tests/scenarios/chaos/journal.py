@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Journals:
         for places in (self.coordinator, self.control):
             files = sorted((file for place in places for file in place.glob("*.jsonl")), key=lambda file: file.name)
             if files:
-                return [entry for file in files for entry in parse(_read(file))]
+                return [entry for file in files for entry in read(file)]
         return []
 
     def forget_done(self, step: str) -> bool:
@@ -55,6 +56,23 @@ class Journals:
         places = (*self.coordinator, *self.control)
         files = [file for place in places for pattern in ("*.jsonl", "*.json") for file in sorted(place.glob(pattern))]
         return "\n".join(_read(file) for file in files)
+
+
+def read(file: Path) -> list[Entry]:
+    """Return the complete events of a journal; none where there is no such file.
+
+    Whoever waits for a step asks a hundred times a second, so a file is parsed again only when it has changed.
+    """
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return []
+    return list(_parsed(file, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=128)
+def _parsed(file: Path, _changed: int, _size: int) -> tuple[Entry, ...]:
+    return tuple(parse(_read(file)))
 
 
 def parse(text: str) -> list[Entry]:

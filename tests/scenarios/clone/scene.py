@@ -18,7 +18,7 @@ from lab.octopus import register
 from lab.octopus.folders import ROW
 from lab.windows import services
 from scenarios.chaos.controller import Controller
-from scenarios.chaos.journal import Entry, parse
+from scenarios.chaos.journal import Entry, read
 from scenarios.operator import DEADLINE, Operator, Run
 from scenarios.rollback.scene import PATIENCE, Scene
 
@@ -114,6 +114,13 @@ class CloneScene(Scene):
             out += [f"the file {name}" for name in sql.machine.fs.listdir(folder, sql.logon) if f"{folder}\\{name}".lower() not in in_use]
         return out + [f"the lab: {crash}" for crash in host.crashes]
 
+    def remains(self) -> list[str]:
+        """What there is of a clone that was removed; its journals stay."""
+        left = [f"database {name}" for name in self.databases()] + [f"folder {name}" for name in self.folders()]
+        left += [f"service {name}" for name in self.host.services.names() if name == register.service_name(register.DEFAULT)]
+        left += [f"instance {entry.name}" for entry in register.entries(self.host, self.spec.target)[0]]
+        return left + (["its home"] if self.host.root.joinpath("C", "Octopus").exists() else []) + self.left_over()
+
     def contacts(self, since: int) -> list[str]:
         """Everything that the clone has done to the world outside, or to the source's files."""
         return [f"{event.kind} {event.fields}" for event in self.reaching_out(since)]
@@ -133,7 +140,7 @@ class CloneScene(Scene):
     def journals(self) -> dict[str, list[Entry]]:
         """The clone's journals by the names of their runs."""
         files = sorted(self.host.root.joinpath(*JOURNALS, self.clone_spec.name).glob("*.jsonl"))
-        return {path.stem: parse(path.read_text(errors="replace")) for path in files}
+        return {path.stem: read(path) for path in files}
 
     def steps(self) -> list[str]:
         """The steps in the clone's journals, each as often as it began."""

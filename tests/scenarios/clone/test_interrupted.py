@@ -21,7 +21,7 @@ from lab.estate import SINGLE, CloneSpec
 from patience import patient
 from scenarios import leftovers
 from scenarios.chaos.controller import Controller
-from scenarios.chaos.journal import Entry, parse
+from scenarios.chaos.journal import Entry, read
 from scenarios.clone.scene import JOURNALS, CloneScene, MakeCloneScene
 from scenarios.operator import Operator
 from scenarios.world import World
@@ -47,7 +47,7 @@ def journals(scene: CloneScene) -> list[Entry]:
     """Return every event of every run of source and clone, oldest first."""
     places = [(scene.instance.hosts[0], scene.spec.name), (scene.host, CLONE.name)]
     files = [path for host, name in places for path in host.root.joinpath(*JOURNALS, name).glob("*.jsonl")]
-    entries = [entry for path in files for entry in parse(path.read_text(errors="replace"))]
+    entries = [entry for path in files for entry in read(path)]
     return sorted(entries, key=lambda one: str(one.get("at", "")))
 
 
@@ -80,6 +80,9 @@ def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
             wrong.append(f"{step}: the next run ended with {run.code}: {run.output[-3000:]}")
             continue
         wrong += [f"{step}: {one}" for one in _wrong(scene, operator, before, shells)]
+        with scene.clone.store(scene.result(operator)["database"]) as copy:
+            if f"{100 + number}.0.0" not in {row["Version"] for row in copy.documents("Release")}:
+                wrong.append(f"{step}: the clone has not what is new in its source")
     assert not wrong, "\n\n".join(wrong)
 
 

@@ -38,6 +38,29 @@ def scene(make_scene: MakeCloneScene) -> CloneScene:
     return scene
 
 
+# -- not begun
+
+
+def test_check_mode_shows_what_would_be_done(scene: CloneScene) -> None:
+    mark = scene.lab.ledger.mark()
+    run = scene.operator.play("backup")  # the restore point to make it from
+    assert run.code == 0, run.output[-3000:]
+    run = scene.operator.play("refresh_clone", "--check", octopus_clone_from="newest")
+    assert run.code == 0, run.output[-5000:]
+    assert "now: no clone" in said(run)
+    assert scene.databases() == [] and scene.folders() == [] and scene.left_over() == []
+    assert not [event for event in scene.lab.ledger.events("msi", since=mark) if event.machine == "octo-clone"]
+
+
+def test_a_clone_of_an_unknown_source_is_not_begun(scene: CloneScene) -> None:
+    run = scene.refresh(octopus_clone_of="nobody")
+    assert run.code == 20, run.output[-3000:]
+    assert scene.result()["status"] == "not_started"
+    text = failed_with(run)
+    assert "Nothing of the clone was begun" in text and "The clone copy is as it was" in text, text
+    assert scene.databases() == []
+
+
 # -- its lock: released by a refresh that cannot begin, and lost by one that another control node takes over
 
 
@@ -77,21 +100,7 @@ def _wait_for_step(scene: CloneScene, controller: Controller, step: str) -> None
         time.sleep(0.05)
 
 
-def test_what_two_interruptions_leave_is_removed(scene: CloneScene, tmp_path: Path) -> None:
-    """The first is killed while it cleans up after a failure, the second when it has just begun; the third resumes that one."""
-    old = scene.databases()
-    scene.lab.faults.arm("service.fail_start", "octo-clone")
-    scene.kill_at("clone.cleanup.0", tmp_path / "first.txt", octopus_clone_force=True)
-    scene.lab.faults.disarm()
-    assert len(scene.databases()) == len(old) + 1, "it was too fast"
-    scene.kill_at("clone.stage", tmp_path / "second.txt", octopus_clone_force=True)
-    run = scene.refresh()
-    assert run.code == 0, run.output[-5000:]
-    assert scene.unhealthy() == []
-    assert scene.open_runs() == [], "the superseded run has ended too"
-
-
-# -- what cannot be removed, because somebody uses it, is reported, and removed later, whatever happens in between
+# -- what interrupted refreshes leave, and what cannot be removed because somebody uses it: reported, and removed later, whatever happens in between
 
 
 @contextmanager
@@ -126,19 +135,21 @@ def removed(scene: CloneScene, status: str) -> None:
     assert scene.unhealthy() == [] and scene.open_runs() == []
 
 
-def test_an_upgrade_in_between_hands_on_what_is_left(scene: CloneScene) -> None:
-    with somebody_in(scene) as old:
-        run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, octopus_clone_from="newest", octopus_clone_force=True)
-    assert run.code == 0, run.output[-5000:]
-    left(scene, old)
-    removed(scene, "refreshed")
+def test_what_two_interruptions_leave_is_removed_and_what_somebody_uses_later(scene: CloneScene, tmp_path: Path) -> None:
+    """The first is killed while it cleans up after a failure, the second when it has just begun; the third resumes that one.
 
-
-def test_a_refresh_that_finds_the_clone_unchanged_removes_what_is_left(scene: CloneScene) -> None:
+    Then a refresh that finds the clone unchanged removes what is left, as soon as nobody uses it.
+    """
     with somebody_in(scene) as old:
-        run = scene.refresh(octopus_clone_force=True)
+        scene.lab.faults.arm("service.fail_start", "octo-clone")
+        scene.kill_at("clone.cleanup.0", tmp_path / "first.txt", octopus_clone_force=True)
+        scene.lab.faults.disarm()
+        assert len(scene.databases()) == 2, "it was too fast"
+        scene.kill_at("clone.stage", tmp_path / "second.txt", octopus_clone_force=True)
+        run = scene.refresh()
         assert run.code == 0, run.output[-5000:]
         left(scene, old)
+        assert scene.open_runs() == [], "the superseded run has ended too"
         mark, new = scene.lab.ledger.mark(), scene.result()["database"]
         run = scene.refresh()
         assert run.code == 0 and f"nobody to be using {old} " in scene.result()["not_removed"], run.output[-5000:]
@@ -148,15 +159,25 @@ def test_a_refresh_that_finds_the_clone_unchanged_removes_what_is_left(scene: Cl
         assert scene.lab.ledger.events(kind, since=mark) == []
 
 
-def test_a_refresh_that_fails_hands_on_what_is_left(scene: CloneScene) -> None:
+def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneScene) -> None:
+    maintenance = scene.look().maintenance
     with somebody_in(scene) as old:
-        assert scene.refresh(octopus_clone_force=True).code == 0
-    left(scene, old)
-    scene.lab.faults.arm("service.fail_start", "octo-clone")
-    run = scene.refresh(octopus_clone_force=True)
-    scene.lab.faults.disarm()
-    assert run.code == 21, run.output[-3000:]
-    assert len(scene.databases()) == 2, "it has removed what it had made itself"
+        run = scene.refresh(octopus_clone_force=True)
+        assert run.code == 0, run.output[-5000:]
+        left(scene, old)
+        scene.lab.faults.arm("service.fail_start", "octo-clone")
+        run = scene.refresh(octopus_clone_force=True)
+        scene.lab.faults.disarm()
+        assert (run.code, scene.result()["exit_status"]) == (21, 21), run.output[-3000:]
+        assert len(scene.databases()) == 2, "it has removed what it had made itself"
+        assert scene.serves(), "the clone that it was to replace is in service"
+        assert scene.look().maintenance == maintenance, "the source is as it was"
+        known = set(scene.journals())
+        run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, octopus_clone_from="newest", octopus_clone_force=True)
+        assert run.code == 0, run.output[-5000:]
+        left(scene, old)
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
+    assert len(set(scene.journals()) - known) == 2, "the refresh before it is a run of its own"
     removed(scene, "refreshed")
 
 
@@ -165,15 +186,6 @@ def test_a_refresh_that_fails_hands_on_what_is_left(scene: CloneScene) -> None:
 
 def remove(scene: CloneScene, *arguments: str, **variables: Any) -> Run:
     return scene.operator.play("remove_clone", *arguments, callbacks="octopus.upgrade.exit_status", **variables)
-
-
-def gone(scene: CloneScene) -> list[str]:
-    """What is left of the clone."""
-    host = scene.host
-    left = [f"database {name}" for name in scene.databases()] + [f"folder {name}" for name in scene.folders()]
-    left += [f"service {name}" for name in host.services.names() if name == register.service_name(register.DEFAULT)]
-    left += [f"instance {entry.name}" for entry in register.entries(host, SINGLE.target)[0]]
-    return left + (["its home"] if host.root.joinpath("C", "Octopus").exists() else []) + scene.left_over()
 
 
 def test_check_mode_shows_what_would_be_removed(scene: CloneScene) -> None:
@@ -211,7 +223,7 @@ def test_an_interrupted_removal_is_completed_by_the_next(scene: CloneScene, tmp_
     assert scene.databases() != [], "it was too fast"
     run = remove(scene)
     assert run.code == 0, run.output[-5000:]
-    assert gone(scene) == []
+    assert scene.remains() == []
     assert scene.result()["status"] == "removed"
 
 
@@ -219,18 +231,3 @@ def test_a_second_removal_changes_nothing(scene: CloneScene) -> None:
     run = remove(scene)
     assert run.code == 0 and "copy: nothing to remove" in said(run), run.output[-3000:]
     assert "changed=0 " in run.output, run.output[-500:]
-
-
-def test_a_removed_clone_can_be_made_again(scene: CloneScene) -> None:
-    run = scene.refresh()
-    assert run.code == 0, run.output[-5000:]
-    assert scene.unhealthy() == []
-
-
-def test_a_successful_rehearsal_removes_the_clone_where_that_is_set(scene: CloneScene) -> None:
-    rehearsals = scene.points / "rehearsals"
-    before = set(rehearsals.glob("*.json"))
-    run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, octopus_clone_from="newest", octopus_rehearsal_teardown=True)
-    assert run.code == 0, run.output[-5000:]
-    assert len(set(rehearsals.glob("*.json")) - before) == 1
-    assert gone(scene) == []

@@ -123,11 +123,17 @@ def _kept_and_named(scene: Scene, record: dict[str, Any], text: str, *, database
 
 
 def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_from(scene: Scene) -> None:
-    before = scene.look()
+    """The user has waived that a rollback is possible, so no failure starts one."""
+    before, database = scene.look(), scene.instance.sql.database(scene.spec.database)
+    assert database is not None
+    database.group = "AG1"
     armed = scene.lab.faults.arm("schema.fail", NODE, committed=True)
-    run = scene.play("upgrade_inplace", octopus_on_failure="stop")
+    run = scene.play("upgrade_inplace", octopus_waivers=["rollback_possible"])
     scene.lab.faults.disarm(armed)
-    assert run.record(SINGLE.name)["verdict"] == "failed_stopped", run.output[-5000:]
+    database.group = None  # somebody has removed the database from its group
+    record = run.record(SINGLE.name)
+    assert (record["verdict"], record["waived"]) == ("failed_stopped", ["rollback_possible"]), run.output[-5000:]
+    assert [step["name"] for step in record["steps"] if step["name"].startswith("rollback.")] == []
     text = failed_with(run)
     assert "out of service" in text and "database.bak" in text and "rollback.yml" in text
     left = run.record(SINGLE.name)
@@ -149,6 +155,28 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     assert scene.unlike(before) == []
     assert scene.left() == []
     assert "rolled_back" in said(run)
+    assert "it stays until rollback_cleanup.yml removes it" in said(run)
+    assert f"which it does from {record['retained']['until'][:10]} on" in said(run)
+
+
+def test_what_rollbacks_have_retained_is_removed_by_a_playbook_of_its_own(scene: Scene) -> None:
+    """What the tests above have left: the failed databases and folders of several runs."""
+    kept = [record["retained"] for record in scene.records(scene.operator) if record["retained"]]
+    databases = {one["database"]: one["bytes"] for one in kept if one.get("database")}
+    folders = sorted(scene.points.glob("failed-*"))
+    assert databases and folders and all(databases.values())
+    before = scene.look()
+    young = scene.play("rollback_cleanup")
+    assert young.code == 0 and "is not removed before" in said(young), young.output[-3000:]
+    assert all(scene.instance.sql.database(name) is not None for name in databases)
+    assert sorted(scene.points.glob("failed-*")) == folders
+    for _again in range(2):  # and once more, with nothing left to remove
+        run = scene.play("rollback_cleanup", octopus_keep_replaced_days=0)
+        assert run.code == 0 and "failed=0" in run.output, run.output[-3000:]
+        assert [name for name in databases if scene.instance.sql.database(name) is not None] == []
+        assert sorted(scene.points.glob("failed-*")) == []
+    assert scene.unlike(before) == []
+    assert scene.left() == []
 
 
 def _nothing_lost(before: World, after: World) -> None:

@@ -16,7 +16,7 @@ import pytest
 from lab.estate import SINGLE
 from lab.sql import states
 from scenarios import leftovers
-from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with, said
+from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with
 
 SPEC = replace(SINGLE, version="2025.3.14357", ladder=())
 NODE = SPEC.nodes[0]
@@ -71,36 +71,6 @@ def test_a_missing_database_asks_for_consent_and_is_rolled_back(scene: Scene) ->
     assert "99.0.0" not in str(scene.look().tables["Release"])
     # Who owned a database that is missing is in no backup: the login that restores it does now.
     assert scene.unlike(before) == [f"database owner: 'sa' -> {leftovers.LOGIN!r}"]
-    assert scene.left() == []
-
-
-def test_what_a_rollback_has_retained_is_removed_by_a_playbook_of_its_own(scene: Scene) -> None:
-    run = scene.play("upgrade_inplace")
-    assert run.code == 0, run.output[-5000:]
-    release = scene.release("98.0.0")
-    run = scene.play("rollback", octopus_confirm_loss=True)
-    assert run.code == 0, run.output[-6000:]
-    kept = run.record(SPEC.name)["retained"]
-    database = scene.instance.sql.database(kept["database"])
-    assert database is not None and kept["bytes"] > 0
-    connection = database.connect()
-    assert connection.execute('SELECT "Version" FROM "Release" WHERE "Id" = ?', (release,)).fetchall() == [("98.0.0",)]
-    connection.close()
-    assert "it stays until rollback_cleanup.yml removes it" in said(run)
-    assert f"which it does from {kept['until'][:10]} on" in said(run)
-
-    before = scene.look()
-    run = scene.play("rollback_cleanup")
-    assert run.code == 0, run.output[-3000:]
-    assert "is not removed before" in said(run)
-    assert scene.instance.sql.database(kept["database"]) is not None
-    run = scene.play("rollback_cleanup", octopus_keep_replaced_days=0)
-    assert run.code == 0, run.output[-3000:]
-    assert scene.instance.sql.database(kept["database"]) is None
-    assert list(scene.points.glob("failed-*")) == []
-    assert scene.unlike(before) == []
-    again = scene.play("rollback_cleanup", octopus_keep_replaced_days=0)
-    assert again.code == 0 and "failed=0" in again.output
     assert scene.left() == []
 
 

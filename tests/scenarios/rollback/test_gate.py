@@ -63,15 +63,3 @@ def test_the_rights_of_the_guide_are_enough_for_an_upgrade_and_a_rollback_in_pla
     assert run.record(SINGLE.name)["verdict"] == "failed_rolled_back", run.output[-5000:]
     assert scene.unlike(before) == []
     assert set(scene.instance.sql.databases) == databases, "it was restored over the failed one"
-
-
-def test_where_the_user_waives_it_no_failure_starts_a_rollback(scene: Scene) -> None:
-    with _changed(scene, lambda _sql, db: setattr(db, "group", "AG1")):
-        armed = scene.lab.faults.arm("schema.fail", SINGLE.nodes[0], committed=True)
-        run = scene.play("upgrade_inplace", octopus_waivers=["rollback_possible"])
-        scene.lab.faults.disarm(armed)
-    record = run.record(SINGLE.name)
-    assert (record["verdict"], record["waived"]) == ("failed_stopped", ["rollback_possible"]), run.output[-5000:]
-    assert [step["name"] for step in record["steps"] if step["name"].startswith("rollback.")] == []
-    run = scene.play("rollback")  # somebody has removed the database from its group
-    assert run.record(SINGLE.name)["verdict"] == "rolled_back", run.output[-5000:]

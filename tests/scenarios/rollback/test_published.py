@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from lab.estate import CLUSTER
+from lab.windows import services
 from scenarios import exact
 from scenarios.rollback.scene import PATIENCE, MakeScene, Scene, failed_with, said
 from scenarios.world import World
@@ -59,6 +60,12 @@ def test_an_upgrade_that_was_left_goes_on_where_it_failed(story: Story) -> None:
     scene.lab.faults.disarm(armed)
     assert "out of service" in failed_with(run)
     assert run.record(SPEC.name)["verdict"] == "failed_stopped"
+    # The final words of a whole run, as the roles hand them on; those of each verdict are tested in the unit tests of the report.
+    told = " ".join(run.output[run.output.index("Report the failure and the state of the instance") :].split())
+    assert f"The service is stopped on {FIRST}, {SECOND}. Do not start" in told
+    assert {state for state, _start in scene.look().services.values()} == {services.STOPPED}
+    [path] = (run.folder / "octopus-runs" / SPEC.name).glob("*.json")
+    assert f"Run record: {path}" in told
 
     mark = scene.lab.ledger.mark()
     run = scene.play("upgrade_inplace", octopus_on_failure="stop")

@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one upgrade costs the control node, so that it does not grow back: tasks, and processes that are started.
+"""One upgrade in an estate in which only what is documented exists, while a deployment waits for a person, and what it costs.
 
-Each task costs the time of a worker and of ansible-playbook, and most of them lie within the outage. A module that ran as a process of its own
-would cost ten times as much, almost all of it Python's start.
+Each task costs the control node the time of a worker and of ansible-playbook, and most of them lie within the outage. A module that ran as a
+process of its own would cost ten times as much, almost all of it Python's start. The limits keep that from growing back.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.estate import SINGLE, Lab
+from lab.octopus import interruptions
 from scenarios.operator import Operator
 
 MOST_TASKS = 92
@@ -32,17 +36,54 @@ sys.addaudithook(hook)
 
 
 @pytest.fixture(scope="module")
-def upgraded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cost")
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path) -> Iterator[Lab]:
+    with Lab(folder / "lab", SINGLE, scale=40, only_documented=True) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def waiting(lab: Lab) -> dict[str, Any]:
+    """A deployment that waits for a person's answer."""
+    with lab.instances["single"].handle.store() as store:
+        return interruptions.ask(store, lab.clock.now())
+
+
+@pytest.fixture(scope="module")
+def upgraded(lab: Lab, waiting: dict[str, Any], folder: Path) -> tuple[list[str], list[str]]:
     """The names of the tasks of one upgrade with one version, and the processes that it started."""
-    folder = tmp_path_factory.mktemp("cost")
     (folder / "sitecustomize.py").write_text(HOOK)
     started = folder / "started.txt"
     started.touch()
-    with Lab(folder / "lab", SINGLE, scale=40) as lab:
-        operator = Operator(lab, folder / "operator", more={"PYTHONPATH": str(folder), "STARTED_PROCESSES": str(started)})
-        run = operator.play("upgrade_inplace")
+    operator = Operator(lab, folder / "operator", more={"PYTHONPATH": str(folder), "STARTED_PROCESSES": str(started)})
+    run = operator.play("upgrade_inplace", octopus_interventions="leave")
     assert run.code == 0, run.output[-4000:]
     return [line for line in run.output.splitlines() if line.startswith("TASK [")], started.read_text().splitlines()
+
+
+def test_who_is_asked_by_a_deployment_is_named_before_anything_is_changed(lab: Lab, waiting: dict[str, Any], tmp_path: Path) -> None:
+    with lab.instances["single"].handle.store() as store:
+        team = store.documents("Team")[0]["Name"]
+    mark = lab.ledger.mark()
+    refused = Operator(lab, tmp_path / "operator").play("upgrade_inplace")
+    assert refused.code != 0
+    told = " ".join(refused.output.split())
+    assert f"nobody_asked (single): expected no task that waits for a person's answer, but found {waiting['Id']}" in told
+    assert f"for team {team}" in told and "octopus_interventions" in told
+    assert not [event for event in lab.ledger.events("octopus", since=mark) if event.get("what") in ("drain", "stopped")]
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_nothing_assumed_is_needed_and_who_is_asked_goes_on_being_asked(lab: Lab, waiting: dict[str, Any]) -> None:
+    with lab.instances["single"].handle.store(SINGLE.target) as store:
+        after = store.document("ServerTask", waiting["Id"])
+        assert store.history()[-1]["Version"] == SINGLE.target
+    assert after is not None
+    assert (after["State"], bool(after["HasPendingInterruptions"])) == ("Executing", True)
 
 
 def test_an_upgrade_has_few_tasks(upgraded: tuple[list[str], list[str]]) -> None:
