@@ -21,7 +21,7 @@ SETS_KEY_IN_FILE = "2022.4.6073"
 
 
 def checks(
-    clone: str, manifest: Mapping[str, Any], server: str, hosts: Mapping[str, Any], nodes: Sequence[str], waivers: Collection[str]
+    clone: str, manifest: Mapping[str, Any], server: str, *, hosts: Mapping[str, Any], nodes: Sequence[str], waivers: Collection[str]
 ) -> Iterator[Check]:
     """Yield the checks.
 
@@ -37,7 +37,9 @@ def checks(
     integrated = True if any(said) else None if None in said else False
     if integrated is False or Version.parse(str(manifest["version"])) >= Version.parse(SETS_KEY_IN_FILE):
         return
-    stuck = [node for node in nodes if not ((hosts.get(node) or {}).get("delegates_credentials") or connection_string.is_local(server, node))]
+    stuck = [
+        node for node in nodes if not ((hosts.get(node) or {}).get("delegates_credentials") or connection_string.is_local(server, node))
+    ]
     yield Check(
         "master_key_settable",
         False if stuck and integrated else None if stuck else True,

@@ -268,7 +268,8 @@ def refresh(facts: Facts) -> Refresh:
         and old["version"] == new["version"]
         and bool(old["running"])
     )
-    checks = [] if unchanged else list(clone_checks.checks(facts.instance, manifest, where["server"], facts.hosts, facts.nodes, facts.waivers))
+    asked = clone_checks.checks(facts.instance, manifest, where["server"], hosts=facts.hosts, nodes=facts.nodes, waivers=facts.waivers)
+    checks = [] if unchanged else list(asked)
     clone_checks.refuse(facts.instance, checks)
     return Refresh(
         again,
