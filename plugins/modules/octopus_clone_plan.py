@@ -15,7 +15,8 @@ description:
   - Decides which restore point a clone is made from, where it goes, whether anything is to be done, and what is removed afterwards.
   - Run it twice. Without O(verified) it chooses the restore point to verify, and says which database to ask for a quarantine; with what
     these have returned it makes the plan. With O(state=absent), O(quarantine) alone makes the difference.
-  - Fails where the plan would touch the source, or an instance that is not a clone.
+  - Fails where the plan would touch the source, or an instance that is not a clone, and where the clone could not be set up
+    (check V(master_key_settable)).
   - Connects to nothing and changes nothing. It takes what other modules have returned.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -152,6 +153,11 @@ options:
     description: The separator in SQL Server's paths.
     type: str
     default: \
+  waivers:
+    description: Names of checks whose findings are accepted; other names are ignored.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: octopus.upgrade.octopus_clone_source_plan
   - module: octopus.upgrade.octopus_quarantine_info
@@ -260,6 +266,12 @@ backup_paths:
   type: list
   elements: str
   sample: ['\\nas\backups\prod\20261125T132400Z-2020.5.7\database.bak']
+checks:
+  description: What was checked of whether the clone can be set up, as RV(octopus.upgrade.octopus_plan#module:checks). A blocker fails the module.
+  returned: with O(verified)
+  type: list
+  elements: dict
+  sample: []
 having:
   description: The hosts that have the instance.
   returned: with O(state=absent)
@@ -325,6 +337,7 @@ _FACTS: dict[str, Any] = {
     "folder_root": {"type": "str", "default": ""},
     "sql_backup_folder": {"type": "str", "default": ""},
     "sql_separator": {"type": "str", "default": "\\"},
+    "waivers": {"type": "list", "elements": "str", "default": []},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -144,6 +144,8 @@ hosts:
       Where the connection string means the host itself (V((local\)), V(.), V(localhost), the host's own name), C(host) has the address
       at which Ansible reaches that host. The name of a named instance is kept; where there is a port, that decides instead.
     - With integrated security, C(database) also has C(machine_account), how C(SYSTEM) of the host logs in to that SQL Server.
+    - C(delegates_credentials) tells whether a program on the host can log in to a third machine with the account of the WinRM connection, as
+      with CredSSP, or Kerberos with delegation.
     - With V(answers) in O(gather), C(answers) tells whether the node answered at C(url). Its C(ok) is null where the control node could not ask.
   returned: with V(hosts) in O(gather) and with Windows hosts
   type: dict
@@ -179,6 +181,7 @@ hosts:
       free_bytes: {'C:': 41231056896}
       has_curl: true
       clock_offset_seconds: 1
+      delegates_credentials: false
 """
 
 from functools import partial

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from . import clone_checks
+from .check import Check
 from .errors import OctopusError
 
 LIVE, NEWEST = "live", "newest"
@@ -71,6 +73,7 @@ class Facts:
     folder_root: str = ""
     sql_backup_folder: str = ""
     sql_separator: str = "\\"
+    waivers: Sequence[str] = ()
 
     @property
     def having(self) -> list[str]:
@@ -233,6 +236,7 @@ class Refresh:
     unchanged: bool
     work: bool
     backup_paths: list[str]
+    checks: list[Check]
     lines: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -243,7 +247,7 @@ def refresh(facts: Facts) -> Refresh:
     """Plan the refresh of a clone.
 
     Raises:
-        OctopusError: A node is one of the source's, or the instance on the host is not a clone.
+        OctopusError: A node is one of the source's, or the instance on the host is not a clone, or the clone could not be set up.
     """
     verified = facts.verified or {}
     if "manifest" not in verified:
@@ -264,6 +268,9 @@ def refresh(facts: Facts) -> Refresh:
         and old["version"] == new["version"]
         and bool(old["running"])
     )
+    asked = clone_checks.checks(facts.instance, manifest, where["server"], hosts=facts.hosts, nodes=facts.nodes, waivers=facts.waivers)
+    checks = [] if unchanged else list(asked)
+    clone_checks.refuse(facts.instance, checks)
     return Refresh(
         again,
         new["restore_point"],
@@ -275,6 +282,7 @@ def refresh(facts: Facts) -> Refresh:
         unchanged,
         not unchanged or bool(left),
         _backup_paths(facts, manifest, new["restore_point"]),
+        checks,
         _refresh_lines(facts, where, new, old, unchanged),
     )
 

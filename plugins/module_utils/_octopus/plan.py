@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
 
-from . import asked_checks, clock_check, package_checks, path_checks, rollback_checks, room_checks, unknowns
+from . import asked_checks, clock_check, clone_checks, package_checks, path_checks, rollback_checks, room_checks, unknowns
 from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
@@ -37,6 +37,7 @@ NAMES = (
     "rehearsed",
     "clocks_agree",
     *unknowns.NAMES,
+    *clone_checks.NAMES,
 )
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from . import documents
+from . import documents, shapes
 from .documents import ANY, Edit, Setting
 from .request import Request
 from .rows import Row, Table
@@ -257,6 +258,7 @@ _ALWAYS = (
     _in_configuration("telemetry", Setting(("IncludeStatistics",), False, add=True), of=_UPGRADE),
     _in_configuration("telemetry", Setting(("Enabled",), False, add=True), of=re.compile("telemetry", re.IGNORECASE)),
     _in_configuration("lets_encrypt", *_off("Enabled", "IsEnabled"), of=_ACME),  # [unverified]
+    *(_in_configuration(item, edits=partial(shapes.off, item)) for item in shapes.OWN_PROPERTIES),  # [client] whatever the row's id
     Rule(
         "machine_policies",
         "machinepolicy",

@@ -64,13 +64,13 @@ def _differences(share: Share, path: str, folder: dict[str, Any], timeout: float
             if state.exit_codes[2]:
                 raise OctopusError(f"the files of {path} cannot be listed")
             return listing.differences(
-                partial(_read, share.host, then, timeout), folder["dest"], partial(_read, share.host, now, timeout), path
+                partial(read_list, share.host, then, timeout), folder["dest"], partial(read_list, share.host, now, timeout), path
             )
         finally:
             job.remove()
 
 
-def _read(host: WindowsHost, path: str, timeout: float, take: listing.Take) -> None:
+def read_list(host: WindowsHost, path: str, timeout: float, take: listing.Take) -> None:
     """Read a list piece by piece: it may be larger than the memory of the control node.
 
     Raises:

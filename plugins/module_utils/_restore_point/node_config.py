@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, config_file
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, config_file, connection_string
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, OctopusHost, computer_name
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.registration import create
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
@@ -45,8 +45,11 @@ def capture(host: WindowsHost, known: dict[str, Any], instance_name: str | None)
     content = config_file.read(host, path)
     if content is None:
         raise OctopusError(f"{host.where}: there is no configuration file {path!r} of the instance {facts['instance_name']}.")
+    settings = cli_output.settings_in_xml(text_of(content), f"{host.where}: {path}")
+    text = Configuration(settings).connection_string
+    if text:  # what a clone asks before it is begun; the file itself is encrypted
+        facts["integrated_security"] = connection_string.parse(text).integrated
     if not facts.get("server_node_name"):
-        settings = cli_output.settings_in_xml(text_of(content), f"{host.where}: {path}")
         facts["server_node_name"] = Configuration(settings).node_name or computer_name(host)
     return NodeConfig(facts, content)
 

@@ -164,6 +164,12 @@ class ConnectionOptions:
         """The transports that pywinrm is to try, the first that it supports here."""
         return [name for one in self.transport or self._default_transport() for name in self._expand(one)]
 
+    @property
+    def delegates_credentials(self) -> bool:
+        """Whether a program on the host can log in to a third machine with the account of this connection."""
+        first = self.wanted_transports[0]
+        return first == "credssp" or (first == "kerberos" and self.kerberos_delegation)
+
     def _default_transport(self) -> tuple[str, ...]:
         # As ansible.builtin.winrm chooses.
         if self.username and "@" in self.username:

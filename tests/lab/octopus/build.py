@@ -194,6 +194,7 @@ def install_instance(
             api_key=api_key,
             limited_key=limited_key,
             size=size,
+            only_documented=first.network.only_documented,
             **seeding,
         )
     finally:

@@ -40,14 +40,16 @@ acme                Let's Encrypt renews the certificate        row ``letsencryp
 
 ``retention`` (``path``, ``of``: package, artifact, log): old releases go unless ``Lifecycle.ReleaseRetentionPolicy.ShouldKeepForever`` (or
 ``Strategy`` ``Forever``), packages of no release go after ``Feed`` ``feeds-builtin``'s ``DeleteUnreleasedPackagesAfterDays`` (absent, null
-or 0: never). When: every 4 hours (#8134), or as the ``CronExpression`` of ``Configuration`` row ``retention`` says.
+or 0: never). When: every 4 hours (#8134), or as the ``CronExpression`` of ``Configuration`` row ``retentionpolicies`` says
+(RetentionConfigurationResource in OctopusDeploy/OctopusClients has that id).
 
 Tasks run where ``ServerTask.State`` is ``Queued`` and ``QueueTime`` is past, unless their ``Space.TaskQueueStopped``. Scheduled triggers
 queue some: ``ProjectTrigger.IsDisabled``, ``Project.IsDisabled``. Nothing of all that happens while no node runs, of course.
 
-*Assumed*: that the rows ``audit-stream``, ``letsencrypt``, ``retention`` and ``telemetry`` have these ids in ``Configuration``.
-*Assumed*: that ``MachinePolicyId``, ``PersistenceSettings`` and ``ReleaseRetentionPolicy`` are in the ``JSON``, not in columns.
-*Assumed*: the tables' names ``MachinePolicy`` and ``GitCredential``.
+*Assumed*: that the rows ``audit-stream``, ``letsencrypt`` and ``telemetry`` have these ids in ``Configuration``: they have none that says
+anything where only what is documented exists.
+*Assumed*: that ``PersistenceSettings`` and ``ReleaseRetentionPolicy`` are in the ``JSON``, not in columns.
+The tables ``MachinePolicy`` and ``GitCredential``: https://github.com/OctopusDeploy/Issues/issues/8821 and 8836.
 """
 
 from __future__ import annotations

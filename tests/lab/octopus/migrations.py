@@ -54,6 +54,7 @@ class Upgrade:
     sleep: Callable[[float], None]
     others: list[str]
     skip_license_check: bool = False
+    only_documented: bool = False
 
     def run(self) -> int:
         """Bring the schema to the binary's version; how many scripts ran.
@@ -111,7 +112,7 @@ class Upgrade:
 
     def _one(self, context: scripts.Context, script: scripts.Script, before: str | None) -> None:
         self.say(f"Executing Database Server script '{script.journal}'")
-        statements = schema.changes(before, script.version)
+        statements = schema.changes(before, script.version, self.only_documented)
         touched = {table for table, statement in statements if statement.startswith("ALTER")} | set(script.tables)
         count = sum(
             int(rows(self.connection, f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
@@ -187,7 +188,7 @@ class Upgrade:
     def _nodes(self) -> None:
         if not versions.has(self.binary, "refuses_running_nodes"):
             return
-        seen = {row["OctopusServerNodeId"]: row["LastSeen"] for row in select(self.connection, "OctopusServerNodeStatus")}
+        seen = {row["Id"]: row["LastSeen"] for row in select(self.connection, "OctopusServerNodeStatus")}
         alive = []
         for row in select(self.connection, "OctopusServerNode"):
             when = moments.moment(seen.get(row["Id"], row.get("LastSeen")))

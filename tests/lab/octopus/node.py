@@ -206,7 +206,7 @@ class Node:
         now = self.host.clock.now()
 
         def claim(connection: Connection) -> list[Document]:
-            stopped = {space["Id"] for space in select(connection, "Space") if space["TaskQueueStopped"]}
+            stopped = {space["Id"] for space in select(connection, "Space") if space.get("TaskQueueStopped")}
             queued = select(connection, "ServerTask", 'WHERE "State" = ?', ("Queued",))
             due = [task for task in queued if task.get("SpaceId") not in stopped and (moments.moment(task["QueueTime"]) or now) <= now]
             taken = []

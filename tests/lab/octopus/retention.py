@@ -30,7 +30,7 @@ def interval(store: Store) -> float:
     Raises:
         ValueError: Another schedule than the lab understands.
     """
-    cron = (store.configuration("retention") or {}).get("CronExpression")
+    cron = (store.configuration("retentionpolicies") or {}).get("CronExpression")
     if not cron:
         return HOURS
     found = CRON.fullmatch(cron)

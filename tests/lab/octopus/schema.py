@@ -6,6 +6,8 @@
 
 Names and columns: octopus.com/docs (administration/data, sanitising a cloned database, #5679, #5729), a public dump of a 2018
 schema for the rest. Widths, and the columns that only the lab's own REST API reads, are *assumed*. What has no column is in ``JSON``.
+A column with a question mark has a property of the API for its name and no source that it is a column (*assumed*): in a world in which only
+what is documented exists, its value is in ``JSON`` too.
 Which rows and properties make a server reach outside is told in dangers.py.
 """
 
@@ -29,8 +31,11 @@ class Column:
     since: str = "3.0"
     until: str | None = None
     default: Any = None
+    assumed: bool = False
 
-    def exists(self, version: str) -> bool:
+    def exists(self, version: str, only_documented: bool = False) -> bool:
+        if only_documented and self.assumed:
+            return False
         return versions.at_least(version, self.since) and (self.until is None or not versions.at_least(version, self.until))
 
     @property
@@ -60,19 +65,20 @@ class Table:
     def exists(self, version: str) -> bool:
         return versions.at_least(version, self.since)
 
-    def at(self, version: str) -> list[Column]:
+    def at(self, version: str, only_documented: bool = False) -> list[Column]:
         """Its columns in that version."""
-        return [column for column in self.columns if column.exists(version)]
+        return [column for column in self.columns if column.exists(version, only_documented)]
 
-    def create(self, version: str) -> str:
+    def create(self, version: str, only_documented: bool = False) -> str:
         key = '"Id" integer NOT NULL PRIMARY KEY' if self.identity else '"Id" nvarchar(250) COLLATE NOCASE NOT NULL PRIMARY KEY'
-        parts = [key, *(column.ddl for column in self.at(version))]
+        parts = [key, *(column.ddl for column in self.at(version, only_documented))]
         return f'CREATE TABLE "{self.name}" ({", ".join(parts)})'
 
 
 def _column(spec: str) -> Column:
-    """``Name:type[!][@since][<until][=default]``; no type: nvarchar(200)."""
+    """``Name[?]:type[!][@since][<until][=default]``; no type: nvarchar(200)."""
     default: Any = None
+    assumed, spec = "?" in spec, spec.replace("?", "")
     spec, equals, value = spec.partition("=")
     if equals:
         default = int(value) if value.lstrip("-").isdecimal() else value
@@ -80,7 +86,7 @@ def _column(spec: str) -> Column:
     spec, dummy, since = spec.partition("@")
     null = not spec.endswith("!")
     name, dummy, kind = spec.rstrip("!").partition(":")
-    return Column(name, kind or "nvarchar(200)", null, since or "3.0", until or None, default)
+    return Column(name, kind or "nvarchar(200)", null, since or "3.0", until or None, default, assumed)
 
 
 def _table(
@@ -109,7 +115,7 @@ TABLES: dict[str, Table] = {
             "Name LastSeen:datetimeoffset<2019.3 Rank:nvarchar(50)<2020.3 MaxConcurrentTasks:int!=5 IsInMaintenanceMode:bit!=0",
             owned=False,
         ),
-        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId LastSeen:datetimeoffset", since="2019.3", owned=False),
+        _table("OctopusServerNodeStatus", "", "OctopusServerNodeId? LastSeen:datetimeoffset", since="2019.3", owned=False),
         _table("SchemaVersions", "", "ScriptName:nvarchar(255)! Applied:datetime!", owned=False, json=False, identity=True),
         _table(
             "ServerTask",
@@ -119,8 +125,8 @@ TABLES: dict[str, Table] = {
             " HasWarningsOrErrors:bit!=0 HasPendingInterruptions:bit!=0"
             " LastModified:datetimeoffset@2024.3.600",
         ),
-        _table("Interruption", "Interruptions", "TaskId IsPending:bit!=1 Title Created:datetimeoffset"),
-        _table("Space", "Spaces", "Name Slug IsDefault:bit!=0 TaskQueueStopped:bit!=0", since=SPACES, owned=False),
+        _table("Interruption", "Interruptions", "TaskId? IsPending?:bit!=1 Title? Created?:datetimeoffset"),
+        _table("Space", "Spaces", "Name Slug IsDefault:bit!=0 TaskQueueStopped?:bit!=0", since=SPACES, owned=False),
         _table("ProjectGroup", "ProjectGroups", "Name"),
         _table("Lifecycle", "Lifecycles", "Name"),
         _table(
@@ -138,11 +144,11 @@ TABLES: dict[str, Table] = {
         _table(
             "Machine",
             "Machines",
-            f"Name {BIT} Roles:nvarchar(max) EnvironmentIds:nvarchar(max) Thumbprint DeploymentTargetType@2021.1.8018",
+            f"Name {BIT} Roles:nvarchar(max) EnvironmentIds:nvarchar(max) MachinePolicyId@3.4 Thumbprint DeploymentTargetType@2021.1.8018",
         ),
         _table("MachinePolicy", "MachinePolicies", "Name IsDefault:bit!=0", since="3.4"),
         _table("WorkerPool", "WorkerPools", "Name SortOrder:int!=0 IsDefault:bit!=0", since="2018.7"),
-        _table("Worker", "Workers", f"Name {BIT} WorkerPoolIds:nvarchar(max) Thumbprint", since="2018.7"),
+        _table("Worker", "Workers", f"Name {BIT} WorkerPoolIds:nvarchar(max) MachinePolicyId Thumbprint", since="2018.7"),
         _table("ProjectTrigger", "ProjectTriggers", "Name ProjectId TriggerType IsDisabled:bit!@2018.4=0", since="3.4"),
         _table("Subscription", "Subscriptions", f"Name Type {BIT}", since="3.5"),
         _table("Release", "Releases", "Version ProjectId ChannelId Assembled:datetimeoffset!"),
@@ -172,11 +178,11 @@ TABLES: dict[str, Table] = {
         _table("ScopedUserRole", "scopeduserroles", "TeamId UserRoleId", since=SPACES),
         _table("Account", "Accounts", "Name AccountType"),
         _table("Certificate", "Certificates", "Name Thumbprint Archived:datetimeoffset NotAfter:datetimeoffset"),
-        _table("GitCredential", "GitCredentials", "Name", since="2022.1"),
+        _table("GitCredential", "GitCredentials", "Name?", since="2022.1"),
         _table("ExtensionConfiguration", "", "ExtensionAuthor Name", since="3.5", owned=False),
-        _table("Runbook", "Runbooks", "Name ProjectId", since="2019.10"),
+        _table("Runbook", "Runbooks", "Name? ProjectId?", since="2019.10"),
         _table(
-            "DeploymentFreeze", "DeploymentFreezes", "Name StartTime:datetimeoffset EndTime:datetimeoffset", since="2024.3", owned=False
+            "DeploymentFreeze", "DeploymentFreezes", "Name? StartTime?:datetimeoffset EndTime?:datetimeoffset", since="2024.3", owned=False
         ),
     )
 }
@@ -192,17 +198,17 @@ def tables(version: str) -> list[Table]:
     return [table for table in TABLES.values() if table.exists(version)]
 
 
-def changes(before: str | None, after: str) -> list[tuple[str, str]]:
+def changes(before: str | None, after: str, only_documented: bool = False) -> list[tuple[str, str]]:
     """(table, statement) for each table and column that comes or goes between two versions; None: from an empty database."""
     out: list[tuple[str, str]] = []
     for table in TABLES.values():
         if not table.exists(after):
             continue
         if before is None or not table.exists(before):
-            out.append((table.name, table.create(after)))
+            out.append((table.name, table.create(after, only_documented)))
             out += [(table.name, INDEXES[table.name])] if table.name in INDEXES else []
             continue
-        had, has = {column.name for column in table.at(before)}, {column.name for column in table.at(after)}
+        had, has = ({column.name for column in table.at(version, only_documented)} for version in (before, after))
         for column in table.columns:
             if column.name in has - had:
                 out.append((table.name, f'ALTER TABLE "{table.name}" ADD COLUMN {column.ddl}'))

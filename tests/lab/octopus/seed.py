@@ -19,6 +19,7 @@ from .folders import Files
 from .seed_dangers import dangers as seed_dangers
 from .seed_deployments import deployments
 from .seed_packages import packages
+from .store import make_nameless
 
 SPACE = "Spaces-1"
 PROJECTS = ("Web Shop", "Billing", "Intranet", "Data Import")
@@ -304,6 +305,7 @@ def seed(
     bad_logo: bool = False,
     null_extension_row: bool = False,
     dangers: bool = False,
+    only_documented: bool = False,
 ) -> Seeded:
     """Create the schema of that version in an empty database and fill it, and the folders.
 
@@ -313,12 +315,13 @@ def seed(
         bad_logo: One project has a logo whose content type stops early builds of 2020.5 and 2020.6 (#6779, #6780).
         null_extension_row: The row that stops 2024.4 and later (#9251).
         dangers: Whether all that reaches outside is due within minutes, again and again (seed_dangers.py).
+        only_documented: Whether columns that only the lab's own assumption supports are left out.
     """
     rng = random.Random(number)
     api_key = api_key or crypto.new_api_key(f"admin{number}")
     limited_key = limited_key or crypto.new_api_key(f"limited{number}")
     with connection.transaction():
-        create_schema(connection, version, now)
+        create_schema(connection, version, now, only_documented)
         seeding = Seeding(connection, files, version, now, master_key, rng, roots, size)
         for root in roots.values():
             files.make(root)
@@ -343,13 +346,15 @@ def seed(
             seeding.add("Configuration", Id="dynamic-extensions-scripts", Settings=None)
         if dangers:
             seed_dangers(seeding, nodes[0])
+        if only_documented:
+            make_nameless(connection)
         allocate(seeding)
     return Seeded(api_key, limited_key, installation)
 
 
-def create_schema(connection: Connection, version: str, when: datetime) -> None:
+def create_schema(connection: Connection, version: str, when: datetime, only_documented: bool = False) -> None:
     """Tables and journal as that version has them, without data."""
-    for _table, statement in schema.changes(None, version):
+    for _table, statement in schema.changes(None, version, only_documented):
         connection.execute(statement)
     connection.executemany(
         'INSERT INTO "SchemaVersions" ("ScriptName", "Applied") VALUES (?, ?)',

@@ -53,7 +53,7 @@ def _change(seeding: Seeding, table: str, number: int, **values: object) -> Docu
 
 
 def _settings(seeding: Seeding) -> None:
-    since = {"telemetry": "2021.1", "audit-stream": AUDIT_STREAM, "letsencrypt": LETS_ENCRYPT, "retention": "3.0"}
+    since = {"telemetry": "2021.1", "audit-stream": AUDIT_STREAM, "letsencrypt": LETS_ENCRYPT, "retentionpolicies": "3.0"}
     rows: dict[str, Document] = {
         "telemetry": {"Enabled": True, "IsTelemetryEnforced": False},
         "audit-stream": {
@@ -75,7 +75,7 @@ def _settings(seeding: Seeding) -> None:
             "AcceptLetsEncryptTermsOfService": True,
             "CertificateExpiryDate": (seeding.now + timedelta(days=10)).isoformat(),
         },
-        "retention": {"CronExpression": f"0 */{RETENTION_MINUTES} * * * *"},
+        "retentionpolicies": {"CronExpression": f"0 */{RETENTION_MINUTES} * * * *"},
     }
     for row_id, value in rows.items():
         if versions.at_least(seeding.version, since[row_id]):

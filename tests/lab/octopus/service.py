@@ -95,6 +95,7 @@ def _check_schema(process: Process, installation: Installation, store: Store, ve
             process.print,
             process.sleep,
             [],
+            only_documented=host.network.only_documented,
         ).run()
     except (UpgradeFailed, UpgradeRefused) as error:
         raise StartError(str(error)) from error

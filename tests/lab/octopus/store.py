@@ -19,6 +19,15 @@ from .folders import Files
 Result = TypeVar("Result")
 # The row of Configuration: three public dumps have no table for it (names of rows: *assumed*).
 LICENCE = "license"
+# Rows of Configuration whose ids no public source names, only what is in them (the API), and the ids that they have in a world in which only
+# what is documented exists: none that says what the row is about.
+NAMELESS = {"telemetry": "settings-1", "letsencrypt": "settings-2", "audit-stream": "settings-3"}
+
+
+def make_nameless(connection: Connection) -> None:
+    """Take the ids that are only assumed away from the rows."""
+    for assumed, other in NAMELESS.items():
+        connection.execute('UPDATE "Configuration" SET "Id" = ? WHERE "Id" = ?', (other, assumed))
 
 
 class Store:
@@ -143,12 +152,17 @@ class Store:
 
     def configuration(self, document_id: str) -> Document | None:
         """The JSON of a row of ``Configuration``."""
-        found = self.document("Configuration", document_id)
+        found = self.document("Configuration", self._row(document_id))
         return None if found is None else {name: value for name, value in found.items() if name != "Id"}
 
     def save_configuration(self, document_id: str, value: Document) -> None:
         inner = {name: item for name, item in value.items() if name != "Id"}
-        self.run(lambda connection: upsert(connection, "Configuration", {**inner, "Id": document_id}))
+        row = self._row(document_id)
+        self.run(lambda connection: upsert(connection, "Configuration", {**inner, "Id": row}))
+
+    def _row(self, document_id: str) -> str:
+        other = NAMELESS.get(document_id)
+        return other if other and self.document("Configuration", other) else document_id
 
     def maintenance(self) -> bool:
         return bool((self.configuration("maintenance") or {}).get("IsInMaintenanceMode"))
@@ -164,7 +178,7 @@ class Store:
 
     def nodes(self) -> list[Document]:
         """``Id Name LastSeen`` (aware datetime or None) ``MaxConcurrentTasks IsInMaintenanceMode``; ``Rank`` where it exists."""
-        seen = {row["OctopusServerNodeId"]: row for row in self.documents("OctopusServerNodeStatus")}
+        seen = {row["Id"]: row for row in self.documents("OctopusServerNodeStatus")}
         return [
             {
                 **row,
@@ -182,7 +196,7 @@ class Store:
         def work(connection: Connection) -> None:
             connection.execute('DELETE FROM "OctopusServerNode" WHERE "Id" = ?', (node_id,))
             if has_table(connection, "OctopusServerNodeStatus"):
-                connection.execute('DELETE FROM "OctopusServerNodeStatus" WHERE "OctopusServerNodeId" = ?', (node_id,))
+                connection.execute('DELETE FROM "OctopusServerNodeStatus" WHERE "Id" = ?', (node_id,))
 
         self.run(work)
 

@@ -29,7 +29,7 @@ Read = Callable[[Take], object]
 Entry = tuple[int, int]
 
 SUFFIX = ".files.txt"
-_LINE = re.compile(rb"\s*(\d+) (\d{4}/\d\d/\d\d) (\d\d):(\d\d):(\d\d)\t(.+)$")
+_LINE = re.compile(rb"\s*(\d+) (\d{4}/\d\d/\d\d) (\d\d:\d\d:\d\d)\t(.+)$")
 _BUCKETS = 4096
 _COLLECTED = 8
 _MASK = 2**64 - 1
@@ -117,12 +117,16 @@ def _zoneless(entry: Entry) -> Entry:
 
 
 class _Lines:
-    """Splits what is read into the files of a listing; paths are relative to the copy."""
+    """Splits what is read into the files of a listing; paths are relative to the copy.
+
+    There may be millions of lines. Days and times of day are few, so each is parsed once.
+    """
 
     def __init__(self, path: str) -> None:
         self._prefix = f"{path}\\".encode()
         self._rest = b""
         self._days: dict[bytes, int] = {}
+        self._clocks: dict[bytes, int] = {}
 
     def take(self, data: bytes) -> None:
         """Take the next piece.
@@ -131,26 +135,43 @@ class _Lines:
             OctopusError: It holds a line that describes no file.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._line(line.rstrip(b"\r"))
+        self._lines(lines)
 
     def end(self) -> None:
         """Take the last line."""
-        self._line(self._rest.rstrip(b"\r"))
+        self._lines([self._rest])
 
-    def _line(self, line: bytes) -> None:
-        match = _LINE.match(line)
+    def _lines(self, lines: list[bytes]) -> None:
+        days, clocks = self._days, self._clocks
+        for line in lines:
+            head, _tab, path = line.rpartition(b"\t")
+            try:
+                text, day, clock = head.split()
+                size, time = int(text), days[day] + clocks[clock]
+            except (ValueError, KeyError):
+                self._first(line)
+            else:
+                self._file(self._relative(path), size, time)
+
+    def _first(self, line: bytes) -> None:
+        """Take a line that has a day or a time of day for the first time, or that is blank."""
+        match = _LINE.match(line.rstrip(b"\r"))
         if match is None:
-            if line.strip(b" \t\xef\xbb\xbf"):
+            if line.strip(b" \t\r\xef\xbb\xbf"):
                 raise OctopusError(f"cannot read the line {line.decode('utf-8', 'replace').strip()[:200]!r} of a listing")
             return
-        size, day, hours, minutes, seconds, path = match.groups()
-        days = self._days.get(day)
-        if days is None:
-            days = self._days[day] = date(*(int(part) for part in day.split(b"/"))).toordinal()
+        size, day, clock, path = match.groups()
+        hours, minutes, seconds = (int(part) for part in clock.split(b":"))
+        self._days[day] = date(*(int(part) for part in day.split(b"/"))).toordinal() * 86400
+        self._clocks[clock] = (hours * 60 + minutes) * 60 + seconds
+        self._file(self._relative(path), int(size), self._days[day] + self._clocks[clock])
+
+    def _relative(self, path: bytes) -> bytes:
+        if path.endswith(b"\r"):
+            path = path[:-1]
         if path.startswith(self._prefix) or path.lower().startswith(self._prefix.lower()):
-            path = path[len(self._prefix) :]
-        self._file(path, int(size), ((days * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds))
+            return path[len(self._prefix) :]
+        return path
 
     def _file(self, path: bytes, size: int, time: int) -> None:
         raise NotImplementedError
@@ -182,6 +203,10 @@ class _Collected(_Lines):
         self._buckets = frozenset(buckets)
         self.entries: dict[bytes, Entry] = {}
 
+    def _lines(self, lines: list[bytes]) -> None:
+        # Nearly all are in other buckets. They were parsed when they were summed up, so the path alone is looked at.
+        buckets, relative = self._buckets, self._relative
+        super()._lines([line for line in lines if zlib.crc32(relative(line.rpartition(b"\t")[2])) % _BUCKETS in buckets])
+
     def _file(self, path: bytes, size: int, time: int) -> None:
-        if zlib.crc32(path) % _BUCKETS in self._buckets:
-            self.entries[path] = (size, time)
+        self.entries[path] = (size, time)

@@ -112,6 +112,12 @@ def parse(text: str) -> Database:
     )
 
 
+def is_local(server: str, computer: str) -> bool:
+    """Whether a server's name means the machine of that name, or whatever machine reads it. No port, no instance and no protocol is looked at."""
+    name = server.strip().removeprefix("tcp:").partition("\\")[0].partition(",")[0].strip()
+    return name.lower() in _THIS_MACHINE or name.partition(".")[0].lower() == computer.partition(".")[0].lower()
+
+
 def mask(text: str) -> str:
     """Return the connection string with its secrets masked; entirely masked if it cannot be parsed."""
     try:

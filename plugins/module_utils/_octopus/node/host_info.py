@@ -90,6 +90,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: s
         "free_bytes": {drive: disks.free_bytes(host, drive) for drive in drives},
         "has_curl": files.exists(host, f"{SYSTEM32}curl.exe"),
         "clock_offset_seconds": host.clock_offset,
+        "delegates_credentials": host.options.delegates_credentials,
     }
 
 

@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents, shapes
 
 from .look import Check, Look, check, is_true
+
+
+def _on(look: Look, item: str) -> list[str]:
+    """Rows of Configuration whose properties are those of an item, whatever their ids, and which do not say that it is off."""
+    return [key for key, value in look.documents("Configuration") if shapes.is_on(item, value)]
 
 
 def extensions(look: Look) -> Check:
@@ -52,6 +57,7 @@ def audit_stream(look: Look) -> Check:
                 if name.lower() in ("active", "isactive") or name.lower().endswith("enabled")
             )
             wrong += [key] if on or "://" in text else []
+    wrong += _on(look, "audit_stream")
     for table in look.columns:
         if "auditstream" in table.replace("_", "") and look.ids(table):
             wrong.append(look.names[table])
@@ -66,6 +72,7 @@ def telemetry(look: Look) -> Check:
             wrong.append(key)
         if key.lower() == "telemetry" and documents.get(value, "Enabled") is not False:
             wrong.append(key)
+    wrong += _on(look, "telemetry")
     wrong += look.enabled_by_default("upgrades", "IncludeStatistics")
     return check("telemetry", wrong, "telemetry is sent by", "no telemetry is sent")
 
@@ -84,6 +91,7 @@ def lets_encrypt(look: Look) -> Check:
         for key, path, value in look.properties("Configuration", "Enabled", "IsEnabled")
         if ("encrypt" in key.lower() or "acme" in key.lower()) and "." not in path and is_true(value)
     ]
+    wrong += _on(look, "lets_encrypt")
     wrong += look.unread("Configuration")
     return check("lets_encrypt", wrong, "certificates are renewed by", "no certificate is renewed")
 

@@ -93,7 +93,7 @@ def _create(call: Call, installation: Installation) -> None:
             return
         call.process.sleep(SECONDS_TO_CREATE)
         with connection.transaction():
-            create_schema(connection, call.version, call.process.host.clock.now())
+            create_schema(connection, call.version, call.process.host.clock.now(), call.process.host.network.only_documented)
             upsert(connection, "Configuration", {"Id": "maintenance", "IsInMaintenanceMode": False})
 
     call.open(installation).pool.run(work)
@@ -124,6 +124,7 @@ def _upgrade(call: Call, installation: Installation) -> None:
         process.sleep,
         [*others, *([installation.node_name] if own else [])],
         skip_license_check=call.has("skipLicenseCheck"),
+        only_documented=host.network.only_documented,
     )
     with live.upgrade(server, target.database, installation.node_name):
         try:

@@ -17,7 +17,7 @@ POINT, OLDER = "20261125T132400Z-2020.5.7", "20261124T132400Z-2020.5.7"
 NEW_RUN, OLD_RUN = "20261126T080000Z", "20261125T080000Z"
 MANIFEST: dict[str, Any] = {
     "version": "2020.5.7",
-    "nodes": {"octo-a": {}},
+    "nodes": {"octo-a": {"integrated_security": False}},
     "database": {"host": "sql.lab", "port": 1433, "name": "Octopus", "backup": {"files": [{"name": "database.bak"}]}},
 }
 VERIFIED = {"restore_point": POINT, "path": f"\\\\nas\\prod\\{POINT}", "manifest": MANIFEST}
@@ -313,3 +313,43 @@ def test_the_module_plans_a_removal() -> None:
     assert (choice["having"], choice["sql"]["host"], "remains" in choice) == (["octo-test"], "sql-here.lab", False)
     found = run_module("octopus_clone_plan", **common, quarantine=QUARANTINE)
     assert found["remains"][-1] == "the unfinished run R"
+
+
+# -- whether it can be set up
+
+
+def of_an_old_one(integrated: bool | None, version: str = "2018.10.7") -> dict[str, Any]:
+    nodes = {"octo-a": {} if integrated is None else {"integrated_security": integrated}}
+    return {**VERIFIED, "manifest": {**MANIFEST, "version": version, "nodes": nodes}}
+
+
+def passing_on(delegates: bool) -> dict[str, Any]:
+    return {"octo-test": {**EMPTY["octo-test"], "delegates_credentials": delegates}}
+
+
+@pytest.mark.parametrize(
+    ("integrated", "version", "changes", "found"),
+    [
+        (True, "2018.10.7", {}, "found that the connection to octo-test does not pass them on"),
+        (True, "2022.3.99", {}, "found that the connection to octo-test does not pass them on"),
+        (None, "2018.10.7", {}, "found that it cannot be told (the restore point does not say"),
+        (True, "2022.4.6073", {}, ""),
+        (True, "2025.3.14357", {}, ""),
+        (False, "2018.10.7", {}, ""),
+        (True, "2018.10.7", {"hosts": passing_on(True)}, ""),
+        (True, "2018.10.7", {"sql_server": "(local)\\PROD"}, ""),
+        (True, "2018.10.7", {"sql_server": "tcp:OCTO-TEST.example.com,1433"}, ""),
+        (True, "2018.10.7", {"waivers": ["master_key_settable"]}, ""),
+    ],
+)
+def test_a_clone_whose_master_key_cannot_be_set_is_refused_before_it_is_begun(
+    integrated: bool | None, version: str, changes: dict[str, Any], found: str
+) -> None:
+    given = facts(**{"verified": of_an_old_one(integrated, version), "hosts": passing_on(False), "quarantine": SKIPPED, **changes})
+    if not found:
+        assert not any(check.blocks for check in plan.refresh(given).checks)
+        return
+    with pytest.raises(OctopusError, match=r"nothing of it was changed. master_key_settable \(test\): expected a command of ") as caught:
+        plan.refresh(given)
+    assert found in caught.value.message
+    assert "ansible_winrm_transport: credssp" in caught.value.message

@@ -66,6 +66,14 @@ def test_what_the_manifest_has_already_is_not_asked_for() -> None:
     assert SECRET not in repr(capture(there, known, None))
 
 
+@pytest.mark.parametrize(("how", "integrated"), [("User ID=octopus;Password=x", False), ("Integrated Security=SSPI", True)])
+def test_a_manifest_says_whether_the_server_logs_in_as_its_account(how: str, integrated: bool) -> None:
+    key = "Octopus.Storage.ExternalDatabaseConnectionString"
+    text = f'<octopus-settings><set key="{key}">Server=sql;Database=Octopus;{how}</set></octopus-settings>\r\n'
+    there = host(text.encode(), text)
+    assert capture(there, {"instance_name": "A", "config_path": PATH}, None).facts["integrated_security"] is integrated
+
+
 @pytest.mark.parametrize(
     ("finished", "now", "moment"),
     [
