@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -60,7 +61,7 @@ class Authority:
             identified: Whether it names its issuer's key. Authorities of old do not, which Python refuses since 3.13
                 (https://github.com/ansible/ansible/issues/85460).
         """
-        key = rsa.generate_private_key(65537, 2048)
+        key = _server_key()
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
         builder = self._builder(subject, key, subject if self_signed else None, days)
         if identified:
@@ -87,6 +88,12 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
+
+
+@cache
+def _server_key() -> rsa.RSAPrivateKey:
+    """The key of every server of this process. Making one takes 50 ms, a lab has up to ten servers, and they differ by their certificates."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def _general_names(name: str) -> list[x509.GeneralName]:
