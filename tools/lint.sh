@@ -41,6 +41,9 @@ CONFIG
     exec python -m galaxy_importer.main "$artifact"
     ;;
   antsibull-changelog)
+    # It passes over a fragment of any other name without a word.
+    stray=$(find changelogs/fragments -type f ! -name '[!.]*.yml' ! -name '[!.]*.yaml' ! -name .keep)
+    if [[ -n $stray ]]; then printf 'not the name of a changelog fragment (NAME.yml): %s\n' "$stray" >&2; exit 1; fi
     antsibull-changelog lint
     antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml
     # The next release, made in a copy: it shows that the fragments can become one, and what it will say.
