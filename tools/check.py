@@ -33,19 +33,19 @@ PATIENCE = "5"  # a computer that runs four checks at once is a busy one
 QUICK, UNKNOWN = 10.0, 60.0  # seconds
 # Exchanges with real hosts, for comparison, where somebody has them beside the repository.
 RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
-
 # About how long the longest of the scenarios take, where no run has left that in DURATIONS.
-LONG = {"clone/life": 420.0, "windows": 240.0, "rollback/automatic": 200.0, "upgrade/faults": 190.0, "clone/interrupted": 190.0}
-LONG |= {"mssql": 175.0, "clone/rounds": 175.0, "octopus": 168.0}
+LONG = {"clone/life": 420.0, "rollback/automatic": 200.0, "upgrade/faults": 190.0, "clone/interrupted": 190.0, "mssql": 175.0}
+LONG |= {"clone/rounds": 175.0, "windows": 170.0, "octopus": 168.0}
 # What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
 LAB_SOURCES = re.compile(r"tests/lab(_tests)?/|requirements")
 LAB_SMOKE = [f"tests/lab_tests/{name}" for name in ("chaos", "estate/test_joining.py", "octopus/test_cli.py", "octopus_rest/test_root.py")]
 LAB_SMOKE += [f"tests/lab_tests/{name}.py" for name in ("sql/test_wire", "tds/test_login", "windows/test_services", "winrm/test_pywinrm")]
 # Python files that galaxy.yml keeps out of the artifact; without them ansible-test's sanity costs half.
 UNSHIPPED = re.compile(r"(tools|tests/(acceptance|bench|lab|lab_tests|property|scenarios|services))/.*\.py$")
-# Checks that run whole in CI and where a file of those has changed; else their part does, which is named here first.
-PARTS = {"lab-smoke": ("lab", LAB_SOURCES), "sanity-shipped": ("sanity", UNSHIPPED)}
-BY_NAME_ONLY = {"unit"}  # quick for whoever works on something; all of its tests are those of `units` and `property`
+# A few of those that `unit` has all of, to see that ansible-test finds and runs them.
+UNITS_SMOKE = [f"tests/unit/plugins/{name}" for name in ("modules/test_octopus_jobs.py", "module_utils/_core/")]
+# Checks that run whole in CI and where a file of those has changed (none: in CI only); else their part does, which is named here first.
+PARTS = {"lab-smoke": ("lab", LAB_SOURCES), "sanity-shipped": ("sanity", UNSHIPPED), "units-smoke": ("units", None)}
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ def checks() -> list[Check]:
         Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 5.0),
         Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 2.0),
         Check("unit", pytest("tests/unit", "tests/property"), 80.0),
-        Check("property", pytest("tests/property"), 30.0),
         Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 160.0),
         Check("lab-smoke", pytest(*LAB_SMOKE, "tests/acceptance"), 50.0),
         Check("services", (PYTHON, "tools/services.py"), 20.0),  # the tests for real servers, against a lab
         Check("sanity", ("tools/ansible_test.sh", "sanity"), 250.0),
         Check("sanity-shipped", ("tools/ansible_test.sh", "sanity-shipped"), 120.0),
-        # The tests of tests/unit, where modules can import nothing of Ansible but its module_utils.
-        Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 120.0),
+        # The tests of tests/unit as ansible-test runs them: each in a fork, the collection found by Ansible's own loader.
+        Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 160.0),
+        Check("units-smoke", ("tools/ansible_test.sh", "units", "--num-workers", "1", *UNITS_SMOKE), 20.0),
         Check("lint", ("tools/lint.sh", "ansible-lint"), 60.0),
         Check("docs", ("tools/lint.sh", "antsibull-docs"), 30.0),
         Check("importer", ("tools/lint.sh", "galaxy-importer"), 60.0),
@@ -137,12 +137,12 @@ def _git(root: Path, *arguments: str) -> list[str] | None:
     return process.stdout.splitlines() if process.returncode == 0 else None
 
 
-def replaced(files: Iterable[str] | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Decide which checks a part of them replaces, and which part: none in CI, nor where one of their files has changed or nobody knows."""
-    if environment.get("CI") or files is None:
+def replaced(files: list[str] | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Decide which checks a part of them replaces, and which part: none in CI, nor where a file of theirs has changed or nobody knows."""
+    if environment.get("CI"):
         return {}
-    files = list(files)
-    return {whole: part for part, (whole, sources) in PARTS.items() if not any(sources.match(name) for name in files)}
+    kept = {whole for whole, sources in PARTS.values() if sources and (files is None or any(sources.match(name) for name in files))}
+    return {whole: part for part, (whole, _sources) in PARTS.items() if whole not in kept}
 
 
 def named(known: Iterable[Check], names: Iterable[str]) -> list[Check]:
@@ -279,7 +279,7 @@ def main() -> int:
         parser.error(str(error))
     if not arguments.names:
         parts = replaced(changed(), os.environ)
-        chosen = [check for check in known if check.name not in BY_NAME_ONLY | parts.keys() | (PARTS.keys() - set(parts.values()))]
+        chosen = [check for check in known if check.name not in parts.keys() | (PARTS.keys() - set(parts.values()))]
         for whole, part in parts.items():
             print(f"Nothing has changed that only {whole} looks at, so {part} is enough. All of it: make check NAME={whole}", flush=True)
     start = time.monotonic()

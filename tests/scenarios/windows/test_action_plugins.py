@@ -214,7 +214,7 @@ def test_the_tasks_host_with_progress_and_no_secret(case: Callable[[str], Played
     assert copied.result["folders"]["logs"]["copied_files"] == 1
     assert copied.asked == {"octo-a"}
     assert "[octo-a] octo-a: copying logs" in copied.output
-    assert PASSWORD not in json.dumps(copied.result)
+    assert PASSWORD not in json.dumps(copied.result, ensure_ascii=False)
 
 
 def test_a_loop_in_check_mode(case: Callable[[str], Played]) -> None:
@@ -246,7 +246,7 @@ def test_nodes_from_the_control_node(case: Callable[[str], Played]) -> None:
 def test_a_no_log_argument_is_masked_wherever_it_turns_up(played: dict[str, Played]) -> None:
     """Here it is in a path that is refused, and so in the message. That it is nowhere in the output has been checked for all cases."""
     assert played["masked"].failed and "********" in played["masked"].result["msg"]
-    assert PASSWORD not in played["masked"].output + json.dumps(played["masked"].result)
+    assert PASSWORD not in played["masked"].output + json.dumps(played["masked"].result, ensure_ascii=False)
 
 
 def test_environment_reaches_the_module_in_the_worker(played: dict[str, Played], case: Callable[[str], Played]) -> None:

@@ -59,16 +59,16 @@ def test_quick_checks_come_first_and_then_the_longest(check):
 @pytest.mark.parametrize(
     ("files", "environment", "parts"),
     [
-        ([], {}, {"lab-smoke", "sanity-shipped"}),
-        (["plugins/modules/x.py", "tests/unit/x.py", "tools/setup.sh", "docs/x.rst"], {}, {"lab-smoke", "sanity-shipped"}),
-        (["tests/scenarios/lab.py"], {}, {"lab-smoke"}),
-        (["tools/demo.py"], {}, {"lab-smoke"}),
-        (["docs/x.rst", "tests/lab/core/clock.py"], {}, set()),
-        (["tests/lab_tests/sql/test_wire.py"], {}, set()),
-        (["requirements-dev.txt"], {}, {"sanity-shipped"}),
+        ([], {}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (["plugins/modules/x.py", "tests/unit/x.py", "tools/setup.sh", "docs/x.rst"], {}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (["tests/scenarios/lab.py"], {}, {"lab-smoke", "units-smoke"}),
+        (["tools/demo.py"], {}, {"lab-smoke", "units-smoke"}),
+        (["docs/x.rst", "tests/lab/core/clock.py"], {}, {"units-smoke"}),
+        (["tests/lab_tests/sql/test_wire.py"], {}, {"units-smoke"}),
+        (["requirements-dev.txt"], {}, {"sanity-shipped", "units-smoke"}),
         ([], {"CI": "true"}, set()),
-        ([], {"CI": ""}, {"lab-smoke", "sanity-shipped"}),
-        (None, {}, set()),
+        ([], {"CI": ""}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (None, {}, {"units-smoke"}),
     ],
 )
 def test_a_part_is_enough_unless_in_ci_or_when_something_of_the_rest_changed(check, files, environment, parts):
@@ -80,10 +80,8 @@ def test_the_parts_are_checks_and_so_are_the_wholes(check):
     assert names < {one.name for one in check.checks()}
 
 
-def test_what_runs_by_name_only_runs_by_other_names_too(check):
-    known = {one.name: one.command for one in check.checks()}
-    assert list(check.BY_NAME_ONLY) == ["unit"] and set(known["unit"]) - set(known["property"]) == {"tests/unit"}
-    assert known["units"][:2] == ("tools/ansible_test.sh", "units") and not any(name.startswith("tests") for name in known["units"])
+def test_the_smoke_set_of_units_is_there(check):
+    assert [path for path in check.UNITS_SMOKE if not (ROOT / path).exists()] == []
 
 
 def test_what_sanity_leaves_out_is_what_is_not_shipped(check):
