@@ -13,12 +13,14 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.octopus.upgrade.tests.patience import patient
 
+GENERAL = 300.0  # seconds, where pyproject.toml is not read: as there
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Scale the timeout of each test, its own or the general one, by OCTOPUS_TEST_PATIENCE."""
     if not config.pluginmanager.hasplugin("timeout"):
         return
-    general = config.getoption("timeout") or config.getini("timeout") or 0
+    general = config.getoption("timeout") or config.getini("timeout") or GENERAL
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = float(marker.args[0] if marker else general)

@@ -29,10 +29,12 @@ case $what in
     # Galaxy wants 1.0.0 or later, and 1.0.0-dev is earlier: what is examined is the release that it becomes.
     sed -i 's/^\(version: .*\)-dev$/\1/' "$tree/galaxy.yml"
     artifact=$(cd "$tree" && rm -rf .git && ansible-galaxy collection build --output-path "$root/build/lint/artifact" | sed -n 's/^Created collection for .* at //p')
+    # Its ansible-lint only warns, by fewer rules than ours; sanity has a check of its own, too.
     cat > build/lint/galaxy-importer.cfg <<CONFIG
 [galaxy-importer]
 LOG_LEVEL_MAIN = INFO
 RUN_ANSIBLE_TEST = False
+RUN_ANSIBLE_LINT = False
 CHECK_REQUIRED_TAGS = True
 REQUIRE_V1_OR_GREATER = True
 CONFIG
@@ -41,6 +43,9 @@ CONFIG
     exec python -m galaxy_importer.main "$artifact"
     ;;
   antsibull-changelog)
+    # It passes over a fragment of any other name without a word.
+    stray=$(find changelogs/fragments -type f ! -name '[!.]*.yml' ! -name '[!.]*.yaml' ! -name .keep)
+    if [[ -n $stray ]]; then printf 'not the name of a changelog fragment (NAME.yml): %s\n' "$stray" >&2; exit 1; fi
     antsibull-changelog lint
     antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml
     # The next release, made in a copy: it shows that the fragments can become one, and what it will say.

@@ -18,13 +18,14 @@ import logging
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.network import Machine, Network
 
 LOG = logging.getLogger(__name__)
 PING = "/api/octopusservernodes/ping"
 CHUNK = 64 * 1024
+SHORTEST = 0.25  # real seconds between two pings: in a lab with a fast clock they would be most of what it does
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Backend:
     port: int
     in_rotation: bool = False
     status: int | None = None  # of the last ping; None: no answer
+    pings: http.client.HTTPConnection | None = field(default=None, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 class LoadBalancer(Machine):
@@ -44,7 +47,7 @@ class LoadBalancer(Machine):
     Args:
         nodes: (name, address, port) of each node; https where ``secure``, checked against the lab's CA.
         port: Where users connect.
-        interval: Lab seconds between two rounds of pings.
+        interval: Lab seconds between two pings of a node; SHORTEST where that is longer.
         patience: Real seconds that a ping or a connection to a node may take.
     """
 
@@ -94,7 +97,10 @@ class LoadBalancer(Machine):
         self.check()
         self._threads = [
             threading.Thread(target=self._accept, args=(listener,), name=f"{self.name} accept", daemon=True),
-            threading.Thread(target=self._watch, name=f"{self.name} health", daemon=True),
+            *(
+                threading.Thread(target=self._watch, args=(backend,), name=f"{self.name} health of {backend.name}", daemon=True)
+                for backend in self.backends
+            ),
         ]
         for thread in self._threads:
             thread.start()
@@ -116,6 +122,10 @@ class LoadBalancer(Machine):
         for thread in self._threads:
             thread.join()
         self._threads = []
+        for backend in self.backends:
+            with backend.lock:
+                if backend.pings is not None:
+                    backend.pings.close()
 
     # -- health
 
@@ -134,25 +144,25 @@ class LoadBalancer(Machine):
         if changed:
             self.ledger.record("octopus", self.name, what="load balancer", node=backend.name, in_rotation=backend.in_rotation, ping=status)
 
-    def _watch(self) -> None:
-        while not self.clock.sleep(self.interval, self._stop):
-            self.check()
+    def _watch(self, backend: Backend) -> None:
+        while not self._stop.wait(max(SHORTEST, self.clock.real(self.interval))):
+            self._probe(backend)
 
     def _ping(self, backend: Backend) -> int | None:
-        if self._context is not None:
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                backend.address, backend.port, timeout=self.patience, context=self._context
-            )
-        else:
-            connection = http.client.HTTPConnection(backend.address, backend.port, timeout=self.patience)
-        try:
-            connection.request("GET", PING)
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            LOG.debug("no ping from %s: %s", backend.name, error)
-            return None
-        finally:
-            connection.close()
+        """Ask over the connection of the last ping: a TLS handshake for each would be most of what an idle lab costs."""
+        with backend.lock:
+            if backend.pings is None:
+                backend.pings = self._to(backend)
+            kept = backend.pings.sock is not None
+            status = _asked(backend.pings)
+            if status is None and kept:  # the node may have closed it in between
+                status = _asked(backend.pings)
+            return status
+
+    def _to(self, backend: Backend) -> http.client.HTTPConnection:
+        if self._context is None:
+            return http.client.HTTPConnection(backend.address, backend.port, timeout=self.patience)
+        return http.client.HTTPSConnection(backend.address, backend.port, timeout=self.patience, context=self._context)
 
     # -- forwarding
 
@@ -200,6 +210,19 @@ class LoadBalancer(Machine):
             self._open.difference_update((client, server))
         client.close()
         server.close()
+
+
+def _asked(connection: http.client.HTTPConnection) -> int | None:
+    """The status of a ping; None, and a closed connection, where there is no answer."""
+    try:
+        connection.request("GET", PING)
+        with connection.getresponse() as response:
+            response.read()
+            return response.status
+    except (OSError, http.client.HTTPException) as error:
+        LOG.debug("no ping from %s: %s", connection.host, error)
+        connection.close()
+        return None
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

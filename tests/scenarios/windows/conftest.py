@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,25 @@ from scenarios.windows.setting import JOB_PASSWORD, PASSWORD, World
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """Makes a world: ``make_world("octo-a", "octo-b", scale=…, has_curl=…)``."""
+    with _worlds(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+    """As make_world, for all tests of a file."""
+    with _worlds(tmp_path_factory.mktemp("shared")) as make:
+        yield make
+
+
+@contextmanager
+def _worlds(folder: Path) -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
     def make(*names: str, scale: float = 50.0, **host: Any) -> World:
         clock = Clock(scale)
         ledger = Ledger(clock)
-        network = Network(tmp_path / f"world{len(made)}", clock, ledger, Faults(ledger))
+        network = Network(folder / f"world{len(made)}", clock, ledger, Faults(ledger))
         network.add_account("octo-admin", PASSWORD)
         network.add_account("octo-backup", JOB_PASSWORD)
         world = World(network, {}, [])

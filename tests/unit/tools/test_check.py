@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -55,20 +57,41 @@ def test_quick_checks_come_first_and_then_the_longest(check):
 
 
 @pytest.mark.parametrize(
-    ("files", "environment", "whole"),
+    ("files", "environment", "parts"),
     [
-        ([], {}, False),
-        (["plugins/modules/x.py", "tests/scenarios/lab.py"], {}, False),
-        (["docs/x.rst", "tests/lab/core/clock.py"], {}, True),
-        (["tests/lab_tests/sql/test_wire.py"], {}, True),
-        (["requirements-dev.txt"], {}, True),
-        ([], {"CI": "true"}, True),
-        ([], {"CI": ""}, False),
-        (None, {}, True),
+        ([], {}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (["plugins/modules/x.py", "tests/unit/x.py", "tools/setup.sh", "docs/x.rst"], {}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (["tests/scenarios/lab.py"], {}, {"lab-smoke", "units-smoke"}),
+        (["tools/demo.py"], {}, {"lab-smoke", "units-smoke"}),
+        (["docs/x.rst", "tests/lab/core/clock.py"], {}, {"units-smoke"}),
+        (["tests/lab_tests/sql/test_wire.py"], {}, {"units-smoke"}),
+        (["requirements-dev.txt"], {}, {"sanity-shipped", "units-smoke"}),
+        ([], {"CI": "true"}, set()),
+        ([], {"CI": ""}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
+        (None, {}, {"units-smoke"}),
     ],
 )
-def test_the_labs_own_tests_run_whole_in_ci_and_when_something_of_it_changed(check, files, environment, whole):
-    assert check.whole_lab(files, environment) == whole
+def test_a_part_is_enough_unless_in_ci_or_when_something_of_the_rest_changed(check, files, environment, parts):
+    assert set(check.replaced(files, environment).values()) == parts
+
+
+def test_the_parts_are_checks_and_so_are_the_wholes(check):
+    names = {name for part, (whole, _sources) in check.PARTS.items() for name in (part, whole)}
+    assert names < {one.name for one in check.checks()}
+
+
+def test_the_smoke_set_of_units_is_there(check):
+    assert [path for path in check.UNITS_SMOKE if not (ROOT / path).exists()] == []
+
+
+def test_what_sanity_leaves_out_is_what_is_not_shipped(check):
+    ignored = [name for name in yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"] if name.startswith(("tests/", "tools"))]
+    with_python = [name for name in ignored if any((ROOT / name).rglob("*.py"))]
+    assert len(with_python) > 5 and all(check.UNSHIPPED.match(f"{name}/x.py") for name in with_python)
+    shipped = [
+        str(path.relative_to(ROOT)) for folder in ("plugins", "tests/unit", "tests/integration") for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert [name for name in shipped if check.UNSHIPPED.match(name)] == []
 
 
 def test_the_smoke_set_is_there(check):
@@ -116,7 +139,7 @@ def test_the_queue_runs_all_but_ends_with_the_first_failure(check, tmp_path, mon
     good = [check.Check(f"good/{number}", (sys.executable, "-c", "print('3 passed')")) for number in range(5)]
     runner = check.Runner(good)
     assert runner.run() and len(runner.passed) == 5
-    assert "ok  good/3 (0 s): 3 passed" in capsys.readouterr().out
+    assert re.search(r"^ok  good/3 \(\d+ s\): 3 passed$", capsys.readouterr().out, re.MULTILINE)
     assert set(runner.seconds) == {one.name for one in good} and all(cpu > 0 for _wall, cpu in runner.seconds.values())
 
     monkeypatch.setattr(check, "WORKERS", 2)
