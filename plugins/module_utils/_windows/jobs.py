@@ -83,6 +83,7 @@ class Job:
         self.attached = False
         self._sleep = sleep
         self._lines: list[str] = []
+        self._output: str | None = None  # where the poll that found the job finished has read all of it
         self._pages = True
         self._started_at = -math.inf
 
@@ -140,6 +141,7 @@ class Job:
             if not self._prepare(text, run_as):
                 raise HostError(f"{self.host.where}: somebody else is starting the job {self.identity} at the same time.", self.host.name)
         self.attached = False
+        self._output = None
         for name, content in (inputs or {}).items():
             files.write_text(self.host, f"{self.folder}\\{name}", content)
         for name, path in (copies or {}).items():
@@ -268,6 +270,9 @@ class Job:
         polled = read_poll(result.stdout)
         if polled is None:
             raise HostError(f"{self.host.where}: cannot query the job {self.identity}: {' '.join(result.stderr.split())}", self.host.name)
+        # Nothing may mean that the file is missing; what is not plain UTF-8 was decoded together with the rest of the answer. Both are read again.
+        if polled.status == "finished" and polled.output and skip <= 0 and not any(sign in polled.output for sign in "\0\ufeff\ufffd"):
+            self._output = polled.output
         lines = polled.output.split("\n")
         # A line without its end is not complete yet.
         whole = lines if polled.status == "finished" and lines[-1] else lines[:-1]
@@ -290,7 +295,7 @@ class Job:
 
     def output(self) -> str:
         """Return the output of the commands so far, both streams in one."""
-        return files.read_text(self.host, self.output_path)
+        return files.read_text(self.host, self.output_path) if self._output is None else self._output
 
     def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
         """Wait until the job has finished.
@@ -358,7 +363,7 @@ def _remove(jobs: Sequence[Job]) -> None:
         code = host.run_cmd(line, idempotent=True).exit_code
         if code == 0:
             for job in jobs:
-                job._lines = []
+                job._lines, job._output = [], None
             return
         if pause is not None:
             jobs[0]._sleep(pause)

@@ -185,6 +185,36 @@ def test_output_is_paged_and_the_page_is_verified():
     ]
 
 
+READ = f'type "{FOLDER}\\output.txt"'
+
+
+@pytest.mark.parametrize(
+    ("output", "read_again"),
+    [
+        ("whole\nend", False),
+        ("", True),  # or the file is missing, and reading it says so
+        ("h\0a\0l\0f\0", True),  # UTF-16
+        ("\ufffd", True),
+    ],
+)
+def test_output_that_the_last_poll_has_shown_is_not_read_again(output, read_again):
+    host = FakeHost({POLL: printed("0\n", output=output), READ: "read", REMOVE: "", PREPARE: "", WRITE_XML: ""})
+    job = Job(host, ROOT, "one")
+    job.poll()
+    assert job.output() == ("read" if read_again else output)
+    job.remove()
+    assert job.output() == "read", "a removed job has no output that one could remember"
+
+
+def test_output_that_a_job_has_added_to_is_read():
+    polls = iter([printed(output="a\nb\n"), printed("0\n", output="b\nc\n")])
+    host = FakeHost({POLL: lambda _line: next(polls), READ: "a\nb\nc\n"})
+    job = Job(host, ROOT, "one")
+    job.poll()
+    job.poll()
+    assert job.output() == "a\nb\nc\n"
+
+
 def test_waiting_survives_an_absent_host_and_grows_its_pauses():
     answers = [printed(), HostUnreachable("away"), printed(), printed("0 3\n")]
 
