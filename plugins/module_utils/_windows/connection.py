@@ -29,11 +29,11 @@ from .command import CMD, SYSTEM32, Command, CommandResult, full_path, input_byt
 from .errors import HostError, HostTimeout, HostUnreachable
 from .options import CONNECTION_SPEC, JOB_SPEC, NODES_SPEC, ConnectionOptions
 from .quoting import argv_line, builtin, cmd_line
+from .wsman import Protocol
 
 try:
     from winrm import transport as winrm_transport
     from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
-    from winrm.protocol import Protocol
 except ImportError:
     WINRM_IMPORT_ERROR: str | None = traceback.format_exc()
 else:

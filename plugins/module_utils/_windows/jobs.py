@@ -14,6 +14,7 @@ import hashlib
 import math
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -83,6 +84,7 @@ class Job:
         self.attached = False
         self._sleep = sleep
         self._lines: list[str] = []
+        self._output: str | None = None  # where the poll that found the job finished has read all of it
         self._pages = True
         self._started_at = -math.inf
 
@@ -140,6 +142,7 @@ class Job:
             if not self._prepare(text, run_as):
                 raise HostError(f"{self.host.where}: somebody else is starting the job {self.identity} at the same time.", self.host.name)
         self.attached = False
+        self._output = None
         for name, content in (inputs or {}).items():
             files.write_text(self.host, f"{self.folder}\\{name}", content)
         for name, path in (copies or {}).items():
@@ -261,20 +264,39 @@ class Job:
         return state
 
     def _ask(self, on_output: OnOutput | None) -> JobState:
-        # more +N skips N lines. The last known line, which has to come first, shows that it did.
-        skip = len(self._lines) - 1 if self._pages and self._lines else 0
-        read = f"{SYSTEM32}more.com +{skip} {word(self.output_path)}" if skip > 0 else builtin("type", self.output_path)
-        result = self.host.run_cmd(poll_line(self.task, self.folder, read), idempotent=True)
-        polled = read_poll(result.stdout)
-        if polled is None:
+        result = self.host.run_cmd(self._poll_line(), idempotent=True)
+        state = self._read(result.stdout, on_output)
+        if state is None:
             raise HostError(f"{self.host.where}: cannot query the job {self.identity}: {' '.join(result.stderr.split())}", self.host.name)
+        return self._ask(on_output) if state.status == "unread" else state
+
+    @property
+    def _skipped(self) -> int:
+        """How many lines of the output the next poll leaves out."""
+        # more +N skips N lines. The last known line, which has to come first, shows that it did.
+        return max(0, len(self._lines) - 1) if self._pages and self._lines else 0
+
+    def _poll_line(self) -> str:
+        skip = self._skipped
+        read = f"{SYSTEM32}more.com +{skip} {word(self.output_path)}" if skip else builtin("type", self.output_path)
+        return poll_line(self.task, self.folder, read)
+
+    def _read(self, text: str, on_output: OnOutput | None) -> JobState | None:
+        """Read what the poll line has printed; None where a part is missing, ``unread`` where the output has to be read from its start."""
+        skip = self._skipped
+        polled = read_poll(text)
+        if polled is None:
+            return None
+        # Nothing may mean that the file is missing; what is not plain UTF-8 was decoded together with the rest of the answer. Both are read again.
+        if polled.status == "finished" and polled.output and not skip and not any(sign in polled.output for sign in "\0\ufeff\ufffd"):
+            self._output = polled.output
         lines = polled.output.split("\n")
         # A line without its end is not complete yet.
         whole = lines if polled.status == "finished" and lines[-1] else lines[:-1]
-        if skip > 0 and polled.status != "absent":
+        if skip and polled.status != "absent":
             if not whole or whole[0] != self._lines[skip]:
                 self._pages = False
-                return self._ask(on_output)
+                return JobState("unread")
             whole = self._lines[:skip] + whole
         new = whole[len(self._lines) :]
         self._lines = whole
@@ -290,7 +312,7 @@ class Job:
 
     def output(self) -> str:
         """Return the output of the commands so far, both streams in one."""
-        return files.read_text(self.host, self.output_path)
+        return files.read_text(self.host, self.output_path) if self._output is None else self._output
 
     def wait(self, deadline_seconds: float, on_output: OnOutput | None = None, tick: Callable[[], object] = lambda: None) -> JobState:
         """Wait until the job has finished.
@@ -326,17 +348,42 @@ def remove_all(jobs: Iterable[Job]) -> None:
     Raises:
         HostError: A folder is still in use.
     """
-    for group in _groups(jobs):
+    for group in _groups(jobs, _remove_line):
         _remove(group)
 
 
-def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
-    """Put jobs of the same host together, as many as one command line holds."""
+def _poll_together(jobs: Sequence[Job], on_output: Callable[[Job], OnOutput]) -> list[JobState]:
+    """Poll jobs of the same host, with one command for all where it can be read.
+
+    Args:
+        jobs: The jobs, as many as one command line holds.
+        on_output: Gives what gets the new lines of a job's output.
+    """
+    texts: list[str] = []
+    if len(jobs) > 1:
+        # Nobody can have written it to an output.
+        between = f"--{uuid.uuid4().hex}--"
+        printed = jobs[0].host.run_cmd(_poll_lines(jobs, between), idempotent=True).stdout
+        texts = printed.split(f"{between}\n")
+    states: list[JobState] = []
+    for number, job in enumerate(jobs):
+        state = job._read(texts[number], on_output(job)) if len(texts) == len(jobs) else None
+        # What cannot be read, or is read a second time before it is believed.
+        states.append(job.poll(on_output(job)) if state is None or state.status in ("unread", "lost") else state)
+    return states
+
+
+def _poll_lines(jobs: Sequence[Job], between: str = f"--{uuid.UUID(int=0).hex}--") -> str:
+    return f" & echo {between}& ".join(job._poll_line() for job in jobs)
+
+
+def _groups(jobs: Iterable[Job], line: Callable[[Sequence[Job]], str]) -> list[list[Job]]:
+    """Put jobs of the same host together, as many as one command line holds; ``line`` gives that of several."""
     groups: list[list[Job]] = []
     newest: dict[int, list[Job]] = {}  # by host
     for job in jobs:
         group = newest.get(id(job.host))
-        if group is None or len(_remove_line([*group, job])) > LONGEST_LINE:
+        if group is None or len(line([*group, job])) > LONGEST_LINE:
             newest[id(job.host)] = group = []
             groups.append(group)
         group.append(job)
@@ -358,7 +405,7 @@ def _remove(jobs: Sequence[Job]) -> None:
         code = host.run_cmd(line, idempotent=True).exit_code
         if code == 0:
             for job in jobs:
-                job._lines = []
+                job._lines, job._output = [], None
             return
         if pause is not None:
             jobs[0]._sleep(pause)
@@ -400,24 +447,25 @@ def wait_all(
     pause = FIRST_PAUSE
     while True:
         stopping.check()
-        for name in [name for name in jobs if name not in done]:
-            job = jobs[name]
+        names = {id(job): name for name, job in jobs.items() if name not in done}
+        for group in _groups((jobs[name] for name in names.values()), _poll_lines):
             try:
-                state = job.poll(partial(on_output, name))
+                states = _poll_together(group, lambda job: partial(on_output, names[id(job)]))  # noqa: B023 - called within this round
             except HostUnreachable:
                 if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
                     raise
                 continue
             answered = time.monotonic()
-            if state.status == "finished":
-                done[name] = state
-            elif state.status == "lost":
-                raise job._lost(state)
-            elif state.status != "running":
-                raise HostError(
-                    f"{job.host.where}: expected the job {job.identity} to be running or finished, but it is {state.status}.",
-                    job.host.name,
-                )
+            for job, state in zip(group, states, strict=True):
+                if state.status == "finished":
+                    done[names[id(job)]] = state
+                elif state.status == "lost":
+                    raise job._lost(state)
+                elif state.status != "running":
+                    raise HostError(
+                        f"{job.host.where}: expected the job {job.identity} to be running or finished, but it is {state.status}.",
+                        job.host.name,
+                    )
         if len(done) == len(jobs):
             return {name: done[name] for name in jobs}
         tick()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible import constants as C
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import STEP_SPEC
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.options import CONNECTION_SPEC
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _on_controller
@@ -64,6 +65,14 @@ def test_nodes_are_a_list_of_names():
     for bad in ({"a": 1}, [1], 7):
         with pytest.raises(_on_controller.ConnectionRefused, match="list of inventory names"):
             _on_controller._names(bad)
+
+
+@pytest.mark.parametrize(("origin", "expected"), [("default", 0.01), ("/etc/ansible/ansible.cfg", 0.3)])
+def test_ansible_playbook_looks_less_often_unless_the_user_has_said_how_often(monkeypatch, origin, expected):
+    monkeypatch.setattr(C, "DEFAULT_INTERNAL_POLL_INTERVAL", 0.3)
+    monkeypatch.setattr(C.config, "get_config_value_and_origin", lambda name: {"DEFAULT_INTERNAL_POLL_INTERVAL": (0.3, origin)}[name])
+    _on_controller._look_less_often()
+    assert expected == C.DEFAULT_INTERNAL_POLL_INTERVAL
 
 
 # What ansible-core itself reads in a result, and since 2.21 turns into what it expects there: "finished", a time, becomes true.

@@ -21,6 +21,7 @@ ROOT = "C:\\ProgramData\\octopus.upgrade"
 FOLDER = f"{ROOT}\\jobs\\one"
 PREPARE = f'(mkdir "{ROOT}"'
 POLL = f'type "{FOLDER}\\exit.code"'
+ANY_POLL = f'type "{ROOT}\\jobs\\'
 REMOVE = '"C:\\Windows\\System32\\schtasks.exe" "/delete"'
 WRITE_XML = 'C:\\Windows\\System32\\findstr.exe "^" >"'
 
@@ -185,6 +186,36 @@ def test_output_is_paged_and_the_page_is_verified():
     ]
 
 
+READ = f'type "{FOLDER}\\output.txt"'
+
+
+@pytest.mark.parametrize(
+    ("output", "read_again"),
+    [
+        ("whole\nend", False),
+        ("", True),  # or the file is missing, and reading it says so
+        ("h\0a\0l\0f\0", True),  # UTF-16
+        ("\ufffd", True),
+    ],
+)
+def test_output_that_the_last_poll_has_shown_is_not_read_again(output, read_again):
+    host = FakeHost({POLL: printed("0\n", output=output), READ: "read", REMOVE: "", PREPARE: "", WRITE_XML: ""})
+    job = Job(host, ROOT, "one")
+    job.poll()
+    assert job.output() == ("read" if read_again else output)
+    job.remove()
+    assert job.output() == "read", "a removed job has no output that one could remember"
+
+
+def test_output_that_a_job_has_added_to_is_read():
+    polls = iter([printed(output="a\nb\n"), printed("0\n", output="b\nc\n")])
+    host = FakeHost({POLL: lambda _line: next(polls), READ: "a\nb\nc\n"})
+    job = Job(host, ROOT, "one")
+    job.poll()
+    job.poll()
+    assert job.output() == "a\nb\nc\n"
+
+
 def test_waiting_survives_an_absent_host_and_grows_its_pauses():
     answers = [printed(), HostUnreachable("away"), printed(), printed("0 3\n")]
 
@@ -229,6 +260,51 @@ def test_waiting_ends():
     with pytest.raises(HostError, match="expected the job one to be running or finished, but it is absent"):
         Job(FakeHost({POLL: printed(started="", result=None)}), ROOT, "one").wait(10)
     assert wait_all({}, 1) == {}
+
+
+def together(*polls: str):
+    """What a host prints for the polls of several jobs in one command."""
+
+    def answer(line: str) -> str:
+        between = re.findall(r"echo (--[0-9a-f]{32}--)&", line)
+        assert len(between) == len(polls) - 1 and len(set(between)) <= 1
+        return (f"{between[0]}\n" if between else "").join(polls)
+
+    return answer
+
+
+def in_turn(*answers):
+    left = iter(answers)
+
+    def answer(line: str) -> str:
+        return next(left)(line)
+
+    return answer
+
+
+def test_jobs_of_a_host_are_polled_by_one_command():
+    first = together(printed(output="a\n"), printed("3\n", output="b\n"))
+    host, told = FakeHost({ANY_POLL: in_turn(first, together(printed("0\n", output="a\nend\n")))}), []
+    jobs = {"x": Job(host, ROOT, "one", sleep=lambda _seconds: None), "y": Job(host, ROOT, "two")}
+    states = wait_all(jobs, 10, lambda name, lines: told.append((name, lines)), sleep=lambda _seconds: None)
+    assert {name: state.exit_code for name, state in states.items()} == {"x": 0, "y": 3}
+    assert told == [("x", ["a"]), ("y", ["b"]), ("x", ["end"])]
+    assert len(host.commands) == 2
+    assert "one" in host.commands[0] and "two" in host.commands[0] and "two" not in host.commands[1]
+    assert (jobs["x"].output(), jobs["y"].output()) == ("a\nend\n", "b\n")
+
+
+@pytest.mark.parametrize("odd", ["", printed(result=0x41306)])
+def test_a_job_that_one_of_several_polls_does_not_explain_is_polled_by_itself(odd):
+    host = FakeHost({ANY_POLL: in_turn(together(printed("0\n"), odd), lambda _line: printed("7\n"))})
+    states = wait_all({"x": Job(host, ROOT, "one"), "y": Job(host, ROOT, "two")}, 10)
+    assert [state.exit_code for state in states.values()] == [0, 7]
+
+
+def test_an_answer_to_several_polls_that_breaks_off_is_none():
+    host = FakeHost({ANY_POLL: in_turn(*(lambda _line, code=code: printed(f"{code}\n") for code in (0, 1, 2)))})
+    states = wait_all({"x": Job(host, ROOT, "one"), "y": Job(host, ROOT, "two")}, 10)
+    assert [state.exit_code for state in states.values()] == [1, 2]
 
 
 def test_cancelling_ends_what_the_task_has_started_too():
