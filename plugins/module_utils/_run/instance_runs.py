@@ -130,10 +130,11 @@ class InstanceRuns:
         try:
             runs = self._runs(self._lock.read())
             claimed = Claimed(False)
-            if self._database is not None:
+            begun = runs["unfinished"] or {"run_id": run_id, "resumes": False}
+            # An unfinished run keeps its own claim: whoever comes with another one is going to be refused.
+            if self._database is not None and begun["run_id"] == run_id:
                 wanted = Claim(run_id, self._instance, names[self._host], self._holder.owner, operation or "run", self._holder.token)
-                begun = runs["unfinished"] or {}
-                resumes = begun.get("run_id") == run_id and bool(begun.get("resumes"))
+                resumes = bool(begun["resumes"])
                 claimed = self._database.take(wanted, list(names.values()), break_lock, resumes, check_mode)
         except UpgradeError:
             # Nothing begins here, so nobody else shall be kept away. The error that is known matters more.
