@@ -38,20 +38,10 @@ PAIR = replace(SINGLE, name="pair", nodes=("octo-b", "octo-a"), seed=5)
 # A run that is held for a while must not take that for a step that is late.
 VARIABLES: dict[str, Any] = {"octopus_stop_timeout": 600, "octopus_start_timeout": 600, "octopus_drain_timeout": 600}
 QUIET = 0.3  # real seconds without an event of a control node, after which nothing of a held one is under way
-READS = (
-    "SELECT",
-    "SET",
-    "IF",
-    "WITH",
-    "USE",
-    "DECLARE",
-    "EXEC",
-    "PRINT",
-    "RESTORE LABELONLY",
-    "RESTORE HEADERONLY",
-    "RESTORE FILELISTONLY",
-)
-CHANGES = ("sc.exe start", "sc.exe stop", "sc.exe config", "msiexec", "schtasks.exe /change", "ren ", "taskkill", "lock-left-")
+RESTORES = tuple(f"RESTORE {what}ONLY" for what in ("LABEL", "HEADER", "FILELIST", "VERIFY"))
+READS = ("SELECT", "SET", "IF", "WITH", "USE", "DECLARE", "EXEC", "PRINT", "[SYS].SP_", *RESTORES)
+CHANGES = ("sc.exe start", "sc.exe stop", "sc.exe config", "msiexec", "schtasks.exe /change", "ren ", "taskkill")
+OWN_LOCK = "lock-left-"  # a lock is made under this name, and released to it
 
 
 @dataclass(frozen=True)
@@ -159,7 +149,9 @@ class Held:
             outcome.runs.append(f"ended with {controller.code}")
             outcome.problems += [f"changed: {one}" for one in changes(self.lab, mark, shells)]
             said = " ".join(controller.output.split())
-            if controller.code in (0, None):
+            if controller.code == 0 and not outcome.problems and not re.search(r"changed=[1-9]", said):
+                outcome.outcome, outcome.how = REFUSED, "nothing to do: the upgrade is about to end"
+            elif controller.code in (0, None):
                 outcome.problems.append(f"it was not refused: it ended with {controller.code}: {said[-800:]}")
             elif "Traceback" in said or not refusal(said):
                 outcome.problems.append(f"it does not say why: {said[-800:]}")
@@ -252,6 +244,6 @@ def changes(lab: Lab, since: int, shells: set[str]) -> list[str]:
                 found.append(f"{event['sql']}")
         elif event.kind == "winrm.command" and event["shell"] not in shells:
             line = f"{event['command']} {event['arguments']}".replace('"', "")
-            if any(change in line.lower() for change in CHANGES):
+            if OWN_LOCK not in line and any(change in line.lower() for change in CHANGES):
                 found.append(line[:300])
     return found
