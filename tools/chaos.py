@@ -27,7 +27,9 @@ from scenarios.chaos import conftest, matrix, outcome, survey  # noqa: E402  the
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    sets = "all (the default), full (each step killed once and broken once) or gate (what make test runs)"
+    sets = (
+        "all (the default), full (each step killed once and broken once), gate (what make test runs) or rivals (two control nodes at once)"
+    )
     parser.add_argument("cases", nargs="*", help=f"cases to run, by the beginning of their names; {sets}")
     parser.add_argument("--list", action="store_true", help="name the cases, and what is done in each")
     parser.add_argument("-n", "--workers", type=int, default=os.cpu_count() or 1, help="cases side by side (default: one a processor)")
@@ -38,12 +40,12 @@ def main() -> int:
     start = time.monotonic()
     which = ",".join(arguments.cases) or "all"
     os.environ["OCTOPUS_CHAOS_STORIES"] = str(survey.stories_path())
-    stories = survey.stories(arguments.workers)
+    stories = [] if which == conftest.RIVALS else survey.stories(arguments.workers)
     print(f"The steps, from {len(stories)} runs that nobody disturbed ({time.monotonic() - start:.0f} s):", flush=True)
     for story in stories:
         print(f"  {story.name}: {', '.join(step.name for step in story.steps) or 'none'}", flush=True)
     try:
-        cases = matrix.chosen(matrix.cases(stories), which, conftest.seed())
+        cases = [] if which == conftest.RIVALS else matrix.chosen(matrix.cases(stories), which, conftest.seed())
     except ValueError as error:
         parser.error(str(error))
     if arguments.list:
@@ -51,11 +53,13 @@ def main() -> int:
             print(f"{case.name:60} {case.armed}  ({case.controller} control node)")
         return 0
     results = survey.OUT / "outcomes"
+    rivals = survey.OUT / conftest.RIVALS
     shutil.rmtree(results, ignore_errors=True)
+    shutil.rmtree(rivals, ignore_errors=True)
     command = ["build/venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-r", "N"]
     command += ["-n", str(arguments.workers), "--dist", "load", "--maxschedchunk", "1", "tests/scenarios/chaos"]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"OCTOPUS_CHAOS": which}, check=False).returncode
-    outcomes = outcome.read(results, [case.name for case in cases])
+    outcomes = outcome.read(results, [case.name for case in cases]) + outcome.read_all(rivals)
     text = outcome.table(outcomes)
     (survey.OUT / "table.txt").write_text(text + "\n")
     print(f"\n{text}\n{time.monotonic() - start:.0f} s on {arguments.workers} workers; also in build/chaos/table.txt")

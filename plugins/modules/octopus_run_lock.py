@@ -16,6 +16,9 @@ description:
     holds it since when. The nodes are locked in the order of their computers' names, so that of two runs one gets all of them, whatever the
     order of the nodes in their inventories.
   - An upgrade or a rollback also locks each node's programs, which all instances of a host share.
+  - With O(login_host) and O(database), the run also claims the instance's database, where SQL Server keeps it and a restore of the database
+    does not undo it. Two inventories that know the same database under different nodes meet there. The claim is a small database of its own,
+    which exists as long as the run is unfinished, also while nobody works on it.
   - The lock of an ansible-playbook process that has certainly ended is broken, and the result says so. That can be determined only for a
     process of this control node since its last boot. A lock that was taken by another control node, in another container, or before a reboot
     must be broken deliberately, with O(break_lock).
@@ -25,6 +28,7 @@ extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
   - octopus.upgrade.windows.nodes
+  - octopus.upgrade.mssql
   - octopus.upgrade.run
   - octopus.upgrade.run.instance
 attributes:
@@ -58,8 +62,27 @@ options:
     description:
       - Take the lock although another process holds it, because that process is known to be gone. The run id, or the owner, named in the
         refusal.
-      - V(unknown) breaks a lock that does not say who holds it.
+      - V(unknown) breaks a lock that does not say who holds it, and drops a claim that another login has made.
     type: str
+  login_host:
+    description:
+      - SQL Server, as host, tcp:host,port or host\instance. Without it, the database is not claimed.
+    type: str
+  database:
+    description: The instance's database. Without it, no database is claimed.
+    type: str
+  verdict:
+    description:
+      - With O(state=absent), how the run has ended, as M(octopus.upgrade.octopus_run_report) takes it. A run that stays unfinished keeps its
+        claim on the database. Without O(verdict), a run that has a journal keeps it.
+    type: str
+  second_error:
+    description: With O(verdict), the error of what was tried after the failure.
+    type: str
+    default: ""
+notes:
+  - The login needs the permission C(CREATE ANY DATABASE), which members of C(dbcreator) have. Without it, the database is not claimed, and the
+    result warns.
 seealso:
   - module: octopus.upgrade.octopus_run_info
   - module: octopus.upgrade.octopus_run_record
@@ -163,6 +186,8 @@ last_facts:
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import outcome
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import HOLDER_SPEC
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import INSTANCE_SPEC, instance_runs
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC
@@ -171,6 +196,11 @@ SPEC = {
     "argument_spec": {
         **NODES_SPEC,
         **INSTANCE_SPEC,
+        **MSSQL_SPEC,
+        "login_host": {"type": "str"},
+        "database": {"type": "str"},
+        "verdict": {"type": "str"},
+        "second_error": {"type": "str", "default": ""},
         "nodes": {"type": "list", "elements": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "run_id": {"type": "str"},
@@ -179,6 +209,7 @@ SPEC = {
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
     "required_if": [("state", "present", ("run_id",))],
+    "required_together": MSSQL_TOGETHER,
 }
 
 
@@ -186,7 +217,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Take or release the lock; the module's result."""
     with instance_runs(params) as runs:
         if params["state"] == "absent":
-            return runs.release(params["run_id"], check_mode)
+            verdict = params["verdict"]
+            stays_open = outcome.is_open(verdict, bool(params["second_error"])) if verdict else None
+            return runs.release(params["run_id"], check_mode, stays_open)
         return runs.take(params["run_id"], params["operation"], params["break_lock"], check_mode)
 
 

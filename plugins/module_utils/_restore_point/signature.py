@@ -11,7 +11,7 @@ change one unnoticed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -64,9 +64,9 @@ class Found:
 
     @property
     def claimed_moment(self) -> datetime:
-        """When it was signed, according to its manifest; equal to :attr:`Point.moment` where the signature is right."""
+        """Its time according to its manifest; equal to :attr:`Point.moment` where the signature is right."""
         try:
-            return moment_of((self.parsed or {}).get("signed_at")) or _BEGINNING
+            return _moment_in(self.parsed or {}) or _BEGINNING
         except ValueError:  # no such day or hour; such a manifest does not count as signed
             return _BEGINNING
 
@@ -91,9 +91,9 @@ class Point:
 
     @property
     def moment(self) -> datetime:
-        """When it was signed; when its run began for an unsigned one; the beginning of time where neither is known."""
-        signed_at = moment_of(self.manifest.get("signed_at")) if self.is_signed and self.manifest else None
-        return signed_at or time_in_id(self.id) or _BEGINNING
+        """Up to when its database has data; when its run began for an unsigned one; the beginning of time where neither is known."""
+        known = _moment_in(self.manifest) if self.is_signed and self.manifest else None
+        return known or time_in_id(self.id) or _BEGINNING
 
     def as_result(self) -> dict[str, Any]:
         """The entry that ``octopus_restore_point_info`` returns."""
@@ -106,6 +106,16 @@ class Point:
             "as_of": (manifest.get("database") or {}).get("as_of"),
             "reason": self.reason,
         }
+
+
+def _moment_in(manifest: Mapping[str, Any]) -> datetime | None:
+    """The time that restore points are ordered by: SQL Server's, which all control nodes share, and where that is missing, when it was signed.
+
+    Raises:
+        ValueError: It is no time.
+    """
+    database = manifest.get("database")
+    return moment_of(database.get("as_of") if isinstance(database, Mapping) else None) or moment_of(manifest.get("signed_at"))
 
 
 def judge(found: Found, vault_key: VaultKey | None) -> Point:
@@ -129,7 +139,7 @@ def judge(found: Found, vault_key: VaultKey | None) -> Point:
 def newest_signed(found: Sequence[Found], vault_key: VaultKey | None) -> tuple[Point | None, list[Point]]:
     """Look for the newest signed restore point, and decrypt no more signatures than that takes.
 
-    A signed one was signed when its manifest says so. In the order of what the manifests say, the first signed one is therefore the newest.
+    The time of a signed one is what its manifest says. In the order of what the manifests say, the first signed one is therefore the newest.
 
     Returns:
         The newest signed one, or None; and those that were judged before it, which are not signed.

@@ -9,8 +9,7 @@ node, in the order of the computers' own names, which is the same from everywher
 like. Several instances of one host share its program folder, and one of them may be known under another name elsewhere. So a run that
 replaces programs also takes ``programs\\lock`` on each node.
 
-A database restored from a backup is as it was, with everything that is written in it, and a lock of SQL Server ends with its session; the
-nodes' disks are what no run takes back.
+Two inventories may know one instance under different nodes. They meet at its database (:mod:`database_claim`).
 """
 
 from __future__ import annotations
@@ -107,12 +106,10 @@ class ClusterLock:
         return held
 
 
-def in_order(hosts: Sequence[WindowsHost]) -> list[WindowsHost]:
-    """Sort hosts by their computers' own names, which the inventory cannot change.
+def computer_names(hosts: Sequence[WindowsHost]) -> dict[WindowsHost, str]:
+    """Return the hosts' own names for themselves, which no inventory can change.
 
     Raises:
         HostError: One cannot be reached.
     """
-    if len(hosts) < 2:
-        return list(hosts)
-    return sorted(hosts, key=lambda host: host.run(["hostname"], check=True, idempotent=True).stdout.strip().lower())
+    return {host: host.run(["hostname"], check=True, idempotent=True).stdout.strip() for host in hosts}

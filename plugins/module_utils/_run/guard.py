@@ -38,7 +38,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services 
 
 from .errors import LockLost
 from .holder import Holder
-from .lock import LEFT, NOT_OURS, feed_line, folder_line, guard_folder, still_ours_line
+from .lock import LEFT
+from .lock_lines import NOT_OURS, feed_line, folder_line, guard_folder, still_ours_line
 
 # Not the folder of the jobs, which are removed as left over.
 TASK_FOLDER = "\\octopus.upgrade guard\\"

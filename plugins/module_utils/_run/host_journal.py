@@ -2,39 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""Journals on the coordinator's own disk, ``ROOT\INSTANCE\RUN.jsonl``, from which any control node can resume a run.
+r"""The journal of a run on the coordinator's own disk, ``ROOT\INSTANCE\RUN.jsonl``, from which any control node can resume it.
 
 :mod:`record` describes the lines, and how the effects of a lost connection are recognized.
 """
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, RunAs
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_text, builtin, word
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, word
 
 from . import record as run_record
-from .errors import LockLost, RunError, RunRecordError
+from .errors import LockLost
 from .guard import fed
 from .holder import Holder
-from .lock import NOT_OURS, feed_line, folder_line, still_ours_line
+from .lock_lines import NOT_OURS, feed_line, folder_line, still_ours_line
 from .record import Event
 
 SUFFIX = ".jsonl"
 ABSENT = 3
-AT_ONCE = 3  # journals that one command reads
-COPY_SECONDS = 300.0
-_INPUT = "journal.jsonl"
 
 
 class HostJournal:
@@ -196,134 +188,3 @@ def _joined(here: list[Event], there: list[Event]) -> list[Event]:
         if event.get("pending") and event["id"] not in known and event["n"] == len(joined) + 1:
             joined.append(event)
     return joined
-
-
-@dataclass(frozen=True)
-class Found:
-    """A run, as found in its journal."""
-
-    run_id: str
-    path: str
-    events: list[Event]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"run_id": self.run_id, "path": self.path, "events": len(self.events), **run_record.result(self.events)}
-
-
-class Journals:
-    """All journals of an instance.
-
-    Args:
-        host: The coordinator.
-        folder: The instance's folder of runs.
-        names: The names in that folder.
-    """
-
-    def __init__(self, host: WindowsHost, folder: str, names: Iterable[str]) -> None:
-        self._host = host
-        self._folder = folder
-        # Run ids begin with the time.
-        self._runs = sorted((name[: -len(SUFFIX)] for name in names if name.lower().endswith(SUFFIX)), reverse=True)
-
-    def newest(self) -> tuple[Found | None, Found | None]:
-        """Return the newest run if it is unfinished, and the newest run that has finished.
-
-        An unfinished run that is older than a finished one is obsolete: its plan was made for an earlier state of the instance.
-
-        Raises:
-            RunRecordError: The newest journal is inconsistent.
-            RunError: The journals cannot be read.
-        """
-        unfinished: Found | None = None
-        for found in self._all():
-            if not run_record.is_unfinished(found.events):
-                return unfinished, found
-            unfinished = unfinished or found
-        return unfinished, None
-
-    def finished(self) -> list[Found]:
-        """Return every run that has finished, newest first.
-
-        Raises:
-            RunRecordError: The newest journal is inconsistent.
-            RunError: The journals cannot be read.
-        """
-        return [found for found in self._all() if not run_record.is_unfinished(found.events)]
-
-    def _all(self) -> Iterator[Found]:
-        """Read the runs, newest first, as they are asked for."""
-        for start in range(0, len(self._runs), AT_ONCE):
-            for run_id, text in self._texts(self._runs[start : start + AT_ONCE]):
-                path = self._path(run_id)
-                try:
-                    events = run_record.parse(text, f"the journal {path} on {self._host.name}")
-                except RunRecordError:
-                    if run_id == self._runs[0]:
-                        raise
-                    continue  # an old journal that is of no use
-                if events:
-                    yield Found(run_id, path, events)
-
-    def _path(self, run_id: str) -> str:
-        return f"{self._folder}\\{run_id}{SUFFIX}"
-
-    def _texts(self, runs: list[str]) -> list[tuple[str, str]]:
-        """Read some journals with one command."""
-        line = f" & echo {MARK}& ".join(builtin("type", self._path(run_id)) for run_id in runs)
-        result = self._host.run_cmd(line, idempotent=True)
-        # An event ends in a brace, never in the mark.
-        texts = re.split(re.escape(MARK) + r"\n", result.stdout)
-        # The exit code is that of the last command. A journal that cannot be read must not count as an empty one.
-        if result.exit_code or result.stderr.strip() or len(texts) != len(runs):
-            raise RunError(f"{self._host.where}: the journals in {self._folder} cannot be read: {' '.join(result.stderr.split())}")
-        return list(zip(runs, texts, strict=True))
-
-
-def copy(host: WindowsHost, events: list[Event], dest: str, job: dict[str, Any]) -> bool:
-    """Copy a journal to a place that only a job on the host can reach, such as a share, and return whether that changed anything.
-
-    Only administrators may read the journal, and the account of the job need not be one. So the lines are written to the job's folder.
-
-    Args:
-        host: The coordinator.
-        events: The journal.
-        dest: Where to copy it.
-        job: ``job_user``, ``job_password`` and ``work_root``, as the module has them.
-
-    Raises:
-        RunError: It could not be copied. The previous copy is still there.
-        HostError: The job could not be started, or was lost.
-    """
-    dest = dest.replace("/", "\\")
-    folder, part = dest.rpartition("\\")[0], f"{dest}.part"
-    run_as = RunAs(job["job_user"], job["job_password"])
-    task = Job(host, job["work_root"], f"journal-{uuid.uuid4().hex[:12]}")
-    source = f"{task.folder}\\{_INPUT}"
-    text = "\n".join(line for event in events for line in run_record.host_lines(event))
-    lines = [
-        f"if exist {word(dest)} {builtin('type', dest)}",
-        f"echo {MARK}",
-        f"if not exist {word(folder + chr(92))} {builtin('mkdir', folder)}",
-        # One line, because a job continues after a line that failed: an incomplete copy must not replace the previous one.
-        f"{builtin('copy', '/y', '/b', source, part)} >nul && {builtin('move', '/y', part, dest)} >nul && {builtin('type', dest)}",
-        f"if exist {word(part)} {builtin('del', '/f', '/q', part)}",
-    ]
-    try:
-        # In brackets, because the job redirects the output of each line to its file, which would otherwise override a >nul.
-        task.start([f"({batch_text(line)})" for line in lines], run_as, inputs={_INPUT: text})
-        try:
-            state = task.wait(COPY_SECONDS)
-        except HostTimeout:
-            task.cancel()  # a running job would prevent its folder from being deleted
-            raise
-        before, _mark, after = task.output().partition(f"{MARK}\n")
-        if state.exit_code or after.splitlines() != text.splitlines():
-            output = " ".join(state.output_tail[-2:])
-            raise RunError(
-                f"{host.where}: the journal could not be copied to {dest} by a job as {run_as.account}: {output or state.exit_code}. That "
-                "account needs permission to write there; SYSTEM accesses a share as the computer account. Set job_user and job_password "
-                "to use another account."
-            )
-        return before.splitlines() != after.splitlines()
-    finally:
-        task.remove()

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, UpgradeError
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.claim import Claim
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
-from . import guard, outcome, retention
-from . import host_journal as journals
+from . import guard, journal_copy, outcome, retention
 from . import record as run_record
-from .cluster_lock import ClusterLock, in_order
+from .cluster_lock import ClusterLock, computer_names
+from .database_claim import Claimed, DatabaseClaim
 from .errors import RunError
 from .holder import Holder
-from .host_journal import Found, HostJournal, Journals
+from .host_journal import SUFFIX, HostJournal
+from .journals import Found, Journals
 from .lock import Lock, RunLock
-from .steps import results as results_of
+from .unfinished import described
 
 INSTANCE_SPEC: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
@@ -32,7 +35,6 @@ INSTANCE_SPEC: dict[str, Any] = {
 
 PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
-GUARDED = "the control node was gone for too long, and the guard on the coordinator started the service again"
 _BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
@@ -45,17 +47,26 @@ class InstanceRuns:
         params: ``instance`` and ``root``, as the modules have them.
         holder: The process that holds or takes the lock.
         others: The instance's other nodes.
+        database: The claim on the instance's database; None where that is not known.
 
     Raises:
         InvalidValue: The instance's name cannot be the name of a folder.
     """
 
-    def __init__(self, host: WindowsHost, params: dict[str, Any], holder: Holder, others: Sequence[WindowsHost] = ()) -> None:
+    def __init__(
+        self,
+        host: WindowsHost,
+        params: dict[str, Any],
+        holder: Holder,
+        others: Sequence[WindowsHost] = (),
+        database: DatabaseClaim | None = None,
+    ) -> None:
         self._host = host
         self._folder = folder_of(params)
         self._instance = params["instance"]
         self._holder = holder
         self._others = list(others)
+        self._database = database
         self._programs = self._folder.rpartition("\\")[0].rpartition("\\")[0] + f"\\{PROGRAMS}"
         self._lock = self._lock_on(host)
 
@@ -119,45 +130,69 @@ class InstanceRuns:
             HostError: The host cannot be reached.
         """
         check_run_id(run_id)
-        locks = self._locks_on(in_order([self._host, *self._others]), programs=operation in outcome.REPLACES_PROGRAMS)
+        names = computer_names([self._host, *self._others]) if self._others or self._database else {}
+        hosts = sorted(names, key=lambda host: names[host].lower()) or [self._host]
+        locks = self._locks_on(hosts, programs=operation in outcome.REPLACES_PROGRAMS)
         changed, broken = locks.predict(break_lock) if check_mode else locks.take(run_id, operation, break_lock)
-        found = self._lock.read()
-        return {"changed": changed, "run_id": run_id, "broke": broken.to_dict() if broken else None, **self._runs(found)}
+        try:
+            runs = self._runs(self._lock.read())
+            claimed = Claimed(False)
+            begun = runs["unfinished"] or {"run_id": run_id, "resumes": False}
+            # An unfinished run keeps its own claim: whoever comes with another one is going to be refused.
+            if self._database is not None and begun["run_id"] == run_id:
+                wanted = Claim(run_id, self._instance, names[self._host], self._holder.owner, operation or "run", self._holder.token)
+                resumes = bool(begun["resumes"])
+                claimed = self._database.take(wanted, list(names.values()), break_lock, resumes, check_mode)
+        except UpgradeError:
+            # Nothing begins here, so nobody else shall be kept away. The error that is known matters more.
+            if changed and not check_mode:
+                with suppress(UpgradeError):
+                    locks.release()
+            raise
+        over = claimed.broken
+        told = broken.to_dict() if broken else None
+        if over is not None and told is None:
+            told = {"owner": over.owner, "run_id": over.run_id, "since": over.since, "age_seconds": None, "why": "deliberate"}
+        warnings = {"warnings": [claimed.warning]} if claimed.warning else {}
+        return {"changed": changed or claimed.changed, "run_id": run_id, "broke": told, **runs, **warnings}
 
-    def release(self, run_id: str | None, check_mode: bool) -> dict[str, Any]:
+    def release(self, run_id: str | None, check_mode: bool, stays_open: bool | None = None) -> dict[str, Any]:
         """Release the lock, and return who holds it now.
 
         Args:
             run_id: The run that the lock was for.
             check_mode: Whether to predict only.
+            stays_open: Whether the run stays unfinished, and keeps its claim on the database. None: it does where it has a journal.
 
         Raises:
             RunError: It cannot be released.
             HostError: A host cannot be reached.
         """
+        claimed = Claimed(False)
+        if self._database is not None and not check_mode:
+            self._lock.read()
+            has_journal = f"{run_id}{SUFFIX}".lower() in (name.lower() for name in self._lock.names)
+            # Before the locks: whoever has those must not see the claim of a run that has ended.
+            if not (has_journal if stays_open is None else stays_open):
+                claimed = self._database.release(self._holder.token)
         changed = False if check_mode else self._locks_on([self._host, *self._others], programs=True).release()
         found = self._lock.read()
         if check_mode and self._lock.is_ours(found):
             changed, found = True, None
-        return {"changed": changed, "run_id": run_id, "lock": self._described(found)}
+        warnings = {"warnings": [claimed.warning]} if claimed.warning else {}
+        return {"changed": changed or claimed.changed, "run_id": run_id, "lock": self._described(found), **warnings}
 
     def _runs(self, lock: Lock | None, results: Sequence[str] = ()) -> dict[str, Any]:
         unfinished, last = Journals(self._host, self._folder, self._lock.names).newest()
-        ended = [last.run_id] if last else []
-        elsewhere: list[tuple[WindowsHost, Found]] = []
         for host in self._others:
             begun_there, last_there = self._runs_on(host)
-            ended += [last_there.run_id] if last_there else []
-            elsewhere += [(host, begun_there)] if begun_there else []
-        newest = max(ended, default="")
-        for host, found in elsewhere:
-            if found.run_id > newest:
-                raise self._begun_elsewhere(host, found)
-        if unfinished is not None and unfinished.run_id < newest:
-            unfinished = None  # a run that another coordinator has finished since has made it obsolete
+            if begun_there is not None:
+                raise self._begun_elsewhere(host, begun_there)
+            if last_there is not None and (last is None or last_there.run_id > last.run_id):
+                last = last_there
         return {
             "lock": self._described(lock),
-            "unfinished": _unfinished(unfinished, results, self._guarded(unfinished)) if unfinished else None,
+            "unfinished": described(unfinished, results, self._guarded(unfinished)) if unfinished else None,
             "last": run_record.summary(last.events) if last else None,
             "last_facts": run_record.facts(last.events) if last else {},
         }
@@ -193,42 +228,17 @@ def instance_runs(params: dict[str, Any]) -> Iterator[InstanceRuns]:
     """The runs of an instance, with connections to its nodes.
 
     Args:
-        params: ``connections``, the coordinator's first, ``instance``, ``root`` and ``holder``, as the modules have them.
+        params: ``connections``, the coordinator's first, ``instance``, ``root`` and ``holder``, as the modules have them; and with ``login_host``
+            those of SQL Server with ``database``.
 
     Raises:
         InvalidValue: The instance's name cannot be the name of a folder.
     """
     with ExitStack() as stack:
         coordinator, *others = [stack.enter_context(WindowsHost(ConnectionOptions.from_params(one))) for one in params["connections"]]
-        yield InstanceRuns(coordinator, params, Holder.from_dict(params["holder"]), others)
-
-
-def _unfinished(found: Found, results: Sequence[str], guarded: bool) -> dict[str, Any]:
-    """Return an unfinished run with what it means for the next one.
-
-    Args:
-        found: The run.
-        results: The steps whose results are wanted.
-        guarded: Whether the guard has started the service since. Then what the run has done no longer holds: it cannot go on.
-    """
-    result = found.to_dict()
-    steps, record = result["steps"], result["record"]
-    if guarded and not record.get("error"):
-        record = result["record"] = {**record, "error": GUARDED}
-    operation = run_record.operation(found.events) or outcome.UPGRADE
-    return {
-        **result,
-        "operation": operation,
-        "playbook": outcome.playbook(operation),
-        "last_step": steps[-1] if steps else "",
-        "resumes": outcome.resumes(steps),
-        "guarded": guarded,
-        "roll_back_first": guarded or outcome.must_roll_back_first(steps, record),
-        "schema_failed": outcome.schema_must_not_be_retried(record, steps),
-        "only_stopped": outcome.only_stopped(steps),
-        "published": outcome.published(steps),
-        "results": {step: result for step, result in results_of(found.events).items() if step in results},
-    }
+        known = params.get("login_host") and params.get("database")
+        database = DatabaseClaim(SqlOptions.from_params(params), params["database"]) if known else None
+        yield InstanceRuns(coordinator, params, Holder.from_dict(params["holder"]), others, database)
 
 
 def copy_journal(host: WindowsHost, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -245,14 +255,14 @@ def copy_journal(host: WindowsHost, params: dict[str, Any], check_mode: bool) ->
         HostError: The host cannot do it.
     """
     check_run_id(params["run_id"])
-    journal = HostJournal(host, f"{folder_of(params)}\\{params['run_id']}{journals.SUFFIX}")
+    journal = HostJournal(host, f"{folder_of(params)}\\{params['run_id']}{SUFFIX}")
     events = journal.read()
     if not events:
         raise RunError(
             f"Expected the journal {journal.name}, but found no journal, or an empty one. Is run_id the id of a run that has begun?"
         )
     job = {name: params[name] for name in ("job_user", "job_password", "work_root")}
-    return {"changed": check_mode or journals.copy(host, events, params["dest"], job), "dest": params["dest"]}
+    return {"changed": check_mode or journal_copy.copy(host, events, params["dest"], job), "dest": params["dest"]}
 
 
 def folder_of(params: dict[str, Any]) -> str:

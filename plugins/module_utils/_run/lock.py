@@ -15,7 +15,6 @@ gets no further than its next step.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import uuid
@@ -25,15 +24,15 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, protect_line
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import DEFAULT_ROOT
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, json_line, word
 
 from .errors import RunError
 from .holder import Holder
+from .lock_lines import NOT_OURS, feed_line, folder_line, is_own_folder, marker_of
 
 UNKNOWN = "unknown"
-TAKEN, NOT_OURS = 100, 101
+TAKEN = 100
 ATTEMPTS = 6
 # The folder's name before it becomes the lock, and after it was the lock: it is renamed before it is deleted. A folder with such a name was
 # left by a process that was interrupted.
@@ -78,31 +77,6 @@ class Broken:
         return {"owner": lock.owner, "run_id": lock.run_id, "since": lock.since, "age_seconds": lock.age_seconds, "why": self.why}
 
 
-def folder_line(folder: str) -> str:
-    """Return the cmd line that creates an instance's folder where it is missing, for SYSTEM and administrators only.
-
-    Below the collection's own folder, access to that folder is restricted; elsewhere access to the instance's folder is.
-    """
-    protect = protect_line(DEFAULT_ROOT if _is_ours(folder) else folder)
-    return f"(if not exist {word(folder + chr(92))} ({protect} & {builtin('mkdir', folder)}))"
-
-
-def _is_ours(folder: str) -> bool:
-    """Whether a folder is below the collection's own."""
-    return folder.lower().startswith(DEFAULT_ROOT.lower() + "\\")
-
-
-def guard_folder(folder: str) -> str:
-    """Return the folder of the guard in an instance's folder of runs."""
-    return f"{folder}\\guard"
-
-
-def feed_line(folder: str) -> str:
-    """Return the cmd line that tells the guard, where there is one, that the run is alive. It leaves no error."""
-    own = guard_folder(folder)
-    return f"(if exist {word(own + chr(92))} (echo fed)>{word(own + chr(92) + 'fed')}) 2>nul"
-
-
 class RunLock:
     """One lock on one host.
 
@@ -119,7 +93,7 @@ class RunLock:
         self._folder = folder
         self._what = what
         self._holder = holder
-        self._marker = _marker(holder, part)
+        self._marker = marker_of(holder, part)
         self.path = f"{folder}\\lock"
         self.names: list[str] = []  # in the folder, as last read
         self._stderr = ""  # of the last attempt to take it: either the lock exists, or it cannot be created
@@ -163,7 +137,7 @@ class RunLock:
             known = json.loads(owner)
             holder = Holder.from_dict(known["holder"])
             since = datetime.fromisoformat(known["since"]).isoformat()
-            marker = str(known.get("marker") or _marker(holder))
+            marker = str(known.get("marker") or marker_of(holder))
             return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, marker, marker in inside)
         except (ValueError, KeyError, TypeError):
             return Lock(self.path)
@@ -292,7 +266,7 @@ class RunLock:
         marker = f"{self.path}\\{self._marker}"
         # Without /s, rd removes an empty folder only: one that has no journals, as on every node but the coordinator. Elsewhere than below the
         # collection's own folder it stays, because the access to it is its own.
-        empty = f"& {builtin('rd', self._folder)} 2>nul& exit /b 0" if _is_ours(self._folder) else ""
+        empty = f"& {builtin('rd', self._folder)} 2>nul& exit /b 0" if is_own_folder(self._folder) else ""
         line = (
             f"(if not exist {word(marker)} exit /b {NOT_OURS})& "
             f"{builtin('ren', self.path, left)} && ({self._delete(self._folder + chr(92) + left)}{empty})"
@@ -311,25 +285,6 @@ class RunLock:
     @staticmethod
     def _delete(folder: str) -> str:
         return f"{builtin('rd', '/s', '/q', folder)} 2>nul"
-
-
-def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
-    """Return the cmd line that ends with :data:`NOT_OURS` where this process does not hold the lock of that folder.
-
-    A free lock is not acceptable either: a process that has broken it may have released it already.
-
-    Args:
-        folder: The instance's folder of runs.
-        holder: The process.
-        released: Whether this process may have released the lock already, so that a free lock is acceptable.
-    """
-    lock = f"{folder}\\lock\\"
-    return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"
-
-
-def _marker(holder: Holder, part: str = "") -> str:
-    """The name of the file that says who holds a lock: a process, or one part of it."""
-    return f"holder-{holder.token}" + (f"-{hashlib.sha256(part.lower().encode()).hexdigest()[:8]}" if part else "")
 
 
 def _span(seconds: int | None) -> str:

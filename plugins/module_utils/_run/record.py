@@ -31,6 +31,8 @@ from .errors import RunRecordError
 EVENTS = ("begun", "resumed", "step", "done", "failed", "stopped", "finished")
 ENDS = ("stopped", "finished")  # nothing of the run follows them, unless it is resumed
 OWN = ("n", "id", "event", "at", "pending")
+# What findstr finds in the journal of a run that has finished: in the event's line, or in the last of those that it is packed in.
+FINISHED = "event.: .finished"
 # Characters of a line that goes to a host; cmd.exe takes 8,191 for a whole command, with the paths in it.
 LONGEST = 5000
 
@@ -68,8 +70,9 @@ def host_lines(event: Event) -> list[str]:
         return [line]
     packed = base64.b64encode(zlib.compress(json.dumps(event).encode())).decode("ascii")
     pieces = [packed[start : start + LONGEST - 200] for start in range(0, len(packed), LONGEST - 200)]
+    kinds = {len(pieces): {"event": event["event"]}}
     return [
-        json_line({"n": event["n"], "id": event["id"], "part": part, "of": len(pieces), "packed": piece})
+        json_line({"n": event["n"], "id": event["id"], "part": part, "of": len(pieces), **kinds.get(part, {}), "packed": piece})
         for part, piece in enumerate(pieces, 1)
     ]
 

@@ -90,6 +90,7 @@ def _create(session: Session, cursor: Cursor, out: Output) -> None:
     if not session.client.login.may("CREATE ANY DATABASE"):
         raise errors.denied("CREATE DATABASE", "master")
     server = session.server
+    server.check_new(name)  # before its files, which are there too
     files = server.default_files(name)
     if data:
         files[0] = DatabaseFile(1, "D", *data[0])

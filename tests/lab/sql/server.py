@@ -159,6 +159,14 @@ class SqlServer:
             DatabaseFile(2, "L", f"{name}_log", f"{self.log_folder}\\{safe}_log.ldf"),
         ]
 
+    def check_new(self, name: str) -> None:
+        """
+        Raises:
+            SqlError: 1801, there is a database of that name.
+        """
+        if self.database(name) is not None:
+            raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.", 16, 3)
+
     def create_database(
         self,
         name: str,
@@ -182,8 +190,7 @@ class SqlServer:
             SqlError: 1801 it exists, 5123/1802 a file cannot be made.
         """
         with self.lock:
-            if self.database(name) is not None:
-                raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.", 16, 3)
+            self.check_new(name)
             model = self.databases["model"]
             database = Database(
                 name,

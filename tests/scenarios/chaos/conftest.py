@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cases are run: OCTOPUS_CHAOS=all, full, gate, off, or names of cases separated by commas (matrix.chosen).
+"""Which cases are run: OCTOPUS_CHAOS=all, full, gate, rivals, off, or names of cases separated by commas (matrix.chosen).
 
 Two cases of ``gate`` are others with each commit, or with OCTOPUS_CHAOS_SEED where that is set.
 Collecting them costs a survey of about two minutes where build/ has none for this state of the sources.
@@ -19,7 +19,10 @@ from scenarios.operator import ROOT
 
 # Where nobody asks for them, nobody waits for them: whoever runs one scenario by hand wants no survey.
 chosen = os.environ.get("OCTOPUS_CHAOS", "off")
-collect_ignore = ["test_matrix.py"] if chosen == "off" else []
+RIVALS = "rivals"  # test_rivals.py alone
+collect_ignore = ["test_matrix.py"] if chosen in ("off", RIVALS) else []
+if chosen not in ("all", "full", "gate", RIVALS):
+    collect_ignore.append("test_rivals.py")
 
 
 def seed() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-UPGRADED, AS_BEFORE, NEITHER = "upgraded", "as before", "NEITHER"
+UPGRADED, AS_BEFORE, REFUSED, NEITHER = "upgraded", "as before", "refused", "NEITHER"
 
 
 @dataclass
@@ -52,6 +52,11 @@ def read(folder: Path, names: Iterable[str]) -> list[Outcome]:
             story, step, kind = name.split("/")
             found.append(Outcome(story, step, kind.replace("-", " "), "", problems=["the case was not run to its end"]))
     return found
+
+
+def read_all(folder: Path) -> list[Outcome]:
+    """All outcomes in a folder, in the order of their names."""
+    return [Outcome(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
 
 
 HEAD = ("step", "fault", "armed", "outcome", "how", "seconds")

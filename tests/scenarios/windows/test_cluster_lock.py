@@ -9,11 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.claim import Claim
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.database_claim import Claimed
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import RunError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import InstanceRuns
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 from scenarios.windows.setting import ROOT, SYSTEM, WAIT, World
@@ -138,3 +142,56 @@ def test_a_run_that_began_with_another_coordinator_is_not_begun_again(cluster: W
         ended = '{"n": 3, "id": "c", "event": "finished", "at": "2026-11-30T10:00:02.000+00:00", "verdict": "upgraded"}'
         host.fs.write(f"{RUNS}\\prod\\20261130T100000Z.jsonl", f"{ended}\r\n".encode(), SYSTEM, append=True)
         assert mine.info([])["unfinished"] is None
+
+
+class Recorded:
+    """Stands in for the claim on a database, and writes down what is asked of it."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        self.refusal = refusal
+        self.calls: list[tuple[str, ...]] = []
+
+    def take(self, wanted: Claim, nodes: Sequence[str], break_lock: str | None, resumes: bool, check_mode: bool) -> Claimed:
+        self.calls.append(("take", wanted.run_id, wanted.coordinator, " ".join(sorted(nodes)), "resumes" if resumes else "begins"))
+        if self.refusal:
+            raise self.refusal
+        return Claimed(True)
+
+    def release(self, holder: str) -> Claimed:
+        self.calls.append(("release", holder))
+        return Claimed(True)
+
+
+@contextmanager
+def claiming(world: World, database: Recorded, holder: Holder) -> Iterator[InstanceRuns]:
+    with world.client("octo-b") as first, world.client("octo-a") as other:
+        claim: Any = database
+        yield InstanceRuns(first, {"instance": "prod", "root": RUNS}, holder, [other], claim)
+
+
+def test_a_claim_is_dropped_by_a_run_that_has_ended_or_never_began(cluster: World, tmp_path: Path) -> None:
+    anna, database = somebody("anna"), Recorded()
+    with claiming(cluster, database, anna) as mine, cluster.client("octo-b") as client:
+        mine.take("R1", "upgrade", None, check_mode=False)
+        assert database.calls == [("take", "R1", "octo-b", "octo-a octo-b", "begins")]
+        mine.release("R1", check_mode=False)
+        assert database.calls[1:] == [("release", anna.token)], "without a journal it has not begun"
+        mine.take("R1", "upgrade", None, check_mode=False)
+        remember(tmp_path / "R1.jsonl", HostJournal(client, f"{RUNS}\\prod\\R1.jsonl", anna), "begun", operation="upgrade")
+        del database.calls[:]
+        mine.release("R1", check_mode=False)
+        mine.release("R1", check_mode=False, stays_open=True)
+        assert database.calls == []
+        mine.take("R2", "rollback_cleanup", None, check_mode=False)
+        mine.release("R2", check_mode=False, stays_open=True)
+        assert database.calls == [], "an unfinished run keeps its claim from whoever is going to be refused"
+        mine.take("R1", "upgrade", None, check_mode=False)
+        mine.release("R1", check_mode=False, stays_open=False)
+        assert [call[0] for call in database.calls] == ["take", "release"]
+
+
+def test_who_may_not_claim_the_database_leaves_the_nodes_free(cluster: World) -> None:
+    with claiming(cluster, Recorded(RunError("claimed")), somebody("anna")) as mine:
+        with pytest.raises(RunError, match="claimed"):
+            mine.take("R1", "upgrade", None, check_mode=False)
+        assert (locked(cluster), locked(cluster, PROGRAMS)) == ([], [])

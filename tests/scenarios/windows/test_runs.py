@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._run import host_journal as journals
+from ansible_collections.octopus.upgrade.plugins.module_utils._run import journal_copy
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import record as run_record
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import steps as run_steps
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import LockLost, RunError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, Journals, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.journals import Journals
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import LEFT, Broken, RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.shared_shell import shared_shell
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
@@ -395,26 +396,33 @@ def test_the_newest_run_and_the_last_that_finished(client: WindowsHost, me: Hold
     add("20260101T000000Z", "begun")
     assert found() == ("20260101T000000Z", None)
     add("20260102T000000Z", "begun", "finished")
-    assert found() == (None, "20260102T000000Z"), "what broke off before is history"
+    assert found() == ("20260101T000000Z", "20260102T000000Z"), "a clock that was ahead hides no run that has not ended"
+    add("20260101T000000Z", "finished")
+    assert found() == (None, "20260102T000000Z")
     for day in range(3, 8):
         add(f"2026010{day}T000000Z", "begun", "failed")
     assert found() == ("20260107T000000Z", "20260102T000000Z")
     add("20260107T000000Z", "finished")
-    assert found() == (None, "20260107T000000Z")
+    assert found() == ("20260106T000000Z", "20260107T000000Z")
     add("20260107T000000Z", "resumed")
     assert found() == ("20260107T000000Z", "20260102T000000Z")
+    add("20260107T000000Z", "finished")
+    add("20260108T000000Z", "begun")
+    long = {"evidence": {str(number): os.urandom(16).hex() for number in range(400)}}
+    remember(tmp_path / "20260108T000000Z.jsonl", HostJournal(client, f"{FOLDER}\\20260108T000000Z.jsonl"), "finished", **long)
+    assert found() == ("20260106T000000Z", "20260108T000000Z"), "an end that is packed in several lines is one too"
 
 
 def test_a_journal_is_copied_by_a_job(client: WindowsHost, world: World, tmp_path: Path) -> None:
     events = remember(tmp_path / "run.jsonl", HostJournal(client, JOURNAL), "begun", error="größer & <kleiner>")
     dest = "C:\\Backups (100%)\\R1.jsonl".replace("%", "")
-    assert journals.copy(client, events, dest, JOB) is True
-    assert journals.copy(client, events, dest, JOB) is False
+    assert journal_copy.copy(client, events, dest, JOB) is True
+    assert journal_copy.copy(client, events, dest, JOB) is False
     assert run_record.parse(text_there(world, dest), "it") == events
     assert world.hosts["octo-a"].fs.listdir("C:\\Backups (100)", SYSTEM) == ["R1.jsonl"]
     assert world.hosts["octo-a"].fs.listdir(f"{ROOT}\\jobs", SYSTEM) == []
     with pytest.raises(RunError, match=r"could not be copied to \\\\nas\\none.* as SYSTEM"):
-        journals.copy(client, events, "\\\\nas\\none\\R1.jsonl", JOB)
+        journal_copy.copy(client, events, "\\\\nas\\none\\R1.jsonl", JOB)
 
 
 # -- under ansible-playbook

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 
 from lab.core.filesystem import WinError
@@ -52,7 +53,7 @@ def findstr(proc: Process) -> int:
             if lower.startswith("/c:"):
                 patterns.append(word[3:])
                 flags.add("/l")
-            elif lower in ("/i", "/v", "/n", "/r", "/l", "/x", "/b", "/e"):
+            elif lower in ("/i", "/v", "/n", "/r", "/l", "/x", "/b", "/e", "/m"):
                 flags.add(lower)
             else:
                 return unsupported(proc, word)
@@ -63,14 +64,15 @@ def findstr(proc: Process) -> int:
             proc.error("FINDSTR: Bad command line")
             return 2
         patterns = words.pop(0).split()
-    if any("*" in path or "?" in path for path in words):
-        return unsupported(proc, "wildcards in file names")
+    words = [found for path in words for found in _expanded(proc, path)]
     literal = "/l" in flags and "/r" not in flags
     matcher = _matcher(patterns, literal, "/i" in flags)
     lines = _lines(proc, words)
     if lines is None:
         proc.error(f"FINDSTR: Cannot open {words[0]}")
         return 1
+    if "/m" in flags:
+        return _names_only(proc, words, matcher, flags)
     found = False
     for number, (prefix, raw) in enumerate(lines, 1):
         if len(raw) > LONGEST and not words:
@@ -87,6 +89,28 @@ def findstr(proc: Process) -> int:
             head = prefix + (f"{number}:" if "/n" in flags else "")
             proc.stdout.write(proc.console.encode(head) + raw + (b"" if raw.endswith(b"\n") else b"\r\n"))
     return 0 if found else 1
+
+
+def _expanded(proc: Process, path: str) -> list[str]:
+    """The files that a path with wildcards in its last part means, as that path names them; a path without stays."""
+    folder, _backslash, pattern = path.rpartition("\\")
+    if "*" not in pattern and "?" not in pattern:
+        return [path]
+    try:
+        names = proc.host.fs.listdir(proc.full(folder or "."), proc.logon)
+    except WinError:
+        return [path]  # which then cannot be opened
+    return [f"{folder}\\{name}" if folder else name for name in sorted(names) if fnmatch.fnmatch(name.lower(), pattern.lower())] or [path]
+
+
+def _names_only(proc: Process, paths: list[str], matcher: re.Pattern[str], flags: set[str]) -> int:
+    """``/m``: "Prints only the file name if a file contains a match"."""
+    if not paths or flags - {"/m", "/l", "/r", "/i"}:
+        return unsupported(proc, "/m with standard input or with " + " ".join(sorted(flags)))
+    hits = [path for path in paths if any(matcher.search(proc.console.decode(raw)) for _prefix, raw in _lines(proc, [path]) or [])]
+    for path in hits:
+        proc.print(path)
+    return 0 if hits else 1
 
 
 def find(proc: Process) -> int:

@@ -162,10 +162,10 @@ def test_what_says_of_itself_that_it_is_this_restore_point() -> None:
     assert not Found(PATH).is_ours
 
 
-def signed(run_id: str, signed_at: str, vault_key: Reversing | None = None) -> Found:
-    """A restore point of that time."""
+def signed(run_id: str, as_of: str, vault_key: Reversing | None = None, signed_at: str = "2026-11-25T21:30:00Z") -> Found:
+    """A restore point whose database has what was in it at that time of SQL Server."""
     point = f"{run_id}-2025.3.14357"
-    text = form.text_of(manifest(id=point, signed_at=signed_at))
+    text = form.text_of(manifest(id=point, signed_at=signed_at, database={**manifest()["database"], "as_of": as_of}))
     return Found(f"D:\\b\\{point}", text, signature_text(point, text, vault_key or Reversing()).decode())
 
 
@@ -177,14 +177,22 @@ def test_the_newest_signed_one_takes_one_decryption() -> None:
     assert len(vault_key.decrypted) == 1
 
 
+def test_the_clock_of_a_control_node_makes_none_newer() -> None:
+    ahead = signed("20271124T210000Z", "2026-11-21T21:00:00Z", signed_at="2027-11-24T21:00:00Z")
+    newest, _unsigned = newest_signed(
+        [ahead, signed("20261122T210000Z", "2026-11-22T21:00:00Z", signed_at="2026-11-22T21:00:00Z")], Reversing()
+    )
+    assert newest is not None and newest.id == "20261122T210000Z-2025.3.14357"
+
+
 def test_what_is_not_signed_is_passed_over_and_told() -> None:
     vault_key = Reversing()
     forged = signed("20261125T210000Z", "2099-01-01T00:00:00Z", Reversing(b"x"))
     edited = signed("20261124T210000Z", "2026-11-24T21:00:00Z")
     edited = Found(edited.path, str(edited.manifest).replace("2026-11-24", "2026-12-24"), edited.signature)
     unfinished = Found("D:\\b\\20261126T210000Z-2025.3.14357", forged.manifest)
-    nonsense = Found("D:\\b\\20261127T210000Z-2025.3.14357", json.dumps({"signed_at": "2026-99-99T21:00:00Z"}), "x")
-    # Its id is older than those, but it was signed last: a run may take long.
+    nonsense = Found("D:\\b\\20261127T210000Z-2025.3.14357", json.dumps({"database": {"as_of": "2026-99-99T21:00:00Z"}}), "x")
+    # Its id is older than those, but its backup is the latest: a run may take long.
     good = [signed("20261120T210000Z", "2026-11-23T21:00:00Z"), signed("20261121T210000Z", "2026-11-22T21:00:00Z")]
     newest, unsigned = newest_signed([good[1], forged, nonsense, unfinished, good[0], edited], vault_key)
     assert newest is not None and newest.id == "20261120T210000Z-2025.3.14357"
