@@ -15,22 +15,21 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
-from . import guard, outcome
 from . import host_journal as journals
+from . import outcome
 from . import record as run_record
 from .cluster_lock import ClusterLock, in_order
 from .errors import RunError
 from .holder import Holder
 from .host_journal import Found, HostJournal, Journals
-from .lock import Lock, RunLock
+from .lock import GUARDED as GUARDED_SUFFIX
+from .lock import PROGRAMS, Lock, RunLock
 from .steps import results as results_of
 
 INSTANCE_SPEC: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
     "root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade\runs"},
 }
-
-PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
 GUARDED = "the control node was gone for too long, and the guard on the coordinator started the service again"
 _BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
@@ -113,7 +112,12 @@ class InstanceRuns:
         """
         check_run_id(run_id)
         locks = self._locks_on(in_order([self._host, *self._others]), programs=operation in outcome.REPLACES_PROGRAMS)
-        changed, broken = locks.predict(break_lock) if check_mode else locks.take(run_id, operation, break_lock)
+        self._lock.read()
+        guarded = [name[: -len(GUARDED_SUFFIX)] for name in self._lock.names if name.lower().endswith(GUARDED_SUFFIX)]
+        if check_mode:
+            changed, broken = locks.predict(break_lock, guarded)
+        else:
+            changed, broken = locks.take(run_id, operation, break_lock, guarded)
         found = self._lock.read()
         return {"changed": changed, "run_id": run_id, "broke": broken.to_dict() if broken else None, **self._runs(found)}
 
@@ -175,7 +179,7 @@ class InstanceRuns:
 
     def _guarded(self, found: Found) -> bool:
         """Whether the guard on the host has restored the service of that run."""
-        return f"{found.run_id}{guard.SUFFIX}".lower() in (name.lower() for name in self._lock.names)
+        return f"{found.run_id}{GUARDED_SUFFIX}".lower() in (name.lower() for name in self._lock.names)
 
     def _described(self, lock: Lock | None) -> dict[str, Any] | None:
         return {**lock.to_dict(), "ours": self._lock.is_ours(lock)} if lock else None

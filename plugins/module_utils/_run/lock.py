@@ -19,6 +19,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -34,10 +35,12 @@ from .holder import Holder
 
 UNKNOWN = "unknown"
 TAKEN, NOT_OURS = 100, 101
+GUARDED = ".guarded"  # RUN.guarded: the guard has taken the lock from that run, and restored service
 ATTEMPTS = 6
 # The folder's name before it becomes the lock, and after it was the lock: it is renamed before it is deleted. A folder with such a name was
 # left by a process that was interrupted.
 LEFT = "lock-left-"
+PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Broken:
-    """A lock that was broken, and why: ``gone`` (its process has ended) or ``deliberate`` (the user named it)."""
+    """A lock that was broken, and why: ``gone`` (its process has ended), ``guarded`` (the guard has ended its run) or ``deliberate`` (named)."""
 
     lock: Lock
     why: str
@@ -119,7 +122,7 @@ class RunLock:
         self._folder = folder
         self._what = what
         self._holder = holder
-        self._marker = _marker(holder, part)
+        self._marker = marker(holder, part)
         self.path = f"{folder}\\lock"
         self.names: list[str] = []  # in the folder, as last read
         self._stderr = ""  # of the last attempt to take it: either the lock exists, or it cannot be created
@@ -163,8 +166,8 @@ class RunLock:
             known = json.loads(owner)
             holder = Holder.from_dict(known["holder"])
             since = datetime.fromisoformat(known["since"]).isoformat()
-            marker = str(known.get("marker") or _marker(holder))
-            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, marker, marker in inside)
+            named = str(known.get("marker") or marker(holder))
+            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, named, named in inside)
         except (ValueError, KeyError, TypeError):
             return Lock(self.path)
 
@@ -174,13 +177,14 @@ class RunLock:
 
     # -- taking
 
-    def take(self, run_id: str, operation: str | None, break_lock: str | None) -> tuple[bool, Broken | None]:
+    def take(self, run_id: str, operation: str | None, break_lock: str | None, guarded: Collection[str] = ()) -> tuple[bool, Broken | None]:
         """Take the lock.
 
         Args:
             run_id: The run that it is for.
             operation: What the run does.
             break_lock: The run or the owner whose lock may be broken.
+            guarded: Runs from which the guard has taken the lock on the coordinator. They cannot go on.
 
         Returns:
             Whether it was taken now, and the lock that was broken for it.
@@ -202,14 +206,14 @@ class RunLock:
                 return self._uncertain, broken
             if not lock.marked and left >= ATTEMPTS // 2:
                 continue  # another process is breaking it right now, or was interrupted while doing so
-            reason = self.why_break(lock, break_lock)
+            reason = self.why_break(lock, break_lock, guarded)
             if self._break(lock):
                 broken = Broken(lock, reason)
         if not seen:
             raise self._cannot_create()
         raise RunError(f"{self._host.where}: the lock {self.path} keeps changing hands. Run this again.")
 
-    def why_break(self, lock: Lock, break_lock: str | None) -> str:
+    def why_break(self, lock: Lock, break_lock: str | None, guarded: Collection[str] = ()) -> str:
         """Return why another process's lock may be broken.
 
         Raises:
@@ -224,6 +228,8 @@ class RunLock:
             )
         if break_lock and break_lock in (lock.run_id, lock.owner):
             return "deliberate"
+        if lock.run_id in guarded:
+            return "guarded"
         since = f"since {lock.since} ({_span(lock.age_seconds)} ago)" if lock.since else "since an unknown time"
         operation = f", operation {lock.operation}" if lock.operation else ""
         named = f" octopus_break_lock names {break_lock}, but this lock is not held by it." if break_lock else ""
@@ -313,6 +319,21 @@ class RunLock:
         return f"{builtin('rd', '/s', '/q', folder)} 2>nul"
 
 
+def fence_line(folder: str, run_id: str, holder: Holder) -> str:
+    """Return the cmd line that ends with :data:`NOT_OURS` where another process holds the lock, or the guard has taken it from this run.
+
+    On any node, also on one whose lock this process does not hold because nobody does.
+
+    Args:
+        folder: The instance's folder of runs.
+        run_id: The run.
+        holder: The process.
+    """
+    lock = f"{folder}\\lock\\"
+    held, guarded = word(lock + marker(holder)), word(f"{folder}\\{run_id}{GUARDED}")
+    return f"(if not exist {held} if exist {word(lock)} exit /b {NOT_OURS})& (if not exist {held} if exist {guarded} exit /b {NOT_OURS})"
+
+
 def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
     """Return the cmd line that ends with :data:`NOT_OURS` where this process does not hold the lock of that folder.
 
@@ -324,11 +345,11 @@ def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:
         released: Whether this process may have released the lock already, so that a free lock is acceptable.
     """
     lock = f"{folder}\\lock\\"
-    return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + _marker(holder))} exit /b {NOT_OURS})"
+    return f"({f'if exist {word(lock)} ' if released else ''}if not exist {word(lock + marker(holder))} exit /b {NOT_OURS})"
 
 
-def _marker(holder: Holder, part: str = "") -> str:
-    """The name of the file that says who holds a lock: a process, or one part of it."""
+def marker(holder: Holder, part: str = "") -> str:
+    """Return the name of the file that says who holds a lock: a process, or one part of it."""
     return f"holder-{holder.token}" + (f"-{hashlib.sha256(part.lower().encode()).hexdigest()[:8]}" if part else "")
 
 
