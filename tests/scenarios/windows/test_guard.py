@@ -28,7 +28,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.guard_script 
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import InstanceRuns
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import RunLock, feed_line
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import RunLock
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import scheduled_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import services as host_services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
@@ -311,7 +311,7 @@ def test_ticks_that_follow_each_other_closely(world: World, run: Run) -> None:
         process = tasks.run(name)
         assert process is not None
         if _tick == 2:  # by now it waits for its last look
-            feed(run)
+            world.hosts["octo-a"].fs.write(f"{FOLDER}\\guard\\fed", b"fed", SYSTEM)  # as a heartbeat does
         assert process.wait(WAIT) == 0
     assert told(world) == []
     assert not world.hosts["octo-a"].fs.exists(f"{FOLDER}\\R1.guarded", SYSTEM)
@@ -425,10 +425,6 @@ def test_the_guard_of_another_node_outlives_no_run(world: World, other: Run) -> 
     wait_disarmed(world)
     assert told(world) == []
     assert state(world) == (services.STOPPED, services.DISABLED, False)
-
-
-def feed(run: Run) -> None:
-    run.client.run_cmd(feed_line(FOLDER))
 
 
 def guard_ended(world: World) -> None:
