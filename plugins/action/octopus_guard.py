@@ -13,7 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller imp
 
 class ActionModule(OnController):
     module = octopus_guard
-    windows = "host"
+    windows = "nodes"
 
     def _more(self) -> dict[str, Any]:
         return {"holder": holder().to_dict()}

@@ -148,7 +148,8 @@ lock:
 broke:
   description:
     - The lock that was broken for this one, or would be in check mode; null where none was.
-    - C(why) is V(gone) where its process has ended, V(deliberate) where O(break_lock) named it.
+    - C(why) is V(gone) where its process has ended, V(guarded) where the guard has ended its run (M(octopus.upgrade.octopus_guard)),
+      V(deliberate) where O(break_lock) named it.
   returned: with O(state=present)
   type: dict
   sample:

@@ -23,7 +23,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal import Journal, Step, open_journal
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, ConnectionOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, NODES_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused, options_of, options_of_node
@@ -125,13 +125,23 @@ class OnController(ActionBase):
                 if found is not None:
                     return {**found, "replayed": True}
                 step.begin()
-                with journal.kept_alive():
+                with journal.kept_alive(self._guarded(journal, task_vars)):
                     result = self._call(arguments, task_vars)
                 if not result.get("failed"):
                     step.end(result)
                 return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result
         except UpgradeError as error:
             return arguments.masked(_in_process.failure(error))
+
+    def _guarded(self, journal: Journal, task_vars: dict[str, Any]) -> list[ConnectionOptions]:
+        """The connections to the nodes beside this host whose guards have to be told that the run is alive."""
+        name = self._host_name(task_vars)
+        try:
+            others = [self._options_of(node, name, task_vars) for node in journal.guarded() if node != name]
+        except (ConnectionRefused, UpgradeError, KeyError):
+            return []  # what the step itself needs of them is told by itself
+        checked = ArgumentSpecValidator(NODES_SPEC).validate({"connections": others})
+        return [ConnectionOptions.from_params(one) for one in checked.validated_parameters["connections"] or []]
 
     def _open_journal(self, journal: dict[str, Any], task_vars: dict[str, Any]) -> AbstractContextManager[Journal]:
         """Open the run's journal on the task's host."""

@@ -19,6 +19,7 @@ from typing import Any
 
 _ended = threading.Event()
 _parent: int | None = None
+_refused: Exception | None = None
 
 
 class Stopped(BaseException):
@@ -40,12 +41,21 @@ def stop() -> None:
     _ended.set()
 
 
+def refuse(error: Exception | None) -> None:
+    """Let every thread fail with this error at its next :func:`check`; None: no longer."""
+    global _refused  # noqa: PLW0603 - one per process
+    _refused = error
+
+
 def check() -> None:
     """Ask before anything is sent to a remote system.
 
     Raises:
         Stopped: The task has ended (not in the main thread, which has its own exception and cleans up), or ansible-playbook is gone.
+        Exception: What :func:`refuse` was given.
     """
+    if _refused is not None:
+        raise _refused
     if _ended.is_set() and threading.current_thread() is not threading.main_thread():
         raise Stopped("the task has ended")
     if _parent is not None and os.getppid() != _parent:

@@ -14,7 +14,7 @@ Two inventories may know one instance under different nodes. They meet at its da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
@@ -34,13 +34,14 @@ class ClusterLock:
     def __init__(self, locks: Sequence[RunLock]) -> None:
         self._locks = list(locks)
 
-    def take(self, run_id: str, operation: str | None, break_lock: str | None) -> tuple[bool, Broken | None]:
+    def take(self, run_id: str, operation: str | None, break_lock: str | None, guarded: Collection[str] = ()) -> tuple[bool, Broken | None]:
         """Take all of them, or none.
 
         Args:
             run_id: The run that they are for.
             operation: What the run does.
             break_lock: The run or the owner whose locks may be broken.
+            guarded: Runs that the guard has ended, whose locks may be broken too.
 
         Returns:
             Whether one was taken now, and the first lock that was broken for that.
@@ -53,7 +54,7 @@ class ClusterLock:
         first: Broken | None = None
         try:
             for lock in self._locks:
-                changed, broken = lock.take(run_id, operation, break_lock)
+                changed, broken = lock.take(run_id, operation, break_lock, guarded)
                 first = first or broken
                 if changed:
                     taken.append(lock)
@@ -68,7 +69,7 @@ class ClusterLock:
             raise
         return bool(taken), first
 
-    def predict(self, break_lock: str | None) -> tuple[bool, Broken | None]:
+    def predict(self, break_lock: str | None, guarded: Collection[str] = ()) -> tuple[bool, Broken | None]:
         """Return whether one would be taken, and the first lock that would be broken for that.
 
         Raises:
@@ -82,7 +83,7 @@ class ClusterLock:
                 continue
             changed = True
             if found is not None:
-                first = first or Broken(found, lock.why_break(found, break_lock))
+                first = first or Broken(found, lock.why_break(found, break_lock, guarded))
         return changed, first
 
     def release(self) -> bool:

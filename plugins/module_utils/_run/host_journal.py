@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, word
 
@@ -61,9 +61,17 @@ class HostJournal:
         self._cut = bool(text) and not text.endswith("\n")
         return run_record.parse(text, f"the journal {self.name}")
 
-    def kept_alive(self) -> AbstractContextManager[None]:
-        """Tell the guard, where there is one, that the run is alive while the body acts for long."""
-        return fed(self._host.options, self._folder, self._holder) if self._holder else nullcontext()
+    def kept_alive(self, others: Sequence[ConnectionOptions], last_fed: Path) -> AbstractContextManager[None]:
+        """Tell the guards, where there are any, that the run is alive while the body acts for long.
+
+        Args:
+            others: The other nodes that have a guard.
+            last_fed: Says by its time when those were fed.
+        """
+        if self._holder is None:
+            return nullcontext()
+        run_id = self._path.rpartition("\\")[2].removesuffix(SUFFIX)
+        return fed([self._host.options, *others], self._folder, run_id, self._holder, last_fed=last_fed)
 
     def check_not_resumed(self, known: Sequence[Event]) -> None:
         """Check that no other process has resumed the run. For the last event, which is written after the lock was released.

@@ -17,7 +17,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 
-from . import guard, journal_copy, outcome, retention
+from . import journal_copy, outcome, retention
 from . import record as run_record
 from .cluster_lock import ClusterLock, computer_names
 from .database_claim import Claimed, DatabaseClaim
@@ -26,14 +26,13 @@ from .holder import Holder
 from .host_journal import SUFFIX, HostJournal
 from .journals import Found, Journals
 from .lock import Lock, RunLock
+from .lock_lines import GUARDED, PROGRAMS
 from .unfinished import described
 
 INSTANCE_SPEC: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
     "root": {"type": "str", "default": r"C:\ProgramData\octopus.upgrade\runs"},
 }
-
-PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
 _BAD_NAME = re.compile(r'[\\/:*?"<>|%\x00-\x1f]|[. ]$|^$|^ ')
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -133,7 +132,12 @@ class InstanceRuns:
         names = computer_names([self._host, *self._others]) if self._others or self._database else {}
         hosts = sorted(names, key=lambda host: names[host].lower()) or [self._host]
         locks = self._locks_on(hosts, programs=operation in outcome.REPLACES_PROGRAMS)
-        changed, broken = locks.predict(break_lock) if check_mode else locks.take(run_id, operation, break_lock)
+        self._lock.read()
+        guarded = [name[: -len(GUARDED)] for name in self._lock.names if name.lower().endswith(GUARDED)]
+        if check_mode:
+            changed, broken = locks.predict(break_lock, guarded)
+        else:
+            changed, broken = locks.take(run_id, operation, break_lock, guarded)
         try:
             runs = self._runs(self._lock.read())
             claimed = Claimed(False)
@@ -217,7 +221,7 @@ class InstanceRuns:
 
     def _guarded(self, found: Found) -> bool:
         """Whether the guard on the host has restored the service of that run."""
-        return f"{found.run_id}{guard.SUFFIX}".lower() in (name.lower() for name in self._lock.names)
+        return f"{found.run_id}{GUARDED}".lower() in (name.lower() for name in self._lock.names)
 
     def _described(self, lock: Lock | None) -> dict[str, Any] | None:
         return {**lock.to_dict(), "ours": self._lock.is_ours(lock)} if lock else None

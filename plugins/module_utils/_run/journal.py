@@ -11,7 +11,7 @@ run, a step that is done does not act again and returns the recorded result.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,21 @@ class Journal:
         """
         return record.read(self._copy)
 
-    def kept_alive(self) -> contextlib.AbstractContextManager[None]:
-        """Tell the guard on the host, where there is one, that the run is alive while the body acts for long."""
-        return self._there.kept_alive()
+    def guarded(self) -> list[str]:
+        """Return the inventory names of the nodes whose guards are armed, by the results of the steps.
+
+        Raises:
+            RunRecordError: The copy cannot be read.
+        """
+        return steps.guarded(self.events())
+
+    def kept_alive(self, others: Sequence[ConnectionOptions] = ()) -> contextlib.AbstractContextManager[None]:
+        """Tell the guards that the run is alive while the body acts for long.
+
+        Args:
+            others: The nodes beside the host of the journal that have a guard.
+        """
+        return self._there.kept_alive(others, fed_file(self._copy))
 
     def events_there(self) -> list[record.Event]:
         """Read the journal on the host.
@@ -154,6 +166,11 @@ class Step:
         return {"outage": outage} if self._outage == outage else {}
 
 
+def fed_file(copy: Path) -> Path:
+    """Return the file beside a journal's copy that says by its time when the guards of the other nodes were fed."""
+    return copy.with_suffix(".fed")
+
+
 @contextlib.contextmanager
 def open_journal(params: Mapping[str, Any], options: ConnectionOptions, holder: Holder, last: bool = False) -> Iterator[Journal]:
     """Open the journal of a run, for one task.
@@ -167,6 +184,9 @@ def open_journal(params: Mapping[str, Any], options: ConnectionOptions, holder: 
     copy = Path(params["copy"])
     with WindowsHost(options) as host, shared_shell(host, copy.with_suffix(".shell"), last=last):
         yield Journal(params["path"], copy, host, holder)
+    if last:
+        with contextlib.suppress(OSError):
+            fed_file(copy).unlink(missing_ok=True)
 
 
 def recorded(result: Mapping[str, Any]) -> dict[str, Any]:

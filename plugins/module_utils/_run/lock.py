@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -66,7 +67,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Broken:
-    """A lock that was broken, and why: ``gone`` (its process has ended) or ``deliberate`` (the user named it)."""
+    """A lock that was broken, and why: ``gone`` (its process has ended), ``guarded`` (the guard has ended its run) or ``deliberate`` (named)."""
 
     lock: Lock
     why: str
@@ -137,8 +138,8 @@ class RunLock:
             known = json.loads(owner)
             holder = Holder.from_dict(known["holder"])
             since = datetime.fromisoformat(known["since"]).isoformat()
-            marker = str(known.get("marker") or marker_of(holder))
-            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, marker, marker in inside)
+            named = str(known.get("marker") or marker_of(holder))
+            return Lock(self.path, known["owner"], known["run_id"], known["operation"], since, holder, named, named in inside)
         except (ValueError, KeyError, TypeError):
             return Lock(self.path)
 
@@ -148,13 +149,14 @@ class RunLock:
 
     # -- taking
 
-    def take(self, run_id: str, operation: str | None, break_lock: str | None) -> tuple[bool, Broken | None]:
+    def take(self, run_id: str, operation: str | None, break_lock: str | None, guarded: Collection[str] = ()) -> tuple[bool, Broken | None]:
         """Take the lock.
 
         Args:
             run_id: The run that it is for.
             operation: What the run does.
             break_lock: The run or the owner whose lock may be broken.
+            guarded: Runs from which the guard has taken the lock on the coordinator. They cannot go on.
 
         Returns:
             Whether it was taken now, and the lock that was broken for it.
@@ -176,14 +178,14 @@ class RunLock:
                 return self._uncertain, broken
             if not lock.marked and left >= ATTEMPTS // 2:
                 continue  # another process is breaking it right now, or was interrupted while doing so
-            reason = self.why_break(lock, break_lock)
+            reason = self.why_break(lock, break_lock, guarded)
             if self._break(lock):
                 broken = Broken(lock, reason)
         if not seen:
             raise self._cannot_create()
         raise RunError(f"{self._host.where}: the lock {self.path} keeps changing hands. Run this again.")
 
-    def why_break(self, lock: Lock, break_lock: str | None) -> str:
+    def why_break(self, lock: Lock, break_lock: str | None, guarded: Collection[str] = ()) -> str:
         """Return why another process's lock may be broken.
 
         Raises:
@@ -198,6 +200,8 @@ class RunLock:
             )
         if break_lock and break_lock in (lock.run_id, lock.owner):
             return "deliberate"
+        if lock.run_id in guarded:
+            return "guarded"
         since = f"since {lock.since} ({_span(lock.age_seconds)} ago)" if lock.since else "since an unknown time"
         operation = f", operation {lock.operation}" if lock.operation else ""
         named = f" octopus_break_lock names {break_lock}, but this lock is not held by it." if break_lock else ""

@@ -15,6 +15,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 from .holder import Holder
 
 NOT_OURS = 101  # the exit code where the lock is another process's
+GUARDED = ".guarded"  # RUN.guarded: the guard has taken the lock from that run, and restored service
+PROGRAMS = "programs"  # the folder beside that of the runs with the lock of a host's programs
 
 
 def folder_line(folder: str) -> str:
@@ -40,6 +42,21 @@ def feed_line(folder: str) -> str:
     """Return the cmd line that tells the guard, where there is one, that the run is alive. It leaves no error."""
     own = guard_folder(folder)
     return f"(if exist {word(own + chr(92))} (echo fed)>{word(own + chr(92) + 'fed')}) 2>nul"
+
+
+def fence_line(folder: str, run_id: str, holder: Holder) -> str:
+    """Return the cmd line that ends with :data:`NOT_OURS` where another process holds the lock, or the guard has taken it from this run.
+
+    On any node, also on one whose lock this process does not hold because nobody does.
+
+    Args:
+        folder: The instance's folder of runs.
+        run_id: The run.
+        holder: The process.
+    """
+    lock = f"{folder}\\lock\\"
+    held, guarded = word(lock + marker_of(holder)), word(f"{folder}\\{run_id}{GUARDED}")
+    return f"(if not exist {held} if exist {word(lock)} exit /b {NOT_OURS})& (if not exist {held} if exist {guarded} exit /b {NOT_OURS})"
 
 
 def still_ours_line(folder: str, holder: Holder, released: bool = False) -> str:

@@ -45,3 +45,12 @@ def replayed(events: Sequence[Event], step: str, repeat_until: str | None = None
     if repeat_until is not None and repeat_until not in known:
         return None
     return known.get(step)
+
+
+def guarded(events: Sequence[Event]) -> list[str]:
+    """Return the nodes whose guards are armed: what the newest step says that has armed or disarmed some."""
+    names: list[str] = []
+    for event in events:
+        found = (event.get("result") or {}).get("guarded") if event["event"] == "done" else None
+        names = names if found is None else list(found)
+    return names

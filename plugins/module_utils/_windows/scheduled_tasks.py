@@ -16,6 +16,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+from . import fence
 from .connection import CommandResult, WindowsHost
 from .errors import HostError
 
@@ -102,7 +103,7 @@ def is_running(host: WindowsHost, name: str) -> bool:
 
 def set_enabled(host: WindowsHost, name: str, enabled: bool) -> None:
     """Enable or disable the triggers of a task. A run in progress continues."""
-    result = host.run(["schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable"], idempotent=True)
+    result = fence.run(host, "schtasks", "/change", "/tn", name, "/enable" if enabled else "/disable")
     _check(host, result, f"change the task {name}")
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 
-from . import registry
+from . import fence, registry
 from .connection import CommandResult, WindowsHost
 from .errors import HostError, HostTimeout
 
@@ -102,7 +102,7 @@ def start(host: WindowsHost, name: str) -> None:
 
 def stop(host: WindowsHost, name: str) -> None:
     """Stop a service unless it is stopped or stopping. :func:`query` shows when it has stopped."""
-    result = host.run(["sc", "stop", name], idempotent=True)
+    result = fence.run(host, "sc", "stop", name)
     if result.exit_code in (NOT_STARTED, NO_SUCH_SERVICE):
         return
     if result.exit_code == CANNOT_TAKE_CONTROL:
@@ -115,7 +115,7 @@ def stop(host: WindowsHost, name: str) -> None:
 def set_start_type(host: WindowsHost, name: str, start_type: str) -> None:
     """Set the start type of a service, one of :data:`SETTABLE`."""
     # sc.exe expects "start=" and its value as two arguments.
-    result = host.run(["sc", "config", name, "start=", SETTABLE[start_type]], idempotent=True)
+    result = fence.run(host, "sc", "config", name, "start=", SETTABLE[start_type])
     _check(host, result, f"set the start type of the service {name}")
 
 

@@ -20,10 +20,15 @@ class Clock:
         self.scale = scale
         self.epoch = datetime.now(timezone.utc)
         self._start = time.monotonic()
+        self._skipped = 0.0
 
     def seconds(self) -> float:
         """Lab seconds since the lab started."""
-        return (time.monotonic() - self._start) * self.scale
+        return (time.monotonic() - self._start) * self.scale + self._skipped
+
+    def skip(self, lab_seconds: float) -> None:
+        """Let that much time be over at once. What waits for a moment in it is not woken by this; what sleeps, sleeps on."""
+        self._skipped += lab_seconds
 
     def now(self) -> datetime:
         """Lab time, aware, in UTC."""

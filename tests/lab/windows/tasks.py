@@ -179,6 +179,11 @@ class TaskScheduler:
             if task.at_boot and task.enabled:
                 self._trigger(task, "boot")
 
+    def look(self) -> None:
+        """Look at the clock, which has skipped some time."""
+        with self.changed:
+            self.changed.notify_all()
+
     def shutdown(self) -> None:
         with self.changed:
             self._stopped = True

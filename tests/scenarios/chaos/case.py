@@ -59,13 +59,17 @@ class CaseRun:
                 self.instance = self.lab.instances[SINGLE.name]
                 self.before = look(self.instance)
                 self._first_run()
-                if not self._is_at_an_end():
-                    self._run_again()
-                self._judge()
+                self._go_on()
         except (Broken, TimeoutError) as error:
             self.outcome.problems.append(str(error))
         self.outcome.seconds = time.monotonic() - start
         return self.outcome
+
+    def _go_on(self) -> None:
+        """What follows the broken run."""
+        if not self._is_at_an_end():
+            self._run_again()
+        self._judge()
 
     # -- the run that is broken
 

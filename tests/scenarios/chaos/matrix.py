@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scenarios.chaos.effects import Break, Moment
+from scenarios.guards import MINUTES
 
 UPGRADE, RESTORE_SERVICE, ROLL_BACK = "upgrade", "restore service", "roll back"
 
@@ -20,6 +21,8 @@ UPGRADE, RESTORE_SERVICE, ROLL_BACK = "upgrade", "restore service", "roll back"
 # it is done, but not recorded; and it is recorded, but the next step has not begun.
 KILL, WITHIN, BREAK, FAIL, UNRECORDED, AFTER = KINDS = "kill", "kill within", "break", "fail", "kill unrecorded", "kill after"
 KILLS = (KILL, WITHIN, UNRECORDED, AFTER)
+# And it is killed, as it begins or within it, and nobody starts it again: what the guard does then (guarded.py).
+ALONE, ALONE_WITHIN = GUARDED = "never again", "never again within"
 KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL once it is recorded"}
 ROTATING = 2
 SAME, SECOND = "same", "second"
@@ -29,6 +32,7 @@ VARIABLES: dict[str, Any] = {
     "octopus_start_timeout": 60,
     "octopus_drain_timeout": 60,
     "octopus_isolate_until_published": True,
+    "octopus_guard_minutes": MINUTES,
 }
 
 
@@ -101,6 +105,9 @@ def cases(stories: Iterable[Story]) -> list[Case]:
                 controller = SECOND if case.kind == UNRECORDED or (number + own.index(case)) % 2 else SAME
                 values = {name: getattr(case, name) for name in ("story", "step", "kind", "strike", "moment")}
                 out.append(Case(**values, controller=controller, at=story.at, late=story.late, ending=story.ending))
+            if story.name == UPGRADE:
+                out.append(Case(story.name, step.name, ALONE))
+                out += [Case(story.name, step.name, ALONE_WITHIN, moment=one) for one in step.moments[:1]]
     return out
 
 
@@ -118,7 +125,7 @@ def full(matrix: Sequence[Case]) -> list[Case]:
 
 
 def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
-    """What a commit has to pass: one case of each phase, and :data:`ROTATING` more that are others for another seed.
+    """What a commit has to pass: one case of each phase, and :data:`ROTATING` more and one with the guard that are others for another seed.
 
     Nothing here knows a phase or a step by its name. The kinds and the controllers take turns over the phases, and within a phase comes first
     what the fewest cases meet: a schema upgrade that fails rather than one more connection that breaks.
@@ -127,6 +134,8 @@ def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
         matrix: All cases, in the order of the steps.
         seed: What the rotating ones depend on, such as the commit.
     """
+    guarded = [case for case in matrix if case.kind in GUARDED]
+    matrix = [case for case in matrix if case.kind not in GUARDED]
     common = Counter(_what(case) for case in matrix)
     kinds: Counter[str] = Counter()
     controllers: Counter[str] = Counter()
@@ -137,9 +146,12 @@ def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
         kinds[case.kind] += 1
         controllers[case.controller] += 1
         found.append(case)
-    rest = [case for case in matrix if case not in found]
-    rest.sort(key=lambda case: hashlib.sha256(f"{seed} {case.name}".encode()).digest())
-    return found + rest[:ROTATING]
+    rest = _shuffled([case for case in matrix if case not in found], seed)
+    return found + rest[:ROTATING] + _shuffled(guarded, seed)[:1]
+
+
+def _shuffled(matrix: Sequence[Case], seed: str) -> list[Case]:
+    return sorted(matrix, key=lambda case: hashlib.sha256(f"{seed} {case.name}".encode()).digest())
 
 
 def _what(case: Case) -> str:

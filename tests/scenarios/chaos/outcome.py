@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 UPGRADED, AS_BEFORE, REFUSED, NEITHER = "upgraded", "as before", "refused", "NEITHER"
+# Where nobody starts it again: the guard has restored service, has raised the alarm and touched nothing, or had nothing to do.
+RESTORED, ALARM, LEFT_ALONE = "service restored", "alarm", "left alone"
 
 
 @dataclass

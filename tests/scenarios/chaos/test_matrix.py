@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from scenarios.chaos.case import CaseRun
-from scenarios.chaos.matrix import RESTORE_SERVICE, ROLL_BACK, UPGRADE, Case
+from scenarios.chaos.guarded import GuardedRun
+from scenarios.chaos.matrix import GUARDED, RESTORE_SERVICE, ROLL_BACK, UPGRADE, Case
 from scenarios.chaos.outcome import table
 from scenarios.chaos.survey import OUT, stories
 
@@ -27,6 +28,6 @@ def test_what_follows_a_failure_has_steps() -> None:
 @pytest.mark.timeout(1800)  # at most three runs, each with survey.DEADLINE
 def test_case(case: Case | str, tmp_path: Path) -> None:
     assert isinstance(case, Case), case
-    outcome = CaseRun(case, tmp_path).run()
+    outcome = (GuardedRun if case.kind in GUARDED else CaseRun)(case, tmp_path).run()
     outcome.write(OUT / "outcomes", case.name)
     assert outcome.legitimate, f"\n{table([outcome])}\n" + "\n".join(outcome.runs)

@@ -104,6 +104,20 @@ def test_who_is_refused_on_the_second_node_leaves_the_first_free(cluster: World)
         assert mine.take("R2", "upgrade", "R1", check_mode=False)["broke"]["why"] == "deliberate"
 
 
+def test_what_is_left_of_a_run_that_the_guard_has_ended_is_nobodys(cluster: World) -> None:
+    """The guard has taken the lock on the coordinator, and has said so there; another control node needs no leave for the other locks."""
+    with runs(cluster, ("octo-a", "octo-b"), somebody("anna")) as hers:
+        hers.take("R1", "upgrade", None, check_mode=False)
+    fs = cluster.hosts["octo-a"].fs
+    with runs(cluster, ("octo-a", "octo-b"), somebody("bert")) as mine:
+        with pytest.raises(RunError, match="octopus_break_lock: R1"):
+            mine.take("R2", "upgrade", None, check_mode=False)
+        fs.write(f"{RUNS}\\prod\\R1.guarded", b"restored", SYSTEM)
+        assert mine.take("R2", "upgrade", None, check_mode=True)["broke"]["why"] == "guarded"
+        assert mine.take("R2", "upgrade", None, check_mode=False)["broke"]["why"] == "guarded"
+    assert (locked(cluster), locked(cluster, PROGRAMS)) == (["octo-a", "octo-b"], ["octo-a", "octo-b"])
+
+
 def test_an_instance_under_another_name_cannot_replace_the_same_programs(cluster: World) -> None:
     anna = somebody("anna")
     with runs(cluster, ("octo-a",), anna) as mine, runs(cluster, ("octo-a",), somebody("bert"), "production") as other:

@@ -14,14 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import guard
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import LockLost
-from ansible_collections.octopus.upgrade.plugins.module_utils._run.guard import Guard
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.guard_script import (
+    CHANGED_EVENT,
+    FAILED_EVENT,
+    RESTORED_EVENT,
+    TASK_FOLDER,
+    Guard,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.host_journal import HostJournal, remember
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.instance_runs import InstanceRuns
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.lock import RunLock
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import scheduled_tasks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import services as host_services
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from lab.core.faults import Faults
 from lab.core.ledger import Event
 from lab.windows import services
 from lab.windows.process import Process
@@ -69,7 +80,7 @@ class Run:
         RunLock(client, FOLDER, "prod", ME).take("R1", "upgrade", None)
         self.journal = HostJournal(client, f"{FOLDER}\\R1.jsonl", ME)
         remember(self.copy, self.journal, "begun", operation="upgrade")
-        self.guard = Guard(FOLDER, "prod", "R1", 3, SERVICE, "delayed-auto", WATCHDOG, **more)
+        self.guard = Guard(FOLDER, "prod", "R1", 4, SERVICE, "delayed-auto", WATCHDOG, **more)
 
     def step(self, name: str) -> None:
         remember(self.copy, self.journal, "step", step=name)
@@ -120,7 +131,7 @@ def ticks(world: World, count: int) -> None:
 def test_a_run_that_has_changed_nothing_and_is_gone(world: World, run: Run) -> None:
     run.step("quiesce.watchdog")
     run.step("quiesce.stop")
-    event = wait_told(world, guard.RESTORED_EVENT)
+    event = wait_told(world, RESTORED_EVENT)
     wait_disarmed(world)
     assert "run R1" in event["text"] and SERVICE in event["text"]
     host = world.hosts["octo-a"]
@@ -139,7 +150,7 @@ def test_a_run_that_has_changed_nothing_and_is_gone(world: World, run: Run) -> N
 def test_a_run_that_has_begun_to_change_something_and_is_gone(world: World, run: Run) -> None:
     run.step("quiesce.watchdog")
     run.step("apply.2026.2.9853.install")
-    event = wait_told(world, guard.CHANGED_EVENT)
+    event = wait_told(world, CHANGED_EVENT)
     wait_disarmed(world)
     assert "nothing was touched" in event["text"]
     assert state(world) == (services.STOPPED, services.DISABLED, False)
@@ -156,17 +167,17 @@ def test_a_run_that_has_not_begun_an_outage_is_let_be(world: World, run: Run) ->
 
 def test_a_long_step_of_a_living_run_is_let_be(world: World, run: Run) -> None:
     run.step("quiesce.watchdog")
-    with guard.fed(run.client.options, FOLDER, ME, seconds=0.02):
+    with guard.fed([run.client.options], FOLDER, "R1", ME, seconds=0.02):
         ticks(world, 6)
     assert told(world) == []
     run.step("quiesce.stop")
-    wait_told(world, guard.RESTORED_EVENT)
+    wait_told(world, RESTORED_EVENT)
 
 
 def test_a_process_that_has_lost_the_lock_keeps_no_guard_quiet(world: World, run: Run) -> None:
     run.step("quiesce.watchdog")
-    with guard.fed(run.client.options, FOLDER, OTHER, seconds=0.02):
-        wait_told(world, guard.RESTORED_EVENT)
+    with guard.fed([run.client.options], FOLDER, "R1", OTHER, seconds=0.02):
+        wait_told(world, RESTORED_EVENT)
 
 
 def test_a_lock_that_somebody_takes_over_feeds_the_guard(world: World, run: Run, client: WindowsHost) -> None:
@@ -174,14 +185,14 @@ def test_a_lock_that_somebody_takes_over_feeds_the_guard(world: World, run: Run,
     mark = world.ledger.mark()
     RunLock(client, FOLDER, "prod", OTHER).take("R1", "upgrade", "R1")
     assert world.ledger.events("file", "octo-a", mark, action="write", path=f"{FOLDER}\\guard\\fed")
-    wait_told(world, guard.RESTORED_EVENT)
+    wait_told(world, RESTORED_EVENT)
 
 
 def test_armed_and_disarmed_twice(world: World, run: Run) -> None:
     assert not run.arm()
     tasks = world.hosts["octo-a"].tasks
     assert guard.disarm(run.client, FOLDER, "prod", ME, check_mode=True)
-    assert tasks.get(guard.TASK_FOLDER + "prod").interval == 60
+    assert tasks.get(TASK_FOLDER + "prod").interval == 60
     assert guard.disarm(run.client, FOLDER, "prod", ME, check_mode=False)
     assert not guard.disarm(run.client, FOLDER, "prod", ME, check_mode=False)
     wait_disarmed(world)
@@ -229,4 +240,199 @@ def test_the_webhook_is_called(world: World, client: WindowsHost, tmp_path: Path
         server.shutdown()
         server.server_close()
     assert [(one["instance"], one["run_id"], one["event"]) for one in got] == [("prod", "R1", "changed")]
-    assert got[0]["text"] == run.guard.changed_text
+    assert got[0]["text"] == run.guard.messages["changed"][1]
+
+
+# -- restarts of the host
+
+
+def test_a_restart_starts_no_service_and_the_guard_goes_on(world: World, run: Run) -> None:
+    run.step("quiesce.watchdog")
+    world.hosts["octo-a"].restart()
+    assert state(world)[:2] == (services.STOPPED, services.DISABLED)
+    wait_told(world, RESTORED_EVENT)
+    wait_disarmed(world)
+    assert state(world) == (services.RUNNING, services.AUTO, True)
+
+
+def test_a_restart_once_something_was_changed(world: World, run: Run) -> None:
+    run.step("quiesce.watchdog")
+    run.step("apply.2026.2.9853.install")
+    world.hosts["octo-a"].restart()
+    wait_told(world, CHANGED_EVENT)
+    wait_disarmed(world)
+    assert state(world) == (services.STOPPED, services.DISABLED, False)
+
+
+def test_a_restart_while_the_guard_acts(world: World, run: Run) -> None:
+    """It has taken the lock and set the start type: it goes on after the restart."""
+    host = world.hosts["octo-a"]
+    run.step("quiesce.watchdog")
+    faults(world).arm("service.fail_start", "octo-a", None, service=SERVICE)
+    mark = world.ledger.mark()
+    world.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "START_PENDING", WAIT, mark)
+    host.restart()
+    faults(world).disarm()
+    wait_told(world, RESTORED_EVENT)
+    wait_disarmed(world)
+    assert state(world) == (services.RUNNING, services.AUTO, True)
+
+
+# -- the service
+
+
+def test_a_service_that_starts_at_the_third_attempt(world: World, run: Run) -> None:
+    run.step("quiesce.watchdog")
+    faults(world).arm("service.fail_start", "octo-a", 2, service=SERVICE)
+    wait_told(world, RESTORED_EVENT)
+    assert state(world)[0] == services.RUNNING
+
+
+def test_a_service_that_does_not_start(world: World, run: Run) -> None:
+    run.step("quiesce.watchdog")
+    faults(world).arm("service.fail_start", "octo-a", None, service=SERVICE)
+    event = wait_told(world, FAILED_EVENT)
+    wait_disarmed(world)
+    assert "was not running after it was started 5 times" in event["text"]
+    assert told(world) == [FAILED_EVENT]
+
+
+# -- beside a living run
+
+
+def test_ticks_that_follow_each_other_closely(world: World, run: Run) -> None:
+    """As where the host's clock jumps: a living run beats in the minute that no clock can shorten."""
+    run.step("quiesce.watchdog")
+    tasks, name = world.hosts["octo-a"].tasks, TASK_FOLDER + "prod"
+    tasks.enable(name, False)  # no tick but those here
+    with tasks.changed:
+        tasks.get(name).enabled = True
+    for _tick in range(3):
+        process = tasks.run(name)
+        assert process is not None
+        if _tick == 2:  # by now it waits for its last look
+            world.hosts["octo-a"].fs.write(f"{FOLDER}\\guard\\fed", b"fed", SYSTEM)  # as a heartbeat does
+        assert process.wait(WAIT) == 0
+    assert told(world) == []
+    assert not world.hosts["octo-a"].fs.exists(f"{FOLDER}\\R1.guarded", SYSTEM)
+
+
+def test_a_host_that_cannot_be_reached_for_a_while(world: World, run: Run) -> None:
+    """Heartbeats fail for less than the set time. The next one that arrives keeps the guard quiet."""
+    run.step("quiesce.watchdog")
+    with guard.fed([run.client.options], FOLDER, "R1", ME, seconds=0.02):
+        ticks(world, 1)
+        broken = faults(world).arm("winrm.refuse", "octo-a")
+        ticks(world, 1)
+        faults(world).disarm(broken)
+        ticks(world, 4)
+    assert told(world) == []
+
+
+def test_the_run_wakes_up_in_the_step_in_which_it_fell_asleep(world: World, run: Run) -> None:
+    """Nothing beats: the hosts themselves refuse to stop the service for it, to disable it, and to switch the watchdog off."""
+    run.step("quiesce.watchdog")
+    run.step("quiesce.stop")
+    with pytest.raises(LockLost), guard.fed([run.client.options], FOLDER, "R1", ME):
+        wait_told(world, RESTORED_EVENT)
+        wait_disarmed(world)
+        for act in (
+            lambda: host_services.stop(run.client, SERVICE),
+            lambda: host_services.set_start_type(run.client, SERVICE, "disabled"),
+            lambda: scheduled_tasks.set_enabled(run.client, WATCHDOG, False),
+        ):
+            with pytest.raises(LockLost):
+                act()
+        raise LockLost("the step ends", "octo-a", 101)
+    assert state(world) == (services.RUNNING, services.AUTO, True)
+    assert world.hosts["octo-a"].tasks.get(WATCHDOG).enabled
+
+
+def test_a_heartbeat_ends_the_step_that_goes_on(world: World, run: Run) -> None:
+    """Whatever the step would send next, to any system, is not sent."""
+    run.step("quiesce.watchdog")
+    RunLock(run.client, FOLDER, "prod", OTHER).take("R1", "upgrade", "R1")
+    with guard.fed([run.client.options], FOLDER, "R1", ME, seconds=0.02):
+        deadline = Deadline(WAIT, first=0.01)
+        with pytest.raises(LockLost):
+            while deadline.pause():
+                stopping.check()
+    stopping.check()
+
+
+def test_another_run_takes_over_while_the_guard_acts(world: World, run: Run, client: WindowsHost) -> None:
+    """The guard lets go: it starts nothing any more, and does not take the lock away again."""
+    run.step("quiesce.watchdog")
+    faults(world).arm("service.fail_start", "octo-a", None, service=SERVICE)
+    mark = world.ledger.mark()
+    world.ledger.wait_for(lambda event: event.kind == "service.state" and event["state"] == "START_PENDING", WAIT, mark)
+    RunLock(client, FOLDER, "prod", OTHER).take("R1", "upgrade", None, ["R1"])
+    mark = world.ledger.mark()
+    with guard.fed([client.options], FOLDER, "R1", OTHER, seconds=0.02):
+        ticks(world, 2)
+        guard_ended(world)
+        quiet = world.ledger.mark()
+        ticks(world, 2)
+        assert world.ledger.events("service.state", "octo-a", quiet) == []
+    assert told(world) == []
+    assert world.hosts["octo-a"].fs.exists(f"{FOLDER}\\lock\\holder-{OTHER.token}", SYSTEM)
+
+
+# -- a node that is not the coordinator
+
+
+@pytest.fixture
+def other(client: WindowsHost, tmp_path: Path) -> Run:
+    """It has no journal."""
+    run = Run.__new__(Run)
+    run.client = client
+    RunLock(client, FOLDER, "prod", ME).take("R1", "upgrade", None)
+    RunLock(client, f"{ROOT}\\programs", "the programs", ME, "prod").take("R1", "upgrade", None)
+    run.guard = Guard(FOLDER, "prod", "R1", 4, SERVICE, "delayed-auto", WATCHDOG, journalled=False)
+    assert run.arm()
+    return run
+
+
+def test_the_guard_of_another_node(world: World, other: Run) -> None:
+    wait_told(world, RESTORED_EVENT)
+    wait_disarmed(world)
+    assert state(world) == (services.RUNNING, services.AUTO, True)
+    with pytest.raises(LockLost):
+        guard.disarm(other.client, FOLDER, "prod", ME, check_mode=False)
+    fs = world.hosts["octo-a"].fs
+    assert not fs.exists(f"{FOLDER}\\lock", SYSTEM) and not fs.exists(f"{ROOT}\\programs\\lock", SYSTEM)
+
+
+def test_the_guard_of_another_node_is_disarmed_at_its_last_look(world: World, other: Run) -> None:
+    """The task is gone, but its command file still runs: it must not act."""
+    tasks, name = world.hosts["octo-a"].tasks, TASK_FOLDER + "prod"
+    tasks.enable(name, False)
+    with tasks.changed:
+        tasks.get(name).enabled = True
+    processes = [tasks.run(name)]
+    for _tick in range(2):
+        assert processes[-1] is not None and processes[-1].wait(WAIT) == 0
+        processes.append(tasks.run(name))
+    assert guard.disarm(other.client, FOLDER, "prod", ME, check_mode=False)
+    assert processes[-1] is not None and processes[-1].wait(WAIT) is not None
+    assert state(world) == (services.STOPPED, services.DISABLED, False)
+    assert world.hosts["octo-a"].fs.exists(f"{FOLDER}\\lock\\holder-{ME.token}", SYSTEM)
+
+
+def test_the_guard_of_another_node_outlives_no_run(world: World, other: Run) -> None:
+    """The run has ended, in whatever way, and could not disarm it."""
+    RunLock(other.client, FOLDER, "prod", ME).release()
+    wait_disarmed(world)
+    assert told(world) == []
+    assert state(world) == (services.STOPPED, services.DISABLED, False)
+
+
+def guard_ended(world: World) -> None:
+    """Wait until no command file of the guard runs."""
+    tasks = world.hosts["octo-a"].tasks
+    with tasks.changed:
+        assert tasks.changed.wait_for(lambda: not tasks.is_running(TASK_FOLDER + "prod"), WAIT)
+
+
+def faults(world: World) -> Faults:
+    return world.hosts["octo-a"].faults

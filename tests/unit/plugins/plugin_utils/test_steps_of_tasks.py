@@ -19,6 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopp
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._run import journal, record
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.errors import LockLost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _on_controller
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
@@ -30,11 +31,13 @@ class FakeHost:
     def __init__(self) -> None:
         self.events: list[record.Event] = []
         self.errors: dict[str, Exception] = {}
+        self.fed: list[list[str]] = []  # the other nodes, by step
 
     def read(self) -> list[record.Event]:
         return list(self.events)
 
-    def kept_alive(self) -> contextlib.AbstractContextManager[None]:
+    def kept_alive(self, others: list[ConnectionOptions], last_fed: Path) -> contextlib.AbstractContextManager[None]:
+        self.fed.append([one.name for one in others])
         return contextlib.nullcontext()
 
     def append(self, events: list[record.Event], uncertain: bool) -> None:
@@ -128,6 +131,23 @@ def test_begin_before_the_act_and_the_result_after_it(task: Callable[..., Any], 
     assert (result["acts"], "replayed" in result) == (1, False)
     assert events(host) == [("step", "quiesce.stop"), ("done", "quiesce.stop")]
     assert host.events[1]["result"] == {"changed": True, "acts": 1}
+
+
+def test_the_guards_of_the_other_nodes_are_told_until_they_are_disarmed(
+    task: Callable[..., Any], act: Act, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        OnController, "_options_of", lambda self, node, name, task_vars: {"name": node, "host": f"{node}.example", "username": "u"}
+    )
+    act.result = {"guarded": ["octo-a", "octo-b"]}
+    task(step="quiesce.guard")
+    act.result = {}
+    task(step="quiesce.stop")
+    act.result = {"guarded": []}
+    task(step="quiesce.unguard")
+    act.result = {}
+    task(step="apply.1.install")
+    assert host.fed == [[], ["octo-b"], ["octo-b"], []]
 
 
 def test_a_step_that_is_done_is_replayed(task: Callable[..., Any], act: Act, host: FakeHost, tmp_path: Path) -> None:
