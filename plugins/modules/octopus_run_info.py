@@ -43,7 +43,7 @@ options:
     type: bool
     default: false
   keep_days:
-    description: For how many days after its run that is retained, for RV(retained.until) and RV(retained.due).
+    description: For how many days after its run that is retained, for RV(retained[].until) and RV(retained[].due).
     type: int
     default: 0
 seealso:

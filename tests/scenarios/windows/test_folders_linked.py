@@ -92,7 +92,7 @@ def test_a_link_made_since_is_moved_aside_and_named(world: World) -> None:
     again = restore(world, made["folders"])
     assert again["changed"] is False, again
     assert again["folders"]["packages"]["moved_to"] == aside
-    job = {"restore_point": POINT, "job_user": JOB_ACCOUNT, "job_password": JOB_PASSWORD}
+    job: dict[str, Any] = {"restore_point": POINT, "job_user": JOB_ACCOUNT, "job_password": JOB_PASSWORD}
     gone = run_module("octopus_retained_folders", connection=world.params(), path="C:\\Octopus\\retained-moved", **job)
     assert gone["removed"] == ["packages"], gone
     assert fs.read(f"{BEHIND}\\App.2.0.0.zip", SYSTEM) == b"behind the link"

@@ -37,7 +37,7 @@ STEPS: dict[str, set[str]] = {
     "Switch the service watchdog off": {"instance_found"},
     "Stop the nodes": {"instance_found", "service_running"},
     "Cancel and remove the jobs of earlier attempts": {"nothing_else_running"},
-    "Verify that no session is left on the database": {"may_see_sessions", "heartbeats_readable"},
+    "Wait until no session is left on the database": {"may_see_sessions", "heartbeats_readable"},
     "Look for the snapshot that was made with the restore point": {"rollback_possible"},
     "Revert the database to the snapshot": {"may_restore", "rollback_possible"},
     "Drop the snapshot of a database that cannot be reverted any more": {"may_restore"},
