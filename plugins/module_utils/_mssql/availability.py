@@ -92,9 +92,6 @@ class Group:
         return {**asdict(self), "secondaries": [asdict(one) for one in self.secondaries]}
 
 
-# The statements: out of the group, into it, and without the copy that a secondary was left with.
-
-
 def remove(group: str, database: str) -> str:
     return f"ALTER AVAILABILITY GROUP {quote_identifier(group)} REMOVE DATABASE {quote_identifier(database)}"
 
@@ -227,15 +224,15 @@ def read(connection: SqlConnection, name: str, database: str, connect: Connect |
     )
     if not own:
         return None
-    since_2016 = server_info(connection).major >= _SQL_SERVER_2016
+    major = server_info(connection).major
+    since_2016 = major >= _SQL_SERVER_2016
     rows = connection.query(_REPLICAS if since_2016 else _REPLICAS.replace("r.seeding_mode_desc", f"N'{MANUAL}'"), name)
     distributed = connection.scalar(_DISTRIBUTED, name) if since_2016 else None
-    need = connection.scalar(_COMMITS_NEED, name) if server_info(connection).major >= _SQL_SERVER_2017 else 0
+    need = connection.scalar(_COMMITS_NEED, name) if major >= _SQL_SERVER_2017 else 0
     may_alter = connection.scalar("SELECT HAS_PERMS_BY_NAME(?, 'AVAILABILITY GROUP', 'ALTER') AS may", quote_identifier(name))
     if may_on_server(connection, "ALTER ANY AVAILABILITY GROUP"):
         may_alter = True
-    if not may_on_server(connection, "ALTER ANY DATABASE"):
-        may_alter = False
+    may_alter = may_alter if may_on_server(connection, "ALTER ANY DATABASE") else False
     primary = next((row["replica_server_name"] for row in rows if row["role_desc"] == PRIMARY), "")
     others = [Secondary(row["replica_server_name"], str(row["seeding"]), row["endpoint_url"] or "") for row in rows]
     seen = [_asked(one, connection.options, database, connect) for one in others if one.server != primary]
