@@ -61,7 +61,7 @@ def test_lines(cmd, line: str, out: str) -> None:
         ('"mkdir" C:\\x', 1, "'\"mkdir\"' is not recognized as an internal or external command,"),
         ("for /l %x in (1,1,3) do echo %x", 1, "lab: unsupported cmd.exe: for"),
         ("pushd C:\\", 1, "lab: unsupported cmd.exe"),
-        ("dir /q C:\\", 1, "lab: unsupported cmd.exe: dir /q"),
+        ("dir /z C:\\", 1, "lab: unsupported cmd.exe: dir /z"),
     ],
 )
 def test_results_and_complaints(cmd, line: str, code: int, err: str) -> None:

@@ -21,7 +21,7 @@ from scenarios.operator import ROOT
 chosen = os.environ.get("OCTOPUS_CHAOS", "off")
 RIVALS = "rivals"  # test_rivals.py alone
 collect_ignore = ["test_matrix.py"] if chosen in ("off", RIVALS) else []
-if chosen not in ("all", "full", "gate", RIVALS):
+if chosen not in ("all", "full", RIVALS):
     collect_ignore.append("test_rivals.py")
 
 

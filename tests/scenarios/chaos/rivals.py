@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from scenarios.chaos import journal
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.effects import LOGIN
 from scenarios.chaos.journal import Journals
-from scenarios.chaos.outcome import REFUSED, UPGRADED, Outcome
+from scenarios.chaos.outcome import AS_BEFORE, REFUSED, UPGRADED, Outcome
 from scenarios.chaos.survey import BACKUP_RATE, DEADLINE, PAUSE, SCALE
 from scenarios.operator import Operator
 from scenarios.world import World, look
@@ -37,6 +37,7 @@ STORY = "two control nodes"
 PAIR = replace(SINGLE, name="pair", nodes=("octo-b", "octo-a"), seed=5)
 # A run that is held for a while must not take that for a step that is late.
 VARIABLES: dict[str, Any] = {"octopus_stop_timeout": 600, "octopus_start_timeout": 600, "octopus_drain_timeout": 600}
+LATE = "to end within"  # of a command that was not answered in time
 QUIET = 0.3  # real seconds without an event of a control node, after which nothing of a held one is under way
 RESTORES = tuple(f"RESTORE {what}ONLY" for what in ("LABEL", "HEADER", "FILELIST", "VERIFY"))
 READS = ("SELECT", "SET", "IF", "WITH", "USE", "DECLARE", "EXEC", "PRINT", "[SYS].SP_", *RESTORES)
@@ -99,8 +100,8 @@ def station(lab: Lab, folder: Path, rival: Rival) -> Operator:
 class Held:
     """One upgrade, held at its steps for rivals."""
 
-    def __init__(self, folder: Path, wanted: Callable[[int], bool], rivals: Sequence[Rival] = RIVALS) -> None:
-        self.folder, self.wanted, self.rivals = folder, wanted, rivals
+    def __init__(self, folder: Path, rivals: Sequence[Rival] = RIVALS) -> None:
+        self.folder, self.rivals = folder, rivals
         self.outcomes: list[Outcome] = []
         self.lab: Lab
         self.instance: LabInstance
@@ -128,12 +129,11 @@ class Held:
             new = [name for name in journal.step_names(journals.entries()) if name not in self.met]
             if new:
                 self.met += new
-                if self.wanted(len(self.met) - 1):
-                    controller.pause()
-                    try:
-                        self._meet(new[-1], len(self.outcomes))
-                    finally:
-                        controller.go_on()
+                controller.pause()
+                try:
+                    self._meet(new[-1], len(self.outcomes))
+                finally:
+                    controller.go_on()
             time.sleep(PAUSE)
 
     def _meet(self, step: str, number: int) -> None:
@@ -162,17 +162,20 @@ class Held:
     def _judge(self, before: World, controller: Controller) -> Outcome:
         outcome = Outcome(STORY, "all", "held", f"at {len(self.outcomes)} of {len(self.met)} steps", seconds=controller.seconds)
         outcome.runs.append(f"ended with {controller.code}")
-        wrong = exact.not_upgraded(before, look(self.instance), PAIR.target)
+        after = look(self.instance)
         entries = Journals.of(self.instance, [one.folder for one in self.operators]).entries()
-        if controller.code != 0:
+        # Held for longer than a command may take, it gives up, as one that was suspended does.
+        gave_up = controller.code != 0 and LATE in controller.output
+        wrong = exact.changed(before, after) if gave_up else exact.not_upgraded(before, after, PAIR.target)
+        if controller.code != 0 and not gave_up:
             outcome.problems.append(f"it ended with {controller.code}: {' '.join(controller.output.split())[-1500:]}")
         outcome.problems += wrong
-        if journal.verdict(entries) != "upgraded" or len(journal.run_ids(entries)) != 1:
+        if len(journal.run_ids(entries)) != 1 or (journal.verdict(entries) != "upgraded" and not gave_up):
             outcome.problems.append(f"the journals tell of the runs {journal.run_ids(entries)}, at the end {journal.verdict(entries)}")
         told = Journals.of(self.instance, [one.folder for one in self.operators]).text()
         outcome.problems += [f"left over: {one}" for one in leftovers.leftovers(self.lab, self.instance, told)]
-        if not wrong and controller.code == 0:
-            outcome.outcome, outcome.how = UPGRADED, "undisturbed"
+        if not wrong and (controller.code == 0 or gave_up):
+            outcome.outcome, outcome.how = (AS_BEFORE, "held for too long") if gave_up else (UPGRADED, "undisturbed")
         return outcome
 
 

@@ -116,7 +116,7 @@ def test_a_dropped_connection_is_borne_or_told(make_lab: Callable[..., Lab], ope
     lab = make_lab(SINGLE, scale=40)
     instance = lab.instances["single"]
     before = look(instance)
-    lab.faults.arm("winrm.drop", "octo01", skip=60, action="Receive")
+    lab.faults.arm("winrm.drop", "octo01", skip=110, action="Receive")  # within the run
     run = operator_of(lab).play("upgrade_inplace")
     after = look(instance)
     assert lab.ledger.events("fault", action="met")

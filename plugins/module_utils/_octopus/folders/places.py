@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
@@ -43,9 +43,14 @@ class Place:
         return f"{self.path}\\{self.marker}"
 
     def mark(self, restore_point: str) -> str:
-        """Return the line of a command file that writes the marker. It is written before the first file is copied."""
+        """Return the line of a command file that writes the marker, or fails. It is written before the first file is copied.
+
+        The jobs of several folders write it at the same time. One of them opens it, and the others are refused; what counts is that it is there.
+        """
+        marker = batch_word(self.marker_path)
         # cmd.exe acts on nothing in an id. The parentheses are needed because a digit before ">" would name a stream.
-        return f"((echo {restore_point})>{batch_word(self.marker_path)})"
+        write = f"(if not exist {marker} ((echo {restore_point})>{marker}))"
+        return f"({write} & (if exist {marker} (ver >nul) else ({CMD} /d /c exit 1)))"
 
     def make(self) -> str:
         """Return the line of a command file that creates the folder."""

@@ -176,7 +176,7 @@ def _retain(request: RestoreRequest, jobs: dict[str, Job], all_seen: dict[str, S
         folder.retained, folder.retained_files, folder.retained_bytes = retained.dest, retained.files, retained.bytes
         folder.seconds, folder.changed = retained.seconds, folder.changed or retained.changed
     if failures:
-        raise OctopusError(" ".join([*failures, "No live folder was changed, because their content has to be retained first."]))
+        raise OctopusError(" ".join([*failures, "No live folder was restored, because their content has to be retained first."]))
 
 
 def _retain_commands(request: RestoreRequest, name: str) -> list[Command]:

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 from lab.core.filesystem import Logon
 from lab.windows.host import WindowsHost
 from lab.windows.streams import Null, Sink
+
+_OPENING = Lock()
 
 
 class FileSink:
@@ -22,9 +25,10 @@ class FileSink:
 
     def __init__(self, host: WindowsHost, path: str, logon: Logon, append: bool) -> None:
         self._host, self._path, self._logon = host, path, logon
-        host.fs.write(path, b"", logon, append=append)
-        self._real = host.fs.real(path, logon)
-        host.fs.lock(self._real)
+        with _OPENING:  # of two that open it at once, Windows lets one
+            host.fs.write(path, b"", logon, append=append)
+            self._real = host.fs.real(path, logon)
+            host.fs.lock(self._real)
         host.ledger.record("file", host.name, action="append" if append else "write", path=path)
 
     def write(self, data: bytes) -> None:
