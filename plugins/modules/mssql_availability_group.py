@@ -46,8 +46,8 @@ options:
     required: true
   copies:
     description:
-      - With O(state=present), for the server of each secondary, when its copy of the database was created, as
-        RV(octopus.upgrade.octopus_database_info#module:rollback) told while the database was in the group.
+      - With O(state=present), for the server of each secondary, when its copy of the database was created, as RV(copies) told when the database was
+        taken out of the group, or RV(octopus.upgrade.octopus_database_info#module:rollback) before that.
       - Only such a copy is dropped, and only where it is C(RESTORING) and in no group.
     type: dict
     default: {}
@@ -83,8 +83,7 @@ EXAMPLES = r"""
     login_host: listener.example.com
     database: OctopusDeploy
     group: "{{ removed.group }}"
-    copies:
-      SQL02: "2026-03-01T10:00:00"
+    copies: "{{ removed.copies }}"
     backup_path: \\nas\backups\OctopusDeploy-rejoin
     state: present
 """
@@ -106,6 +105,11 @@ sql:
   type: list
   elements: str
   sample: ["ALTER AVAILABILITY GROUP [AG1] REMOVE DATABASE [OctopusDeploy]"]
+copies:
+  description: When the copy on the server of each secondary was created, for O(copies) with O(state=present). Without those that did not answer.
+  returned: success and O(state=absent)
+  type: dict
+  sample: {SQL02: '2026-03-01T10:00:00'}
 joined:
   description: Whether the database is in the group now. Its secondaries get their copies while it is used already.
   returned: success and O(state=present)
@@ -157,7 +161,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     database, group = params["database"], params["group"]
     with connect(SqlOptions.from_params(params)) as connection:
         if params["state"] == "absent":
-            result = availability_change.leave(connection, database, group, check_mode=check_mode)
+            result = availability_change.leave(connection, database, group, connect, check_mode=check_mode)
         else:
             wanted = availability_change.Rejoin(database, group, params["copies"], params["backup_path"])
             result = availability_change.join(connection, wanted, connect, Progress(), check_mode=check_mode)

@@ -22,17 +22,18 @@ from .quoting import quote_identifier
 Progress = Callable[[str, float | None], None]
 
 
-def leave(connection: SqlConnection, database: str, expected: str | None, *, check_mode: bool) -> dict[str, Any]:
+def leave(connection: SqlConnection, database: str, expected: str | None, connect: Connect, *, check_mode: bool) -> dict[str, Any]:
     """Take the database out of its group, where it is in one.
 
     Args:
         connection: The connection to work on, to the primary replica.
         database: The database.
         expected: The group that it is or was in; None for any.
+        connect: Opens a connection to another server.
         check_mode: Whether nothing is changed.
 
     Returns:
-        ``group`` and ``sql``.
+        ``group``, ``sql``, and ``copies`` as :class:`Rejoin` has them, of the secondaries that have answered.
 
     Raises:
         MssqlError: It cannot be taken out, or is in another group than expected.
@@ -44,8 +45,8 @@ def leave(connection: SqlConnection, database: str, expected: str | None, *, che
         former = availability.read(connection, expected, database, None) if expected else None
         if former is not None and former.role != availability.PRIMARY:
             raise MssqlError(f"Expected to work on the primary replica, but {availability.not_removable(former)}")
-        return {"group": expected or "", "sql": []}
-    group = None if name is None else availability.read(connection, name, database, None)
+        return {"group": expected or "", "sql": [], "copies": {}}
+    group = None if name is None else availability.read(connection, name, database, None if check_mode else connect)
     if group is None:
         raise MssqlError(
             f"Expected to see the availability group of {database} on {where}, but the login {connection.options.who} sees none. Grant it VIEW ANY "
@@ -61,7 +62,7 @@ def leave(connection: SqlConnection, database: str, expected: str | None, *, che
         connection.execute_drained(sql)
         if availability.group_of(connection, database) != "":
             raise MssqlError(f"Expected {database} in no availability group, but {where} reported success and still has it in {group.name}")
-    return {"group": group.name, "sql": [sql]}
+    return {"group": group.name, "sql": [sql], "copies": {one.server: one.created for one in group.secondaries if one.created}}
 
 
 @dataclass(frozen=True)

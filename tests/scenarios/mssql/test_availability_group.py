@@ -83,7 +83,8 @@ def test_out_restored_and_back_in(cluster: Cluster) -> None:
     # What the rollback asks before anything is touched.
     assert cluster.restore(check_mode=True, leaves_group=True)["kept_as"] == "Octopus failed"
     assert cluster.joined == ["SQL01", "SQL02"], "check mode changes nothing"
-    assert cluster.leave(group="AG1")["group"] == "AG1"
+    left = cluster.leave(group="AG1")
+    assert (left["group"], left["copies"]) == ("AG1", cluster.copies)
     assert (cluster.joined, cluster.second.databases["octopus"].state) == ([], "RESTORING")
     assert not cluster.restore().get("failed")
     told = cluster.join(check_mode=True)
