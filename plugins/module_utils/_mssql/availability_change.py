@@ -19,8 +19,6 @@ from .connection.server_info import DatabaseInfo, database_info
 from .errors import MssqlError
 from .quoting import quote_identifier
 
-Progress = Callable[[str, float | None], None]
-
 
 def leave(connection: SqlConnection, database: str, expected: str | None, connect: Connect, *, check_mode: bool) -> dict[str, Any]:
     """Take the database out of its group, where it is in one.
@@ -80,7 +78,9 @@ class Rejoin:
     backup_path: str
 
 
-def join(connection: SqlConnection, wanted: Rejoin, connect: Connect, progress: Progress, *, check_mode: bool) -> dict[str, Any]:
+def join(
+    connection: SqlConnection, wanted: Rejoin, connect: Connect, progress: Callable[[str, float | None], None], *, check_mode: bool
+) -> dict[str, Any]:
     """Add the database to the group, where every secondary can then get its copy by itself; else leave all as it is, and say what to do.
 
     A database in a group that lacks it on a secondary would end automatic failover for every other database of the group, so that a part of the
