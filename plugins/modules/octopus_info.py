@@ -146,6 +146,7 @@ hosts:
     - With integrated security, C(database) also has C(machine_account), how C(SYSTEM) of the host logs in to that SQL Server.
     - C(delegates_credentials) tells whether a program on the host can log in to a third machine with the account of the WinRM connection, as
       with CredSSP, or Kerberos with delegation.
+    - C(net_framework_release) is the number by which Windows tells the version of .NET Framework 4.5 and later, and 0 without one.
     - With V(answers) in O(gather), C(answers) tells whether the node answered at C(url). Its C(ok) is null where the control node could not ask.
   returned: with V(hosts) in O(gather) and with Windows hosts
   type: dict
@@ -177,6 +178,7 @@ hosts:
       watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog OctopusServer, interval_minutes: 5}
       running_jobs: []
       os: {name: Windows Server 2019 Standard, build: "17763"}
+      net_framework_release: 461814
       system_drive: 'C:'
       free_bytes: {'C:': 41231056896}
       has_curl: true

@@ -68,6 +68,7 @@ options:
     description:
       - SQL Server, as host, tcp:host,port or host\instance. Without it, the database is not claimed.
     type: str
+    required: false
   database:
     description: The instance's database. Without it, no database is claimed.
     type: str

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from lab.octopus.load_balancer import LoadBalancer
+from lab.octopus.load_balancer import Backend, LoadBalancer
 
 
 class Proxy(LoadBalancer):
     """What has the public address of a single node: it passes on what comes, without asking the node how it is."""
 
-    def check(self) -> None:
-        for backend in self.backends:
-            backend.in_rotation = True
+    def _probe(self, backend: Backend) -> None:
+        backend.in_rotation = True

@@ -14,12 +14,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from . import registry
 from .connection import WindowsHost
 from .errors import HostError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 _RULE = ["netsh", "advfirewall", "firewall"]
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-gpfas (EnableFirewall of a profile); StandardProfile is the private one.

@@ -77,6 +77,10 @@ class WindowsHost(Machine):
         build = self.os_build.split(".")[2]
         for value, text in (("ProductName", PRODUCTS.get(build, "Windows Server")), ("CurrentBuild", build), ("CurrentBuildNumber", build)):
             self.registry.set(key, value, "REG_SZ", text)
+        # What came with Windows: https://learn.microsoft.com/dotnet/framework/install/versions-and-dependencies, and the number of each:
+        # https://learn.microsoft.com/dotnet/framework/install/how-to-determine-which-versions-are-installed
+        net = {"9600": 378675, "14393": 394802, "17763": 461814}.get(build, 528049)
+        self.registry.set("HKLM\\SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v4\\Full", "Release", "REG_DWORD", net)
         # On in every profile: https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/
         policy = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
         for profile in ("DomainProfile", "StandardProfile", "PublicProfile"):

@@ -134,7 +134,8 @@ VARIABLES: dict[str, dict[str, Any]] = {
 ELSEWHERE = {
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),
     *("license_compliant", "nothing_else_running", "nothing_else_on_database", "rehearsed", "folders_known", "heartbeats_readable"),
-    *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "group_rejoinable"),
+    *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "master_key_settable"),
+    "group_rejoinable",
 }
 
 

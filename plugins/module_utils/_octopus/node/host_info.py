@@ -27,6 +27,8 @@ from .health import node_url
 
 NETBIOS_LENGTH = 15
 _WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+# https://learn.microsoft.com/dotnet/framework/install/how-to-determine-which-versions-are-installed
+_NET = r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
 
 
 def hosts_info(
@@ -86,6 +88,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: s
         "watchdog": watchdog.info(host),
         "running_jobs": jobs.unfinished(host),
         "os": {"name": windows.get("ProductName"), "build": windows.get("CurrentBuildNumber") or windows.get("CurrentBuild")},
+        "net_framework_release": int(registry.get(host, _NET, "Release") or "0", 0),
         "system_drive": "C:",
         "free_bytes": {drive: disks.free_bytes(host, drive) for drive in drives},
         "has_curl": files.exists(host, f"{SYSTEM32}curl.exe"),

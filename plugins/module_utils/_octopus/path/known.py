@@ -12,6 +12,8 @@ from typing import Any
 
 # https://learn.microsoft.com/windows-server/get-started/windows-server-release-info
 _WINDOWS_2008R2, _WINDOWS_2012R2, _WINDOWS_2016 = 7600, 9600, 14393
+# https://learn.microsoft.com/dotnet/framework/install/how-to-determine-which-versions-are-installed
+_NET_452, _NET_472 = 379893, 461808
 
 
 def conditions(
@@ -32,6 +34,9 @@ def conditions(
     builds = [_number((host.get("os") or {}).get("build")) for host in hosts.values()]
     for name, floor in (("2008r2", _WINDOWS_2008R2), ("2012r2", _WINDOWS_2012R2), ("2016", _WINDOWS_2016)):
         found[f"windows_below_{name}"] = _any(None if build is None else build < floor for build in builds)
+    releases = [host.get("net_framework_release") for host in hosts.values()]
+    for name, floor in (("452", _NET_452), ("472", _NET_472)):
+        found[f"net_below_{name}"] = _any(None if release is None else release < floor for release in releases)
     found["nodes_several"] = len(hosts) > 1 or len(server.get("nodes") or []) > 1
     found |= _licence(server.get("license") or {}, now or datetime.now(timezone.utc))
     found |= _connection(hosts)

@@ -81,7 +81,7 @@ def _span(part: str, text: str) -> Span:
             lower, upper = version, _after(version)
         else:
             raise OctopusError(f"expected at most one lower bound (>=) and one upper bound (< or <=) and found {text!r}")
-    if lower is not None and upper is not None and not lower < upper:
+    if lower is not None and upper is not None and lower >= upper:
         raise OctopusError(f"expected the lower bound below the upper one and found {text!r}")
     return Span(lower, upper)
 

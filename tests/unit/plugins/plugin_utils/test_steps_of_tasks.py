@@ -144,7 +144,7 @@ def test_the_guards_of_the_other_nodes_are_told_until_they_are_disarmed(
     act.result = {}
     task(step="quiesce.stop")
     act.result = {"guarded": []}
-    task(step="quiesce.unguard")
+    task(step="backup.unguard")
     act.result = {}
     task(step="apply.1.install")
     assert host.fed == [[], ["octo-b"], ["octo-b"], []]

@@ -105,7 +105,7 @@ ROWS = (
         when="feature_used_elsewhere",
     ),
     Row(
-        "tls-by-os", "any", ">=2026.3.4387", Kind.FLOOR, Confidence.VENDOR,
+        "tls-by-os", "any", ">=2026.3.4387", Kind.MANUAL, Confidence.VENDOR,
         "Windows alone decides which versions of TLS the server speaks",
         "Enable TLS 1.2 on the nodes and on everything that connects to them",
         ("#10123", "https://octopus.com/downloads/2026.3.5049"),

@@ -64,4 +64,4 @@ def test_the_nodes_that_are_guarded_are_those_of_the_newest_step_that_says() -> 
     events = [done("a"), done("quiesce.guard", guarded=["octo-a", "octo-b"]), {"event": "step", "step": "x"}, done("quiesce.stop")]
     assert guarded([]) == []
     assert guarded(events) == ["octo-a", "octo-b"]
-    assert guarded([*events, done("quiesce.unguard", guarded=[])]) == []
+    assert guarded([*events, done("backup.unguard", guarded=[])]) == []

@@ -45,7 +45,7 @@ def walls(monkeypatch: pytest.MonkeyPatch) -> Firewall:
         def __init__(self, _host: Any) -> None:
             self.listen_prefixes = ["https://+:8443/octopus", "http://localhost/"]
 
-        def configuration(self, _instance: str) -> Octopus:
+        def configuration(self, _instance: str) -> Any:
             return self
 
     monkeypatch.setattr(portal, "OctopusHost", Octopus)

@@ -45,6 +45,15 @@ def test_the_oldest_windows_decides(builds: list[str | None], below_2016: bool |
 
 
 @pytest.mark.parametrize(
+    ("release", "below_452", "below_472"),
+    [(461814, False, False), (394802, False, True), (378675, True, True), (0, True, True), (None, None, None)],
+)
+def test_the_net_framework(release: int | None, below_452: bool | None, below_472: bool | None) -> None:
+    found = decided(hosts={"a": {"net_framework_release": release}})
+    assert (found["net_below_452"], found["net_below_472"]) == (below_452, below_472)
+
+
+@pytest.mark.parametrize(
     ("status", "not_valid", "expired", "old", "missing", "by_target"),
     [
         (
