@@ -83,6 +83,12 @@ options:
     description: Whether C(DBCC CHECKDB) is run afterwards. Its findings fail the task; the database stays restored.
     type: bool
     default: false
+  leaves_group:
+    description:
+      - In check mode, whether M(octopus.upgrade.mssql_availability_group) will have taken the database out of its availability group before the
+        restore. Without check mode it makes no difference, and a database that is in one is refused.
+    type: bool
+    default: false
   timeout:
     description:
       - Seconds for verification, restore and check. After that, the statement is cancelled, and the message says what exists now.
@@ -93,7 +99,8 @@ notes:
   - Every run restores, so it always reports a change.
   - Other sessions on the database are ended. Afterwards it is available to everybody again (C(MULTI_USER)) whatever happens, and so is the
     kept one.
-  - A database that is in an availability group or mirrored is refused. Remove it from there first.
+  - A database that is in an availability group or mirrored is refused. Remove it from there first, from an availability group with
+    M(octopus.upgrade.mssql_availability_group).
   - The login needs the server role C(dbcreator), and read access to C(msdb.dbo.restorehistory) and C(msdb.dbo.backupset).
     To set another owner, it needs C(sysadmin), or C(IMPERSONATE) on that login.
 seealso:
@@ -335,7 +342,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Restore the database; the module's result."""
     login = SqlOptions.from_params(params)
     with connect(login) as connection:
-        prepared = restore.prepare(connection, RestoreOptions.from_params(params))
+        prepared = restore.prepare(
+            connection, RestoreOptions.from_params({**params, "leaves_group": params["leaves_group"] and check_mode})
+        )
         result = restore.outlook(prepared) if check_mode else restore.run(connection, prepared, lambda: connect(login), Progress())
     return with_warnings({"changed": True, **result})
 

@@ -55,6 +55,12 @@ options:
       - Windows account, C(DOMAIN\name), which RV(account) tells the rights of. A name alone, such as C(OCTO01$), is looked for in every domain.
       - V(SYSTEM) is that of SQL Server's own machine.
     type: str
+  replicas:
+    description:
+      - Whether the servers of the secondary replicas of the database's availability group are asked, with the same login and port, what they
+        have of the database. C(group) in RV(rollback) tells it. A server that does not answer is no error.
+    type: bool
+    default: false
   unchanged_since:
     description:
       - What this module returned earlier with V(version) and V(nodes) in O(gather), for example before a backup. Returns in RV(differences)
@@ -340,7 +346,10 @@ rollback:
       description: Whether the login may do what a restore needs, and the names of the login and of the owner of the database.
       type: dict
     surroundings:
-      description: State of the database, and what it is part of, such as an availability group, replication or log shipping.
+      description:
+        - State of the database, and what it is part of, such as an availability group, replication or log shipping.
+        - C(group) has the availability group with its C(name), the C(role) of this server, the server of the C(primary) replica, whether the
+          login C(may_alter) it, the C(distributed) one that it is part of, and the C(secondaries). It is empty where there is none.
       type: dict
     room:
       description:
@@ -373,6 +382,7 @@ rollback:
       cdc: false
       replication: []
       availability_group: false
+      group: {}
       mirrored: false
       snapshots: []
       special_files: []
@@ -404,6 +414,7 @@ SPEC: dict[str, Any] = {
         "since": {"type": "str"},
         "expected_version": {"type": "str"},
         "account": {"type": "str"},
+        "replicas": {"type": "bool", "default": False},
         "unchanged_since": {"type": "dict"},
     },
     "required_together": MSSQL_TOGETHER,
@@ -421,6 +432,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             since,
             expected_version=params["expected_version"],
             windows_account=params["account"],
+            replicas=params["replicas"],
         )
     then = params["unchanged_since"]
     return facts if then is None else {**facts, "differences": differences(then, facts)}

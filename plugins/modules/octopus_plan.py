@@ -114,6 +114,15 @@ options:
     description: Whether a rollback keeps the failed database and restores beside it, which needs room for both.
     type: bool
     default: true
+  availability_group:
+    description:
+      - What a rollback does with a database in an availability group, over which C(RESTORE) does not work. With V(refuse) the check
+        C(rollback_possible) blocks.
+      - With V(remove_and_rejoin) a rollback that restores the database takes it out of the group and adds it again. C(rollback_possible) then
+        checks whether it can be taken out, and C(group_rejoinable) whether each secondary gets its copy again by itself.
+    type: str
+    choices: [refuse, remove_and_rejoin]
+    default: refuse
   stops_service:
     description: Whether the nodes are stopped though nothing is upgraded, as for a backup. C(nobody_asked) is then checked too.
     type: bool
@@ -252,6 +261,7 @@ _FACTS: dict[str, Any] = {
     "clock_tolerance": {"type": "int", "default": 60},
     "interventions": {"type": "str", "choices": ["refuse", "leave", "cancel"], "default": "refuse"},
     "rollback_keeps": {"type": "bool", "default": True},
+    "availability_group": {"type": "str", "choices": ["refuse", "remove_and_rejoin"], "default": "refuse"},
     "stops_service": {"type": "bool", "default": False},
 }
 SPEC: dict[str, Any] = {

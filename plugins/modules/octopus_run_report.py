@@ -106,6 +106,10 @@ options:
         description: The start type of the service by node.
         type: dict
         default: {}
+      availability_group:
+        description: The availability group of the database.
+        type: dict
+        default: {}
   looked:
     description:
       - What M(octopus.upgrade.octopus_info) has returned for each node of an instance that is out of service, as the C(results) of a loop over
@@ -169,6 +173,11 @@ options:
     default: 0
   lost:
     description: What was done since the restore point and is lost by the rollback, and of what that cannot be told.
+    type: list
+    elements: str
+    default: []
+  to_do:
+    description: What somebody has to do although the instance is in service, such as adding the database to its availability group.
     type: list
     elements: str
     default: []
@@ -249,6 +258,7 @@ BEFORE = {
     "drained": NAMES,
     "watched": NAMES,
     "start_types": {"type": "dict", "default": {}},
+    "availability_group": {"type": "dict", "default": {}},
 }
 
 _RETAINED = {
@@ -281,6 +291,7 @@ SPEC = {
         "retained": {"type": "dict", "default": {}, "options": _RETAINED},
         "keep_days": {"type": "int", "default": 0},
         "lost": {"type": "list", "elements": "str", "default": []},
+        "to_do": {"type": "list", "elements": "str", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
 }

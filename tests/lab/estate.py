@@ -349,6 +349,12 @@ class Lab:
         self._servers[name] = _Sql(sql, tds, own.sql_password)
         return self._servers[name]
 
+    def add_sql_server(self, name: str, instance: LabInstance) -> SqlServer:
+        """Start another SQL Server with the logins of an instance's own, such as for a secondary replica."""
+        server = self._server(name, instance.spec.sql_version, instance.secrets)
+        server.tds.start()
+        return server.sql
+
     def _balancer(self, name: str, hosts: list[WindowsHost]) -> LoadBalancer | None:
         if len(hosts) == 1:
             return None

@@ -12,7 +12,17 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services import SETTABLE
 
-from . import asked_checks, clock_check, clone_checks, package_checks, path_checks, rollback_checks, room_checks, unknowns
+from . import (
+    asked_checks,
+    availability_checks,
+    clock_check,
+    clone_checks,
+    package_checks,
+    path_checks,
+    rollback_checks,
+    room_checks,
+    unknowns,
+)
 from .check import Check, unknown
 from .errors import OctopusError
 from .version import Version
@@ -41,6 +51,9 @@ NAMES = (
 )
 
 
+REMOVE_AND_REJOIN = "remove_and_rejoin"
+
+
 @dataclass
 class Facts:
     """What preflight read.
@@ -60,6 +73,8 @@ class Facts:
         clock_tolerance: How many seconds the clocks may differ.
         interventions: What becomes of tasks that wait for a person: refuse, leave or cancel.
         rollback_keeps: Whether a rollback keeps the failed database, and restores beside it.
+        availability_group: ``remove_and_rejoin`` where a rollback takes the database out of its availability group, and adds it again; else
+            ``refuse``.
         stops_service: Whether the nodes are stopped though nothing is upgraded, for a backup.
     """
 
@@ -77,6 +92,7 @@ class Facts:
     clock_tolerance: int = 60
     interventions: str = "refuse"
     rollback_keeps: bool = True
+    availability_group: str = "refuse"
     stops_service: bool = False
 
     def on(self, node: str) -> dict[str, Any]:
@@ -106,7 +122,9 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *_license(facts),
         *_running(facts),
         *_room(facts, path),
-        *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path),
+        *rollback_checks.checks(
+            facts.database, keeps=facts.rollback_keeps, path=path, rejoins=facts.availability_group == REMOVE_AND_REJOIN
+        ),
         *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes) if path else []),
         *_rehearsal(facts, path),
         *_clocks(facts),
@@ -129,6 +147,8 @@ def before(facts: Facts) -> dict[str, Any]:
         "start_types": {
             node: kind for node in facts.nodes if (kind := (facts.on(node).get("service") or {}).get("start_type")) in SETTABLE
         },
+        # In the manifest, so that a rollback knows the group although the database is no longer in it, from whichever control node.
+        **({"availability_group": group} if (group := availability_checks.before(facts.database)) else {}),
     }
 
 

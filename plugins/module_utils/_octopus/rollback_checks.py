@@ -11,32 +11,36 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
+from . import availability_checks
 from .check import Check, unknown
 
 POSSIBLE = "rollback_possible"
-NAMES = ("may_restore", POSSIBLE, "rollback_complete", "database_writable")
+NAMES = ("may_restore", POSSIBLE, "rollback_complete", "database_writable", availability_checks.REJOINABLE)
 _WAIVE = f"Waiving {POSSIBLE} means that no failure starts a rollback: the instance would be left stopped, to be restored by hand"
 
 
-def checks(database: Mapping[str, Any], *, keeps: bool, path: list[str]) -> Iterator[Check]:
+def checks(database: Mapping[str, Any], *, keeps: bool, path: list[str], rejoins: bool = False) -> Iterator[Check]:
     """Every named check of what a rollback needs of SQL Server.
 
     Args:
         database: What octopus_database_info returned.
         keeps: Whether a rollback keeps the failed database, and restores beside it.
         path: The versions to go through; empty where nothing is upgraded.
+        rejoins: Whether a rollback takes the database out of its availability group, and adds it again.
     """
     if not path:
         return
     found = database.get("rollback") or {}
     where = str(database.get("server") or "SQL Server")
     name = quote_identifier(str(database.get("database") or "the database"))
-    yield from _possible(found, name, where)
+    yield from _possible(found, name, where, rejoins)
     if found.get("platform"):
         return  # nothing else was read
     yield from _rights(found.get("rights"), name, where, keeps)
     yield from _complete(found.get("surroundings"), name, where)
     yield from _writable(found.get("surroundings"), name, where)
+    if rejoins:
+        yield from availability_checks.rejoinable(found.get("surroundings"), str(database.get("database") or "the database"), where)
 
 
 def is_possible(found: list[Check]) -> bool:
@@ -50,22 +54,22 @@ def lines(database: Mapping[str, Any]) -> list[str]:
     return [
         "encrypted: the database is encrypted (TDE) with a certificate that is not part of the restore point. This SQL Server has it; another "
         "one needs it, with its private key, before it can restore the backup"
-    ] * bool(around.get("encrypted"))
+    ] * bool(around.get("encrypted")) + availability_checks.lines(around)
 
 
 # -- whether RESTORE works at all
 
 
-def _possible(found: Mapping[str, Any], name: str, where: str) -> Iterator[Check]:
+def _possible(found: Mapping[str, Any], name: str, where: str, rejoins: bool) -> Iterator[Check]:
     expected = "a database that SQL Server can restore"
-    problems = list(_obstacles(found, name))
+    problems = list(_obstacles(found, name, rejoins))
     for ok, what, todo in problems:
         yield Check(POSSIBLE, ok, expected, what, where, f"{todo}. {_WAIVE}.")
     if not problems:
         yield Check(POSSIBLE, True, expected, "nothing that prevents a restore", where)
 
 
-def _obstacles(found: Mapping[str, Any], name: str) -> Iterator[tuple[bool | None, str, str]]:
+def _obstacles(found: Mapping[str, Any], name: str, rejoins: bool) -> Iterator[tuple[bool | None, str, str]]:
     """What prevents a restore, and what cannot be told: False or None, the finding, and the ways that exist."""
     if found.get("platform"):
         yield (
@@ -79,12 +83,15 @@ def _obstacles(found: Mapping[str, Any], name: str) -> Iterator[tuple[bool | Non
         yield None, unknown("the surroundings of the database were not read"), "Check it yourself"
         return
     # Error 3104, and 1468 for renaming it.
-    if around["availability_group"]:
+    if around["availability_group"] and rejoins:
+        yield from availability_checks.removable(around.get("group"))
+    elif around["availability_group"]:
         yield (
             False,
             "that it is in an availability group, over which RESTORE does not work",
             f"On the primary, run ALTER AVAILABILITY GROUP ... REMOVE DATABASE {name} before the upgrade, and add the database and seed its "
-            "secondaries again afterwards",
+            "secondaries again afterwards; or set octopus_availability_group: remove_and_rejoin, so that only a rollback that restores the "
+            "database does both",
         )
     if around["mirrored"]:
         yield (

@@ -37,7 +37,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         event = "stopped" if outcome.is_open(verdict, bool(second_error)) else "finished"
         backup = report.backup(record.read_if_possible(Path(params["journal"]["copy"])), params["restore_point_path"])
         data = {"verdict": verdict, "backup": backup, "evidence": params["evidence"], "retained": retained}
-        data |= {"lost": params["lost"]} if params["lost"] else {}
+        data |= {name: params[name] for name in ("lost", "to_do") if params[name]}
         known, unrecorded = write_end(params, event, data, check_mode)
         result.update(known)
     written = result.get("record") or {}
@@ -59,6 +59,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         resume_with=params["resume_with"],
         retained=retained,
         lost=params["lost"],
+        to_do=params["to_do"],
     )
     result["message"] = report.message(told, result.get("path"), unrecorded)
     result["summary"] = report.summary(told, written, result.get("path")) if written and not unrecorded else []

@@ -253,6 +253,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "evidence": None,
         "retained": None,
         "lost": None,
+        "to_do": None,
         "error": None,
         "verdict": "unfinished",
     }
@@ -286,7 +287,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
             outage = at
         if event.get("retained") is not None:
             record["retained"] = event["retained"]
-        record["lost"] = event.get("lost") or record["lost"]
+        record.update({name: event[name] for name in ("lost", "to_do") if event.get(name)})
         # A rollback has no backup to report, but the run has made one.
         record.update({name: event[name] for name in ("backup", "evidence") if event.get(name) or (name in event and not record[name])})
         if outage is not None:

@@ -36,6 +36,7 @@ class Report:
         retained: What a rollback has retained of the failed state: ``database``, ``folders``, ``files`` of a database that could not be
             renamed, what was ``moved`` beside the server folders, the ``bytes`` that they take, and ``until`` when they are retained.
         lost: What was done since the restore point, and is lost by the rollback.
+        to_do: What somebody has to do although the instance is in service.
     """
 
     instance: str
@@ -55,6 +56,7 @@ class Report:
     resume_with: str = "the same playbook"
     retained: Mapping[str, Any] = field(default_factory=dict)
     lost: Sequence[str] = ()
+    to_do: Sequence[str] = ()
 
 
 def backup(events: Sequence[steps.Event], restore_point: str) -> dict[str, Any]:
@@ -95,6 +97,7 @@ def message(report: Report, record_path: str | None = None, unrecorded: str = ""
         state(report),
         report.second_error and second + report.second_error,
         report.not_removed and f"Could not be cleaned up: {report.not_removed}",
+        *(f"To do: {line}" for line in report.to_do),
         record_path and f"Run record: {record_path}",
         unrecorded and f"The run record could not be finished: {unrecorded}",
     )
@@ -124,6 +127,7 @@ def summary(report: Report, record: Mapping[str, Any], record_path: str | None =
             *(f"not in the restore point: {line}" for line in report.lost),
             _retained(report) and f"retained: {_retained(report)}; {_until(report)}",
             report.not_removed and f"could not be cleaned up: {report.not_removed}",
+            *(f"to do: {line}" for line in report.to_do),
             f"record: {record_path or 'none'}",
         )
         if line

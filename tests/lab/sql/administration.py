@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..tds.engine_api import Output, SqlError
-from . import errors, undoing
+from . import availability, errors, undoing
 from .batch import Statement
 from .cursor import Cursor
 from .database import Database
@@ -20,7 +20,7 @@ from .views import objects
 if TYPE_CHECKING:
     from .session import Session
 
-_KINDS = ("LOGIN", "USER", "ROLE", "AUTHORIZATION", "SERVER", "CREDENTIAL", "CERTIFICATE", "MASTER", "SCHEMA")
+_KINDS = ("LOGIN", "USER", "ROLE", "AUTHORIZATION", "SERVER", "CREDENTIAL", "CERTIFICATE", "MASTER", "SCHEMA", "AVAILABILITY")
 
 
 def takes(statement: Statement) -> bool:
@@ -50,6 +50,9 @@ def run(session: Session, cursor: Cursor, out: Output) -> None:
         ("CREATE", "MASTER"): _master_key,
         ("CREATE", "SCHEMA"): _create_schema,
     }
+    if (head, kind) == ("ALTER", "AVAILABILITY"):
+        availability.alter(session, cursor, out)
+        return
     handler = handlers.get((head, kind))
     if handler is None:
         raise errors.gap(f"{head} {kind}")

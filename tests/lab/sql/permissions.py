@@ -34,6 +34,12 @@ def has_permission(session: Session, securable: Any, kind: Any, permission: str)
 
         other = session.server.find_login(parts_of(str(securable))[2])
         return None if other is None else int(other is login or login.may(f"{permission} ANY LOGIN"))
+    if what == "AVAILABILITY GROUP" and securable:
+        # What GRANT ALTER ON AVAILABILITY GROUP gives is not modelled apart from the permission on all of them.
+        from .server_functions import parts_of
+
+        name = parts_of(str(securable))[2].lower()
+        return int(login.may(f"{permission} ANY AVAILABILITY GROUP")) if name in map(str.lower, session.server.groups) else None
     if what in ("SERVER", "LOGIN"):
         return int(login.may(permission))
     if what == "DATABASE":

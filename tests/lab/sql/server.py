@@ -29,6 +29,7 @@ from .files import allocate, delete_files, size_of
 from .principals import SERVER_ROLES, Login
 
 if TYPE_CHECKING:
+    from .availability import Group
     from .session import Session
 
 KILL_SECONDS = 10.0  # how long (real seconds) a killed session may take to end
@@ -72,6 +73,7 @@ class SqlServer:
         self.credentials: dict[str, str] = {}  # name -> identity; the secret is of no use in the lab
         self.in_use: set[Path] = set()  # files that the server has open: nobody else's to read as a backup
         self.groups: dict[str, str] = {}  # availability group -> this replica's role
+        self.availability: dict[str, Group] = {}  # those that other servers of the lab are in too: availability.py
         self.configuration: dict[str, int] = {"backup compression default": 0, "backup checksum default": 0, "xp_cmdshell": 0}
         self.lock = threading.RLock()
         self.started = self.clock.now()

@@ -70,7 +70,7 @@ def test_room_is_for_whole_files_and_not_for_what_is_used(world: World, octopus:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda sql, db: setattr(db, "group", "AG1"), {"availability_group": True}),
+        (lambda sql, db: setattr(db, "group", "AG1"), {"availability_group": True, "group": None}),  # one that the views do not have
         (lambda sql, db: setattr(db, "mirrored", True), {"mirrored": True}),
         (lambda sql, db: db.catalog.update(is_published=1), {"replication": ["publisher"]}),
         (lambda sql, db: db.catalog.update(is_cdc_enabled=1), {"cdc": True}),

@@ -129,11 +129,13 @@ REFUSED = [
 VARIABLES: dict[str, dict[str, Any]] = {
     "host": {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE}
 }
-# Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan).
+# Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan), and
+# an availability group that a rollback may leave (rollback/test_availability_group.py, and units of its checks).
 ELSEWHERE = {
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),
     *("license_compliant", "nothing_else_running", "nothing_else_on_database", "rehearsed", "folders_known", "heartbeats_readable"),
     *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "master_key_settable"),
+    "group_rejoinable",
 }
 
 

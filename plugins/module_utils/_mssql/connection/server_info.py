@@ -136,6 +136,11 @@ def file_bytes(connection: SqlConnection) -> tuple[int, int]:
     return pages.get(0, 0) * PAGE, pages.get(1, 0) * PAGE
 
 
+def may_on_server(connection: SqlConnection, permission: str) -> bool:
+    """Whether the login has a server permission."""
+    return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(NULL, NULL, ?) AS may", permission))
+
+
 def may(connection: SqlConnection, database: str, permission: str) -> bool:
     """Whether the login has a database permission, such as BACKUP DATABASE."""
     return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(?, 'DATABASE', ?) AS may", quote_identifier(database), permission))

@@ -41,6 +41,7 @@ RESTORE_SPEC: dict[str, Any] = {
     "repair_users": {"type": "bool", "default": True},
     "compatibility_level": {"type": "int"},
     "checkdb": {"type": "bool", "default": False},
+    "leaves_group": {"type": "bool", "default": False},
 }
 SOURCE_EXCLUSIVE = [("path", "url"), ("backup_set_uuid", "position")]
 SOURCE_REQUIRED = [("path", "url")]
@@ -98,6 +99,7 @@ class RestoreOptions(BackupSource):
     Attributes:
         keep_as: The existing database is renamed to this, and kept.
         verify: Whether the whole backup is read before anything is changed.
+        leaves_group: The database is taken out of its availability group before the restore, which is only looked at now.
         for_test: The restored database only tests the backup and is dropped afterwards: members of db_owner, dbcreator and sysadmin alone
             may use it (RESTRICTED_USER).
     """
@@ -111,6 +113,7 @@ class RestoreOptions(BackupSource):
     repair_users: bool = True
     compatibility_level: int | None = None
     checkdb: bool = False
+    leaves_group: bool = False
     for_test: bool = False
 
     def problems(self) -> list[str]:

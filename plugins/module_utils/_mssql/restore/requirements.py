@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql import availability
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import devices
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import (
@@ -46,12 +47,13 @@ _LOG_SHIPPING = {
 DATA, LOG = 0, 1  # sys.database_files.type; all others are FILESTREAM, memory-optimized or full-text
 
 
-def read(connection: SqlConnection, name: str) -> dict[str, Any]:
+def read(connection: SqlConnection, name: str, connect: availability.Connect | None = None) -> dict[str, Any]:
     """Read rights, surroundings and room.
 
     Args:
         connection: The connection to ask, which is in the database.
         name: The database.
+        connect: Opens a connection to another server, to ask the secondaries of its availability group; None asks none.
 
     Returns:
         ``platform``, empty for a SQL Server that restores databases itself, else its name, and nothing more is read. ``rights``,
@@ -71,7 +73,7 @@ def read(connection: SqlConnection, name: str) -> dict[str, Any]:
     return {
         "platform": "",
         "rights": _rights(connection, existing),
-        "surroundings": _surroundings(connection, existing),
+        "surroundings": _surroundings(connection, existing, connect),
         "room": _room(connection, existing.name),
     }
 
@@ -108,7 +110,7 @@ def _may_read_history(connection: SqlConnection) -> bool:
     return all(_readable(connection, sql) is not None for sql in _HISTORY)
 
 
-def _surroundings(connection: SqlConnection, existing: DatabaseState) -> dict[str, Any]:
+def _surroundings(connection: SqlConnection, existing: DatabaseState, connect: availability.Connect | None) -> dict[str, Any]:
     """https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-databases-transact-sql"""
     row = connection.query(
         "SELECT state_desc, user_access_desc, is_read_only, is_in_standby, recovery_model_desc, collation_name, containment_desc, is_encrypted, "
@@ -139,11 +141,24 @@ def _surroundings(connection: SqlConnection, existing: DatabaseState) -> dict[st
             if flags
         ],
         "availability_group": existing.in_availability_group,
+        "group": _group(connection, existing.name, connect) if existing.in_availability_group else {},
         "mirrored": existing.mirrored if sees_all or existing.mirrored else None,
         "snapshots": restore_target.snapshots_of(connection, existing.database_id) if sees_all else None,
         "special_files": [one["physical_name"] for one in special],
         "log_shipping": _log_shipping(connection, existing.name),
     }
+
+
+def _group(connection: SqlConnection, name: str, connect: availability.Connect | None) -> dict[str, Any] | None:
+    """The availability group of the database; None where the login may not read it."""
+    try:
+        group = availability.group_of(connection, name)
+        found = availability.read(connection, group, name, connect) if group else None
+    except MssqlError as error:
+        if error.number in (*devices.NO_PERMISSION, *devices.NO_STATE, *devices.NO_SUCH_OBJECT):
+            return None
+        raise
+    return None if found is None else found.as_dict()
 
 
 def _log_shipping(connection: SqlConnection, name: str) -> list[str] | None:

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup.media import BackupSet
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import may
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import may, may_on_server
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
@@ -111,7 +111,7 @@ def decide(connection: SqlConnection, options: RestoreOptions, chosen: BackupSet
     where = f"SQL Server {connection.options.where}"
     for one in (existing, renamed):
         if one is not None:
-            _refuse_replicas(one, where)
+            _refuse_replicas(replace(one, in_availability_group=False) if options.leaves_group and one is existing else one, where)
     if options.keep_as:
         return _rename(connection, options, chosen, existing, renamed)
     if existing is None:
@@ -172,11 +172,6 @@ def check_permissions(connection: SqlConnection, target: Target, name: str) -> N
         raise MssqlError(f"Expected to take {name} offline and remove it on {where}, {lacking}")
     if target.rename and not has.rename:
         raise MssqlError(f"Expected to rename {name} on {where}, {lacking}")
-
-
-def may_on_server(connection: SqlConnection, permission: str) -> bool:
-    """Whether the login has a server permission."""
-    return bool(connection.scalar("SELECT HAS_PERMS_BY_NAME(NULL, NULL, ?) AS may", permission))
 
 
 def _refuse_replicas(one: DatabaseState, where: str) -> None:

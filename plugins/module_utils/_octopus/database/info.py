@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection, connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
@@ -49,8 +50,8 @@ def _space(connection: SqlConnection, name: str) -> dict[str, Any]:
     }
 
 
-def _rollback(connection: SqlConnection, name: str) -> dict[str, Any]:
-    return {"rollback": requirements.read(connection, name)}
+def _rollback(connection: SqlConnection, name: str, replicas: bool = False) -> dict[str, Any]:
+    return {"rollback": requirements.read(connection, name, connect if replicas else None)}
 
 
 def _conditions(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def query(
     *,
     expected_version: str | None = None,
     windows_account: str | None = None,
+    replicas: bool = False,
 ) -> dict[str, Any]:
     """Read facts of the database that the connection is in.
 
@@ -87,6 +89,7 @@ def query(
         since: Also read what is newer than that.
         expected_version: The version that the database has to be at.
         windows_account: Also look whether that account is db_owner.
+        replicas: Whether the secondaries of the database's availability group are asked what they have of it.
 
     Raises:
         InvalidValue: A version is expected, but not read.
@@ -106,7 +109,7 @@ def query(
         "now": now.isoformat(),
         "clock_offset_seconds": round((now - datetime.now(timezone.utc)).total_seconds()),
     }
-    for part, read in _PARTS.items():
+    for part, read in (_PARTS | {"rollback": partial(_rollback, replicas=replicas)}).items():
         if part in gather:
             facts |= read(connection, name)
     if expected_version is not None and not is_at(facts["version"], expected_version):

@@ -2,7 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Availability groups: as much as a backup has to look at."""
+"""Availability groups, as the server that is asked sees them.
+
+Columns and permissions: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-availability-groups-transact-sql,
+sys-availability-replicas-transact-sql (VIEW ANY DEFINITION; metadata that a login may not see are rows that are not there) and
+system-dynamic-management-views/sys-dm-hadr-availability-replica-states-transact-sql, sys-dm-hadr-database-replica-states-transact-sql
+(VIEW SERVER STATE). The primary sees every replica, a secondary only its own state. A group that only a name in ``SqlServer.groups`` tells of
+has the one replica.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +17,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ..database import Database
-from .registry import Rows, view
+from .registry import Rows, need_state, view
 
 if TYPE_CHECKING:
+    from ..server import SqlServer
     from ..session import Session
 
 
@@ -30,22 +38,37 @@ def mirroring(session: Session, _database: Database) -> Rows:
         yield (one.database_id, _id(one.guid), 4, 1) if one.mirrored and one.state == "ONLINE" else (one.database_id, None, None, None)
 
 
-@view("sys.availability_groups", "group_id uniqueidentifier, name sysname, automated_backup_preference_desc nvarchar(60)", since=11)
+def _replicas(session: Session, name: str) -> list[tuple[SqlServer, str]]:
+    """The servers of a group and their seeding modes."""
+    group = session.server.availability.get(name)
+    return [(session.server, "MANUAL")] if group is None else list(group.replicas.items())
+
+
+def _visible(session: Session) -> list[str]:
+    return list(session.server.groups) if session.client.login.may("VIEW ANY DEFINITION") else []
+
+
+@view(
+    "sys.availability_groups",
+    "group_id uniqueidentifier, name sysname, automated_backup_preference_desc nvarchar(60), is_distributed bit,"
+    " required_synchronized_secondaries_to_commit int",
+    since=11,
+)
 def groups(session: Session, _database: Database) -> Rows:
-    return [(_id(name), name, "secondary") for name in session.server.groups]
+    return [(_id(name), name, "secondary", 0, 0) for name in _visible(session)]
 
 
 @view(
     "sys.availability_replicas",
-    "replica_id uniqueidentifier, group_id uniqueidentifier, replica_server_name nvarchar(256), availability_mode_desc nvarchar(60),"
-    " failover_mode_desc nvarchar(60)",
+    "replica_id uniqueidentifier, group_id uniqueidentifier, replica_server_name nvarchar(256), endpoint_url nvarchar(256),"
+    " availability_mode_desc nvarchar(60), failover_mode_desc nvarchar(60), seeding_mode_desc nvarchar(60)",
     since=11,
 )
 def replicas(session: Session, _database: Database) -> Rows:
-    return [
-        (_id(name, session.server.name), _id(name), session.server.name, "SYNCHRONOUS_COMMIT", "AUTOMATIC")
-        for name in session.server.groups
-    ]
+    for name in _visible(session):
+        for server, seeding in _replicas(session, name):
+            url = f"TCP://{server.machine.address}:5022"
+            yield _id(name, server.name), _id(name), server.name, url, "SYNCHRONOUS_COMMIT", "AUTOMATIC", seeding
 
 
 @view(
@@ -55,10 +78,14 @@ def replicas(session: Session, _database: Database) -> Rows:
     since=11,
 )
 def replica_states(session: Session, _database: Database) -> Rows:
-    return [
-        (_id(name, session.server.name), _id(name), 1, 1 if role == "PRIMARY" else 2, role, "ONLINE", "CONNECTED", "HEALTHY")
-        for name, role in session.server.groups.items()
-    ]
+    need_state(session)
+    for name, role in session.server.groups.items():
+        for server, _seeding in _replicas(session, name):
+            local = server is session.server
+            if local or role == "PRIMARY":
+                word = server.groups[name]
+                state = "ONLINE" if local else None
+                yield _id(name, server.name), _id(name), local, 1 if word == "PRIMARY" else 2, word, state, "CONNECTED", "HEALTHY"
 
 
 @view(
@@ -68,19 +95,23 @@ def replica_states(session: Session, _database: Database) -> Rows:
     since=11,
 )
 def database_replica_states(session: Session, _database: Database) -> Rows:
+    need_state(session)
     for one in session.server.databases.values():
-        if one.group:
-            yield (
-                one.database_id,
-                _id(one.group),
-                _id(one.group, session.server.name),
-                one.guid,
-                1,
-                one.group_role == "PRIMARY",
-                "SYNCHRONIZED",
-                "HEALTHY",
-                "ONLINE",
-            )
+        for server, _seeding in _replicas(session, one.group) if one.group else ():
+            local = server is session.server
+            there = server.database(one.name)
+            if there is not None and there.group == one.group and (local or one.group_role == "PRIMARY"):
+                yield (
+                    one.database_id,
+                    _id(str(one.group)),
+                    _id(str(one.group), server.name),
+                    one.guid,
+                    local,
+                    there.group_role == "PRIMARY",
+                    "SYNCHRONIZED",
+                    "HEALTHY",
+                    "ONLINE" if local else None,
+                )
 
 
 @view(

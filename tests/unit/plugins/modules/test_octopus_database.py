@@ -43,7 +43,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SqlServer:
     }
     found.answers = own | {piece: answer for piece, answer in found.answers.items() if piece not in own}
     found.answers["DB_NAME()"] = [{"name": "Octopus"}]
-    monkeypatch.setattr(info.requirements, "read", lambda _connection, _name: {"platform": ""})
+    monkeypatch.setattr(info.requirements, "read", lambda _connection, _name, _connect: {"platform": ""})
     monkeypatch.setattr(info.conditions, "read", lambda _connection: {"triggers": False})
     for module in (octopus_database_info, octopus_database_wait, octopus_database_upgrade):
         monkeypatch.setattr(module, "connect", found.connect)

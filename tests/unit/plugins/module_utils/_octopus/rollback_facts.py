@@ -35,6 +35,7 @@ STANDALONE: dict[str, Any] = {
         "cdc": False,
         "replication": [],
         "availability_group": False,
+        "group": {},
         "mirrored": False,
         "snapshots": [],
         "special_files": [],

@@ -32,12 +32,14 @@ _STAGED = "Stage package, secrets and configurations in the restore point"
 STEPS: dict[str, set[str]] = {
     "Verify the restore point": {"may_restore", _STAGED},
     "Look for a snapshot that was made with the restore point, which needs no room": {"rollback_possible"},
+    "Check that the database can be taken out of its availability group": {"rollback_possible"},
     "Check that SQL Server can restore the database, and has room for it": {"may_restore", "rollback_possible", "space_for_rollback"},
     "Check that the login keeps its access to the database": {"may_restore"},  # it is the one that backs up
     "Switch the service watchdog off": {"instance_found"},
     "Stop the nodes": {"instance_found", "service_running"},
     "Cancel and remove the jobs of earlier attempts": {"nothing_else_running"},
     "Wait until no session is left on the database": {"may_see_sessions", "heartbeats_readable"},
+    "Take the database out of its availability group": {"rollback_possible"},
     "Look for the snapshot that was made with the restore point": {"rollback_possible"},
     "Revert the database to the snapshot": {"may_restore", "rollback_possible"},
     "Drop the snapshot of a database that cannot be reverted any more": {"may_restore"},
@@ -92,7 +94,7 @@ REFUSALS: dict[str, tuple[int, set[str] | None]] = {
 TOLD = {
     *("rights/login", "rights/owner", "rights/see_sessions"),
     *("surroundings/encrypted", "surroundings/recovery_model", "surroundings/collation", "surroundings/containment"),
-    *("surroundings/delayed_durability", "room/needed"),
+    *("surroundings/delayed_durability", "surroundings/group", "room/needed"),
 }
 
 

@@ -229,14 +229,19 @@ def final(params: dict[str, Any]) -> dict[str, Any]:
         "retained": {"database": "old", "folders": None},
         "keep_days": 0,
         "lost": [],
+        "to_do": [],
     }
 
 
 def test_what_a_rollback_undoes_is_recorded_and_told(host: FakeHost, params: dict[str, Any], final: dict[str, Any]) -> None:
     write(params, "begun", operation="upgrade", from_version="2025.3.14357", ladder=["2026.2.9853"])
     kept = {"database": "", "folders": "", "files": "", "bytes": 5}
-    found = ending.end({**final, "verdict": "failed_rolled_back", "error": "no", "lost": ["1 events by anna"], "retained": kept}, False)
-    assert (found["record"]["lost"], found["record"]["retained"]) == (["1 events by anna"], {})
+    found = ending.end(
+        {**final, "verdict": "failed_rolled_back", "error": "no", "lost": ["1 events by anna"], "to_do": ["a backup"], "retained": kept},
+        False,
+    )
+    assert (found["record"]["lost"], found["record"]["to_do"], found["record"]["retained"]) == (["1 events by anna"], ["a backup"], {})
+    assert "To do: a backup" in found["message"] and "to do: a backup" in found["summary"]
     assert "Not in the restore point, and so undone: 1 events by anna." in found["message"]
     assert "not in the restore point: 1 events by anna" in found["summary"]
 
