@@ -213,13 +213,13 @@ def test_old_releases_go_with_deployments_logs_and_artifacts(server: Callable[..
 )
 def test_when_retention_is_due(server: Callable[..., Server], cron: str | None, seconds: float) -> None:
     here = server()
-    prop("Configuration", "retention", "CronExpression", value=cron)(here.rows)
+    prop("Configuration", "retentionpolicies", "CronExpression", value=cron)(here.rows)
     assert retention.interval(here.store) == seconds
 
 
 def test_a_schedule_that_the_lab_does_not_know_is_refused(server: Callable[..., Server]) -> None:
     here = server()
-    prop("Configuration", "retention", "CronExpression", value="0 0 15 * * MON")(here.rows)
+    prop("Configuration", "retentionpolicies", "CronExpression", value="0 0 15 * * MON")(here.rows)
     with pytest.raises(ValueError, match="lab:"):
         retention.interval(here.store)
 

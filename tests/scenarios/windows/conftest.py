@@ -59,14 +59,16 @@ def _worlds(folder: Path) -> Iterator[Callable[..., World]]:
             world.servers.append(server)
         return world
 
-    yield make
-    for world in made:
-        for server in world.servers:
-            server.stop()
-        for lab_host in world.hosts.values():
-            lab_host.shutdown()
-        world.network.close()
-        assert [crash for lab_host in world.hosts.values() for crash in lab_host.crashes] == []
+    try:
+        yield make
+    finally:
+        for world in made:
+            for server in world.servers:
+                server.stop()
+            for lab_host in world.hosts.values():
+                lab_host.shutdown()
+            world.network.close()
+            assert [crash for lab_host in world.hosts.values() for crash in lab_host.crashes] == []
 
 
 @pytest.fixture
