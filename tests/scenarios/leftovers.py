@@ -107,7 +107,11 @@ def _running(instance: LabInstance, old_shells: Collection[str]) -> list[str]:
         if client.login.name.lower() == LOGIN:
             out.append(f"{instance.sql.name}: a session of {client.program} in {client.database.name}")
     for host, server in zip(instance.hosts, instance.winrm, strict=True):
-        out += [f"{host.name}: the WinRM shell {shell.id}" for shell in server.shells.all() if shell.id not in old_shells]
+        for shell in server.shells.all():
+            if shell.id not in old_shells:
+                ran = [event for event in host.ledger.events("winrm.command") if event["shell"] == shell.id]
+                last = f"{ran[-1]['command']} {ran[-1]['arguments']}" if ran else "nothing"
+                out.append(f"{host.name}: the WinRM shell {shell.id}, in which {last[:200]} was run last")
     return out
 
 
