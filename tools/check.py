@@ -34,8 +34,22 @@ QUICK, UNKNOWN = 10.0, 60.0  # seconds
 # Exchanges with real hosts, for comparison, where somebody has them beside the repository.
 RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
 # About how long the longest of the scenarios take, where no run has left that in DURATIONS.
-LONG = {"clone/life": 300.0, "rollback/automatic": 200.0, "upgrade/faults": 190.0, "clone/interrupted": 190.0, "mssql": 175.0}
-LONG |= {"windows": 170.0, "octopus": 168.0}
+LONG = {
+    "windows": 600.0,
+    "clone/life": 550.0,
+    "octopus": 300.0,
+    "upgrade/documented": 300.0,
+    "rollback/backup": 300.0,
+    "rollback/automatic": 280.0,
+}
+LONG |= {
+    "upgrade/faults": 280.0,
+    "mssql": 280.0,
+    "restore_point": 270.0,
+    "clone/interrupted": 250.0,
+    "rollback/isolated": 240.0,
+    "clone/rehearsal": 210.0,
+}
 # What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
 LAB_SOURCES = re.compile(r"tests/lab(_tests)?/|requirements")
 LAB_SMOKE = [f"tests/lab_tests/{name}" for name in ("chaos", "estate/test_joining.py", "octopus/test_cli.py", "octopus_rest/test_root.py")]
@@ -102,20 +116,20 @@ def checks() -> list[Check]:
         Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 2.0),
         Check("jumps", (PYTHON, "tools/known_jumps.py", "--check"), 2.0),
         Check("unit", pytest("tests/unit", "tests/property"), 80.0),
-        Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 160.0),
+        Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 450.0),
         Check("lab-smoke", pytest(*LAB_SMOKE, "tests/acceptance"), 50.0),
         Check("services", (PYTHON, "tools/services.py"), 20.0),  # the tests for real servers, against a lab
-        Check("sanity", ("tools/ansible_test.sh", "sanity"), 250.0),
+        Check("sanity", ("tools/ansible_test.sh", "sanity"), 400.0),
         Check("sanity-shipped", ("tools/ansible_test.sh", "sanity-shipped"), 120.0),
         # The tests of tests/unit as ansible-test runs them: each in a fork, the collection found by Ansible's own loader.
-        Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 160.0),
+        Check("units", ("tools/ansible_test.sh", "units", "--num-workers", "1"), 330.0),
         Check("units-smoke", ("tools/ansible_test.sh", "units", "--num-workers", "1", *UNITS_SMOKE), 20.0),
         Check("lint", ("tools/lint.sh", "ansible-lint"), 60.0),
         Check("docs", ("tools/lint.sh", "antsibull-docs"), 30.0),
         Check("importer", ("tools/lint.sh", "galaxy-importer"), 60.0),
-        Check("integration", ("tools/integration.sh",), 430.0),
+        Check("integration", ("tools/integration.sh",), 540.0),
         *scenarios(),
-        Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=gate", *pytest("tests/scenarios/chaos")), 320.0),
+        Check("chaos", ("/usr/bin/env", "OCTOPUS_CHAOS=gate", *pytest("tests/scenarios/chaos")), 800.0),
     ]
 
 
