@@ -125,7 +125,7 @@ def test_a_shell_and_a_process_in_it_are_found(lab: Lab, instance: LabInstance) 
     host, server = instance.hosts[0], instance.winrm[0]
     account = next(name for name in lab.network.accounts if name.endswith("single-admin"))
     shell = server.shells.create(account, {}, "", 65001, None)
-    assert leftovers(lab, instance) == [f"octo01: the WinRM shell {shell.id}"]
+    assert leftovers(lab, instance) == [f"octo01: the WinRM shell {shell.id}, in which nothing was run last"]
     assert shells(instance) == {shell.id}
     assert leftovers(lab, instance, old_shells=shells(instance)) == []
     stop = threading.Event()
