@@ -98,8 +98,8 @@ def checks(path: Path, instance: str, asked: bool = True) -> Iterator[Check]:
         yield Check(
             name,
             False if crossing.holds else None,
-            f"not that {CONDITIONS[row.when]}" if row.when else "another path",
-            "that it is so" if crossing.holds else unknown("no probe decides it here"),
+            f"it not to be the case that {CONDITIONS[row.when]}" if row.when else "another path",
+            ("that it is" if row.when else "this one") if crossing.holds else unknown("no probe decides it here"),
             f"{instance}, {', '.join(f'{jump.origin} -> {jump.target}' for jump in jumps)}",
             " ".join([f"{row.problem}. {row.way}.", *[f"See {link}." for link in row.links()[:1]]]),
         )

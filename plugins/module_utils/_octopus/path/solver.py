@@ -20,7 +20,7 @@ from .row import Kind, Row
 from .window import window
 
 # Where the vendor's own way round leads, and what public reports have passed through: the better one of two paths of equal length.
-PROVEN = window(">=3.17.14,<4.0; >=2018.10.5,<2018.11; >=2021.1.8018,<2021.2; >=2025.2.13099,<2025.3; >=2025.3.14287,<2025.4")
+TRIED = window(">=3.17.14,<4.0; >=2018.10.5,<2018.11; >=2021.1.8018,<2021.2; >=2025.2.13099,<2025.3; >=2025.3.14287,<2025.4")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def solve(
     """Find the best path.
 
     The fewest jumps that break, then the fewest that go wrong in silence or lack something, then the fewest stops, then the fewest that are slow.
-    Of equal ones the path through proven versions wins, and then the one whose stops are newer.
+    Of equal ones the path through versions that others have tried wins, and then the one whose stops are newer.
 
     Args:
         installed: The version of the database.
@@ -152,7 +152,7 @@ def _distinct(versions: list[Version], rows: Sequence[Row]) -> list[Version]:
     newest: dict[tuple, Version] = {}
     for version in versions:
         told = tuple((version in row.origins, version in row.targets) for row in rows)
-        newest[(version.parts[:2], version in PROVEN, told)] = version
+        newest[(version.parts[:2], version in TRIED, told)] = version
     return sorted(newest.values())
 
 
@@ -178,7 +178,7 @@ def _best(points: Sequence[Version], rows: Sequence[Row]) -> list[Version]:
     previous = [0]
     for end in range(1, len(points)):
         into = [table for table in tables if table[3][end] and (end == final or not table[1])]
-        passing = 0 if end == final or points[end] in PROVEN else 1
+        passing = 0 if end == final or points[end] in TRIED else 1
         best: tuple[int, ...] | None = None
         for start in range(end - 1, -1, -1):
             found = [0, 0, 0]
