@@ -164,6 +164,16 @@ def sessions(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
     ]
 
 
+def ending(others: list[dict[str, Any]], sql: str) -> str:
+    """A batch that ends sessions and runs a statement at once: whoever reconnects by itself does so faster than a second request arrives.
+
+    Args:
+        others: What :func:`sessions` returned. One that has ended by itself, or that the login may not end, does not keep the statement from running.
+        sql: The statement.
+    """
+    return "; ".join([*(f"BEGIN TRY KILL {one['session_id']:d} END TRY BEGIN CATCH END CATCH" for one in others), sql])
+
+
 def operations(connection: SqlConnection, database: str) -> list[str]:
     """Backups, restores and integrity checks that are running on the database."""
     rows = connection.query(

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import ending, sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
 from . import statements
@@ -42,9 +44,11 @@ def run_exclusively(connection: SqlConnection, sql: str, database: str) -> None:
     """
     undo.wait(connection, database, Progress())
     ends = time.monotonic() + PATIENCE
-    while True:
+    others: list[dict[str, Any]] = []
+    for attempt in itertools.count():
         try:
-            connection.execute_drained(sql)
+            # The first to be found may have much to undo, which is waited for before the statement; those that come back at once do not.
+            connection.execute_drained(ending(others, sql) if attempt > 1 else sql)
             return
         except MssqlError as error:
             if error.number not in IN_USE:
@@ -57,14 +61,16 @@ def run_exclusively(connection: SqlConnection, sql: str, database: str) -> None:
                     f"{listed or 'sessions that the login may not see'} ({error.message}). Stop the clients of {database} first",
                     error.number,
                 ) from error
-        for one in others:
-            # Where the session has ended by itself, or the login may not end it, only the next attempt helps.
-            with contextlib.suppress(MssqlError):
-                connection.execute_drained(f"KILL {one['session_id']:d}")
+        if attempt == 0:
+            for one in others:
+                # Where the session has ended by itself, or the login may not end it, only the next attempt helps.
+                with contextlib.suppress(MssqlError):
+                    connection.execute_drained(f"KILL {one['session_id']:d}")
         if undo.undone(connection, database):  # what a session that was just ended had open
             undo.wait(connection, database, Progress())
             ends = time.monotonic() + PATIENCE
-        time.sleep(PAUSE)
+        if not others:
+            time.sleep(PAUSE)
 
 
 def take(connection: SqlConnection, database: str, ran: Ran, by_offline: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import ending, sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier, quote_string
 
@@ -28,7 +28,6 @@ from .source import Prepared, Source, current, find_named, listed, require_snaps
 # Exclusive access could not be obtained, or the only connection of SINGLE_USER is taken.
 IN_USE = (924, 3101, 5061, 5064, 5070)
 PATIENCE = 30.0  # seconds for somebody who always reconnects faster
-AT_ONCE = 5  # attempts before a pause
 
 
 def prepare(connection: SqlConnection, options: SnapshotOptions) -> Prepared:
@@ -168,38 +167,44 @@ def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[
     """
     undo.wait(connection, name, Progress())
     ends = time.monotonic() + PATIENCE
-    for attempt in itertools.count(1):
+    others: list[dict[str, Any]] = []
+    for attempt in itertools.count():
         try:
-            for statement, deadline in statements:
-                connection.execute_drained(statement, None, deadline)
+            for number, (statement, deadline) in enumerate(statements):
+                # Whoever was ended first may have much to undo, which is waited for below; those that come back at once do not.
+                connection.execute_drained(ending(others, statement) if attempt > 1 and number == 0 else statement, None, deadline)
             return
         except MssqlTimeout:
             raise
         except MssqlError as error:
-            if error.number not in IN_USE or time.monotonic() > ends:
+            if error.number not in IN_USE:
                 raise
-        _end_sessions(connection, name, pause=attempt > AT_ONCE)
+            others = sessions(connection, name)
+            if time.monotonic() > ends:
+                found = listed(others) if others else "sessions that the login may not see"
+                raise MssqlError(f"{name} is still in use by {found} ({error.message})", error.number) from error
+        if attempt == 0:
+            _end_sessions(connection, name, others)
         if undo.undone(connection, name):  # what a session that was just ended had open
             undo.wait(connection, name, Progress())
             ends = time.monotonic() + PATIENCE
+        if not others:
+            connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
 
 
-def _end_sessions(connection: SqlConnection, name: str, pause: bool) -> None:
-    """End the sessions of others on the database. Where there are none, or it takes long, wait a moment on the server.
+def _end_sessions(connection: SqlConnection, name: str, others: Sequence[dict[str, Any]]) -> None:
+    """End the sessions of others on the database.
 
     Raises:
         MssqlError: The login may not end one (6102); the message names it.
     """
-    found = sessions(connection, name)
-    for one in found:
+    for one in others:
         try:
             connection.execute_drained(f"KILL {one['session_id']:d}")
         except MssqlError as error:
             if error.number == 6106:  # it has ended by itself
                 continue
             raise MssqlError(f"{listed([one])} is on {name} and cannot be ended ({error.message})", error.number) from error
-    if pause or not found:
-        connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
 
 
 def _release(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> str:

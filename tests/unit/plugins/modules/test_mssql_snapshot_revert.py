@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.snapshot import revert
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_snapshot_revert
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.snapshot_server import SnapshotServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
@@ -58,6 +59,22 @@ def test_somebody_in_the_way_is_ended(server: SnapshotServer) -> None:
     server.fails = [("USE [master]; RESTORE", IN_USE), ("KILL", MssqlError("Process ID 77 is not an active process ID.", 6106))]
     assert reverted()["tables"] == 1
     assert server.ran == ["USE [Octopus]", SINGLE, RESTORE, "KILL 77", "USE [Octopus]", SINGLE, RESTORE, MULTI]
+
+
+def test_somebody_who_comes_back_at_once_is_ended_together_with_the_next_attempt(server: SnapshotServer) -> None:
+    """A second request would arrive after the pool of a program has connected again."""
+    server.snapshots["before"] = "ONLINE"
+    server.fails = [("USE [master]; RESTORE", IN_USE), ("USE [Octopus]", IN_USE)]
+    assert reverted()["tables"] == 1
+    again = "BEGIN TRY KILL 77 END TRY BEGIN CATCH END CATCH; USE [Octopus]"
+    assert server.ran == ["USE [Octopus]", SINGLE, RESTORE, "KILL 77", "USE [Octopus]", again, SINGLE, RESTORE, MULTI]
+
+
+def test_somebody_who_is_always_faster_is_named(server: SnapshotServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revert, "PATIENCE", -1)
+    server.snapshots["before"] = "ONLINE"
+    server.fails = [("USE [master]; RESTORE", IN_USE)]
+    assert "Octopus is still in use by app from pc (p, session 77)" in reverted()["msg"]
 
 
 @pytest.mark.parametrize(
