@@ -150,3 +150,34 @@ def test_the_queue_runs_all_but_ends_with_the_first_failure(check, tmp_path, mon
     assert (runner.passed, runner.failed) == ([], [bad])
     said = capsys.readouterr().out
     assert "this is wrong" in said and "--- wait was stopped" in said and "good" not in said
+
+
+def test_in_ci_a_check_that_failed_runs_again_alone(check, tmp_path, monkeypatch, capsys):
+    """Once more and no oftener, not where many fail, and not a check that knows no deadlines."""
+    monkeypatch.setattr(check, "LOGS", tmp_path)
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setattr(check, "WORKERS", 1)
+    good = [check.Check("good", (sys.executable, "-c", "print('3 passed')"))]
+    once = (
+        "import pathlib; there = pathlib.Path('there'); known = there.exists(); there.touch(); raise SystemExit(0 if known else 'too late')"
+    )
+    late = check.Check("late", (sys.executable, "-c", once))
+    runner = check.Runner([late, *good], second_looks=2)
+    assert runner.run()
+    assert (runner.passed, runner.failed, runner.unstable) == ([*good, late], [], [late])
+    assert "too late" in capsys.readouterr().out and "too late" in (tmp_path / "late.first.log").read_text()
+
+    bad = [check.Check(f"bad/{number}", (sys.executable, "-c", "raise SystemExit('this is wrong')")) for number in range(3)]
+    runner = check.Runner([bad[0], *good], second_looks=2)
+    assert not runner.run()
+    assert (runner.passed, runner.failed, runner.unstable) == (good, bad[:1], [])
+    assert capsys.readouterr().out.count("FAILED bad/0") == 2
+
+    runner = check.Runner([*bad, *good], second_looks=2)
+    assert not runner.run()
+    assert (runner.passed, runner.failed) == ([], bad)
+
+    quick = check.Check("quick", bad[0].command, 1.0)
+    runner = check.Runner([quick, *good], second_looks=2)
+    assert not runner.run()
+    assert (runner.passed, runner.failed) == ([], [quick])
