@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, list_nodes
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import NotAsked, OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import firewall
@@ -27,6 +27,7 @@ from .from_node import FromNode, open_api
 from .health import node_url, wait_healthy
 from .results import Done, NodeRequest, NodeResult, NodesFailed
 from .services import NodeService
+from .start_log import explained
 
 OptionsFor = Callable[[str], ApiOptions]
 
@@ -117,7 +118,17 @@ def _start(host: WindowsHost, request: NodeRequest, result: NodeResult, options_
     _set_start_type(host, service, request, result, to_start=True)
     if request.check_mode:
         return
-    deadline = Deadline(request.timeout)
+    begun = time.monotonic()
+    try:
+        _until_healthy(octopus, service, request, result, options_for)
+    except NotAsked:
+        raise
+    except OctopusError as error:
+        raise explained(error, octopus, service.instance, time.monotonic() - begun) from error
+
+
+def _until_healthy(octopus: OctopusHost, service: NodeService, request: NodeRequest, result: NodeResult, options_for: OptionsFor) -> None:
+    host, deadline = octopus.host, Deadline(request.timeout)
     result.service_state = service.state
     node_services.start(host, service, deadline, request.tell)
     result.service_state = "running"
