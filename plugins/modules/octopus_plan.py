@@ -54,6 +54,10 @@ options:
     type: list
     elements: str
     default: []
+  release_dates:
+    description: RV(octopus.upgrade.octopus_release_info#module:dates), which the licence is compared with where it has ended.
+    type: dict
+    default: {}
   path_rows:
     description:
       - Jumps that the catalogue of known ones does not have. One with the id of a known row replaces it.
@@ -179,6 +183,11 @@ installed:
   returned: always
   type: str
   sample: 2020.5.7
+version:
+  description: The version to end at.
+  returned: always
+  type: str
+  sample: 2026.2.9853
 upgrade_path:
   description: The versions to go through; empty where the instance is at the target already.
   returned: always
@@ -189,12 +198,17 @@ jumps:
   description:
     - The parts of the path. C(avoids) names the rows of the catalogue because of which the version is there, C(rows) those that apply to the jump;
       C(holds) is null where it cannot be told whether they concern this instance.
+    - C(reason) says in words why the version is part of the path, C(released) when it came out (null where that is not known), and C(floors) what it
+      needs - SQL Server, Windows Server, .NET, and what it does with the database's compatibility level.
   returned: always
   type: list
   elements: dict
   sample:
     - from: 2020.5.7
       to: 2025.3.14357
+      reason: "avoids dataversion: The server stops at its first start because a script that adds two columns was left out"
+      released: "2025-11-13"
+      floors: {sql_server: "2016", compatibility_level: "raised, to which one is not documented", windows: 2012 R2, net: bundled}
       avoids: [dataversion]
       rows: [{id: licence-gate, kind: licence, holds: null, blocks: true}]
 restore_point:
@@ -270,6 +284,7 @@ SPEC: dict[str, Any] = {
         "version": {"type": "str", "required": True},
         "ladder": {"type": "list", "elements": "str", "default": []},
         "releases": {"type": "list", "elements": "str", "default": []},
+        "release_dates": {"type": "dict", "default": {}},
         "path_rows": {"type": "list", "elements": "dict", "default": []},
         "path_rows_off": {"type": "list", "elements": "str", "default": []},
         "waivers": {"type": "list", "elements": "str", "default": []},
@@ -300,7 +315,11 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         )
         asked = bool(params["ladder"] or params["releases"])
         path = [str(version) for version in way.versions]
-        found = plan.checks(facts, params["version"], path, params["waivers"], path_checks.checks(way, facts.instance, asked))
+        checks = [
+            *path_checks.checks(way, facts.instance, asked),
+            *path_checks.license_check(way, facts.server.get("license") or {}, params["release_dates"], facts.instance),
+        ]
+        found = plan.checks(facts, params["version"], path, params["waivers"], checks)
     except OctopusError as error:
         raise InvalidValue(f"Instance {facts.instance} cannot be planned: {error}.") from error
     setting = plan.Setting(
@@ -312,8 +331,9 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     )
     result = {
         "installed": installed,
+        "version": params["version"],
         "upgrade_path": path,
-        "jumps": path_checks.as_dicts(way),
+        "jumps": path_checks.as_dicts(way, params["release_dates"]),
         "restore_point": setting.restore_point,
         "before": plan.before(facts),
         "rollback_possible": rollback_checks.is_possible(found),

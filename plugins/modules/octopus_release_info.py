@@ -71,6 +71,11 @@ versions:
   type: list
   elements: str
   sample: [2025.3.14357, 2025.4.10423, 2026.2.9853]
+dates:
+  description: The days on which versions came out, of those for which the feed tells.
+  returned: success
+  type: dict
+  sample: {2025.4.10423: "2026-02-12"}
 version:
   description: The version that O(version) means.
   returned: with O(version)
@@ -106,7 +111,10 @@ SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read the feed; the module's result."""
     found = read(params["feed"], validate_certs=params["validate_certs"], ca_path=params["ca_path"])
-    result: dict[str, Any] = {"versions": [str(release.version) for release in found]}
+    result: dict[str, Any] = {
+        "versions": [str(release.version) for release in found],
+        "dates": {str(release.version): release.released.isoformat() for release in found if release.released},
+    }
     if params["version"] is None:
         return result
     try:

@@ -49,6 +49,7 @@ class InstanceSpec:
     has_curl: bool = True
     ladder: tuple[str, ...] = ()
     target: str = "2026.2.9853"
+    wanted: str = ""  # what the inventory says of it; empty: itself
     seed: int = 1
     watchdog: bool = True
     sql_driver: str = "auto"
@@ -90,8 +91,8 @@ CLUSTER = InstanceSpec(
     ladder=("2025.3.14357", "2026.2.9853"),
     seed=2,
 )
-# One step on one node: what tests take that are about something else than the ladder.
-SINGLE = InstanceSpec("single", "2025.3.14357", ("octo01",), "sql01", seed=3)
+# One step on one node: what tests take that are about something else than the ladder. Its operator wants what is newest.
+SINGLE = InstanceSpec("single", "2025.3.14357", ("octo01",), "sql01", wanted="latest", seed=3)
 # An instance that does all that a clone must not do, and where a clone can be made.
 DANGEROUS = replace(SINGLE, dangers=True)
 COPY = CloneSpec("copy", SINGLE.name, ("octo-copy",), sql="sql-copy")

@@ -46,7 +46,7 @@ def write_vault_password(lab: Lab, folder: Path) -> Path:
 
 def _instance(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
     spec = instance.spec
-    return _group(lab, instance, password, {"octopus_version": spec.target, "octopus_ladder": list(spec.ladder)})
+    return _group(lab, instance, password, {"octopus_version": spec.wanted or spec.target, "octopus_ladder": list(spec.ladder)})
 
 
 def _clone(lab: Lab, clone: LabClone, password: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +15,12 @@ from .check import Check, unknown
 from .errors import OctopusError
 from .path.catalogue import ROWS, catalogue
 from .path.conditions import CONDITIONS
+from .path.floors import floors
 from .path.row import Kind
 from .path.solver import Crossing, Jump, Path, judge, solve
 from .version import Version
 
-NAMES = ("upgrade_path", *(row.id for row in ROWS if row.blocks))
+NAMES = ("upgrade_path", "license_covers_path", *(row.id for row in ROWS if row.blocks))
 
 
 def given(installed: str, target: str, ladder: Sequence[str]) -> list[str]:
@@ -61,13 +63,26 @@ def find(
     Raises:
         OctopusError: The ladder, a version or a row cannot be used.
     """
-    have, wanted, known = Version.parse(installed), Version.parse(target), conditions or {}
+    have, wanted, known = Version.parse(installed), _exact(target), conditions or {}
     rows = catalogue(added, off)
     if ladder:
         return judge(have, [Version.parse(step) for step in given(installed, target, ladder)], rows, known)
     if wanted <= have:
         return Path(())
     return solve(have, wanted, [Version.parse(text) for text in releases], rows, known)
+
+
+def _exact(target: str) -> Version:
+    """
+    Raises:
+        OctopusError: It is a policy, and nobody has looked up what it means.
+    """
+    try:
+        return Version.parse(target)
+    except OctopusError as error:
+        raise OctopusError(
+            f"octopus_version {target!r} is no exact version, and no release feed was read that tells which one it means. Set octopus_release_feed"
+        ) from error
 
 
 def checks(path: Path, instance: str, asked: bool = True) -> Iterator[Check]:
@@ -105,6 +120,60 @@ def checks(path: Path, instance: str, asked: bool = True) -> Iterator[Check]:
         )
 
 
+def license_check(
+    path: Path, status: Mapping[str, Any], released: Mapping[str, str], instance: str, now: datetime | None = None
+) -> Iterator[Check]:
+    """Whether the licence covers the day on which each version of the path came out.
+
+    A version that can be had came out before today, so a licence that is valid today covers it, whenever that was. Where the server does not say
+    until when it is valid, license_compliant alone asks.
+
+    Args:
+        path: The path.
+        status: The licence, as octopus_info returned it.
+        released: When versions came out, as the release feed says.
+        instance: The name of the instance, for messages.
+        now: The time.
+    """
+    ends = _day(status.get("expires"))
+    if not path.jumps or ends is None:
+        return
+    days = {str(version): _day(released.get(str(version))) for version in path.versions}
+    late = [f"{version} ({day})" for version, day in days.items() if day and day > ends]
+    undated = [version for version, day in days.items() if day is None]
+    ok: bool | None = True
+    found = f"that it ends on {ends}"
+    if ends < (now or datetime.now(timezone.utc)).date() and (late or undated):
+        ok = False if late else None
+        found += f", before {', '.join(late)}" if late else f", and {unknown('when ' + ', '.join(undated) + ' came out')}"
+    yield Check(
+        "license_covers_path",
+        ok,
+        "a licence that covers the day on which each version of the upgrade path came out",
+        found,
+        instance,
+        "Renew the licence and install it first: these versions would refuse to upgrade or to start. Or choose an older version.",
+    )
+
+
+def _day(text_of_day: Any) -> date | None:
+    """The day of a time as ISO 8601 writes it; None for one that is missing, or no time."""
+    try:
+        found = date.fromisoformat(str(text_of_day)[:10])
+    except ValueError:
+        return None
+    return found if found.year > 1 else None  # a licence in an old format is read so: the row licence-format
+
+
+def reason(path: Path, jump: Jump) -> str:
+    """Why the version that a jump leads to is part of the path."""
+    if jump is path.jumps[-1]:
+        return "the version to end at"
+    if not jump.avoids:
+        return "no row of the catalogue asks for it by itself"
+    return "; ".join(f"avoids {row.id}: {row.problem}" for row in jump.avoids)
+
+
 def text(path: Path) -> str:
     """The path as one line."""
     return " -> ".join(str(version) for version in [path.jumps[0].origin, *path.versions]) if path.jumps else "nothing"
@@ -123,12 +192,20 @@ def lines(path: Path) -> list[str]:
     return [*said, *noted.values(), *([f"not known whether these concern this instance: {', '.join(asked)}"] if asked else [])]
 
 
-def as_dicts(path: Path) -> list[dict[str, Any]]:
-    """The jumps as a module returns them."""
+def as_dicts(path: Path, released: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The jumps as a module returns them.
+
+    Args:
+        path: The path.
+        released: When versions came out, as the release feed says.
+    """
     return [
         {
             "from": str(jump.origin),
             "to": str(jump.target),
+            "reason": reason(path, jump),
+            "released": (released or {}).get(str(jump.target)),
+            "floors": floors(jump.target).as_dict(),
             "avoids": [row.id for row in jump.avoids],
             "rows": [{"id": one.row.id, "kind": one.row.kind.value, "holds": one.holds, "blocks": one.blocks} for one in jump.crossings],
         }

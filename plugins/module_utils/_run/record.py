@@ -227,6 +227,10 @@ def facts(events: list[Event]) -> dict[str, Any]:
     return found
 
 
+# What the plan of a run decides; ``wanted`` is octopus_version as it was given, of which ``to_version`` is the meaning.
+_PLANNED = ("from_version", "to_version", "wanted", "ladder", "restore_point", "waived")
+
+
 def summary(events: list[Event]) -> dict[str, Any]:
     """Return the run as one document: the versions, the steps with their seconds, outage, backup, evidence and verdict.
 
@@ -241,6 +245,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "operation": None,
         "from_version": None,
         "to_version": None,
+        "wanted": None,
         "ladder": [],
         "restore_point": None,
         "waived": [],
@@ -264,12 +269,13 @@ def summary(events: list[Event]) -> dict[str, Any]:
         kind = event["event"]
         if kind == "begun":
             record["started"] = event["at"]
-            own = ("instance", "run_id", "operation", "from_version", "to_version", "ladder", "restore_point", "waived")
-            record.update({name: event[name] for name in own if name in event})
+            record.update({name: event[name] for name in ("instance", "run_id", "operation", *_PLANNED) if name in event})
         elif kind == "resumed":
             _interrupt_step(record["steps"])
             record["resumed"].append({"at": event["at"], "error": record["error"]})
             record.update(error=None, finished=None, verdict="unfinished")
+            if event.get("operation") == record["operation"]:  # nothing was changed yet, so the plan was made anew
+                record.update({name: event[name] for name in _PLANNED if name in event})
             if "restore_point" in event:  # a rollback names the restore point that it returns to
                 record["restore_point"] = event["restore_point"]
         else:

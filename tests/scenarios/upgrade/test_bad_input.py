@@ -66,7 +66,7 @@ def _closed_port(lab: Lab) -> str:
 
 CASES = [
     Case("unknown_version", lambda lab: {"octopus_version": "2026.9.1"}, ("2026.9.1", "Octopus.2026.9.1-x64.msi", "40")),
-    Case("no_version", lambda lab: {"octopus_version": "newest"}, ("newest", "2018.10.7")),
+    Case("no_version", lambda lab: {"octopus_version": "newest"}, ("newest", "latest-patch", "2025.4")),
     Case("lower_version", lambda lab: {"octopus_version": "2024.3.13097"}, ("2024.3.13097", "2025.3.14357", "target_not_older")),
     Case(
         "falling_ladder",

@@ -43,6 +43,7 @@ def site() -> Iterator[str]:
 def test_a_feed_over_http(site: str) -> None:
     result = run_module("octopus_release_info", feed=f"{site}/feed", version="latest")
     assert result["versions"] == ["2018.10.7", "2025.4.10423"]
+    assert result["dates"] == {"2025.4.10423": "2026-02-12"}
     assert (result["version"], result["released"], result["changed"]) == ("2025.4.10423", "2026-02-12", False)
 
 

@@ -21,7 +21,7 @@ ROWS = (
         "The schema upgrade refuses a licence that does not cover the version",
         "Install a licence that covers it first",
         ("#2668",),
-        answered="the check license_compliant asks the server whether its licence is in order",
+        answered="the checks license_compliant and license_covers_path ask whether the licence is in order",
         symptoms=(("would not be compliant with your license if we allowed the upgrade to continue",),),
     ),
     Row(

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import path_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.conditions import CONDITIONS
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.floors import floors
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.solver import Path
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 CLEAN: dict[str, bool | None] = dict.fromkeys(CONDITIONS, False)
 RELEASES = ["2021.1.8045", "2022.2.8552", "2025.3.14357", "2026.2.9853"]
@@ -121,3 +124,88 @@ def test_the_jumps_as_a_module_returns_them() -> None:
     assert (first["from"], first["to"], first["avoids"]) == ("2018.10.7", "2025.3.14357", ["dataversion"])
     assert (second["from"], second["avoids"]) == ("2025.3.14357", [])
     assert {"id": "audit-archive", "kind": "manual", "holds": True, "blocks": False} in first["rows"]
+
+
+def test_each_version_has_its_reason_its_day_and_what_it_needs() -> None:
+    first, last = path_checks.as_dicts(find("2018.10.7"), {"2025.3.14357": "2025-11-13"})
+    assert first["reason"].startswith("avoids dataversion: The server stops at its first start")
+    assert last["reason"] == "the version to end at"
+    assert (first["released"], last["released"]) == ("2025-11-13", None)
+    assert (first["floors"]["sql_server"], first["floors"]["windows"]) == ("2016", "2012 R2")
+    assert last["floors"]["windows"] == "2016"
+    given = path_checks.as_dicts(find("2025.3.14357", ladder=("2025.4.1", "2026.2.9853")))
+    assert given[0]["reason"] == "no row of the catalogue asks for it by itself"
+
+
+@pytest.mark.parametrize(
+    ("version", "sql_server", "net"),
+    [
+        ("3.0.1", "2008", "4.5"),
+        ("3.17.14", "2008", "4.5.1"),
+        ("2019.3.1", "2008", "4.5.2"),
+        ("2019.13.7", "2008", "4.7.2"),
+        ("2020.1.4", "2016", "bundled"),
+        ("2020.2.17", "2017", "bundled"),
+        ("2020.2.18", "2016", "bundled"),
+        ("2020.3.5", "2017", "bundled"),
+        ("2021.1.8018", "2016", "bundled"),
+    ],
+)
+def test_what_a_version_needs(version: str, sql_server: str, net: str) -> None:
+    assert (floors(Version.parse(version)).sql_server, floors(Version.parse(version)).net) == (sql_server, net)
+
+
+def test_every_version_has_what_it_needs() -> None:
+    for text in (
+        *RELEASES,
+        "2.6.5",
+        "3.4",
+        "2018.5",
+        "2019.4",
+        "2019.7",
+        "2020.1",
+        "2020.2",
+        "2020.3",
+        "2026.1.7357",
+        "2026.1.7358",
+        "2030.1",
+    ):
+        assert floors(Version.parse(text))
+
+
+NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
+DAYS = {"2025.3.14357": "2025-11-13", "2026.2.9853": "2026-08-20"}
+
+
+@pytest.mark.parametrize(
+    ("expires", "days", "ok", "found"),
+    [
+        ("2027-06-30T00:00:00.000+00:00", {}, True, "that it ends on 2027-06-30"),
+        ("2026-11-30T00:00:00Z", {}, True, "that it ends on 2026-11-30"),
+        ("2026-09-01T00:00:00Z", DAYS, True, "that it ends on 2026-09-01"),
+        ("2026-01-01T00:00:00Z", DAYS, False, "before 2026.2.9853 (2026-08-20)"),
+        ("2025-01-01T00:00:00Z", DAYS, False, "before 2025.3.14357 (2025-11-13), 2026.2.9853 (2026-08-20)"),
+        ("2026-09-01T00:00:00Z", {"2025.3.14357": "2025-11-13"}, None, "when 2026.2.9853 came out"),
+        ("2025-11-30T00:00:00Z", {"2026.2.9853": "2026-08-20"}, False, "before 2026.2.9853"),
+        ("2026-09-01T00:00:00Z", {"2025.3.14357": "soon", "2026.2.9853": ""}, None, "when 2025.3.14357, 2026.2.9853 came out"),
+    ],
+)
+def test_the_licence_is_compared_with_the_day_of_each_version(expires: str, days: dict[str, str], ok: bool | None, found: str) -> None:
+    [check] = path_checks.license_check(find("2018.10.7"), {"expires": expires}, days, "prod", NOW)
+    assert (check.name, check.ok) == ("license_covers_path", ok)
+    assert found in check.found
+    assert check.name in path_checks.NAMES
+
+
+@pytest.mark.parametrize("status", [{}, {"expires": None}, {"expires": "0001-01-01T00:00:00.000+00:00"}, {"expires": "soon"}])
+def test_a_licence_whose_end_is_not_known_is_left_to_other_checks(status: dict[str, Any]) -> None:
+    assert list(path_checks.license_check(find("2018.10.7"), status, DAYS, "prod", NOW)) == []
+
+
+def test_without_a_path_the_licence_is_not_asked_for() -> None:
+    assert list(path_checks.license_check(find("2026.2.9853"), {"expires": "2020-01-01"}, DAYS, "prod", NOW)) == []
+
+
+def test_a_policy_that_nobody_looked_up_is_refused() -> None:
+    with pytest.raises(OctopusError, match=r"octopus_version 'latest' is no exact version.*octopus_release_feed"):
+        find("2018.10.7", "latest")

@@ -284,7 +284,7 @@ def test_the_module_names_every_blocker_at_once() -> None:
 
 def test_the_module_refuses_unknown_waivers_and_versions() -> None:
     assert "octopus_waivers names unknown checks: licence. Known: " in module(waivers=["licence"])["msg"]
-    assert "Instance prod cannot be planned: 'newest' is not a version" in module(version="newest")["msg"]
+    assert "Instance prod cannot be planned: octopus_version 'newest' is no exact version" in module(version="newest")["msg"]
 
 
 @pytest.mark.parametrize("folders", [{}, {"logs": "D:\\L", "artifacts": None, "packages": "D:\\P"}, None])

@@ -186,6 +186,15 @@ def test_a_rollback_that_resumes_a_run_names_the_restore_point() -> None:
     assert run_record.summary([begun, at(1, "resumed", restore_point="older")])["restore_point"] == "older"
 
 
+def test_a_run_that_is_planned_anew_before_it_has_changed_anything_records_the_new_plan() -> None:
+    begun = at(0, "begun", operation="upgrade", to_version="2025.4.10423", wanted="latest", ladder=["2025.4.10423"])
+    planned = {"to_version": "2026.2.9853", "wanted": "2026.x", "ladder": ["2025.4.10423", "2026.2.9853"]}
+    record = run_record.summary([begun, at(1, "resumed", operation="upgrade", **planned)])
+    assert {name: record[name] for name in planned} == planned
+    rolled_back = run_record.summary([begun, at(1, "resumed", operation="rollback", to_version="2020.5.7", restore_point="own")])
+    assert (rolled_back["to_version"], rolled_back["wanted"], rolled_back["restore_point"]) == ("2025.4.10423", "latest", "own")
+
+
 def test_the_operation_is_the_newest_but_the_record_says_how_the_run_began() -> None:
     begun = at(0, "begun", operation="upgrade")
     assert run_record.operation([]) is None
