@@ -50,6 +50,7 @@ class InstanceSpec:
     ladder: tuple[str, ...] = ()
     target: str = "2026.2.9853"
     wanted: str = ""  # what the inventory says of it; empty: itself
+    ladder_given: bool = True  # whether the inventory has the ladder
     seed: int = 1
     watchdog: bool = True
     sql_driver: str = "auto"

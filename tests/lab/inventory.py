@@ -46,7 +46,8 @@ def write_vault_password(lab: Lab, folder: Path) -> Path:
 
 def _instance(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]:
     spec = instance.spec
-    return _group(lab, instance, password, {"octopus_version": spec.wanted or spec.target, "octopus_ladder": list(spec.ladder)})
+    ladder = list(spec.ladder) if spec.ladder_given else []
+    return _group(lab, instance, password, {"octopus_version": spec.wanted or spec.target, "octopus_ladder": ladder})
 
 
 def _clone(lab: Lab, clone: LabClone, password: Path) -> dict[str, Any]:

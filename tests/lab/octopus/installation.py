@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.filesystem import Logon, WinError
 from . import connection_string, crypto, versions
 from .connection_string import ConnectionString
 from .database import Connection
+from .defects import Ground
 from .store import Store
 
 if TYPE_CHECKING:
@@ -155,6 +156,16 @@ class Installation:
             SqlError: There is none.
         """
         return connection_string.find(self.host.network, self.target.server)
+
+    def ground(self) -> Ground:
+        """What that SQL Server is like below the database.
+
+        Raises:
+            SqlError: There is none.
+        """
+        server: Any = self.server
+        database = server.database(self.target.database)
+        return Ground.of(server, database) if database else Ground()
 
     def store(self, version: str) -> Store:
         """The database and folders, as this process sees them. It connects at its first use."""

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..core.faults import Faults
 from ..core.ledger import Ledger
 from ..tds.engine_api import SqlError
-from . import licence, moments, schema, scripts, versions
+from . import defects, licence, moments, schema, scripts, versions
 from .database import DEADLOCK, Connection, has_table, rows
 from .documents import select
 from .folders import Files
@@ -55,6 +55,7 @@ class Upgrade:
     others: list[str]
     skip_license_check: bool = False
     only_documented: bool = False
+    ground: defects.Ground = field(default_factory=defects.Ground)
 
     def run(self) -> int:
         """Bring the schema to the binary's version; how many scripts ran.
@@ -83,6 +84,8 @@ class Upgrade:
         context = scripts.Context(self.connection, self.files, self.binary, before or "3.0", self._is_ptm())
         done = 0
         try:
+            if before is not None:
+                self._strike(before)
             with self.connection.transaction():
                 for script in todo:
                     self._one(context, script, before)
@@ -112,6 +115,8 @@ class Upgrade:
 
     def _one(self, context: scripts.Context, script: scripts.Script, before: str | None) -> None:
         self.say(f"Executing Database Server script '{script.journal}'")
+        if before is not None:
+            self._strike(context.before, script.version)
         statements = schema.changes(before, script.version, self.only_documented)
         touched = {table for table, statement in statements if statement.startswith("ALTER")} | set(script.tables)
         count = sum(
@@ -143,6 +148,22 @@ class Upgrade:
             'INSERT INTO "SchemaVersions" ("ScriptName", "Applied") VALUES (?, ?)',
             (script.journal, self.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]),
         )
+
+    def _strike(self, before: str, line: str = "") -> None:
+        """Fail as a defect of this build does that this database meets.
+
+        Args:
+            before: The version that the upgrade found.
+            line: The line whose script runs; empty: none does yet.
+        """
+        found = defects.of_schema(self.binary, defects.Situation(self.connection, before, self.ground), line)
+        if found is None:
+            return
+        if found.script:
+            self.say(f"Executing Database Server script '{scripts.PREFIX}{found.script}'")
+        if found.stays:
+            raise _HalfDone(found.says)
+        raise SqlError(found.number, found.says)
 
     def _leave_half_done(self, todo: list[scripts.Script], error: Exception) -> int:
         """Steps outside the transaction stay, as before #5024 (Nov 2018) and with "always run" scripts (#6242, #6458)."""
@@ -203,4 +224,4 @@ class Upgrade:
 
 
 class _HalfDone(Exception):
-    """A failure whose script was not within the transaction (fault schema.fail, committed=True)."""
+    """A failure whose script was not within the transaction (fault schema.fail, committed=True; a defect that stays)."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..tds.engine_api import SqlError
-from . import permissions, schema, versions
+from . import defects, permissions, schema, versions
 from .database import Connection, column_names, has_table, rows
 from .documents import insert, select, upsert
 from .folders import ROW, Files, resolve
@@ -137,7 +137,7 @@ def _feed(context: Context, change: Callable[[], None]) -> None:
     values = next((row for row in select(context.connection, "Configuration", 'WHERE "Id" = ?', (ROW,))), {})
     root = resolve(values, "PackagesDirectory", context.files.home)
     raw = str(values.get("PackagesDirectory") or root)
-    moved = move_packages(context.files, raw, root, SPACE)
+    moved = move_packages(context.files, raw, root, SPACE, context.binary)
     context.notes.append({"what": "packages moved", "source": root, "target": f"{root}\\{SPACE}\\feeds-builtin", "entries": moved})
 
 
@@ -161,19 +161,16 @@ def _ptm(context: Context, change: Callable[[], None]) -> None:
     change()
 
 
+def _add_data_version(context: Context, change: Callable[[], None]) -> None:
+    """#10126: builds that lack what this script does; their first start then misses the columns (defects.py)."""
+    if not any(versions.between(context.binary, first, str(end)) for first, end in defects.LEFT_OUT):
+        change()
+
+
 def _data_version(context: Context, change: Callable[[], None]) -> None:
-    """#10126: a rewritten script reads columns that builds between 2024.3.600 and here would have added first."""
-    if not versions.at_least(context.before, "2024.3.600"):
-        raise SqlError(207, "Invalid column name 'DataVersion'.", more=[SqlError(207, "Invalid column name 'LastModified'.")])
     change()
-    context.connection.execute('UPDATE "Project" SET "DataVersion" = coalesce("DataVersion", 0) + 1')
-
-
-def _history(context: Context, change: Callable[[], None]) -> None:
-    """#7790: from 2021.3.12912 on, these builds meet a journal that they do not expect."""
-    if versions.between(context.before, "2021.3.12912", "2022.1"):
-        raise SqlError(50000, "The database has an unexpected upgrade history.")
-    change()
+    if "DataVersion" in column_names(context.connection, "Project"):
+        context.connection.execute('UPDATE "Project" SET "DataVersion" = coalesce("DataVersion", 0) + 1')
 
 
 SPECIAL: dict[str, list[tuple[str, tuple[str, ...], Effect | None]]] = {
@@ -185,9 +182,9 @@ SPECIAL: dict[str, list[tuple[str, tuple[str, ...], Effect | None]]] = {
     "2020.3": [("DropNodeRank", (), None)],
     "2021.1.8018": [("DeploymentTargetType", ("Machine",), _target_type)],
     "2021.3.12912": [("ReviseUpgradeHistory", (), None)],
-    "2022.1.2735": [("ReviewUpgradeHistory", (), _history)],
+    "2022.1.2735": [("ReviewUpgradeHistory", (), None)],
     "2023.4": [("CountTargetsOfLicense", ("Machine",), _ptm)],
-    "2024.3.600": [("AddDataVersion", ("Project", "Deployment", "ServerTask"), None)],
+    "2024.3.600": [("AddDataVersion", ("Project", "Deployment", "ServerTask"), _add_data_version)],
     "2025.2.5584": [("RewriteVariableSets", ("VariableSet",), None)],
     "2025.4.10666": [("BackfillDataVersion", ("Project", "Deployment"), _data_version)],
 }

@@ -96,6 +96,7 @@ def _check_schema(process: Process, installation: Installation, store: Store, ve
             process.sleep,
             [],
             only_documented=host.network.only_documented,
+            ground=installation.ground(),
         ).run()
     except (UpgradeFailed, UpgradeRefused) as error:
         raise StartError(str(error)) from error
@@ -115,7 +116,7 @@ def _serve(process: Process, installation: Installation, node: Node) -> int:
     try:
         process.service_running()
         process.sleep(SECONDS_TO_LOAD)
-        starting.check(node.store, version)
+        starting.check(node.store, version, installation.ground())
         node.register()
         node.queue("SystemIntegrityCheck", "Check System Integrity")  # at every start (octopus.com/docs)
         with contextlib.ExitStack() as stack:

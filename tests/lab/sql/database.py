@@ -61,6 +61,7 @@ class Database:
             server claims, and hold nothing.
         catalog: Columns of its row in sys.databases that only say what else is done with it, such as ``is_published``.
         preallocated: Sizes that files were given, by their ids: more than what is used in them.
+        column_collations: Collations of columns, (table, column), that are not the database's.
         special_files: Paths of its FILESTREAM files.
         weight: Bytes of data that the lab pretends to be there beside the rows: they take time and space in every backup.
     """
@@ -97,6 +98,7 @@ class Database:
     mirrored: bool = False
     catalog: dict[str, object] = field(default_factory=dict)
     preallocated: dict[int, int] = field(default_factory=dict)
+    column_collations: dict[tuple[str, str], str] = field(default_factory=dict)
     special_files: list[str] = field(default_factory=list)
     encrypted_by: str | None = None  # certificate of TDE
     snapshot_of: str | None = None

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from lab.octopus import crypto, licence, moments, scripts
+from lab.octopus import crypto, licence, moments, scripts, starting
 from lab.octopus.migrations import UpgradeFailed, UpgradeRefused
 
 LADDER = ("2021.1.8045", "2025.3.14357", "2026.2.9853")
@@ -57,12 +57,12 @@ def test_packages_move_where_the_database_says_they_are(bench: Any) -> None:
     assert [event["what"] for event in made.ledger.events("octopus") if event["what"] == "packages moved"] == ["packages moved"]
 
 
-@pytest.mark.parametrize("path", ["C:/Octopus/Packages", "\\\\nas\\gone"])
-def test_an_odd_package_folder_stops_the_upgrade_and_the_schema_stays(bench: Any, path: str) -> None:
+@pytest.mark.parametrize(("path", "version"), [("C:/Octopus/Packages", "2019.6.1"), ("\\\\nas\\gone", "2019.13.7")])
+def test_an_odd_package_folder_stops_the_upgrade_and_the_schema_stays(bench: Any, path: str, version: str) -> None:
     made = bench("2018.10.7")
     made.store("2018.10.7").save_folders({"PackagesDirectory": path})
     with pytest.raises(UpgradeFailed, match="could not be moved"):
-        made.upgrade("2019.13.7")
+        made.upgrade(version)
     assert scripts.schema_version(made.connection) == "2018.10"
     assert "SpaceId" not in columns(made, "Project")
 
@@ -94,9 +94,8 @@ def test_a_schema_newer_than_the_binary_is_refused(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("start", "target", "ptm", "message"),
     [
-        ("2020.5.7", "2026.2.9853", False, "Invalid column name 'DataVersion'"),
         ("2020.5.7", "2023.4.8432", True, "Invalid column name 'DeploymentTargetType'"),
-        ("2021.3.12912", "2022.2.8552", False, "unexpected upgrade history"),
+        ("2021.3.12912", "2022.2.8551", False, "Unexpected upgrade history detected"),
     ],
 )
 def test_broken_jumps(bench: Any, start: str, target: str, ptm: bool, message: str) -> None:
@@ -104,6 +103,14 @@ def test_broken_jumps(bench: Any, start: str, target: str, ptm: bool, message: s
     with pytest.raises(UpgradeFailed, match=message):
         made.upgrade(target)
     assert scripts.schema_version(made.connection) in (start, "2020.5")
+
+
+def test_a_script_that_was_left_out_stops_the_start_and_not_the_upgrade(bench: Any) -> None:
+    made = bench("2020.5.7")
+    assert made.upgrade("2026.2.9853") > 0
+    with pytest.raises(starting.StartError, match="Invalid column name 'DataVersion'"):
+        starting.check(made.store("2026.2.9853"), "2026.2.9853")
+    assert "DataVersion" not in columns(made, "Project")
 
 
 def test_hops_cure_the_broken_jumps(bench: Any) -> None:

@@ -111,6 +111,16 @@ def test_a_wrong_version_is_told_with_the_last_answer(node):
     assert "Last answer: version 2020.5.7." in result["msg"]
 
 
+def test_a_start_that_fails_by_a_known_jump_names_it(octopus_node):
+    node = octopus_node("2025.3.14357")
+    assert "failed" not in node.module("octopus_node", state="stopped", watchdog="disabled")
+    with node.handle.store() as store:
+        store.add("Configuration", {"Id": "dynamic-extensions-scripts", "Csp": None})
+    said = node.module("octopus_node", state="started", timeout=int(patient(60)), **node.api)["msg"]
+    assert "stopped by itself" in said
+    assert "This is known as null-dynamic: The server does not start" in said
+
+
 def test_a_service_that_hangs_is_told_and_not_killed(node):
     node.network.faults.arm("service.hang_stop")
     result = node.module("octopus_node", state="stopped", timeout=1)

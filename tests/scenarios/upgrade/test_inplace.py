@@ -29,7 +29,8 @@ from scenarios.operator import Operator, Run
 from scenarios.world import Row, World, look, lost_files, lost_rows, rows
 
 # FreeTDS for one, what "auto" finds (Microsoft's driver 18) for the other.
-SPECS = (replace(DEMO, sql_driver="FreeTDS"), CLUSTER)
+# The ladder of one is given, that of the other is to be found.
+SPECS = (replace(DEMO, sql_driver="FreeTDS"), replace(CLUSTER, wanted="2026.x", ladder_given=False))
 RUNNING, STOPPED, AUTOMATIC = 4, 1, 2
 
 

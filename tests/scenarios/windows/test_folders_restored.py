@@ -90,7 +90,7 @@ class Server:
 
     def fail(self) -> None:
         """What a failed upgrade across 2019.1 leaves: moved packages, new and changed logs, a folder that was not there."""
-        assert move_packages(Files(self.fs, SYSTEM, "C:\\Octopus"), PACKAGES, PACKAGES, "Spaces-1") == 2
+        assert move_packages(Files(self.fs, SYSTEM, "C:\\Octopus"), PACKAGES, PACKAGES, "Spaces-1", "2021.1.8045") == 2
         self.fs.write(f"{LOGS}\\servertask-0.txt", b"begun anew\r\n", SYSTEM)
         self.fs.write(f"{LOGS}\\servertask-99.txt", b"newer than the restore point", SYSTEM)
         self.fs.remove(f"{LOGS}\\servertask-7.txt", SYSTEM)

@@ -125,6 +125,7 @@ def _upgrade(call: Call, installation: Installation) -> None:
         [*others, *([installation.node_name] if own else [])],
         skip_license_check=call.has("skipLicenseCheck"),
         only_documented=host.network.only_documented,
+        ground=installation.ground(),
     )
     with live.upgrade(server, target.database, installation.node_name):
         try:

@@ -223,7 +223,7 @@ def sys_columns(session: Session, database: Database) -> Rows:
                 size(kind),
                 kind.precision or 0,
                 kind.scale or 0,
-                database.collation if text else None,
+                database.column_collations.get((split(stored)[1], name), database.collation) if text else None,
                 not (not_null or key),
                 bool(key) and str(declared).upper() == "INTEGER",
                 0,
