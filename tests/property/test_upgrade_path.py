@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.releases import Release, resolve
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.row import Confidence, Kind, Row
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.solver import Path, judge, solve
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
@@ -83,3 +85,32 @@ def test_without_rows_or_where_no_condition_holds_it_is_one_jump(rows):
     assert solve(INSTALLED, TARGET, BETWEEN, [], {}).versions == [TARGET]
     conditional = [row for row in rows if row.when]
     assert solve(INSTALLED, TARGET, BETWEEN, conditional, {"one": False, "other": False}).versions == [TARGET]
+
+
+NUMBERS = st.tuples(st.integers(2024, 2026), st.integers(1, 4), st.integers(0, 12000))
+PUBLISHED = st.lists(NUMBERS, max_size=12, unique=True)
+POLICIES = st.one_of(
+    st.just(("latest", lambda parts, _have: True)),
+    st.just(("latest-patch", lambda parts, have: parts[:2] == have[:2] and parts >= have)),
+    st.just(("latest-minor", lambda parts, have: parts[0] == have[0] and parts >= have)),
+    NUMBERS.map(lambda one: (f"{one[0]}.{one[1]}", lambda parts, _have: parts[:2] == one[:2])),
+    NUMBERS.map(lambda one: (f"{one[0]}.x", lambda parts, _have: parts[0] == one[0])),
+    NUMBERS.map(lambda one: ("<" + ".".join(map(str, one)), lambda parts, _have: parts < one)),
+)
+
+
+@given(PUBLISHED, NUMBERS, POLICIES)
+def test_a_policy_means_the_newest_that_it_allows(published, installed, policy):
+    """By number within a stream and across streams: build 900 of a later line is newer than build 12000 of an earlier one."""
+    text, allows = policy
+    versions = [Release(Version(parts)) for parts in published]
+    allowed = [parts for parts in published if allows(parts, installed)]
+    if allowed:
+        assert resolve(text, versions, Version(installed)) == Version(max(allowed))
+    else:
+        try:
+            found = resolve(text, versions, Version(installed))
+        except OctopusError as error:
+            assert "expected a published version that matches" in str(error)
+        else:
+            raise AssertionError(f"{text} means {found}, which it does not allow")
