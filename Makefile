@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services guides chaos table clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog docs services guides chaos table clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -40,6 +40,11 @@ coverage:
 changelog:
 	@tools/setup.sh test
 	@tools/lint.sh antsibull-changelog
+
+# The documentation as a site, in build/docs
+docs:
+	@tools/setup.sh test
+	@tools/docs_site.sh
 
 # The tests that talk to a real SQL Server and Octopus Server (.github/workflows/services.yml), against a lab
 services:
