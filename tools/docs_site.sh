@@ -14,9 +14,10 @@ tools/copy_tree.sh build/docs/tree > /dev/null
 export ANSIBLE_COLLECTIONS_PATH=$root/build/docs/tree
 cd build/docs/site
 antsibull-docs sphinx-init --use-current --squash-hierarchy --fail-on-error --sphinx-theme alabaster --dest-dir . --project octopus.upgrade octopus.upgrade
+printf 'intersphinx_timeout = 10\n' >> conf.py
 antsibull-docs --config-file antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error --dest-dir rst octopus.upgrade
 # References to Ansible's own documentation resolve only where docs.ansible.com is reachable, so they are not counted; every other one is.
-sphinx-build -q -n -D intersphinx_timeout=10 -b html -d build/doctrees -c . rst build/html 2> warnings.txt || { cat warnings.txt >&2; exit 1; }
+sphinx-build -q -n -b html -d build/doctrees -c . rst build/html 2> warnings.txt || { cat warnings.txt >&2; exit 1; }
 theirs="undefined label: '(ansible_collections\.ansible\.builtin\.|[a-z_]+' \[)"
 if grep WARNING warnings.txt | grep -v "failed to reach any of the inventories" | grep -Ev "$theirs"; then exit 1; fi
 printf 'build/docs/site/build/html/index.html\n'
