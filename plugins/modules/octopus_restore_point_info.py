@@ -39,6 +39,13 @@ options:
       - That decrypts as few signatures as possible.
     type: bool
     default: false
+  baseline:
+    description: Whether to return the baseline of the newest signed restore point that has one, for M(octopus.upgrade.octopus_verify).
+    type: bool
+    default: false
+  restore_point:
+    description: With O(baseline), the id of the restore point that is meant instead.
+    type: str
 notes:
   - The folder is usually on a share, which a WinRM log-on cannot reach (the double hop), so it is read by a job on the host of the task.
   - A restore point that was signed with another vault password than the given one does not count as signed.
@@ -115,6 +122,16 @@ restore_points:
       service_stopped: true
       as_of: "2026-11-23T21:05:10+01:00"
       reason: null
+baseline:
+  description: The baseline, packed; empty where there is none.
+  returned: where it is asked for
+  type: dict
+  sample: {version: 2025.3.14357, packed: [eNrtPWtz4ziO3+dXqPzl]}
+baseline_of:
+  description: Id of the restore point that has it; null where there is none.
+  returned: where it is asked for
+  type: str
+  sample: 20261123T210000Z-2025.3.14357
 free_bytes:
   description: Free bytes where O(root) is; null where that is not known.
   returned: success
@@ -142,6 +159,8 @@ SPEC: dict[str, Any] = {
         **vault_spec(),
         "root": {"type": "str", "required": True},
         "newest": {"type": "bool", "default": False},
+        "baseline": {"type": "bool", "default": False},
+        "restore_point": {"type": "str"},
     }
 }
 
@@ -150,7 +169,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read and judge the restore points; the module's result."""
     root, vault_key = root_of(params["root"]), VaultKey.from_params(params)
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return list_points(Share.from_params(params, host), root, vault_key, newest=params["newest"])
+        asked = {name: params[name] for name in ("newest", "baseline", "restore_point")}
+        return list_points(Share.from_params(params, host), root, vault_key, **asked)
 
 
 def main() -> None:
