@@ -98,8 +98,8 @@ def test_it_can_be_verified_at_any_time_against_the_restore_point(lab: Lab, fold
         [enabled] = store.where("Subscription", Name="Muted")
         store.save("Subscription", {**enabled, "IsDisabled": False})
     mark = lab.ledger.mark()
-    more = {"octopus_ci_api_key": instance.secrets.api_key, "octopus_smoke_tests": "smoke.yml", "octopus_waivers": ["disabled_kept"]}
-    run = Operator(lab, folder / "operator").play("verify", **more)
+    more: dict[str, Any] = {"octopus_ci_api_key": instance.secrets.api_key, "octopus_smoke_tests": "smoke.yml"}
+    run = Operator(lab, folder / "operator").play("verify", octopus_waivers=["disabled_kept"], **more)
     assert run.code == 0, run.output[-4000:]
     told = " ".join(run.output.split())
     assert "disabled_kept (Spaces-1): subscription Muted: disabled before, enabled now" in told
