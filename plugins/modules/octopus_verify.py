@@ -114,7 +114,9 @@ differences:
   sample:
     - {check: counts_kept, space: server, what: tasks, before: 96, after: 98, verdict: expected, why: '', waived: false}
 evidence:
-  description: How many projects were opened and files read, in how many seconds, and one of each kind of file, or null where there is none.
+  description:
+    - How many projects were opened and files read, in how many seconds, and one of each kind of file, or null where there is none.
+    - Under C(waived) the checks that found something wrong which was accepted.
   returned: always, once everything was read
   type: dict
   sample:
@@ -122,6 +124,7 @@ evidence:
     projects_read: 3
     files_read: 14
     seconds: 1.4
+    waived: []
     task_log: {id: ServerTasks-1, description: Deploy Web Shop release 1.0.0 to Test, bytes: 2210}
     package: {space: Spaces-1, id: WebShop.Web, version: 1.0.7, bytes: 48211}
     logo: null
@@ -161,7 +164,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with open_api(ApiOptions.for_url(params, params["url"], params["api_key"]), connections, None, warnings) as api:
         verified = verify(api, unpacked(params["baseline"]), seconds=params["max_seconds"], waiting=params["waiting"])
     differences = verified.differences
-    found = {"differences": [one.as_dict(waivers) for one in differences], "evidence": verified.evidence}
+    told = [one.as_dict(waivers) for one in differences]
+    found = {"differences": told, "evidence": {**verified.evidence, "waived": sorted({one["check"] for one in told if one["waived"]})}}
     warnings += _lines([one.sentence() for one in warned(differences, waivers)])
     wrong = failing(differences, waivers)
     if wrong:

@@ -50,7 +50,7 @@ def compare(before: Snapshot, now: Snapshot) -> list[Difference]:
         *_gaps(before, now, upgraded),
         *_counts(before, now, upgraded),
         *_names(before, now),
-        *_projects(before.get("contents", {}), now["contents"]["projects"], now["names"]),
+        *_projects(before.get("contents", {}), now["contents"]["projects"], (before.get("names", {}), now["names"])),
         *_samples(now["contents"]["samples"], upgraded),
         *_sizes(before.get("contents", {}), now["contents"]["sizes"]),
         *access.compare(before.get("access", {}), now["access"], upgraded=upgraded, into_spaces=into_spaces),
@@ -122,9 +122,10 @@ def _names(before: Snapshot, now: Snapshot) -> Iterator[Difference]:
                     yield Difference(COUNTS, space, f"{kind[:-1]} {name}", "there", "gone", related=key)
 
 
-def _projects(before: Snapshot, now: Snapshot, names: Snapshot) -> Iterator[Difference]:
+def _projects(before: Snapshot, now: Snapshot, names: Sequence[Snapshot]) -> Iterator[Difference]:
     known_failures = before.get("projects", {}).get("failed", {})
-    of = {key: (space, name) for space, kinds in names.items() for key, name in kinds.get("projects", {}).items()}
+    # Those of before too: one that is broken may keep the list from being read.
+    of = {key: (space, name) for one in names for space, kinds in one.items() for key, name in kinds.get("projects", {}).items()}
     for key, message in now["failed"].items():
         space, name = of.get(key, (SERVER, key))
         if key in known_failures:

@@ -185,6 +185,7 @@ def test_a_waived_check_only_warns(octopus, before):
     result = verify(octopus, before, waivers=["counts_kept", "license_compliant"])
     assert "failed" not in result
     assert [one["waived"] for one in result["differences"]] == [True]
+    assert result["evidence"]["waived"] == ["counts_kept"]
     assert "environments: 1 before, 0 now" in str(result["warnings"])
 
 
@@ -202,6 +203,24 @@ def test_a_project_that_could_not_be_opened_before_either_is_none(octopus):
     result = verify(octopus, before["baseline"])
     assert "failed" not in result
     assert told(result, "expected") == [("projects_open", "Spaces-1", "project Project 1")]
+
+
+def test_a_project_that_breaks_the_list_is_named_too(octopus, before):
+    broken = Answer({"ErrorMessage": "Error reading row 1, column 4"}, 500)
+    page = octopus.answers["GET /api/projects"]
+    octopus.answers["GET /api/projects"] = lambda request: broken if request.query["take"] == "100" else page(request)
+    octopus.answers["GET /api/projects/Projects-3"] = broken
+    found = lost(octopus, before)[0]
+    assert found == [("counts_kept", "Spaces-1", "projects"), ("projects_open", "Spaces-1", "project Project 3")]
+
+
+def test_a_server_that_limits_requests_has_lost_nothing(octopus, before):
+    limited = Answer({"ErrorMessage": "Too many requests"}, 429, {"Retry-After": "0"})
+    octopus.answers["GET /api/projects/Projects-1"] = limited
+    result = verify(octopus, before)
+    assert "failed" not in result
+    assert told(result) == []
+    assert told(result, "suspicious") == [("projects_open", "server", "projects")]
 
 
 def test_what_fails_once_is_asked_for_once_more(octopus, before):
