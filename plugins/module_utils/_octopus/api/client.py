@@ -23,6 +23,7 @@ from .options import ApiOptions
 
 _PAGE = 100
 _CHUNK = 1 << 20
+_SMALL = 1 << 16  # bytes that are sooner read than a connection is opened
 _NOT_FOUND = (404, 405, 410)
 
 
@@ -142,7 +143,7 @@ class OctopusApi:
         Raises:
             OctopusError: There is no such thing, it broke off, or it is larger than ``most``.
         """
-        with self._answer("GET", path, stream=True) as answer:
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
             told = answer.headers.get("Content-Length", "")
             if most is not None and told.isdigit() and int(told) > most:
                 raise OctopusError(f"GET {self.url}{path} was not downloaded: it has {told} bytes, more than {most}.")
@@ -156,9 +157,11 @@ class OctopusApi:
 
     def size(self, path: str) -> int | None:
         """Return the size in bytes of what a download would bring, by the head of its answer; None where that does not say it."""
-        with self._answer("GET", path, stream=True) as answer:
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
             told = answer.headers.get("Content-Length", "")
-            return int(told) if told.isdigit() and "Content-Encoding" not in answer.headers else None
+            if not told.isdigit() or "Content-Encoding" in answer.headers:
+                return None
+            return len(answer.content) if int(told) <= _SMALL else int(told)
 
     @property
     def indirect(self) -> bool:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -111,6 +112,18 @@ class Http:
                 )
             url = target
         raise OctopusError(f"{method} {url} was redirected more than {_MOST_REDIRECTS} times.")
+
+    @contextlib.contextmanager
+    def reading(self, method: str, path: str) -> Iterator[None]:
+        """Read the body of an answer that is streamed.
+
+        Raises:
+            OctopusError: It broke off.
+        """
+        try:
+            yield
+        except (requests.RequestException, OSError) as error:
+            raise OctopusError(f"{method} {self.options.url}{path} broke off: {error}") from error
 
     def upload(self, url: str, name: str, content: bytes) -> requests.Response:
         """Post one file in a form, as Octopus.Client does. It is not repeated, nor asked another way.
