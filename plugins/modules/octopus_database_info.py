@@ -36,9 +36,10 @@ options:
       - V(version) reads which versions have run with the database, V(nodes) the heartbeats, V(sessions) who is connected, V(operations)
         backups, restores and integrity checks that run now, V(space) sizes and free space, V(rollback) what a restore over or beside the
         database would need, V(conditions) what this database says of the jumps that are known to break.
+      - V(names) reads which columns the tables have that the collection uses, for M(octopus.upgrade.octopus_compatibility_info).
     type: list
     elements: str
-    choices: [version, nodes, sessions, operations, space, rollback, conditions]
+    choices: [version, nodes, sessions, operations, space, rollback, conditions, names]
     default: [version, nodes, sessions, operations, space, rollback, conditions]
   since:
     description:
@@ -334,6 +335,17 @@ log_bytes:
   returned: with V(space) in O(gather)
   type: int
   sample: 67108864
+names:
+  description:
+    - The version of the database, the columns of each table that the collection uses (none of one that does not exist), the ids of the settings, and
+      the properties of some of them. Null is what cannot be told.
+  returned: with V(names) in O(gather)
+  type: dict
+  sample:
+    version: 2018.10.7
+    tables: {SchemaVersions: [Applied, Id, ScriptName]}
+    configuration: [maintenance, upgradeavailability]
+    rows: {maintenance: [IsInMaintenanceMode]}
 rollback:
   description: What a restore of the database would need, read by the code of the restore itself. Null is what cannot be told.
   returned: with V(rollback) in O(gather)
@@ -402,7 +414,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import GATHER, query
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import GATHER, USUAL, query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.loss import parse_since
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.unchanged import differences
 
@@ -410,7 +422,7 @@ SPEC: dict[str, Any] = {
     "argument_spec": {
         **MSSQL_SPEC,
         "database": {"type": "str", "required": True},
-        "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(GATHER)},
+        "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": list(USUAL)},
         "since": {"type": "str"},
         "expected_version": {"type": "str"},
         "account": {"type": "str"},

@@ -33,12 +33,14 @@ options:
   gather:
     description:
       - What to gather. V(server) needs O(url), and is left out without it; V(hosts) needs Windows hosts, and is left out without them.
+      - V(services) reads of Windows hosts only what Windows tells without the program being started, and so disturbs no installation. A host that
+        does not answer does not fail the task.
       - V(answers) adds to V(hosts) whether each node answers at its own address, where M(octopus.upgrade.octopus_node) waits for it after a start.
       - Without V(answers), where the control node cannot ask the server, because of its trust, name resolution or proxy, the first node is
         asked from itself, with its C(curl.exe).
     type: list
     elements: str
-    choices: [server, hosts, answers]
+    choices: [server, hosts, answers, services]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -184,6 +186,21 @@ hosts:
       has_curl: true
       clock_offset_seconds: 1
       delegates_credentials: false
+services:
+  description:
+    - What Windows tells on each host, by its inventory name, without the program being started.
+    - C(version) is that of the installed product, null where there is none or more than one. A host that cannot be queried has only C(error).
+  returned: with V(services) in O(gather) and with Windows hosts
+  type: dict
+  sample:
+    octo-a:
+      error: null
+      version: 2020.5.7
+      services:
+        - {name: OctopusDeploy, instance: OctopusServer, state: running, start_type: auto}
+      watchdog: {exists: true, enabled: true, task_name: Octopus Watchdog OctopusServer, interval_minutes: 5}
+      running_jobs: []
+    octo-b: {error: 'octo-b (10.0.0.12:5986): no connection'}
 """
 
 from functools import partial
@@ -197,13 +214,19 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.serve
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.answers import ask_each
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.services_info import services_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
         **api_spec(required=False),
         **NODES_SPEC,
-        "gather": {"type": "list", "elements": "str", "choices": ["server", "hosts", "answers"], "default": ["server", "hosts"]},
+        "gather": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["server", "hosts", "answers", "services"],
+            "default": ["server", "hosts"],
+        },
         "nodes": {"type": "list", "elements": "str"},
         "folders": {"type": "dict", "default": {}, "options": {name: {"type": "str"} for name in IN_EVERY_VERSION}},
         "instance_name": {"type": "str"},
@@ -229,6 +252,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         if "server" in result:
             given = {name: path for name, path in params["folders"].items() if path}
             resolve_folders(result["server"], result["hosts"], given)
+    if "services" in params["gather"] and connections:
+        result["services"] = services_info(connections)
     if warnings:
         result["warnings"] = warnings
     if not result:

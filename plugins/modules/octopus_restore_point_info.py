@@ -46,6 +46,11 @@ options:
   restore_point:
     description: With O(baseline), the id of the restore point that is meant instead.
     type: str
+  apart:
+    description:
+      - Whether the job is one that no run sees, waits for or removes, and that waits for none of theirs. For looking at an instance at any time.
+    type: bool
+    default: false
 notes:
   - The folder is usually on a share, which a WinRM log-on cannot reach (the double hop), so it is read by a job on the host of the task.
   - A restore point that was signed with another vault password than the given one does not count as signed.
@@ -107,6 +112,12 @@ restore_points:
     as_of:
       description: The time up to which its database backup has data, by the clock of SQL Server.
       type: str
+    bytes:
+      description: How many bytes its backup, folders and package take. Null where it does not count as signed.
+      type: int
+    verified_at:
+      description: When SQL Server verified its backup. Null where it did not, or where the restore point does not count as signed.
+      type: str
     reason:
       description: Why it does not count as signed; null where it does.
       type: str
@@ -121,6 +132,8 @@ restore_points:
       instance: prod
       service_stopped: true
       as_of: "2026-11-23T21:05:10+01:00"
+      bytes: 22548578304
+      verified_at: "2026-11-23T21:14:09Z"
       reason: null
 baseline:
   description: The baseline, packed; empty where there is none.
@@ -144,6 +157,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import list_points
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Share, root_of
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.holder import Holder
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.vault import VaultKey, vault_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
@@ -161,6 +175,7 @@ SPEC: dict[str, Any] = {
         "newest": {"type": "bool", "default": False},
         "baseline": {"type": "bool", "default": False},
         "restore_point": {"type": "str"},
+        "apart": {"type": "bool", "default": False},
     }
 }
 
@@ -169,8 +184,10 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read and judge the restore points; the module's result."""
     root, vault_key = root_of(params["root"]), VaultKey.from_params(params)
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
+        # A job of this control node's user alone: one that a killed controller has left is found again, and nobody else's is removed.
+        share = Share.from_params(params, host, Holder.owner_here() if params["apart"] else "")
         asked = {name: params[name] for name in ("newest", "baseline", "restore_point")}
-        return list_points(Share.from_params(params, host), root, vault_key, **asked)
+        return list_points(share, root, vault_key, **asked)
 
 
 def main() -> None:

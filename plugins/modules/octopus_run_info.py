@@ -67,7 +67,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lock:
-  description: The lock, as M(octopus.upgrade.octopus_run_lock) returns it; null where nobody holds it.
+  description:
+    - The lock, as M(octopus.upgrade.octopus_run_lock) returns it; null where nobody holds it.
+    - C(gone) tells that its process has ended, which only its own control node can tell. Elsewhere it is V(false).
   returned: success
   type: dict
   sample:
@@ -78,6 +80,7 @@ lock:
     since: "2026-11-25T13:24:00+00:00"
     age_seconds: 2
     ours: false
+    gone: false
 unfinished:
   description:
     - The newest run of the instance if it is unfinished, with what M(octopus.upgrade.octopus_run_record) returns of it; else null.

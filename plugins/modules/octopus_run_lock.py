@@ -138,6 +138,9 @@ lock:
     ours:
       description: Whether the ansible-playbook that runs this task holds it.
       type: bool
+    gone:
+      description: Whether its process has ended, which only its own control node can tell. Elsewhere it is V(false).
+      type: bool
   sample:
     path: C:\ProgramData\octopus.upgrade\runs\prod\lock
     owner: anna@ctrl1
@@ -146,6 +149,7 @@ lock:
     since: "2026-11-25T13:24:00+00:00"
     age_seconds: 2
     ours: true
+    gone: false
 broke:
   description:
     - The lock that was broken for this one, or would be in check mode; null where none was.

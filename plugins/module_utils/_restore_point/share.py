@@ -108,18 +108,20 @@ class Share:
         host: The host.
         run_as: The account of the jobs, which reaches the share.
         work_root: The collection's folder on the host.
+        apart: Who looks, where the jobs are to be seen by no run; empty where they belong to one.
     """
 
-    def __init__(self, host: WindowsHost, run_as: RunAs, work_root: str) -> None:
+    def __init__(self, host: WindowsHost, run_as: RunAs, work_root: str, apart: str = "") -> None:
+        self._apart = apart
         self.host = host
         self.run_as = run_as
         self._work_root = work_root
         self._mark = f"--{secrets.token_hex(12)}--"
 
     @classmethod
-    def from_params(cls, params: Mapping[str, Any], host: WindowsHost) -> Share:
+    def from_params(cls, params: Mapping[str, Any], host: WindowsHost, apart: str = "") -> Share:
         """Read a module's parameters."""
-        return cls(host, RunAs(params["job_user"], params["job_password"]), params["work_root"])
+        return cls(host, RunAs(params["job_user"], params["job_password"]), params["work_root"], apart)
 
     def job_folder(self, job: str, path: str) -> str:
         """The folder of a job and its inputs, as :meth:`run` will make it."""
@@ -169,7 +171,9 @@ class Share:
 
     def job(self, job: str, path: str) -> Job:
         """The job of this kind on a path."""
-        return Job(self.host, self._work_root, job_id(f"point-{job}", path.lower()))
+        if not self._apart:
+            return Job(self.host, self._work_root, job_id(f"point-{job}", path.lower()))
+        return Job(self.host, self._work_root, job_id(f"point-{job}", path.lower(), self._apart), apart=True)
 
     def unreachable(self, path: str, answer: Answer) -> OctopusError:
         """The error for a folder that cannot be read, by the exit code of :func:`reach`."""

@@ -104,8 +104,22 @@ class Point:
             "signed": self.is_signed,
             **{name: manifest.get(name) for name in ("signed_at", "version", "operation", "run_id", "instance", "service_stopped")},
             "as_of": (manifest.get("database") or {}).get("as_of"),
+            "bytes": size_of(manifest) if self.is_signed else None,
+            "verified_at": _verified_at(manifest) if self.is_signed else None,
             "reason": self.reason,
         }
+
+
+def size_of(manifest: Mapping[str, Any]) -> int:
+    """How many bytes a signed restore point takes: backup, folders and package."""
+    files = [one["bytes"] for one in manifest["database"]["backup"]["files"]]
+    folders = [folder.get("bytes") or 0 for folder in manifest["folders"].values()]
+    return sum([*files, *folders, manifest["package"].get("size") or 0])
+
+
+def _verified_at(manifest: Mapping[str, Any]) -> str | None:
+    """When its backup was verified by SQL Server: it is signed just after that. None where it was not."""
+    return manifest.get("signed_at") if manifest["database"]["backup"].get("verified") else None
 
 
 def _moment_in(manifest: Mapping[str, Any]) -> datetime | None:

@@ -53,6 +53,11 @@ class Holder:
             return None
         return cls(_owner(), _machine(), _boot(), _namespace(), pid, started)
 
+    @staticmethod
+    def owner_here() -> str:
+        """Return the user and the name of this control node, as in ``owner``."""
+        return _owner()
+
     @classmethod
     def from_dict(cls, known: Mapping[str, Any]) -> Holder:
         """Return the process that :meth:`to_dict` has described.

@@ -224,7 +224,10 @@ class InstanceRuns:
         return f"{found.run_id}{GUARDED}".lower() in (name.lower() for name in self._lock.names)
 
     def _described(self, lock: Lock | None) -> dict[str, Any] | None:
-        return {**lock.to_dict(), "ours": self._lock.is_ours(lock)} if lock else None
+        """Describe a lock; ``gone`` says that its process has ended, as far as that can be told here."""
+        if lock is None:
+            return None
+        return {**lock.to_dict(), "ours": self._lock.is_ours(lock), "gone": lock.holder is not None and lock.holder.is_gone()}
 
 
 @contextmanager

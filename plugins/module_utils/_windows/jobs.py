@@ -33,6 +33,8 @@ DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
 FOLDER_EXISTS = 100
 TAIL = 20
 TASK_FOLDER = "\\octopus.upgrade\\"
+# Of jobs that only look: no run sees them, so that none waits for them, removes them or takes them for another run's.
+APART = "\\octopus.upgrade look\\"
 # How long a started task may take to run.
 START_GRACE = 60.0
 # How long a job may take to end, so that it can be removed, after waiting for it has failed.
@@ -63,16 +65,19 @@ class Job:
         work_root: The collection's folder on the host; jobs are in its subfolder ``jobs``.
         identity: Letters, digits, ``.``, ``_`` and ``-``. The same id means the same job.
         sleep: Waits for seconds.
+        apart: Whether it is one that no run sees, in the subfolder ``looks``.
     """
 
-    def __init__(self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, host: WindowsHost, work_root: str, identity: str, sleep: Callable[[float], None] = time.sleep, apart: bool = False
+    ) -> None:
         if not IDENTITY.fullmatch(identity):
             raise InvalidValue(f"expected the id of a job but found {identity!r}")
         self.host = host
         self.identity = identity
         self.root = work_root.rstrip("\\")
-        self.folder = f"{self.root}\\jobs\\{identity}"
-        self.task = TASK_FOLDER + identity
+        self.folder = f"{self.root}\\{'looks' if apart else 'jobs'}\\{identity}"
+        self.task = (APART if apart else TASK_FOLDER) + identity
         self.attached = False
         self.pause = sleep
         self._lines: list[str] = []

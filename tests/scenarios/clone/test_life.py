@@ -105,9 +105,8 @@ def _wait_for_step(scene: CloneScene, controller: Controller, step: str) -> None
 
 
 @contextmanager
-def somebody_in(scene: CloneScene) -> Iterator[str]:
-    """Open a session in the clone's database, as a person who looks at it does; yields the database's name."""
-    [name] = scene.databases()
+def somebody_in(scene: CloneScene, name: str) -> Iterator[None]:
+    """Open a session in a database of the clone's, as a person who looks at it does."""
     driver = drivers.find("auto", pyodbc.drivers())
     address, password = scene.clone.sql.machine.address, scene.clone.secrets.sql_password
     connection = pyodbc.connect(
@@ -116,7 +115,7 @@ def somebody_in(scene: CloneScene) -> Iterator[str]:
     )
     try:
         connection.execute(f"USE [{name}]")
-        yield name
+        yield
     finally:
         connection.close()
 
@@ -129,19 +128,10 @@ def left(scene: CloneScene, old: str) -> None:
     assert scene.serves() and scene.databases() == sorted((old, result["database"]))
 
 
-def removed(scene: CloneScene, status: str) -> None:
-    run = scene.refresh()
-    assert run.code == 0, run.output[-5000:]
-    assert (scene.result()["status"], scene.result()["not_removed"]) == (status, "")
-    assert scene.unhealthy() == [] and scene.open_runs() == []
-
-
-def test_what_two_interruptions_leave_is_removed_and_what_somebody_uses_later(scene: CloneScene, tmp_path: Path) -> None:
-    """The first is killed while it cleans up after a failure, the second when it has just begun; the third resumes that one.
-
-    Then a refresh that finds the clone unchanged removes what is left, as soon as nobody uses it.
-    """
-    with somebody_in(scene) as old:
+def test_what_two_interruptions_leave_is_removed_but_not_what_somebody_uses(scene: CloneScene, tmp_path: Path) -> None:
+    """The first is killed while it cleans up after a failure, the second when it has just begun; the third resumes that one."""
+    [old] = scene.databases()
+    with somebody_in(scene, old):
         scene.lab.faults.arm("service.fail_start", "octo-clone")
         scene.kill_at("clone.cleanup.0", tmp_path / "first.txt", octopus_clone_force=True)
         scene.lab.faults.disarm()
@@ -151,21 +141,15 @@ def test_what_two_interruptions_leave_is_removed_and_what_somebody_uses_later(sc
         assert run.code == 0, run.output[-5000:]
         left(scene, old)
         assert scene.open_runs() == [], "the superseded run has ended too"
-        mark, new = scene.lab.ledger.mark(), scene.result()["database"]
         run = scene.refresh()
         assert run.code == 0 and f"nobody to be using {old} " in scene.result()["not_removed"], run.output[-5000:]
-    removed(scene, "unchanged")
-    assert scene.databases() == [new]
-    for kind in ("sql.backup", "sql.restore", "msi", "service.state"):
-        assert scene.lab.ledger.events(kind, since=mark) == []
 
 
 def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneScene) -> None:
+    """In the end, a refresh that finds the clone unchanged removes what is left, as soon as nobody uses it."""
     maintenance = scene.look().maintenance
-    with somebody_in(scene) as old:
-        run = scene.refresh(octopus_clone_force=True)
-        assert run.code == 0, run.output[-5000:]
-        left(scene, old)
+    [old] = [name for name in scene.databases() if name != scene.result()["database"]]
+    with somebody_in(scene, old):
         scene.lab.faults.arm("service.fail_start", "octo-clone")
         run = scene.refresh(octopus_clone_force=True)
         scene.lab.faults.disarm()
@@ -179,7 +163,18 @@ def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneSc
         left(scene, old)
     assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
     assert len(set(scene.journals()) - known) == 2, "the refresh before it is a run of its own"
-    removed(scene, "refreshed")
+    upgraded = scene.result()["database"]
+    with somebody_in(scene, upgraded):
+        run = scene.refresh()
+        assert run.code == 0, run.output[-5000:]
+        left(scene, upgraded)  # and the one before it is removed
+    mark, new = scene.lab.ledger.mark(), scene.result()["database"]
+    run = scene.refresh()
+    assert run.code == 0, run.output[-5000:]
+    assert (scene.result()["status"], scene.result()["not_removed"]) == ("unchanged", "")
+    assert scene.unhealthy() == [] and scene.open_runs() == [] and scene.databases() == [new]
+    for kind in ("sql.backup", "sql.restore", "msi", "service.state"):
+        assert scene.lab.ledger.events(kind, since=mark) == []
 
 
 # -- removed with what refreshes have left, and nothing else with it

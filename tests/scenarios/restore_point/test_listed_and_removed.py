@@ -65,6 +65,8 @@ def test_newest_first_and_why_not(cluster: Setting, five: list[str], job_folders
         "instance": "pair",
         "service_stopped": False,
         "as_of": None,
+        "bytes": points[0]["bytes"],
+        "verified_at": None,
         "reason": None,
     }
     assert points[1]["reason"] == "its manifest is that of None"

@@ -45,10 +45,14 @@ class Node:
         }
 
 
-def list_nodes(api: OctopusApi) -> list[Node]:
-    """Return every node. The summary has the most; servers that lack it have at least the collection."""
+def rows(api: OctopusApi) -> list[dict[str, Any]]:
+    """Return the nodes as the server has them. The summary has the most; servers that lack it have at least the collection."""
     summary = api.find(f"{_NODES}/summary") if api.link("OctopusServerClusterSummary") else None
-    rows = summary["Nodes"] if summary else api.items(_NODES)
+    return list(summary["Nodes"] if summary else api.items(_NODES))
+
+
+def list_nodes(api: OctopusApi) -> list[Node]:
+    """Return every node."""
     return [
         Node(
             id=row["Id"],
@@ -59,7 +63,7 @@ def list_nodes(api: OctopusApi) -> list[Node]:
             running_task_count=row.get("RunningTaskCount"),
             version=row.get("Version"),
         )
-        for row in rows
+        for row in rows(api)
     ]
 
 

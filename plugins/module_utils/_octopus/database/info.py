@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
-from . import account, conditions, loss, schema
+from . import account, conditions, loss, names, schema
 
 
 def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -58,6 +58,10 @@ def _conditions(connection: SqlConnection, _name: str) -> dict[str, Any]:
     return {"conditions": conditions.read(connection)}
 
 
+def _names(connection: SqlConnection, _name: str) -> dict[str, Any]:
+    return {"names": names.read(connection)}
+
+
 _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "version": _version,
     "nodes": _nodes,
@@ -66,14 +70,17 @@ _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "space": _space,
     "rollback": _rollback,
     "conditions": _conditions,
+    "names": _names,
 }
 GATHER = tuple(_PARTS)
+# What nobody needs who does not ask for it.
+USUAL = tuple(part for part in GATHER if part != "names")
 
 
 def query(
     connection: SqlConnection,
     name: str,
-    gather: Collection[str] = GATHER,
+    gather: Collection[str] = USUAL,
     since: datetime | None = None,
     *,
     expected_version: str | None = None,

@@ -10,8 +10,13 @@ command is tried first, then the older ones.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CommandResult, WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import cmd_line
 
 from . import cli_output, connection_string
 
@@ -40,6 +45,19 @@ class ServerCli:
             result = self._first(("version", "--format=json"), ("version",))
             self._version = (cli_output.version_in(result.stdout) if result.exit_code == 0 else None,)
         return self._version[0]
+
+    def help(self, command: str) -> str:
+        """Return the help of a command; empty where there is none."""
+        done = self._run(command, "--help")
+        return done.stdout if done.exit_code == 0 else ""
+
+    def all_help(self, commands: Sequence[str]) -> tuple[str, dict[str, str]]:
+        """Return the list of commands, and the help of some of them, with one remote command; empty where there is none."""
+        lines = [cmd_line([self.program, "help"]), *(cmd_line([self.program, command, "--help"]) for command in commands)]
+        # What a command that does not exist says goes to standard error.
+        printed = self._host.run_cmd(f" & echo {MARK}& ".join(lines), timeout=_TIMEOUT * len(lines), idempotent=True).stdout
+        listed, *texts = re.split(re.escape(MARK) + r"\r?\n", printed)
+        return listed, dict(zip(commands, texts, strict=False))
 
     def list_instances(self) -> list[tuple[str, str]]:
         """Return name and configuration file of each instance on the host."""

@@ -16,9 +16,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connectio
 from . import cli_output
 from .cli import CONNECTION_STRING, DEFAULT_INSTANCE, ServerCli
 
-_KEY = r"HKLM\SOFTWARE\Octopus\OctopusServer"
+KEY = r"HKLM\SOFTWARE\Octopus\OctopusServer"
 _DEFAULT_FOLDER = r"C:\Program Files\Octopus Deploy\Octopus"
-_SERVICE = "OctopusDeploy"
+SERVICE = "OctopusDeploy"
+# The name by which Windows Installer lists the product, as public package manifests and cookbooks have it.
+PRODUCT = "Octopus Deploy Server"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Configuration:
 
 def service_name(instance: str) -> str:
     """Return the name of an instance's Windows service (https://octopus.com/docs/administration/managing-infrastructure/managing-multiple-instances)."""
-    return _SERVICE if instance.lower() == DEFAULT_INSTANCE.lower() else f"{_SERVICE}: {instance}"
+    return SERVICE if instance.lower() == DEFAULT_INSTANCE.lower() else f"{SERVICE}: {instance}"
 
 
 def computer_name(host: WindowsHost) -> str:
@@ -90,7 +92,7 @@ class OctopusHost:
     def cli(self) -> ServerCli:
         """The program, in the folder that the installer recorded."""
         if self._cli is None:
-            self._cli = ServerCli(self.host, registry.get(self.host, _KEY, "InstallLocation") or _DEFAULT_FOLDER)
+            self._cli = ServerCli(self.host, registry.get(self.host, KEY, "InstallLocation") or _DEFAULT_FOLDER)
         return self._cli
 
     def instances(self) -> list[InstanceEntry]:

@@ -22,7 +22,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.scheduled
 
 # "Octopus Watchdog " and the name that the program registers itself by, as in two public configurations of real hosts and in
 # https://github.com/OctopusDeploy/OctopusTentacle (Watchdog.cs), whose code the server shares.
-_USUAL_NAME = "Octopus Watchdog OctopusServer"
+USUAL_NAME = "Octopus Watchdog OctopusServer"
 _COMMAND = "checkservices"
 # The product quotes nothing, so a name with a blank goes on to the next switch.
 _INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|([^"]+?)(?=\s+--|\s*$))""", re.IGNORECASE)
@@ -30,7 +30,7 @@ _INSTANCES = re.compile(r"""--instances(?:=|\s+)(?:"([^"]*)"|([^"]+?)(?=\s+--|\s
 
 def find(host: WindowsHost) -> ScheduledTask | None:
     """Return the watchdog's task: the one with its usual name, else any task of Octopus that checks services."""
-    task = scheduled_tasks.get(host, _USUAL_NAME)
+    task = scheduled_tasks.get(host, USUAL_NAME)
     if task:
         return task
     for name in scheduled_tasks.names(host):

@@ -71,8 +71,7 @@ class InstanceProgram:
     def help(self, command: str) -> str:
         """Return the program's help of a command; empty where there is none."""
         if command not in self._help:
-            done = self._octopus.host.run([self._octopus.cli.program, command, "--help"], timeout=_SECONDS, idempotent=True)
-            self._help[command] = done.stdout if done.exit_code == 0 else ""
+            self._help[command] = self._octopus.cli.help(command)
         return self._help[command]
 
     def run(self, command: str, *switches: str, database: bool = False, env: dict[str, str] | None = None) -> None:

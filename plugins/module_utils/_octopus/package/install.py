@@ -16,7 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import SERVER_EXE
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import PRODUCT, OctopusHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions, WindowsHost
@@ -29,7 +29,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 from .source import PackageSource
 from .staging import Place, Staged, stage
 
-PRODUCT = "Octopus Deploy Server"
 # Its installer otherwise starts Octopus Manager at the end (https://octopus.com/docs/installation/automating-installation).
 DEFAULT_PROPERTIES = {"RUNMANAGERONEXIT": "no"}
 _NOT_INSTALLED = "not installed"

@@ -100,6 +100,30 @@ def test_only_what_is_asked_for_is_read(server: SqlServer, gather: list[str], fi
     assert len(server.asked) == statements
 
 
+def test_the_names_that_the_database_has(server: SqlServer) -> None:
+    with_settings = [{"table_name": "configuration", "column_name": name} for name in ("Id", "JSON")]
+    server.answers["INFORMATION_SCHEMA.COLUMNS"] += with_settings  # type: ignore[operator]
+    server.answers["SELECT JSON FROM dbo.Configuration"] = [{"JSON": '{"IsInMaintenanceMode": "a secret"}'}]
+    server.answers["SELECT Id FROM dbo.Configuration"] = [{"Id": "smtp"}, {"Id": "maintenance"}]
+    found = database(gather=["names"])["names"]
+    assert (found["version"], found["configuration"]) == ("2018.10.7", ["maintenance", "smtp"])
+    assert found["tables"]["OctopusServerNode"] == ["Id", "LastSeen", "Name"] and found["tables"]["Space"] == []
+    assert found["rows"]["maintenance"] == ["IsInMaintenanceMode"]
+    server.answers["SELECT JSON FROM dbo.Configuration"] = [{"JSON": "no document"}]
+    assert set(database(gather=["names"])["names"]["rows"].values()) == {None}
+    assert not server.ran
+
+
+def test_a_login_that_sees_nothing_has_no_names(server: SqlServer) -> None:
+    server.answers["INFORMATION_SCHEMA.COLUMNS"] = []
+    found = database(gather=["names"])["names"]
+    assert (found["version"], found["configuration"], any(found["tables"].values())) == (None, None, False)
+
+
+def test_names_are_read_only_where_they_are_asked_for(server: SqlServer) -> None:
+    assert "names" not in database()
+
+
 def test_every_part_can_be_chosen() -> None:
     assert octopus_database_info.SPEC["argument_spec"]["gather"]["choices"] == list(info.GATHER)
 

@@ -9,7 +9,18 @@ from __future__ import annotations
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.listing import parse
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import Answer, Place, has_hash, place_of, reach, show
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.share import (
+    Answer,
+    Place,
+    Share,
+    has_hash,
+    place_of,
+    reach,
+    show,
+)
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_survey import TASK_FOLDER
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import RunAs
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 MARK = "--0123--"
 
@@ -76,3 +87,14 @@ def test_where_it_is(given: tuple[str | None, str | None, str | None], root: str
 def test_where_it_cannot_be(given: tuple[str | None, str | None, str | None], said: str) -> None:
     with pytest.raises(OctopusError, match=said):
         place_of(*given)
+
+
+def test_a_look_has_a_job_that_no_run_sees() -> None:
+    """Runs list, wait for and remove what is in their task folder and below their folder of jobs."""
+    host = FakeHost()
+    usual = Share(host, RunAs(), "C:\\W").job("list", "D:\\b")  # type: ignore[arg-type]
+    anna, bert = (Share(host, RunAs(), "C:\\W", name).job("list", "D:\\b") for name in ("anna@one", "bert@two"))  # type: ignore[arg-type]
+    assert usual.task.startswith(TASK_FOLDER) and usual.folder.startswith("C:\\W\\jobs\\")
+    for job in (anna, bert):
+        assert not job.task.startswith(TASK_FOLDER) and job.folder.startswith("C:\\W\\looks\\")
+    assert len({usual.identity, anna.identity, bert.identity}) == 3
