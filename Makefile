@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog services chaos table clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone lab test check coverage changelog docs services guides chaos table clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -41,10 +41,20 @@ changelog:
 	@tools/setup.sh test
 	@tools/lint.sh antsibull-changelog
 
+# The documentation as a site, in build/docs
+docs:
+	@tools/setup.sh test
+	@tools/docs_site.sh
+
 # The tests that talk to a real SQL Server and Octopus Server (.github/workflows/services.yml), against a lab
 services:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/services.py
+
+# Every command of the guides that a lab can run, typed by a new user in a home directory of their own
+guides:
+	@tools/setup.sh test
+	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_GUIDES=all build/venv/bin/python -m pytest -q -p no:cacheprovider tests/scenarios/docs
 
 # An upgrade broken at every step of its journal, in every way: CASES="upgrade/apply" for some of them, CASES=full for two of each step
 chaos:

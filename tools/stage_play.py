@@ -34,11 +34,11 @@ def command(playbook: str, inventory: Path, folder: Path, **variables: Any) -> l
 def play(playbook: str, inventory: Path, folder: Path, **variables: Any) -> int:
     """Run a playbook from the checkout, with its output going straight through."""
     words = command(playbook, inventory, folder, **variables)
-    # How the output looks, and nothing else.
+    # How the output looks and what it ends with, and nothing else.
     look = {
         "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_STDOUT_CALLBACK": "octopus.upgrade.progress",
+        "ANSIBLE_CALLBACKS_ENABLED": "octopus.upgrade.exit_status",
     }
     print(f"\n$ {shlex.join(words)}", flush=True)
     return subprocess.run(words, cwd=ROOT, env=dict(os.environ, **look), check=False).returncode

@@ -141,6 +141,11 @@ output_path:
   returned: where a job ran
   type: str
   sample: C:\ProgramData\octopus.upgrade\logs\schema-1f0e3dad99-20261123T210405123456Z.txt
+scripts:
+  description: Number of scripts that the program has executed, as it announces them.
+  returned: where a job ran
+  type: int
+  sample: 57
 seconds:
   description: How long the module took.
   returned: success

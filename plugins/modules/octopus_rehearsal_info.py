@@ -103,6 +103,11 @@ outlook:
     growth:
       description: How much data and log grew, in bytes.
       type: dict
+    steps:
+      description: The steps that were done, how many seconds each took, and how many schema scripts it executed, for the callback
+        P(octopus.upgrade.progress#callback).
+      type: list
+      elements: dict
   sample:
     run_id: 20261124T010000Z
     clone: prod-clone

@@ -149,6 +149,7 @@ record:
         error: null
     finished: null
     outage_seconds: 412.7
+    outage_by_cause: {schema upgrade: 201.3, database backup: 98.6, start: 57.2, stop: 31.5, drain: 12.4, between the steps: 11.7}
     steps:
       - name: quiesce.drain
         start: "2026-11-23T21:00:00.000+00:00"

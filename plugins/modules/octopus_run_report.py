@@ -215,6 +215,11 @@ message:
     Back up the database: the disk is full
     Instance prod was not touched. Its service runs as before.
     Run record: octopus-runs/prod/20261123T210000Z.json
+exit_status:
+  description: How the instance is, as a number for schedulers, with which the callback P(octopus.upgrade.exit_status#callback) ends.
+  returned: always
+  type: int
+  sample: 0
 summary:
   description: The lines with which the run ends; none where its record could not be finished or is another control node's now.
   returned: always

@@ -84,7 +84,7 @@ def call(
         stopping.belong_to(parent.pid)
     before = set(threading.enumerate())
     try:
-        with progress.listening(lambda message: shown and display.display(f"[{host}] {arguments.masked(message)}")):
+        with progress.listening(lambda message: shown and display.display(_for_screen(message, arguments, host))):
             result = {"changed": False, **module.run(arguments.params, check_mode, diff)}
     except UpgradeError as error:
         result = failure(error)
@@ -97,6 +97,11 @@ def call(
     if display.verbosity > 2:
         result["invocation"] = {"module_args": arguments.params}
     return wrap_var(arguments.masked(plain(result)))
+
+
+def _for_screen(message: progress.Message, arguments: Arguments, host: str) -> progress.Message:
+    """A module's message with the host that it is about, and without secrets. A console gets what it is made of along with it."""
+    return progress.Message(arguments.masked(message.what), message.percent, message.part, host)
 
 
 def failure(error: UpgradeError) -> dict[str, Any]:

@@ -158,5 +158,10 @@ def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None 
                 "succeeded": record["verdict"] == UPGRADED,
                 "outage_seconds": record.get("outage_seconds"),
                 "growth": record.get("growth") or {},
+                "steps": [
+                    {name: step[name] for name in ("name", "seconds", "scripts") if step.get(name) is not None}
+                    for step in record.get("steps") or []
+                    if isinstance(step, dict) and step.get("result") == "ok"
+                ],
             }
     return None

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# Status -> exit status for schedulers. 2 is what ansible-playbook itself ends with where anything fails.
+from . import exit_status
+
+# Status -> exit status for schedulers.
 EXIT_STATUS = {
-    "refreshed": 0,
-    "unchanged": 0,
-    "removed": 0,
-    "planned": 0,
-    "not_started": 20,
-    "failed_old_clone_up": 21,
-    "failed_clone_down": 22,
+    "refreshed": exit_status.DONE,
+    "unchanged": exit_status.DONE,
+    "removed": exit_status.DONE,
+    "planned": exit_status.DONE,
+    "not_started": exit_status.REFUSED,
+    "failed_old_clone_up": exit_status.RESTORED,
+    "failed_clone_down": exit_status.OUT_OF_SERVICE,
 }
 DOWN, OLD_UP = "failed_clone_down", "failed_old_clone_up"
 

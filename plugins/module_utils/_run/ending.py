@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 
-from . import outcome, record, recording, report, retention
+from . import exit_status, outcome, record, recording, report, retention
 from .holder import Holder
 from .journal import open_journal
 
@@ -62,6 +62,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         to_do=params["to_do"],
     )
     result["message"] = report.message(told, result.get("path"), unrecorded)
+    result["exit_status"] = exit_status.of_verdict(verdict, failed=bool(result["message"]))
     result["summary"] = report.summary(told, written, result.get("path")) if written and not unrecorded else []
     return result
 

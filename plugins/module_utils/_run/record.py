@@ -25,6 +25,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import json_line
 
+from . import outage as outages
 from . import steps
 from .errors import RunRecordError
 
@@ -248,6 +249,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
         "resumed": [],
         "finished": None,
         "outage_seconds": None,
+        "outage_by_cause": outages.by_cause(events),
         "steps": [],
         "backup": None,
         "evidence": None,
@@ -273,7 +275,7 @@ def summary(events: list[Event]) -> dict[str, Any]:
             if "restore_point" in event:  # a rollback names the restore point that it returns to
                 record["restore_point"] = event["restore_point"]
         else:
-            _end_step(record["steps"], at, "ok" if kind == "done" else "failed")
+            _end_step(record["steps"], at, "ok" if kind == "done" else "failed", event.get("result") or {})
         if kind == "step":
             record["steps"].append({"name": event["step"], "start": event["at"], "seconds": None, "result": "unfinished"})
         elif kind == "failed":
@@ -297,8 +299,10 @@ def summary(events: list[Event]) -> dict[str, Any]:
     return record
 
 
-def _end_step(begun: list[dict[str, Any]], at: datetime, result: str) -> None:
+def _end_step(begun: list[dict[str, Any]], at: datetime, result: str, returned: Mapping[str, Any]) -> None:
     if begun and begun[-1]["result"] == "unfinished":
+        if returned.get("scripts"):  # of a rehearsal, they tell how far the schema upgrade of the source is
+            begun[-1]["scripts"] = returned["scripts"]
         begun[-1]["seconds"] = round((at - datetime.fromisoformat(begun[-1]["start"])).total_seconds(), 3)
         begun[-1]["result"] = result
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import clock
+
 from . import steps
 
 
@@ -121,7 +123,7 @@ def summary(report: Report, record: Mapping[str, Any], record_path: str | None =
         for line in (
             f"{report.instance}: {report.verdict}",
             " -> ".join(str(version) for version in versions if version),
-            f"{absence}: {'none' if seconds is None else f'{seconds} s'}",
+            f"{absence}: {'none' if seconds is None else clock(seconds)}{_causes(record)}",
             f"backup: {', '.join((record.get('backup') or {}).get('paths') or ['none'])}",
             evidence and f"evidence: {_evidence(evidence)}",
             *(f"not in the restore point: {line}" for line in report.lost),
@@ -320,6 +322,11 @@ def _retained_sentence(report: Report) -> str:
 
 def _lost_sentence(report: Report) -> str:
     return f"Not in the restore point, and so undone: {'; '.join(report.lost)}." if report.lost else ""
+
+
+def _causes(record: Mapping[str, Any]) -> str:
+    causes = record.get("outage_by_cause") or {}
+    return f" ({', '.join(f'{cause} {clock(seconds)}' for cause, seconds in causes.items())})" if causes else ""
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:

@@ -127,14 +127,15 @@ def install(run: Run, data: bytes, source: str, properties: dict[str, str]) -> i
         return REBOOT_NEEDED if run.reboot else OK
     older = related(host, package.upgrade_code)
     if newer := [one for one in older if one.number > package.number]:
-        run.log("Action start: LaunchConditions.")
+        run.log("Doing action: LaunchConditions")
         run.log(f"Product: {package.product_name} -- A newer version of {package.product_name} ({newer[0].version}) is already installed.")
         raise Failed(FATAL, "a newer version is installed")
     folder = properties.get("INSTALLLOCATION") or package.install_folder
     run.sleep(package.seconds / 2)
     for old in older:
         # RemoveExistingProducts early in the sequence: the old product is gone before the new one's files come.
-        run.log(f"Action start: RemoveExistingProducts. Application: {old.product_code}, upgraded by {package.product_code}")
+        run.log("Doing action: RemoveExistingProducts")
+        run.log(f"Application: {old.product_code}, upgraded by {package.product_code}")
         try:
             need_package(run, old.product_code)
         except Failed as error:
@@ -178,6 +179,7 @@ def _folder(host: WindowsHost, code: str) -> str | None:
 def _copy(run: Run, package: Package, folder: str) -> None:
     host = run.host
     fs = host.fs
+    run.log("Doing action: InstallFiles")
     for name, data in package.files.items():
         path = f"{folder.rstrip(chr(92))}\\{name}"
         parent = path.rpartition("\\")[0]
@@ -211,6 +213,7 @@ def _restore(host: WindowsHost, path: str, before: bytes | None) -> None:
 
 def _register(run: Run, package: Package, data: bytes, folder: str, source: str) -> None:
     host, code = run.host, package.product_code
+    run.log("Doing action: RegisterProduct")
     if not host.fs.is_dir(CACHE, host.system):
         host.fs.mkdir(CACHE, host.system)
     cached = f"{CACHE}\\{hashlib.sha256(code.encode()).hexdigest()[:8]}.msi"
@@ -245,6 +248,7 @@ def _remove(run: Run, package: Package, keep: set[str]) -> None:
     """Files, entries and registry values; ``keep`` are files that the new version brings itself."""
     host, code = run.host, package.product_code
     folder = (_folder(host, code) or package.install_folder).rstrip("\\")
+    run.log("Doing action: RemoveFiles")
     for name in package.files:
         path = f"{folder}\\{name}"
         if name.lower() in keep or not host.fs.exists(path, host.system):

@@ -45,8 +45,10 @@ def test_check_mode_shows_what_would_be_done(scene: CloneScene) -> None:
     mark = scene.lab.ledger.mark()
     run = scene.operator.play("backup")  # the restore point to make it from
     assert run.code == 0, run.output[-3000:]
-    run = scene.operator.play("refresh_clone", "--check", octopus_clone_from="newest")
+    # Forced, so that the source would get another one: none is created in check mode, and the plan is shown for the one that there is.
+    run = scene.operator.play("refresh_clone", "--check", octopus_clone_force=True)
     assert run.code == 0, run.output[-5000:]
+    assert len(scene.point_ids()) == 1
     assert "now: no clone" in said(run)
     assert scene.databases() == [] and scene.folders() == [] and scene.left_over() == []
     assert not [event for event in scene.lab.ledger.events("msi", since=mark) if event.machine == "octo-clone"]

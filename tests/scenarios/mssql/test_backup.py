@@ -36,8 +36,9 @@ def test_a_backup_exists_and_is_verified(make_world: Callable[..., World], progr
     assert int(result["last_lsn"]) >= int(result["first_lsn"]) > 0
     assert len(result["backup_set_uuid"]) == 36
     assert [event["action"] for event in world.ledger.events("sql.backup")][:2] == ["start", "done"]
-    percents = [int(found[1]) for found in (re.search(r"\((\d+) %\)", line) for line in shown) if found]
-    assert percents == sorted(percents) and percents[-1] == 100
+    for title in ("Backing up Octopus", "Verifying the backup of Octopus"):
+        percents = [int(found[1]) for found in (re.match(rf"{title}: .*\((\d+) %\)", line) for line in shown) if found]
+        assert percents and percents == sorted(percents) and percents[-1] == 100
     # One login; the statements it ran are the ones that are returned.
     assert len(world.logins("login")) == 1
     ran = [event["sql"] for event in world.ledger.events("sql")]

@@ -97,7 +97,7 @@ def test_the_rows_that_were_there(make_world: Callable[..., World], progress_don
     assert result["checkdb"]["clean"] is True
     assert (result["owner"], result["compatibility_level"], result["position"]) == ("sa", 140, 1)
     open_to_all(world, "Octopus")
-    percents = [int(found[1]) for found in (re.fullmatch(r"Restoring Octopus \((\d+) %\)", line) for line in shown) if found]
+    percents = [int(found[1]) for found in (re.fullmatch(r"Restoring Octopus: .* \((\d+) %\)", line) for line in shown) if found]
     assert percents == sorted(percents) and percents[-1] == 100
     ran = [event["sql"] for event in world.ledger.events("sql")]
     assert all(statement in ran for statement in result["sql"])

@@ -141,7 +141,9 @@ def test_a_failed_schema_that_is_left_is_not_tried_again_and_can_be_gone_back_fr
     _nothing_lost(before, scene.look())
     assert scene.unlike(before) != []
     mark, stopped = scene.lab.ledger.mark(), scene.look()
-    text = failed_with(scene.play("upgrade_inplace", octopus_on_failure="stop"))
+    refused = scene.play("upgrade_inplace", callbacks="octopus.upgrade.exit_status", octopus_on_failure="stop")
+    assert refused.code == 24, "nothing was changed, but it is still out of service"
+    text = failed_with(refused)
     assert "The database may be changed in part, so this is not tried again. Run rollback.yml" in text
     assert scene.touched(mark) == []
     assert scene.lab.ledger.events("octopus", since=mark, what="schema upgrade") == []

@@ -75,8 +75,8 @@ def test_who_is_asked_by_a_deployment_is_named_before_anything_is_changed(lab: L
     with lab.instances["single"].handle.store() as store:
         team = store.documents("Team")[0]["Name"]
     mark = lab.ledger.mark()
-    refused = Operator(lab, tmp_path / "operator").play("upgrade_inplace")
-    assert refused.code != 0
+    refused = Operator(lab, tmp_path / "operator").play("upgrade_inplace", callbacks="octopus.upgrade.exit_status")
+    assert refused.code == 20, "refused before any change"
     told = " ".join(refused.output.split())
     assert f"nobody_asked (single): expected no task that waits for a person's answer, but found {waiting['Id']}" in told
     assert f"for team {team}" in told and "octopus_interventions" in told

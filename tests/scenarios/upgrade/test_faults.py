@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._run.exit_status import STATUS
 from lab.estate import SINGLE, Lab
 from scenarios import exact
 from scenarios.leftovers import leftovers, shells
@@ -72,13 +73,13 @@ def test_fault(case: Case, make_lab: Callable[..., Lab], operator_of: Callable[[
     operator = operator_of(lab)
     before = look(instance)
     lab.faults.arm(case.fault, case.machine, times=case.times, skip=case.skip, **case.params)
-    run = operator.play("upgrade_inplace", **case.variables)
+    run = operator.play("upgrade_inplace", callbacks="octopus.upgrade.exit_status", **case.variables)
     lab.faults.disarm()
     after = look(instance)
     output = " ".join(run.output.split())
 
     assert lab.ledger.events("fault", action="met"), f"the fault was never met\n{run.output[-3000:]}"
-    assert run.code != 0
+    assert run.code == STATUS[case.verdict], run.output[-3000:]
     for words in case.says:
         assert words in output, run.output[-5000:]
     record = run.record("single")

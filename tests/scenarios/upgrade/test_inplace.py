@@ -308,9 +308,14 @@ def _requests_around_run_cmd(lab: Lab, instance: LabInstance) -> float:
 
 def test_running_it_again_changes_nothing_and_causes_no_outage(upgraded: Upgraded) -> None:
     mark = upgraded.lab.ledger.mark()
-    again = upgraded.operator.play("octopus.upgrade.upgrade_inplace")
-    assert again.code == 0, again.output[-4000:]
-    assert "changed=0" in again.output and again.output.count("there is nothing to do") == 2
+    upgraded.operator.more |= {"ANSIBLE_STDOUT_CALLBACK": "octopus.upgrade.progress", "OCTOPUS_UPGRADE_NOTHING_TO_DO": "3"}
+    again = upgraded.operator.play("octopus.upgrade.upgrade_inplace", callbacks="octopus.upgrade.exit_status")
+    assert again.code == 3, again.output[-4000:]
+    assert again.output.count("there is nothing to do") == 2
+    assert {"demo: done, nothing was changed", "cluster: done, nothing was changed"} <= set(again.output.splitlines())
+    assert "TASK [" not in again.output and "\x1b" not in again.output and "\r" not in again.output, (
+        "plain lines, where there is no terminal"
+    )
     events = upgraded.lab.ledger.events(since=mark)
     changes = [event for event in events if event.kind in ("service.state", "sql.backup", "msi", "file", "task.run")]
     assert [event for event in changes if event.get("by") != "trigger"] == []  # the watchdog's own task runs every five minutes

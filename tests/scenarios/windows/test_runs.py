@@ -568,6 +568,6 @@ def test_the_report_of_a_clone_ends_its_run_and_writes_the_result(controller: Co
         {"octopus.upgrade.octopus_clone_report": {**report, "error": "it broke", "old": {"exists": True}}, "register": "kept"},
     )
     assert code == 0, output
-    assert (kept["exit_status"], kept["message"].splitlines()[0]) == (22, "it broke")
+    assert (kept["exit_status"], kept["message"].splitlines()[0]) == (24, "it broke")
     assert json.loads((tmp_path / "controller" / "results" / "prod.json").read_text()) == kept["result"]
     assert [json.loads(line)["event"] for line in lines_there(world)] == ["begun", "stopped"]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message, SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import (
     DatabaseInfo,
     ServerInfo,
@@ -162,7 +162,8 @@ def run(
     if prepared.flush:  # https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sys-sp-flush-log-transact-sql
         connection.execute_drained(f"EXEC {quote_identifier(options.database)}.sys.sp_flush_log")
     try:
-        messages = connection.execute_drained(prepared.statement, percents(on_progress, f"Backing up {options.database}"), options.timeout)
+        told = percents(on_progress, f"Backing up {options.database}", prepared.estimated_bytes)
+        messages = connection.execute_drained(prepared.statement, told, options.timeout)
     except MssqlTimeout as error:
         messages = error.messages
         if not said(messages, BACKUP_DONE):
@@ -188,15 +189,19 @@ def run(
     if options.verify:
         statements.append(verify_statement(options, row["position"]))
         on_progress(f"Verifying the backup of {options.database}", None)
-        _verify(connection, options, statements[-1], None if options.timeout is None else options.timeout - (time.monotonic() - started))
+        told = percents(
+            on_progress, f"Verifying the backup of {options.database}", int(row["compressed_backup_size"] or row["backup_size"])
+        )
+        remaining = None if options.timeout is None else options.timeout - (time.monotonic() - started)
+        _verify(connection, options, statements[-1], told, remaining)
     return {**_facts(row), "paths": options.devices, "verified": options.verify, "sql": statements}
 
 
-def _verify(connection: SqlConnection, options: BackupOptions, sql: str, left: float | None) -> None:
+def _verify(connection: SqlConnection, options: BackupOptions, sql: str, on_message: Callable[[Message], None], left: float | None) -> None:
     """Read the backup again, within the remaining time."""
     places = ", ".join(options.devices)
     try:
-        messages = connection.execute_drained(sql, None, None if left is None else max(1.0, left))
+        messages = connection.execute_drained(sql, on_message, None if left is None else max(1.0, left))
     except MssqlTimeout as error:
         raise MssqlTimeout(
             f"Expected to back up and verify {options.database} within {options.timeout:g} s, but the verification took longer and was cancelled. "

@@ -203,5 +203,5 @@ def verify_statement(options: BackupOptions, position: int) -> str:
         words.append("CHECKSUM")
     if options.credential:
         words.append(f"CREDENTIAL = {quote_string(options.credential)}")
-    text = f"RESTORE VERIFYONLY FROM {devices.clause(options.paths, options.urls)}"
-    return f"{text} WITH {', '.join(words)}" if words else text
+    words.append(f"STATS = {STATS}")
+    return f"RESTORE VERIFYONLY FROM {devices.clause(options.paths, options.urls)} WITH {', '.join(words)}"

@@ -53,7 +53,8 @@ def _run_statement(session: RestoreSession) -> None:
     statement = session.prepared.statement
     session.sql.append(statement)
     try:
-        messages = session.connection.execute_drained(statement, percents(session.on_progress, f"Restoring {name}"), session.remaining())
+        told = percents(session.on_progress, f"Restoring {name}", session.prepared.chosen.size)
+        messages = session.connection.execute_drained(statement, told, session.remaining())
     except MssqlTimeout as error:
         messages = error.messages
         if not said(messages, RESTORE_DONE):

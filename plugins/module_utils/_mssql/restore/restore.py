@@ -84,7 +84,7 @@ def _verify_backup(session: RestoreSession) -> None:
         credential=options.credential,
         checksum=chosen.has_checksums,
         moves=[file.move for file in session.prepared.files],
-        on_message=percents(session.on_progress, f"Verifying the backup of {chosen.database}"),
+        on_message=percents(session.on_progress, f"Verifying the backup of {chosen.database}", chosen.compressed_size),
     )
 
 

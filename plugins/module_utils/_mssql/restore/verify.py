@@ -47,6 +47,6 @@ def verify(connection: SqlConnection, options: BackupSource, on_progress: OnProg
         options.timeout,
         urls=options.urls,
         credential=options.credential,
-        on_message=percents(on_progress, f"Verifying the backup of {chosen.database}"),
+        on_message=percents(on_progress, f"Verifying the backup of {chosen.database}", chosen.compressed_size),
     )
     return {**facts(server, options, chosen), "verified": True, "sql": [sql], "seconds": since(started)}

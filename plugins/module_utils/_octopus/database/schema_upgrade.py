@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
@@ -38,8 +38,16 @@ STALE_SECONDS = 60.0
 REFUSES_RUNNING_NODES = Version.parse("2023.2.9755")
 TAIL, ERROR_LINES = 20, 8
 _WRONG = re.compile(r"error|exception|fatal|failed|cannot|could not|denied|refused", re.IGNORECASE)
+# As DbUp, which the product upgrades its schema with, announces each script (https://github.com/DbUp/DbUp).
+_SCRIPT = re.compile(r"Executing Database Server script\b")
 _MAY_HOLD_A_SECRET = re.compile(r"password|pwd", re.IGNORECASE)
 ENDING_SECONDS = 60.0
+
+
+class Report(Protocol):
+    """Takes what is reported while a schema is upgraded, as :class:`Progress` does."""
+
+    def __call__(self, message: str, percent: float | None = None, part: int | None = None, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class UpgradeRequest:
         timeout: Seconds for the job.
         run_as: The account of the job.
         work_root: Folder on the host for jobs and their logs.
-        report: Gets what the program prints.
+        report: Gets what the program prints, with the number of scripts begun where a line is about one.
     """
 
     instance_name: str | None
@@ -59,10 +67,10 @@ class UpgradeRequest:
     run_as: RunAs = field(repr=False)
     work_root: str
     check_mode: bool = False
-    report: Callable[[str], object] = field(default=lambda _message: None, repr=False)
+    report: Report = field(default=lambda _message, _percent=None, _count=None: None, repr=False)
 
     @classmethod
-    def from_params(cls, params: dict[str, Any], check_mode: bool, report: Callable[[str], object]) -> UpgradeRequest:
+    def from_params(cls, params: dict[str, Any], check_mode: bool, report: Report) -> UpgradeRequest:
         """Read a module's parameters.
 
         Raises:
@@ -98,6 +106,7 @@ class SchemaUpgrade:
         # One per instance, whatever the version: two upgrades of a schema must never run at once.
         self.job_id = job_id("schema", self.instance.lower())
         self.job = Job(octopus.host, request.work_root, self.job_id)
+        self._scripts = 0
 
     def run(self) -> dict[str, Any]:
         """Upgrade where needed.
@@ -219,7 +228,15 @@ class SchemaUpgrade:
         if state.exit_code != 0:
             raise self._failed(f"it failed with exit code {state.exit_code}{earlier}")
         log, path = self._put_away()
-        return {"changed": True, "job": how, "job_id": self.job_id, "exit_code": 0, "log_tail": log[-TAIL:], "output_path": path}
+        return {
+            "changed": True,
+            "job": how,
+            "job_id": self.job_id,
+            "exit_code": 0,
+            "log_tail": log[-TAIL:],
+            "output_path": path,
+            "scripts": sum(1 for line in log if _SCRIPT.search(line)),
+        }
 
     def _end(self) -> None:
         self.job.cancel()
@@ -233,7 +250,11 @@ class SchemaUpgrade:
 
     def _report(self, output: list[str]) -> None:
         for line in _lines(output):
-            self.request.report(line)
+            if _SCRIPT.search(line):
+                self._scripts += 1
+                self.request.report(line, None, self._scripts)
+            else:
+                self.request.report(line)
 
     def _failed(self, why: str) -> OctopusError:
         """The error of this run. The job is removed with it, so that the next run starts a new one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress, how_far
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
@@ -45,43 +45,21 @@ class Watch:
         if now < self._next:
             return
         elapsed = now - self._start
-        self._tell(f"still {self._doing} {', '.join(self._jobs)} after {elapsed:.0f} s{self._how_far(elapsed)}")
+        done, total = self._written()
+        how = how_far(done, total, elapsed)
+        percent = 100 * min(done, total) / total if total else None
+        self._tell(f"still {self._doing} {', '.join(self._jobs)} after {elapsed:.0f} s{f': {how}' if how else ''}", percent)
         self._next = self._clock() + EVERY
 
-    def _how_far(self, elapsed: float) -> str:
-        """Return how much is done. Nobody's copy fails because the host does not say."""
+    def _written(self) -> tuple[int, int | None]:
+        """Return how much is written and how much will be, where that is known. Nobody's copy fails because the host does not say."""
         if not self._tell.is_shown or not self._jobs:
-            return ""
+            return 0, None
         try:
             written = processes.written_by_jobs(next(iter(self._jobs.values())).host)
         except HostError:
-            return ""
+            return 0, None
         # A job that has ended has written all that it had to write.
         done = {name: written.get(job.identity, self._total.get(name, 0)) for name, job in self._jobs.items()}
         known = all(name in self._total for name in self._jobs)
-        return progress(sum(done.values()), sum(self._total.get(name, 0) for name in self._jobs) if known else None, elapsed)
-
-
-def progress(done: int, total: int | None, seconds: float) -> str:
-    """Return how much is done, as the end of a sentence.
-
-    Args:
-        done: Bytes that have been copied.
-        total: Bytes that are to be copied; None where that is not known.
-        seconds: How long that has taken.
-    """
-    if not total:
-        return f": {_size(done)} copied" if done else ""
-    # A file that grows meanwhile, or is copied a second time, is counted more than once.
-    done = min(done, total)
-    left = f", about {_duration(seconds * (total - done) / done)} left" if done else ""
-    return f": {_size(done)} of {_size(total)} copied ({100 * done // total} %){left}"
-
-
-def _size(number: int) -> str:
-    return f"{number / 1024**3:.1f} GB" if number >= 1024**3 else f"{number / 1024**2:.1f} MB"
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(int(seconds + 59) // 60, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        return sum(done.values()), sum(self._total[name] for name in self._jobs) if known else None

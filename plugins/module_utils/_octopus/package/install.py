@@ -28,6 +28,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting i
 
 from .source import PackageSource
 from .staging import Place, Staged, stage
+from .watch import Watch
 
 # Its installer otherwise starts Octopus Manager at the end (https://octopus.com/docs/installation/automating-installation).
 DEFAULT_PROPERTIES = {"RUNMANAGERONEXIT": "no"}
@@ -252,10 +253,9 @@ def _present(host: WindowsHost, request: InstallRequest, result: NodeInstall) ->
     if removed:  # Windows Installer does not replace missing files of a registered product
         _remove(host, request, result)
     log = _log_path(request, f"install-{request.version}")
-    request.tell(f"{host.name}: installing {request.version}")
     line = msi.install_line(staged.path, log, request.properties)
     try:
-        _msiexec(host, request, result, _Step(line, log))
+        _msiexec(host, request, result, _Step(line, log, f"installing {request.version}"))
     except OctopusError as error:
         if not removed:
             raise
@@ -286,8 +286,12 @@ def _absent(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> 
 def _remove(host: WindowsHost, request: InstallRequest, result: NodeInstall) -> None:
     for product in msi.products(host, PRODUCT):
         log = _log_path(request, f"uninstall-{product.version}")
-        request.tell(f"{host.name}: removing {product.name} {product.version}")
-        _msiexec(host, request, result, _Step(msi.uninstall_line(product.code, log), log, removes=True))
+        _msiexec(
+            host,
+            request,
+            result,
+            _Step(msi.uninstall_line(product.code, log), log, f"removing {product.name} {product.version}", removes=True),
+        )
     left = msi.products(host, PRODUCT)
     if left:
         raise OctopusError(
@@ -349,6 +353,7 @@ class _Step:
 
     line: str
     log: str
+    doing: str
     removes: bool = False
 
 
@@ -359,6 +364,7 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
         OctopusError: It failed; the message quotes the log.
     """
     result.log_path = step.log
+    request.tell(f"{host.name}: {step.doing}")
     root, logs = request.place.work_root.rstrip("\\"), step.log.rpartition("\\")[0]
     host.run_cmd(f"{protect_line(root)} && if not exist {word(logs)} {builtin('mkdir', logs)}", check=True, idempotent=True)
     job = _job(host, request)
@@ -367,7 +373,7 @@ def _msiexec(host: WindowsHost, request: InstallRequest, result: NodeInstall, st
     while True:
         job.start([step.line], restart_lost=True)
         # Always as SYSTEM: another account may lack the right to install.
-        state = job.wait(request.place.timeout)
+        state = job.wait(request.place.timeout, tick=Watch(host, step.log, step.doing, request.tell))
         code = result.exit_code = state.exit_code or 0
         attached = job.attached
         job.remove()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress, how_far
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, WindowsHost
@@ -232,11 +232,13 @@ class _Watch:
 
     def __init__(self, host: WindowsHost, part: str, size: int | None, name: str, tell: Progress) -> None:
         self._host, self._part, self._size, self._name, self._tell = host, part, size, name, tell
-        self._next = time.monotonic() + _TELL_EVERY
+        self._start = time.monotonic()
+        self._next = self._start + _TELL_EVERY
 
     def __call__(self) -> None:
         if not self._tell.is_shown or not self._size or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _TELL_EVERY
         there = files.size(self._host, self._part) or 0
-        self._tell(f"{self._host.name}: fetching {self._name}", 100 * there / self._size)
+        how = how_far(there, self._size, time.monotonic() - self._start)
+        self._tell(f"{self._host.name}: fetching {self._name}{f': {how}' if how else ''}", 100 * there / self._size)

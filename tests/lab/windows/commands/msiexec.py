@@ -168,6 +168,9 @@ def _busy_or_run(proc: Process, wanted: _Wanted, log: _Log, data: bytes, package
         return installer.BUSY
     run = installer.Run(host, proc.sleep, log)
     try:
+        log(
+            "Doing action: INSTALL"
+        )  # such lines: https://learn.microsoft.com/archive/blogs/paulpaa/how-to-read-a-windows-installer-verbose-log
         log("Action start: INSTALL.")
         if wanted.action == "install":
             return installer.install(run, data, proc.full(wanted.target), wanted.properties)

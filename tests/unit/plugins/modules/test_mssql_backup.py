@@ -62,7 +62,7 @@ def test_a_backup_is_a_change_and_is_verified(server: SqlServer) -> None:
         result = backup()
     assert not result.get("failed"), result
     assert result["changed"]
-    assert server.ran == [BACKUP, "RESTORE VERIFYONLY FROM DISK = N'D:\\a.bak' WITH FILE = 2, CHECKSUM"] == result["sql"]
+    assert server.ran == [BACKUP, "RESTORE VERIFYONLY FROM DISK = N'D:\\a.bak' WITH FILE = 2, CHECKSUM, STATS = 5"] == result["sql"]
     expected = {
         "server": "SQL01",
         "database": "Octopus",
@@ -79,7 +79,7 @@ def test_a_backup_is_a_change_and_is_verified(server: SqlServer) -> None:
         "free_bytes": 2048 * 1024**2,
     }
     assert {name: result[name] for name in expected} == expected
-    assert shown == ["Backing up Octopus (50 %)", "Verifying the backup of Octopus"]
+    assert shown == ["Backing up Octopus: 2.5 MB of 5.0 MB (50 %)", "Verifying the backup of Octopus"]
     assert "secret" not in json.dumps({name: value for name, value in result.items() if name != "invocation"})
     assert server.logins == ["master"]
 

@@ -41,7 +41,7 @@ def test_it_changes_nothing(server: RestoreServer, check_mode: bool) -> None:
         result = verify(check_mode)
     assert (result["changed"], result["verified"], result["backup_set_uuid"]) == (False, True, UUID)
     assert server.ran == result["sql"] == [SQL]
-    assert shown == ["Verifying the backup of Octopus (50 %)"]
+    assert shown == ["Verifying the backup of Octopus: 10.0 MB of 20.0 MB (50 %)"]
 
 
 def test_without_checksums_there_is_nothing_to_compare(server: RestoreServer) -> None:

@@ -77,7 +77,7 @@ def test_a_restore_is_a_change_and_is_verified(server: RestoreServer) -> None:
         "users_repaired": [],
     }
     assert {name: result[name] for name in expected} == expected
-    assert shown == ["Restoring Octopus (50 %)", "Checking Octopus"]
+    assert shown == ["Restoring Octopus: 50.0 MB of 100.1 MB (50 %)", "Checking Octopus"]
     assert "secret" not in json.dumps({name: value for name, value in result.items() if name != "invocation"})
 
 

@@ -44,9 +44,22 @@ def test_the_newest_of_this_very_jump_speaks_even_if_it_failed():
     assert (found["run_id"], found["succeeded"], found["age_days"]) == ("b", False, 1.0)
     found = outlook([record(growth={"data_bytes": 1}), failed], JUMP, NOW)
     assert found is not None
-    assert (found["succeeded"], found["outage_seconds"], found["growth"]) == (True, 100.5, {"data_bytes": 1})
+    assert (found["succeeded"], found["outage_seconds"], found["growth"], found["steps"]) == (True, 100.5, {"data_bytes": 1}, [])
     assert outlook([other], JUMP, NOW) is None
     assert outlook([record()], Jump("2020.5.8", JUMP.ladder), NOW) is None
+
+
+def test_the_steps_of_a_rehearsal_tell_how_long_those_of_the_upgrade_will_take():
+    schema = {"name": "apply.2026.2.9853.schema", "start": "x", "seconds": 60.5, "result": "ok", "scripts": 12}
+    steps = [
+        schema,
+        {"name": "prune", "seconds": 1.0, "result": "failed"},
+        {"name": "stage.license", "seconds": None, "result": "ok"},
+        "what?",
+    ]
+    found = outlook([record(steps=steps)], JUMP, NOW)
+    assert found is not None
+    assert found["steps"] == [{"name": schema["name"], "seconds": 60.5, "scripts": 12}, {"name": "stage.license"}]
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_a_clone_that_is_down(tmp_path: Path, written: list[Any], old_exists: bo
         params(tmp_path, status="failed_clone_down", begun=True, error="Start: no", second_error="Stop: no", old={"exists": old_exists}),
         False,
     )
-    assert found["exit_status"] == 22 and written[0][0] == event
+    assert found["exit_status"] == 24 and written[0][0] == event
     lines = found["message"].splitlines()
     assert lines[0] == "Start: no"
     assert ("The clone prod-clone is out of service." if old_exists else "There is no working clone prod-clone.") in lines[1]
@@ -193,6 +193,6 @@ def test_a_record_that_cannot_be_finished_hides_nothing(tmp_path: Path, monkeypa
 
 
 def test_each_status_has_an_exit_status() -> None:
-    assert set(EXIT_STATUS.values()) == {0, 20, 21, 22}
+    assert set(EXIT_STATUS.values()) == {0, 20, 21, 24}
     assert {status for status, code in EXIT_STATUS.items() if code == 0} == {"refreshed", "unchanged", "removed", "planned"}
     assert clone_outcome.DOWN in EXIT_STATUS and clone_outcome.OLD_UP in EXIT_STATUS

@@ -171,6 +171,7 @@ RECORD = {
     "from_version": "2025.3.14357",
     "ladder": ["2026.1.11242", "2026.2.9853"],
     "outage_seconds": 412.7,
+    "outage_by_cause": {"schema upgrade": 301.0, "stop": 111.7},
     "backup": {"paths": ["\\\\nas\\database.bak"]},
     "evidence": {"projects_read": 4, "task_log": {"id": "ServerTasks-1"}, "package": {"id": "web", "version": "1.0"}},
 }
@@ -180,7 +181,7 @@ def test_the_summary_of_a_whole_run() -> None:
     assert summary(report("upgraded"), RECORD, PATH) == [
         "prod: upgraded",
         "2025.3.14357 -> 2026.1.11242 -> 2026.2.9853",
-        "outage: 412.7 s",
+        "outage: 00:06:53 (schema upgrade 00:05:01, stop 00:01:52)",
         "backup: \\\\nas\\database.bak",
         "evidence: 4 projects read, task log ServerTasks-1, package web 1.0",
         f"record: {PATH}",

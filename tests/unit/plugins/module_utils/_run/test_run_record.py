@@ -138,6 +138,7 @@ def test_summary_of_a_whole_run() -> None:
         ("publish.maintenance", 2.0, "ok"),
     ]
     assert record["outage_seconds"] == 17.0
+    assert sum(record["outage_by_cause"].values()) == 17.0
     assert (record["verdict"], record["backup"], record["evidence"]) == ("upgraded", {"paths": ["x"]}, {"project": "p"})
     assert (record["from_version"], record["to_version"]) == ("2020.5.7", "2026.2.9853")
 

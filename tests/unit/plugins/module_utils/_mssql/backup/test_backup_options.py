@@ -18,7 +18,7 @@ def test_the_default() -> None:
     wanted = "BACKUP DATABASE [Octopus] TO DISK = N'D:\\Backup\\a.bak' WITH COPY_ONLY, CHECKSUM, COMPRESSION, NOFORMAT, NOINIT, STATS = 5"
     assert statement(BASE, compresses=True) == wanted
     assert statement(BASE, compresses=False) == wanted.replace("COMPRESSION, ", "")
-    assert verify_statement(BASE, 3) == "RESTORE VERIFYONLY FROM DISK = N'D:\\Backup\\a.bak' WITH FILE = 3, CHECKSUM"
+    assert verify_statement(BASE, 3) == "RESTORE VERIFYONLY FROM DISK = N'D:\\Backup\\a.bak' WITH FILE = 3, CHECKSUM, STATS = 5"
 
 
 def test_everything_at_once_and_quoted() -> None:
@@ -51,7 +51,7 @@ def test_urls_take_no_init() -> None:
         "CREDENTIAL = N'c''1', STATS = 5"
     )
     assert "INIT" not in statement(replace(options, overwrite="never"), compresses=False)
-    assert verify_statement(options, 1).endswith("WITH CHECKSUM, CREDENTIAL = N'c''1'")
+    assert verify_statement(options, 1).endswith("WITH CHECKSUM, CREDENTIAL = N'c''1', STATS = 5")
 
 
 def test_an_algorithm_is_one_of_the_known_words() -> None:

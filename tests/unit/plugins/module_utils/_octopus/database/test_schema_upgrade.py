@@ -40,7 +40,7 @@ class Job:
 
     def wait(self, deadline_seconds: float, on_output: Any) -> JobState:
         assert deadline_seconds == 60
-        on_output(["Beginning database upgrade", "", "Server=x;Password=hunter2"])
+        on_output([*self.world.output.splitlines(), "", "Server=x;Password=hunter2"])
         if isinstance(self.world.end, Exception):
             raise self.world.end
         return self.world.end
@@ -100,8 +100,11 @@ class World:
     def __exit__(self, *_exc: object) -> None:
         self.open -= 1
 
+    def _tell(self, message: str, _percent: float | None = None, count: int | None = None) -> None:
+        self.told.append(message if count is None else f"{count}: {message}")
+
     def upgrade(self, expected: str | None = NEW, check_mode: bool = False) -> dict[str, Any]:
-        request = tested.UpgradeRequest("Prod", expected, 60, RunAs(), "C:\\work", check_mode, self.told.append)
+        request = tested.UpgradeRequest("Prod", expected, 60, RunAs(), "C:\\work", check_mode, self._tell)
         cli = SimpleNamespace(program="C:\\Program Files\\Octopus\\Octopus.Server.exe", version=lambda: self.program)
         octopus = SimpleNamespace(one_instance=lambda name: SimpleNamespace(name=name), host=SimpleNamespace(where="octo-a"), cli=cli)
         return tested.SchemaUpgrade(request, octopus, lambda: self).run()
@@ -123,6 +126,13 @@ def test_it_runs_as_a_job_and_its_log_is_kept(world: World) -> None:
     assert world.said == ["start", "keep C:\\work\\logs", "remove"]
     assert world.open == 0
     assert not any("hunter2" in line for line in world.told)
+
+
+def test_scripts_are_counted_as_they_begin_and_in_the_log(world: World) -> None:
+    scripts = [f"Executing Database Server script 'Octopus.Script{number}.sql'" for number in (1, 2)]
+    world.output = "\n".join(["Beginning database upgrade", *scripts, "Upgrade successful"])
+    assert world.upgrade()["scripts"] == 2
+    assert world.told[1:5] == ["Beginning database upgrade", f"1: {scripts[0]}", f"2: {scripts[1]}", "Upgrade successful"]
 
 
 def test_nothing_to_do_where_the_version_has_run(world: World) -> None:
