@@ -39,6 +39,13 @@ options:
       - That decrypts as few signatures as possible.
     type: bool
     default: false
+  baseline:
+    description: Whether to return the baseline of the newest signed restore point that has one, for M(octopus.upgrade.octopus_verify).
+    type: bool
+    default: false
+  restore_point:
+    description: With O(baseline), the id of the restore point that is meant instead.
+    type: str
   apart:
     description:
       - Whether the job is one that no run sees, waits for or removes, and that waits for none of theirs. For looking at an instance at any time.
@@ -128,6 +135,16 @@ restore_points:
       bytes: 22548578304
       verified_at: "2026-11-23T21:14:09Z"
       reason: null
+baseline:
+  description: The baseline, packed; empty where there is none.
+  returned: where it is asked for
+  type: dict
+  sample: {version: 2025.3.14357, packed: [eNrtPWtz4ziO3+dXqPzl]}
+baseline_of:
+  description: Id of the restore point that has it; null where there is none.
+  returned: where it is asked for
+  type: str
+  sample: 20261123T210000Z-2025.3.14357
 free_bytes:
   description: Free bytes where O(root) is; null where that is not known.
   returned: success
@@ -156,6 +173,8 @@ SPEC: dict[str, Any] = {
         **vault_spec(),
         "root": {"type": "str", "required": True},
         "newest": {"type": "bool", "default": False},
+        "baseline": {"type": "bool", "default": False},
+        "restore_point": {"type": "str"},
         "apart": {"type": "bool", "default": False},
     }
 }
@@ -167,7 +186,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
         # A job of this control node's user alone: one that a killed controller has left is found again, and nobody else's is removed.
         share = Share.from_params(params, host, Holder.owner_here() if params["apart"] else "")
-        return list_points(share, root, vault_key, newest=params["newest"])
+        asked = {name: params[name] for name in ("newest", "baseline", "restore_point")}
+        return list_points(share, root, vault_key, **asked)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ PHASES = {
     "clone": "Clone",
 }
 
-_STAGE = ("stage.package.*", "stage.master_key", "stage.license", "stage.restore_point", "stage.folders")
+_STAGE = ("stage.package.*", "stage.master_key", "stage.license", "stage.restore_point", "stage.baseline", "stage.folders")
 _QUIESCE = tuple(f"quiesce.{name}" for name in ("guard", "watchdog", "maintenance", "drain", "isolate", "baseline", "stop", "down"))
 _BACKUP = tuple(f"backup.{name}" for name in ("read", "database", "folders", "sign", "test_restore", "snapshot"))
 # They are there in some runs only, by what the user has set or how many nodes there are, and are not counted before they begin.

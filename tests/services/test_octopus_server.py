@@ -57,7 +57,7 @@ def test_a_loss_is_noticed(octopus: OctopusServer) -> None:
     try:
         baseline = octopus.module("octopus_baseline_info")["baseline"]
         assert baseline["counts"][SPACE]["projects"] == octopus.get(f"/api/{SPACE}/projects?take=1")["TotalResults"]
-        assert not [found for found in octopus.module("octopus_verify", baseline=baseline)["differences"] if found["lost"]]
+        assert not [found for found in octopus.module("octopus_verify", baseline=baseline)["differences"] if found["verdict"] == "wrong"]
     finally:
         octopus.request("DELETE", f"/api/{SPACE}/projects/{project}")
     assert "projects" in octopus.refusal("octopus_verify", baseline=baseline)

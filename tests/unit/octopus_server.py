@@ -105,10 +105,10 @@ class FakeServer:
 
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                request = Request(
-                    self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers), json.loads(body) if body else None
-                )
+                sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                is_json = "json" in self.headers.get("Content-Type", "json")
+                body = json.loads(sent) if sent and is_json else sent or None
+                request = Request(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers), body)
                 answer = server._answer(request)
                 is_raw = isinstance(answer.body, bytes)
                 content = answer.body if is_raw else json.dumps(answer.body).encode()
@@ -123,6 +123,6 @@ class FakeServer:
                     self.end_headers()
                     self.wfile.write(content)
 
-            do_GET = do_PUT = do_POST = _serve
+            do_GET = do_PUT = do_POST = do_DELETE = _serve
 
         return Handler

@@ -25,6 +25,7 @@ from . import (
 )
 from .check import Check, unknown
 from .errors import OctopusError
+from .verification import verdicts
 from .version import Version
 
 # The name of every check: what may be waived, whether or not the check applies to this instance or at this point.
@@ -48,6 +49,7 @@ NAMES = (
     "clocks_agree",
     *unknowns.NAMES,
     *clone_checks.NAMES,
+    *verdicts.NAMES,  # told after an upgrade, and waived with the others before it
 )
 
 

@@ -119,7 +119,9 @@ def choose_signed(share: Share, root: str, restore_point: str | None, vault_key:
     return point
 
 
-def list_points(share: Share, root: str, vault_key: VaultKey | None, *, newest: bool) -> dict[str, Any]:
+def list_points(
+    share: Share, root: str, vault_key: VaultKey | None, *, newest: bool, baseline: bool = False, restore_point: str | None = None
+) -> dict[str, Any]:
     """What ``octopus_restore_point_info`` returns.
 
     Args:
@@ -127,6 +129,8 @@ def list_points(share: Share, root: str, vault_key: VaultKey | None, *, newest: 
         root: The folder of all restore points.
         vault_key: Decrypts signatures.
         newest: Only the newest signed one, which decrypts as few signatures as possible.
+        baseline: Whether to return the baseline of the newest signed one that has one.
+        restore_point: The one that is meant instead.
 
     Raises:
         OctopusError: The folder cannot be reached.
@@ -138,7 +142,14 @@ def list_points(share: Share, root: str, vault_key: VaultKey | None, *, newest: 
         points = [] if point is None else [point]
     else:
         points = there.judged(vault_key)
-    return {"changed": False, "restore_points": [point.as_result() for point in points], "free_bytes": there.free_bytes}
+    found = {"changed": False, "restore_points": [point.as_result() for point in points], "free_bytes": there.free_bytes}
+    if not baseline:
+        return found
+    wanted = [
+        point for point in points if point.is_signed and restore_point in (None, "", point.id) and (point.manifest or {}).get("baseline")
+    ]
+    with_it = wanted[0] if wanted else None
+    return found | {"baseline_of": with_it and with_it.id, "baseline": ((with_it and with_it.manifest) or {}).get("baseline", {})}
 
 
 def parse(text: str, mark: str) -> list[Found]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.verification.packing import packed
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 
@@ -65,6 +66,8 @@ def complete(
     names = [form.file_name(str(path)) for path in backup.get("paths") or []]
     backup["files"] = [{"name": name, "bytes": files.size_in(listed, name)} for name in names]
     manifest["database"] = {**database, "backup": backup}
+    if manifest.get("baseline"):
+        manifest["baseline"] = packed(manifest["baseline"])
     return manifest
 
 

@@ -92,6 +92,10 @@ class Files:
         self.make(path.rpartition("\\")[0])
         self.fs.write(path, data, self.logon)
 
+    def remove(self, path: str) -> None:
+        if self.fs.exists(path, self.logon):
+            self.fs.remove(path, self.logon)
+
     def append(self, path: str, data: bytes) -> None:
         self.make(path.rpartition("\\")[0])
         self.fs.write(path, data, self.logon, append=True)

@@ -88,6 +88,7 @@ def _spaces(context: Context, change: Callable[[], None]) -> None:
                 "Name": name,
                 "GrantedSystemPermissions": list(system),
                 "GrantedSpacePermissions": list(space),
+                "CanBeDeleted": False,
             },
         )
     number = 0

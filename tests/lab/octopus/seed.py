@@ -118,7 +118,8 @@ def _people(seeding: Seeding, api_key: str, limited_key: str) -> None:
     for role_id, (name, system, space) in permissions.ROLES.items():
         # Before spaces an administrator may do everything.
         more = permissions.VIEW + permissions.CHANGE if system and not seeding.spaces else ()
-        seeding.add("UserRole", Id=role_id, Name=name, GrantedSystemPermissions=[*system, *more], GrantedSpacePermissions=list(space))
+        granted = {"GrantedSystemPermissions": [*system, *more], "GrantedSpacePermissions": list(space)}
+        seeding.add("UserRole", Id=role_id, Name=name, CanBeDeleted=False, **granted)  # these are the product's own
     roles = ["userroles-systemadministrator"]
     seeding.add(
         "Team", Id="teams-administrators", Name="Octopus Administrators", MemberUserIds=["Users-1"], UserRoleIds=roles, SpaceId=None

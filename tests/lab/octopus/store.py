@@ -332,6 +332,11 @@ class Store:
         self.files.write(folders.package_path(self.folder("PackagesDirectory"), package), data)
         return self.add("NuGetPackage", package)
 
+    def remove_package(self, package: Document) -> None:
+        """Remove a package of the built-in feed: its row, then its file."""
+        self.remove("NuGetPackage", package["Id"])
+        self.files.remove(folders.package_path(self.folder("PackagesDirectory"), package))
+
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type."""
         data = self.files.read(folders.logo_path(self.folder("ArtifactsDirectory"), owner))

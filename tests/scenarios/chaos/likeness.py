@@ -41,7 +41,8 @@ PLAIN = (
 )
 # What a running server adds by itself, more of it where a run took longer: tasks with their logs, and so a larger database.
 LIVELY = re.compile(
-    r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.differences\b|\.task_logs?(\[\d+\])?\.(sha256|bytes)$"
+    r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.newest\.|\.last_seen$|\.dashboards\.|\.unhealthy\b"
+    r"|\.differences\b|\.task_logs?(\[\d+\])?\.(sha256|bytes)$"
     r"|\.folders\.logs\.((copied_)?(files|bytes)|complete)$|\.backup\.files\b|(^|backup)\.(size|estimated_bytes|\w+_lsn)$"
 )
 # How an attempt found things, and what it had to do. It differs where a step began twice: the first attempt may have done the work.

@@ -82,11 +82,11 @@ def lab_network(tmp_path: Path) -> Iterator[Network]:
 
 
 @pytest.fixture
-def octopus_server(tmp_path: Path, lab_network: Network) -> Iterator[Callable[[str], LabServer]]:
+def octopus_server(tmp_path: Path, lab_network: Network) -> Iterator[Callable[..., LabServer]]:
     """Start a server of a version."""
     running: list[LabServer] = []
 
-    def start(version: str) -> LabServer:
+    def start(version: str, size: float = 0.6) -> LabServer:
         machine = Machine(f"octo{len(running):02}", lab_network)
         folder = tmp_path / machine.name
         machine.fs.add_drive("C", folder / "C")
@@ -108,7 +108,7 @@ def octopus_server(tmp_path: Path, lab_network: Network) -> Iterator[Callable[[s
             server_uri="https://octo01",
             api_key=ADMIN,
             limited_key=VIEWER,
-            size=0.6,
+            size=size,
         )
         connection.close()
         store = Store(lambda: _Connection(path), version, lab_network.clock, fs=machine.fs, logon=logon, home=HOME, master_key=MASTER_KEY)

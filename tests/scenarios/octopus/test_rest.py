@@ -74,11 +74,12 @@ def test_the_licence_is_backed_up(server, tmp_path):
 
 def test_baseline_and_verification(server):
     baseline = server.module("octopus_baseline_info")["baseline"]
-    samples = baseline["samples"]
-    assert all(samples[kind] for kind in ("projects", "task_logs", "packages", "logos", "artifacts")), {
-        k: len(v) for k, v in samples.items()
-    }
-    assert baseline["counts"]["Spaces-1"]["projects"] == len(samples["projects"]) >= 3
+    assert not baseline["unread"]
+    samples = baseline["contents"]["samples"]
+    assert all(samples[kind] for kind in ("task_logs", "packages", "logos", "artifacts")), {k: len(v) for k, v in samples.items()}
+    assert {logo["of"] for logo in samples["logos"]} == {"projects", "tenants"}
+    assert baseline["counts"]["Spaces-1"]["projects"] == baseline["contents"]["projects"]["opened"] >= 3
+    assert baseline["counts"]["server"]["userroles"] == 3, "found by its link"
     result = server.module("octopus_verify", baseline=baseline)
     assert result["differences"] == []
     assert result["evidence"]["projects_read"] >= 3

@@ -33,6 +33,11 @@ def hook(event, arguments):
 write(f"python {sys.argv[:1]}")
 sys.addaudithook(hook)
 """
+SMOKE = """
+- name: Ask for what must never be broken
+  ansible.builtin.assert:
+    that: octopus_instance == 'single' and preflight_api_url is match('https://')
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,8 @@ def upgraded(lab: Lab, waiting: dict[str, Any], folder: Path) -> tuple[list[str]
     started = folder / "started.txt"
     started.touch()
     operator = Operator(lab, folder / "operator", more={"PYTHONPATH": str(folder), "STARTED_PROCESSES": str(started)})
-    run = operator.play("upgrade_inplace", octopus_interventions="leave")
+    (folder / "operator" / "smoke.yml").write_text(SMOKE)
+    run = operator.play("upgrade_inplace", octopus_interventions="leave", octopus_smoke_tests="smoke.yml")
     assert run.code == 0, run.output[-4000:]
     return [line for line in run.output.splitlines() if line.startswith("TASK [")], started.read_text().splitlines()
 
@@ -75,6 +81,36 @@ def test_who_is_asked_by_a_deployment_is_named_before_anything_is_changed(lab: L
     assert f"nobody_asked (single): expected no task that waits for a person's answer, but found {waiting['Id']}" in told
     assert f"for team {team}" in told and "octopus_interventions" in told
     assert not [event for event in lab.ledger.events("octopus", since=mark) if event.get("what") in ("drain", "stopped")]
+
+
+def test_the_users_own_tests_run_before_anybody_is_let_in(upgraded: tuple[list[str], list[str]]) -> None:
+    tasks = [line.rpartition(" : ")[2].rstrip("* ").rstrip("]") for line in upgraded[0]]
+    order = [tasks.index(name) for name in ("Count, read, and compare with the baseline", "Ask for what must never be broken")]
+    assert order == sorted(order)
+    assert order[-1] < tasks.index("Undrain the nodes that were not drained before")
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_it_can_be_verified_at_any_time_against_the_restore_point(lab: Lab, folder: Path) -> None:
+    """A subscription that got enabled is named, and waived here: then all the rest of the verification follows."""
+    instance = lab.instances["single"]
+    with instance.handle.store(SINGLE.target) as store:
+        [enabled] = store.where("Subscription", Name="Muted")
+        store.save("Subscription", {**enabled, "IsDisabled": False})
+    mark = lab.ledger.mark()
+    more: dict[str, Any] = {"octopus_ci_api_key": instance.secrets.api_key, "octopus_smoke_tests": "smoke.yml"}
+    run = Operator(lab, folder / "operator").play("verify", octopus_waivers=["disabled_kept"], **more)
+    assert run.code == 0, run.output[-4000:]
+    told = " ".join(run.output.split())
+    assert "disabled_kept (Spaces-1): subscription Muted: disabled before, enabled now" in told
+    assert "compared with the restore point" in told and "System Integrity Check: Success" in told
+    assert "Ask for what must never be broken" in told
+    writes = [event for event in lab.ledger.events("rest", since=mark) if event["method"] != "GET" and event["user"]]
+    assert [(event["method"], event["path"].rpartition("/")[2][:25]) for event in writes] == [
+        ("POST", "tasks"),
+        ("POST", "raw"),
+        ("DELETE", "packages-octopus.upgrade.p"[:25]),
+    ]
 
 
 @pytest.mark.usefixtures("upgraded")

@@ -23,6 +23,7 @@ from .options import ApiOptions
 
 _PAGE = 100
 _CHUNK = 1 << 20
+_SMALL = 1 << 16  # bytes that are sooner read than a connection is opened
 _NOT_FOUND = (404, 405, 410)
 
 
@@ -96,6 +97,18 @@ class OctopusApi:
         """Have something made or done. Never repeated by itself, unless the server says that it was not carried out."""
         return self._document("POST", path, document or {}, needs)
 
+    def delete(self, path: str, needs: str = "") -> Any:
+        """Have one document removed."""
+        return self._document("DELETE", path, None, needs)
+
+    def upload(self, path: str, name: str, content: bytes, needs: str = "") -> Any:
+        """Post one file in a form; return the document that the server made of it."""
+        url = absolute(self.url, path)
+        with self._http.upload(url, name, content) as answer:
+            if not answer.ok:
+                raise OctopusError(self._refusal("POST", url, answer, needs), answer.status_code)
+            return _json(answer)
+
     def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Read a collection page by page."""
         skip = 0
@@ -120,17 +133,40 @@ class OctopusApi:
             answer.encoding = answer.encoding if "charset" in answer.headers.get("Content-Type", "") else "utf-8"
             return answer.text
 
-    def digest(self, path: str) -> tuple[str, int, str]:
-        """Download without keeping; return SHA-256, size in bytes and content type."""
-        with self._answer("GET", path, stream=True) as answer:
+    def digest(self, path: str, most: int | None = None) -> tuple[str, int, str]:
+        """Download without keeping; return SHA-256, size in bytes and content type.
+
+        Args:
+            path: What to download.
+            most: Bytes; None for any number.
+
+        Raises:
+            OctopusError: There is no such thing, it broke off, or it is larger than ``most``.
+        """
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
+            told = answer.headers.get("Content-Length", "")
+            if most is not None and told.isdigit() and int(told) > most:
+                raise OctopusError(f"GET {self.url}{path} was not downloaded: it has {told} bytes, more than {most}.")
             sha256, size = hashlib.sha256(), 0
             for chunk in answer.iter_content(_CHUNK):
                 sha256.update(chunk)
                 size += len(chunk)
-            wanted = answer.headers.get("Content-Length", "")
-            if wanted.isdigit() and size < int(wanted) and "Content-Encoding" not in answer.headers:
-                raise OctopusError(f"GET {self.url}{path} broke off: {size} of {wanted} bytes came.")
+            if told.isdigit() and size < int(told) and "Content-Encoding" not in answer.headers:
+                raise OctopusError(f"GET {self.url}{path} broke off: {size} of {told} bytes came.")
             return sha256.hexdigest(), size, answer.headers.get("Content-Type", "").partition(";")[0]
+
+    def size(self, path: str) -> int | None:
+        """Return the size in bytes of what a download would bring, by the head of its answer; None where that does not say it."""
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
+            told = answer.headers.get("Content-Length", "")
+            if not told.isdigit() or "Content-Encoding" in answer.headers:
+                return None
+            return len(answer.content) if int(told) <= _SMALL else int(told)
+
+    @property
+    def indirect(self) -> bool:
+        """Whether the server is asked another way, since the control node cannot ask it."""
+        return self._http.indirect
 
     def status(self, path: str, timeout: float | None = None) -> tuple[int, Any]:
         """Ask once; return the status and the document (None if it is none), also where the status is a refusal.

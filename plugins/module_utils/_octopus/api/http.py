@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -84,6 +85,11 @@ class Http:
             self._session.headers["X-Octopus-ApiKey"] = options.api_key
         self._call_it(None)
 
+    @property
+    def indirect(self) -> bool:
+        """Whether requests take the other way."""
+        return self._not_asked is not None
+
     def send(self, method: str, url: str, *, json=None, stream: bool = False, timeout: float | None = None) -> requests.Response:
         """Send one request and return the answer, whatever its status. A redirect is followed within the server only.
 
@@ -106,6 +112,33 @@ class Http:
                 )
             url = target
         raise OctopusError(f"{method} {url} was redirected more than {_MOST_REDIRECTS} times.")
+
+    @contextlib.contextmanager
+    def reading(self, method: str, path: str) -> Iterator[None]:
+        """Read the body of an answer that is streamed.
+
+        Raises:
+            OctopusError: It broke off.
+        """
+        try:
+            yield
+        except (requests.RequestException, OSError) as error:
+            raise OctopusError(f"{method} {self.options.url}{path} broke off: {error}") from error
+
+    def upload(self, url: str, name: str, content: bytes) -> requests.Response:
+        """Post one file in a form, as Octopus.Client does. It is not repeated, nor asked another way.
+
+        Raises:
+            NotAsked: The control node could not ask.
+            OctopusError: There was no answer.
+        """
+        stopping.check()
+        files = {"file": (name, content, "application/octet-stream")}
+        verify = (self.options.ca_path or True) if self.options.validate_certs else False
+        try:
+            return self._session.post(url, files=files, timeout=self.options.timeout, allow_redirects=False, verify=verify)
+        except (requests.RequestException, OSError) as error:
+            raise why("POST", url, self.options, error) from error
 
     def close(self) -> None:
         self._session.close()

@@ -25,6 +25,7 @@ from .ports import Store
 WRITES = {"POST", "PUT", "DELETE", "PATCH"}
 SPACE = re.compile(r"^/api/(?:spaces/)?(?P<space>Spaces-\d+)(?P<rest>/.+)$", re.I)
 BY_NAME = re.compile(r"^/api/spaces/(?P<space>(?!all(?:/|$))[^/]+)(?P<rest>/.+)$", re.I)
+SPACE_HOME = re.compile(r"^/api/(?P<space>Spaces-\d+)$", re.I)
 OF_THE_SPACE_ITSELF = re.compile(r"^/api/spaces/[^/]+/(?:logo|search)$", re.I)
 BAD_KEY = (
     "The API key you provided was not valid. Please double-check your API key and try again. "
@@ -91,6 +92,8 @@ class _Spaces:
             if match:
                 environ["lab.space"] = match["space"]
                 environ["PATH_INFO"] = f"/api{match['rest']}"
+            elif home := SPACE_HOME.match(path):
+                environ["lab.space"], environ["PATH_INFO"] = home["space"], "/api/space-home"
         return self.app(environ, start_response)
 
 

@@ -107,6 +107,8 @@ COLLECTIONS = [
     Collection("subscriptions", "Subscription", "Subscription", "Subscription", (3, 5)),
     Collection("events", "Event", "Event", "Event", mixed=True, writable=False),
     Collection("teams", "Team", "Team", "Team", mixed=True),
+    # https://octopus.com/docs/api/scoped-user-roles; which permission it asks for is assumed
+    Collection("scopeduserroles", "ScopedUserRole", "ScopedUserRole", "Team", (2019, 1), mixed=True),
     Collection("userroles", "UserRole", "UserRole", "UserRole", owned=False, one_permission=True),
 ]
 BY_ADDRESS = {one.address: one for one in COLLECTIONS}

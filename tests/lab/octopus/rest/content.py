@@ -98,6 +98,15 @@ def package(package_id: str) -> Document:
     return package_shape(_package(package_id))
 
 
+@api.delete("/packages/<package_id>")
+def remove(package_id: str) -> Document:
+    """Octopus.Client's BuiltInPackageRepositoryRepository deletes so; that its permission is this one, and the file goes too, is *assumed*."""
+    document = _package(package_id)
+    need("BuiltInFeedAdminister", space())
+    store().remove_package(document)
+    return {}
+
+
 @api.get("/packages/<package_id>/raw")
 def raw(package_id: str) -> Response:
     """The package's file; 404 when it is not in the package folder (*assumed*)."""

@@ -73,5 +73,7 @@ class Store(Protocol):
     def save_package(self, package: Document, data: bytes) -> Document:
         """A new package of the built-in feed."""
 
+    def remove_package(self, package: Document) -> None: ...
+
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type; None: there is no file. A row with a ``LogoContentType`` says that there should be one."""

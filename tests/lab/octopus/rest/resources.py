@@ -63,6 +63,9 @@ def shape(collection: Collection, document: Document) -> Document:
             body[name] = shown(body[name])
     if not node().has_spaces:
         body.pop("SpaceId", None)
+        if collection.address == "userroles":  # one list until OctopusClients 858c7032 of September 2018
+            system, owned = body.pop("GrantedSpacePermissions", []), body.pop("GrantedSystemPermissions", [])
+            body["GrantedPermissions"] = [*system, *owned]
     start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
     own = f"{start}/{collection.address}/{document['Id']}"
     links = {"Self": own, **{name: own + path for name, path in collection.more_links}}
@@ -243,9 +246,27 @@ def _deploy(collection: Collection, body: Document, where: str | None) -> Docume
 @api.delete("/<address>/<document_id>")
 def remove(address: str, document_id: str) -> Document:
     collection = _collection(address, "DELETE")
-    find(collection, document_id, "DELETE")
+    document = find(collection, document_id, "DELETE")
     store().remove(collection.table, document_id)
+    _audit("Deleted", document)
     return {}
+
+
+def _audit(category: str, document: Document) -> None:
+    """The audit log's event of a change. ``Deleted`` is what public scripts ask for (``events?eventCategories=Deleted&documentTypes=Machines``)."""
+    name, user = document.get("Name") or document.get("Version") or document["Id"], caller()
+    store().add(
+        "Event",
+        {
+            "Category": category,
+            "UserId": user["Id"],
+            "Username": user.get("Username"),
+            "Occurred": node().clock.now(),
+            "Message": f"{document['Id']} {name} was {category.lower()}",
+            "RelatedDocumentIds": [document["Id"]],
+            "SpaceId": document.get("SpaceId"),
+        },
+    )
 
 
 # address of the owner -> list below it -> (address of the collection, property that names the owner)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from ..versions import parse
-from .context import node, store
+from .context import caller, node, prefix, space, store
 from .ports import Document
 
 api = Blueprint("root", __name__)
@@ -63,10 +63,12 @@ LINKS = [
     Link("ProjectTriggers", "/projecttriggers", "{/id}{?skip,take,ids,runbooks}", (3, 4), True),
     Link("Releases", "/releases", "{/id}{?skip,ignoreChannelRules,take,ids}", scoped=True),
     Link("Runbooks", "/runbooks", PAGED, (2019, 11), True),
+    Link("ScopedUserRoles", "/scopeduserroles", "{/id}{?skip,take,ids,partialName,spaces,includeSystem}", (2019, 1)),
     Link("ServerConfiguration", "/serverconfiguration", since=(3, 5)),
     Link("ServerHealthStatus", "/serverstatus/health", since=(3, 5)),
     Link("ServerStatus", "/serverstatus"),
     Link("SmtpConfiguration", "/smtpconfiguration"),
+    Link("SpaceHome", "/{spaceId}", since=(2019, 1)),
     Link("Spaces", "/spaces", "{/id}{?skip,ids,take,partialName}", (2019, 1)),
     Link("Subscriptions", "/subscriptions", PAGED, (3, 5), True),
     Link("TagSets", "/tagsets", PAGED, (3, 4), True),
@@ -108,6 +110,16 @@ def links(at_least: tuple[int, ...], space: str | None) -> dict[str, str]:
             start = f"/api/{space}" if space and link.scoped else "/api"
             found[link.name] = f"{start}{link.path}{link.query}"
     return found
+
+
+@api.get("/space-home")
+def home() -> Document:
+    """``/api/Spaces-1``: what a space has, by its links. Link ``SpaceHome`` of the root, SpaceRootResource in OctopusDeploy/OctopusClients."""
+    caller()
+    here, where = node(), space()
+    start = prefix()
+    scoped = {link.name: f"{start}{link.path}{link.query}" for link in LINKS if link.scoped and here.at_least(*link.since)}
+    return {"Id": where, "Links": {"Self": start, **scoped}}
 
 
 @api.get("")

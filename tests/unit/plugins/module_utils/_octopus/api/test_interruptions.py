@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.interruptions import Interruption, pending
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.verify import still_waiting
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task, find_task
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.verification.compare import waiting
 from ansible_collections.octopus.upgrade.tests.unit.octopus_server import Answer
 
 TASK = Task("ServerTasks-7", "Deploy", "Deploy Web", "Executing", "A", waiting=True, project="Projects-1", space="Spaces-2")
@@ -45,17 +45,17 @@ def test_nobody_is_asked_where_no_task_waits(api, server):
 
 
 @pytest.mark.parametrize(
-    ("task", "lost"),
+    ("task", "verdicts"),
     [
         ({"State": "Executing", "HasPendingInterruptions": True}, []),
-        ({"State": "Executing", "HasPendingInterruptions": False}, [False]),
-        ({"State": "Success"}, [False]),
-        ({"State": "Failed"}, [True]),
-        ({"State": "Canceled"}, [True]),
-        (None, [True]),
+        ({"State": "Executing", "HasPendingInterruptions": False}, ["expected"]),
+        ({"State": "Success"}, ["expected"]),
+        ({"State": "Failed"}, ["wrong"]),
+        ({"State": "Canceled"}, ["wrong"]),
+        (None, ["wrong"]),
     ],
 )
-def test_whether_a_task_still_waits(api, server, task, lost):
+def test_whether_a_task_still_waits(api, server, task, verdicts):
     if task:
         server.answers["GET /api/tasks/ServerTasks-7"] = {"Id": "ServerTasks-7", **task}
-    assert [one["lost"] for one in still_waiting(api, ["ServerTasks-7"])] == lost
+    assert [one.verdict for one in waiting({"ServerTasks-7": find_task(api, "ServerTasks-7")})] == verdicts
