@@ -135,6 +135,14 @@ def test_what_was_not_read_is_not_checked() -> None:
     assert silent & set(found(bare)) == set()
 
 
+def test_what_only_a_job_could_measure_is_unknown_to_a_plan_and_blocks_an_upgrade() -> None:
+    unlooked = {"looked": False, "rehearsals": [], "outlook": None, "free_bytes": None}
+    for looked, blocks in ((False, False), (True, True)):
+        check = found(planted({"backup/free_bytes": None, "rehearsal": {**unlooked, "looked": looked}}))["space_for_backup"]
+        assert (check.verdict, check.blocks) == ("unknown", blocks)
+        assert ("upgrade_inplace.yml looks" in check.todo) is not blocks
+
+
 def test_a_warning_needs_no_waiver_and_gets_none() -> None:
     facts = plan.Facts(**planted({"server/maintenance": {"enabled": True}}))
     checks = plan.checks(facts, TARGET, [TARGET], ["maintenance_off"])
