@@ -34,7 +34,6 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the cases, and what is done in each")
     parser.add_argument("-n", "--workers", type=int, default=os.cpu_count() or 1, help="cases side by side (default: one a processor)")
     arguments = parser.parse_args()
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     # So that whoever ends this ends the workers too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     start = time.monotonic()

@@ -37,9 +37,12 @@ QUICK, UNKNOWN = 10.0, 60.0  # seconds
 SECOND_LOOKS = 2  # in CI: the checks with deadlines that may run again, alone
 # Exchanges with real hosts, for comparison, where somebody has them beside the repository.
 RECORDINGS = ROOT.parent / "shared" / "data" / "winrm-recordings"
+# Folders of scenarios that mostly wait, so that parts of them can do so side by side: the files that begin with one of these words, and others.
+PARTED = {"windows": ("folders", "runs")}
 # About how long the longest of the scenarios take, where no run has left that in DURATIONS.
 LONG = {
-    "windows": 600.0,
+    "windows/folders": 240.0,
+    "windows/others": 240.0,
     "clone/life": 550.0,
     "octopus": 300.0,
     "upgrade/documented": 300.0,
@@ -92,17 +95,25 @@ def pytest(*arguments: str) -> tuple[str, ...]:
 
 
 def scenarios(root: Path = ROOT) -> list[Check]:
-    """The scenarios, one process for each file whose tests run playbooks, and for each folder of others.
+    """The scenarios, one process for each file whose tests run playbooks, and for each folder of others, or for a part of its files.
 
     A file is a story, so it cannot be split; the next one can run beside it.
     """
     top = root / "tests" / "scenarios"
     found = []
     for folder in sorted({path.parent for path in top.glob("*/test_*.py")} - {top / "chaos"}):
-        paths = sorted(folder.glob("test_*.py")) if folder.name in ("upgrade", "rollback", "clone") else [folder]
-        for path in paths:
-            name = str(path.relative_to(top).with_suffix("")).replace("test_", "")
-            found.append(Check(f"scenarios/{name}", pytest(str(path.relative_to(root))), LONG.get(name, 150.0)))
+        own = sorted(folder.glob("test_*.py"))
+        parts = (
+            {path.stem.removeprefix("test_"): [path] for path in own} if folder.name in ("upgrade", "rollback", "clone") else {"": [folder]}
+        )
+        if folder.name in PARTED:
+            parts = {}
+            for path in own:
+                part = next((word for word in PARTED[folder.name] if path.stem.startswith(f"test_{word}")), "others")
+                parts.setdefault(part, []).append(path)
+        for part, paths in parts.items():
+            name = f"{folder.name}/{part}".rstrip("/")
+            found.append(Check(f"scenarios/{name}", pytest(*(str(path.relative_to(root)) for path in paths)), LONG.get(name, 150.0)))
     return found
 
 
@@ -302,7 +313,8 @@ def main() -> int:
     if arguments.list:
         print("\n".join(f"{check.name:32} {' '.join(check.command)}" for check in known))
         return 0
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    # Some thirty processes import the lab and the collection, which takes two seconds of a processor where each compiles them anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("OCTOPUS_TEST_PATIENCE", PATIENCE)
     if RECORDINGS.is_dir():
         os.environ.setdefault("WINRM_RECORDINGS", str(RECORDINGS))

@@ -19,8 +19,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress imp
 from . import files
 from .connection import ConnectionOptions, WindowsHost
 from .errors import HostError, HostUnreachable
+from .job_group import FIRST_PAUSE, GROWTH, LONGEST_PAUSE, PATIENCE
 from .job_survey import FoundJob, survey
-from .jobs import ENDING, FIRST_PAUSE, GROWTH, IDENTITY, LONGEST_PAUSE, PATIENCE, START_GRACE, TASK_FOLDER, Job
+from .jobs import ENDING, IDENTITY, START_GRACE, TASK_FOLDER, Job
 from .parallel import failures, on_each
 
 # msiexec is never cancelled: that would leave Windows with a half-installed program.

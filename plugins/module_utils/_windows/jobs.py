@@ -14,41 +14,33 @@ import hashlib
 import math
 import re
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 
 from . import files, processes, scheduled_tasks
 from .connection import SYSTEM32, CommandResult, WindowsHost
-from .errors import HostError, HostTimeout, HostUnreachable
+from .errors import HostError, HostTimeout
 from .job_files import Command, JobState, RunAs, command_file, poll_line, prepare_line, read_poll, task_xml, write_line
-from .quoting import CMD_LIMIT, builtin, cmd_line, word
+from .job_group import FIRST_PAUSE, GROWTH, LONGEST_PAUSE, OnOutput, remove_all, wait_all
+from .quoting import builtin, cmd_line, word
 
-__all__ = ("Command", "Job", "JobState", "RunAs", "job_id", "remove_all", "wait_all")
+__all__ = ("Command", "Job", "JobState", "RunAs", "job_id")
 
 DEFAULT_ROOT = r"C:\ProgramData\octopus.upgrade"
 FOLDER_EXISTS = 100
 TAIL = 20
 TASK_FOLDER = "\\octopus.upgrade\\"
-# Seconds between polls. The longest pause is how late the end of a job is noticed at most, and jobs run during the outage.
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 1.0, 1.5
-# How long a host may be unreachable while its job is running, and how long a started task may take to run.
-PATIENCE = 300.0
+# How long a started task may take to run.
 START_GRACE = 60.0
 # How long a job may take to end, so that it can be removed, after waiting for it has failed.
 MOMENT = 10.0
 COPY_SECONDS = 1800.0
 # How long processes may take to end after they were killed.
 ENDING = 60.0
-# Of a command line, without cmd.exe and its switches.
-LONGEST_LINE = CMD_LIMIT - 100
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-OnOutput = Callable[[list[str]], object]
 
 
 def unfinished(host: WindowsHost) -> list[str]:
@@ -82,7 +74,7 @@ class Job:
         self.folder = f"{self.root}\\jobs\\{identity}"
         self.task = TASK_FOLDER + identity
         self.attached = False
-        self._sleep = sleep
+        self.pause = sleep
         self._lines: list[str] = []
         self._output: str | None = None  # where the poll that found the job finished has read all of it
         self._pages = True
@@ -133,7 +125,7 @@ class Job:
             state = self.poll()
             self._lines = []  # waiting from here on reports the output from its beginning
             if state.status == "lost" and not restart_lost:
-                raise self._lost(state)
+                raise self.lost(state)
             if state.status in ("running", "finished"):
                 self.attached = True
                 return state
@@ -210,7 +202,7 @@ class Job:
                     self.host.name,
                 )
             processes.kill_all(self.host, left)
-            self._sleep(pause)
+            self.pause(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
     def remove(self) -> None:
@@ -220,6 +212,10 @@ class Job:
             HostError: The folder is still in use.
         """
         remove_all([self])
+
+    def forget(self) -> None:
+        """Forget what was read, because the job was removed."""
+        self._lines, self._output = [], None
 
     @contextmanager
     def removed_on_error(self) -> Iterator[None]:
@@ -246,7 +242,7 @@ class Job:
             stopping.check()
             if time.monotonic() >= give_up:
                 return
-            self._sleep(pause)
+            self.pause(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         self.remove()
 
@@ -264,8 +260,8 @@ class Job:
         return state
 
     def _ask(self, on_output: OnOutput | None) -> JobState:
-        result = self.host.run_cmd(self._poll_line(), idempotent=True)
-        state = self._read(result.stdout, on_output)
+        result = self.host.run_cmd(self.poll_line(), idempotent=True)
+        state = self.take_poll(result.stdout, on_output)
         if state is None:
             raise HostError(f"{self.host.where}: cannot query the job {self.identity}: {' '.join(result.stderr.split())}", self.host.name)
         return self._ask(on_output) if state.status == "unread" else state
@@ -276,12 +272,13 @@ class Job:
         # more +N skips N lines. The last known line, which has to come first, shows that it did.
         return max(0, len(self._lines) - 1) if self._pages and self._lines else 0
 
-    def _poll_line(self) -> str:
+    def poll_line(self) -> str:
+        """Return the line that prints the job's state, and its output but for what is known."""
         skip = self._skipped
         read = f"{SYSTEM32}more.com +{skip} {word(self.output_path)}" if skip else builtin("type", self.output_path)
         return poll_line(self.task, self.folder, read)
 
-    def _read(self, text: str, on_output: OnOutput | None) -> JobState | None:
+    def take_poll(self, text: str, on_output: OnOutput | None) -> JobState | None:
         """Read what the poll line has printed; None where a part is missing, ``unread`` where the output has to be read from its start."""
         skip = self._skipped
         polled = read_poll(text)
@@ -331,151 +328,13 @@ class Job:
             HostUnreachable: The host has not answered for too long.
         """
         tell = (lambda _name, lines: on_output(lines)) if on_output else (lambda _name, _lines: None)
-        return wait_all({self.identity: self}, deadline_seconds, tell, tick, self._sleep)[self.identity]
+        return wait_all({self.identity: self}, deadline_seconds, tell, tick, self.pause)[self.identity]
 
-    def _lost(self, state: JobState) -> HostError:
+    def lost(self, state: JobState) -> HostError:
+        """Return the error of a job that has ended without an exit code."""
         last = f" Its output ends with: {' | '.join(state.output_tail[-3:])}" if state.output_tail else ""
         return HostError(
             f"{self.host.where}: the job {self.identity} ended without an exit code. The host was restarted, or somebody ended the task "
             f"{self.task}.{last}",
             self.host.name,
         )
-
-
-def remove_all(jobs: Iterable[Job]) -> None:
-    """Delete the tasks and folders of jobs, if they exist, with few commands. A process that is still running is not ended.
-
-    Raises:
-        HostError: A folder is still in use.
-    """
-    for group in _groups(jobs, _remove_line):
-        _remove(group)
-
-
-def _poll_together(jobs: Sequence[Job], on_output: Callable[[Job], OnOutput]) -> list[JobState]:
-    """Poll jobs of the same host, with one command for all where it can be read.
-
-    Args:
-        jobs: The jobs, as many as one command line holds.
-        on_output: Gives what gets the new lines of a job's output.
-    """
-    texts: list[str] = []
-    if len(jobs) > 1:
-        # Nobody can have written it to an output.
-        between = f"--{uuid.uuid4().hex}--"
-        printed = jobs[0].host.run_cmd(_poll_lines(jobs, between), idempotent=True).stdout
-        texts = printed.split(f"{between}\n")
-    states: list[JobState] = []
-    for number, job in enumerate(jobs):
-        state = job._read(texts[number], on_output(job)) if len(texts) == len(jobs) else None
-        # What cannot be read, or is read a second time before it is believed.
-        states.append(job.poll(on_output(job)) if state is None or state.status in ("unread", "lost") else state)
-    return states
-
-
-def _poll_lines(jobs: Sequence[Job], between: str = f"--{uuid.UUID(int=0).hex}--") -> str:
-    return f" & echo {between}& ".join(job._poll_line() for job in jobs)
-
-
-def _groups(jobs: Iterable[Job], line: Callable[[Sequence[Job]], str]) -> list[list[Job]]:
-    """Put jobs of the same host together, as many as one command line holds; ``line`` gives that of several."""
-    groups: list[list[Job]] = []
-    newest: dict[int, list[Job]] = {}  # by host
-    for job in jobs:
-        group = newest.get(id(job.host))
-        if group is None or len(line([*group, job])) > LONGEST_LINE:
-            newest[id(job.host)] = group = []
-            groups.append(group)
-        group.append(job)
-    return groups
-
-
-def _remove_line(jobs: Sequence[Job]) -> str:
-    """Return the line that removes jobs, with the number of the first that is left as its exit code, else 0."""
-    deleted = (cmd_line([f"{SYSTEM32}schtasks.exe", "/delete", "/tn", job.task, "/f"]) + " >nul 2>nul" for job in jobs)
-    emptied = (f"{builtin('rd', '/s', '/q', job.folder)} 2>nul" for job in jobs)
-    left = (f"(if exist {word(job.folder + chr(92))} exit /b {number})" for number, job in enumerate(jobs, 1))
-    return " & ".join([*deleted, *emptied, *left, "exit /b 0"])
-
-
-def _remove(jobs: Sequence[Job]) -> None:
-    host, line = jobs[0].host, _remove_line(jobs)
-    # The task's cmd.exe may have written the exit code but not ended yet.
-    for pause in (0.1, 0.2, 0.4, 0.8, 1.6, None):
-        code = host.run_cmd(line, idempotent=True).exit_code
-        if code == 0:
-            for job in jobs:
-                job._lines, job._output = [], None
-            return
-        if pause is not None:
-            jobs[0]._sleep(pause)
-    job = jobs[code - 1] if 0 < code <= len(jobs) else jobs[0]
-    raise HostError(
-        f"{host.where}: cannot delete the folder {job.folder} of the job {job.identity}. A file in it is in use: by a program that the job has "
-        "started, or by a WinRM shell that lost its connection while it was writing there, which Windows closes after a while.",
-        host.name,
-    )
-
-
-def wait_all(
-    jobs: Mapping[str, Job],
-    deadline_seconds: float,
-    on_output: Callable[[str, list[str]], object] = lambda name, lines: None,
-    tick: Callable[[], object] = lambda: None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, JobState]:
-    """Wait until all jobs have finished, even if a host does not answer for a while.
-
-    Args:
-        jobs: The jobs by name.
-        deadline_seconds: How long to wait.
-        on_output: Gets the name of a job and new lines of its output.
-        tick: Called after every round of polls that finds a job running.
-        sleep: Waits for seconds.
-
-    Returns:
-        The final states by name.
-
-    Raises:
-        HostTimeout: The time is up; the jobs continue, and the same task, run again, finds them.
-        HostError: A job was lost, or does not exist.
-        HostUnreachable: A host has not answered for too long.
-    """
-    done: dict[str, JobState] = {}
-    deadline = time.monotonic() + deadline_seconds
-    answered = time.monotonic()
-    pause = FIRST_PAUSE
-    while True:
-        stopping.check()
-        names = {id(job): name for name, job in jobs.items() if name not in done}
-        for group in _groups((jobs[name] for name in names.values()), _poll_lines):
-            try:
-                states = _poll_together(group, lambda job: partial(on_output, names[id(job)]))  # noqa: B023 - called within this round
-            except HostUnreachable:
-                if time.monotonic() - answered > PATIENCE or time.monotonic() >= deadline:
-                    raise
-                continue
-            answered = time.monotonic()
-            for job, state in zip(group, states, strict=True):
-                if state.status == "finished":
-                    done[names[id(job)]] = state
-                elif state.status == "lost":
-                    raise job._lost(state)
-                elif state.status != "running":
-                    raise HostError(
-                        f"{job.host.where}: expected the job {job.identity} to be running or finished, but it is {state.status}.",
-                        job.host.name,
-                    )
-        if len(done) == len(jobs):
-            return {name: done[name] for name in jobs}
-        tick()
-        if time.monotonic() >= deadline:
-            left = ", ".join(jobs[name].identity for name in jobs if name not in done)
-            where = next(iter(jobs.values())).host
-            raise HostTimeout(
-                f"{where.where}: expected {left} to finish within {deadline_seconds:.0f} s. The job continues on the host; run the task again to "
-                "wait for it.",
-                where.name,
-            )
-        sleep(min(pause, max(0.0, deadline - time.monotonic())))
-        pause = min(pause * GROWTH, LONGEST_PAUSE)

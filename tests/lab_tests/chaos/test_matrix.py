@@ -18,6 +18,7 @@ from scenarios.chaos.matrix import (
     GUARDED,
     KILL,
     KILLS,
+    PHASES,
     ROTATING,
     UNRECORDED,
     WITHIN,
@@ -86,14 +87,18 @@ def test_about_half_of_the_cases_go_on_from_a_second_control_node() -> None:
         assert abs(own.count("same") - own.count("second")) <= 1
 
 
-def test_the_gate_has_each_phase_each_kind_and_each_controller() -> None:
+def test_the_gates_have_each_phase_each_kind_and_each_controller() -> None:
     matrix = cases(STORIES)
-    own = gate(matrix, "a commit")
-    fixed = own[:-TAIL]
-    assert [case.phase for case in fixed] == list(dict.fromkeys(case.phase for case in matrix)), "one of each phase"
+    gates = [gate(matrix, f"commit {number}") for number in range(50)]
+    phases = list(dict.fromkeys(case.phase for case in matrix))
+    own = [[case.phase for case in one[:-TAIL]] for one in gates]
+    assert all(one == [phase for phase in phases if phase in one] for one in own), "each once, in their order"
+    assert {len(one) for one in own} == {PHASES} and {phase for one in own for phase in one} == set(phases)
+    fixed = list({case.name: case for one in gates for case in one[:-TAIL]}.values())
+    assert len(fixed) == len(phases), "a phase always has the same case"
     for attribute in ("kind", "controller"):
         assert {getattr(case, attribute) for case in fixed} == {getattr(case, attribute) for case in matrix if case.kind not in GUARDED}
-    assert own[-1].kind in GUARDED
+    assert all(one[-1].kind in GUARDED for one in gates)
     assert [case.step for case in fixed if case.phase == "upgrade: apply" and case.kind == FAIL] == ["apply.1.schema"], "not the start"
 
 
@@ -102,15 +107,18 @@ def test_the_gate_depends_on_no_name() -> None:
         return f"new-{name}"
 
     stories = [replace(story, steps=[replace(step, name=renamed(step.name)) for step in story.steps]) for story in STORIES]
-    old, new = gate(cases(STORIES), "a commit"), gate(cases(stories), "a commit")
-    assert [(renamed(case.step), case.kind) for case in old[:-TAIL]] == [(case.step, case.kind) for case in new[:-TAIL]]
+    old, new = ({(case.step, case.kind) for case in _of_phases(cases(one))} for one in (STORIES, stories))
+    assert {(renamed(step), kind) for step, kind in old} == new
 
 
-def test_some_of_the_gate_rotate_with_the_seed() -> None:
+def _of_phases(matrix: list[Case]) -> list[Case]:
+    return [case for number in range(50) for case in gate(matrix, f"commit {number}")[:-TAIL]]
+
+
+def test_the_gate_rotates_with_the_seed() -> None:
     matrix = cases(STORIES)
     gates = [gate(matrix, f"commit {number}") for number in range(200)]
     assert gate(matrix, "commit 7") == gates[7]
-    assert len({tuple(case.name for case in own[:-TAIL]) for own in gates}) == 1
     assert {case.name for own in gates for case in own} == {case.name for case in matrix}, "everybody's turn comes"
     assert all(len({case.name for case in own}) == len(own) for own in gates)
 

@@ -205,7 +205,7 @@ class CaseRun:
             problems += [f"unlike an unbroken run: {one}" for one in likeness.differences(self.case.ending, own, values)[:TOLD]]
         problems += [f"left over: {one}" for one in leftovers.leftovers(self.lab, self.instance, told, self.shells)]
         problems += [f"the lab: {crash}" for host in self.instance.hosts for crash in host.crashes]
-        if problems and self.outcome.outcome == NEITHER:
+        if problems:
             problems.append(f"the last run said:\n{self._last_words()}")
 
     def _look(self) -> World:

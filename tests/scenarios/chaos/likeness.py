@@ -27,6 +27,8 @@ MEASURED = {
     "free_bytes",
     "media_set_id",
     "clock_offset_seconds",
+    "last_seen_age_seconds",
+    "listing_sha256",  # it covers the times at which the lab has made the files; what the folders hold is compared as part of the world
 }
 PLAIN = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
@@ -39,7 +41,7 @@ PLAIN = (
 # What a running server adds by itself, more of it where a run took longer: tasks with their logs, and so a larger database.
 LIVELY = re.compile(
     r"\.counts\.(server\.(tasks|events)|Spaces-\d+\.deployments)$|\.differences\b|\.task_logs?(\[\d+\])?\.(sha256|bytes)$"
-    r"|\.folders\.logs\.((copied_)?(files|bytes)|complete|listing_sha256)$|\.backup\.files\b|(^|backup)\.(size|estimated_bytes|\w+_lsn)$"
+    r"|\.folders\.logs\.((copied_)?(files|bytes)|complete)$|\.backup\.files\b|(^|backup)\.(size|estimated_bytes|\w+_lsn)$"
 )
 # How an attempt found things, and what it had to do. It differs where a step began twice: the first attempt may have done the work.
 ATTEMPT = re.compile(

@@ -24,7 +24,7 @@ KILLS = (KILL, WITHIN, UNRECORDED, AFTER)
 # And it is killed, as it begins or within it, and nobody starts it again: what the guard does then (guarded.py).
 ALONE, ALONE_WITHIN = GUARDED = "never again", "never again within"
 KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL once it is recorded"}
-ROTATING = 2
+PHASES, ROTATING = 5, 2  # how many of the gate's cases
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
 VARIABLES: dict[str, Any] = {
@@ -125,14 +125,16 @@ def full(matrix: Sequence[Case]) -> list[Case]:
 
 
 def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
-    """What a commit has to pass: one case of each phase, and :data:`ROTATING` more and one with the guard that are others for another seed.
+    """What a commit has to pass: a case of each of :data:`PHASES` phases, :data:`ROTATING` more, and one with the guard.
+
+    Which phases and which cases more depends on the seed, so that everybody's turn comes; `make chaos` runs all of them, as does each night.
 
     Nothing here knows a phase or a step by its name. The kinds and the controllers take turns over the phases, and within a phase comes first
     what the fewest cases meet: a schema upgrade that fails rather than one more connection that breaks.
 
     Args:
         matrix: All cases, in the order of the steps.
-        seed: What the rotating ones depend on, such as the commit.
+        seed: What all of them depend on, such as the commit.
     """
     guarded = [case for case in matrix if case.kind in GUARDED]
     matrix = [case for case in matrix if case.kind not in GUARDED]
@@ -147,7 +149,8 @@ def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
         controllers[case.controller] += 1
         found.append(case)
     rest = _shuffled([case for case in matrix if case not in found], seed)
-    return found + rest[:ROTATING] + _shuffled(guarded, seed)[:1]
+    now = _shuffled(found, seed)[:PHASES]
+    return [case for case in found if case in now] + rest[:ROTATING] + _shuffled(guarded, seed)[:1]
 
 
 def _shuffled(matrix: Sequence[Case], seed: str) -> list[Case]:

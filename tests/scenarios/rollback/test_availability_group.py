@@ -2,9 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An automatic rollback of an instance whose database is in an availability group. Its steps one by one: mssql/test_availability_group.py.
-
-The tests are one story, in this order.
+"""An automatic rollback of an instance whose database is in an availability group. Its steps one by one, and a secondary that
+has to be seeded by hand: mssql/test_availability_group.py; how that is told: tests/unit/playbooks/test_to_do.py.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from __future__ import annotations
 import pytest
 from lab.estate import SINGLE
 from lab.sql import availability
-from lab.sql.availability import AUTOMATIC, MANUAL, Group
-from scenarios.operator import Run
-from scenarios.rollback.scene import MakeScene, Scene, said
+from lab.sql.availability import AUTOMATIC, Group
+from scenarios.rollback.scene import MakeScene, Scene
 
 NODE = SINGLE.nodes[0]
 pytestmark = pytest.mark.timeout(1200)
@@ -31,17 +29,12 @@ def group(scene: Scene) -> Group:
     return availability.create("AG1", scene.instance.sql, {second: AUTOMATIC}, [SINGLE.database])
 
 
-def _fails(scene: Scene, *waivers: str) -> Run:
-    armed = scene.lab.faults.arm("schema.fail", NODE, committed=True)
-    run = scene.play("upgrade_inplace", octopus_availability_group="remove_and_rejoin", octopus_waivers=list(waivers))
-    scene.lab.faults.disarm(armed)
-    assert run.record(SINGLE.name)["verdict"] == "failed_rolled_back", run.output[-6000:]
-    return run
-
-
 def test_the_database_stays_in_its_group_until_it_is_restored_and_is_in_it_again(scene: Scene, group: Group) -> None:
     before, mark = scene.look(), scene.lab.ledger.mark()
-    run = _fails(scene)
+    armed = scene.lab.faults.arm("schema.fail", NODE, committed=True)
+    run = scene.play("upgrade_inplace", octopus_availability_group="remove_and_rejoin")
+    scene.lab.faults.disarm(armed)
+    assert run.record(SINGLE.name)["verdict"] == "failed_rolled_back", run.output[-6000:]
     assert scene.unlike(before) == []
     assert [server.name for server in availability.joined(group, SINGLE.database)] == ["SQL01", "SQL02"]
     assert run.record(SINGLE.name)["to_do"] is None
@@ -58,15 +51,3 @@ def test_the_database_stays_in_its_group_until_it_is_restored_and_is_in_it_again
         if there
     ]
     assert moments == ["half done", "out", "restored", "in service", "in"]
-
-
-def test_a_secondary_that_has_to_be_seeded_by_hand_does_not_keep_users_out(scene: Scene, group: Group) -> None:
-    group.replicas[group.secondaries[0]] = MANUAL
-    before = scene.look()
-    run = _fails(scene, "group_rejoinable")
-    assert scene.unlike(before) == []
-    assert availability.joined(group, SINGLE.database) == []
-    (told,) = run.record(SINGLE.name)["to_do"]
-    assert told.startswith("group_rejoinable: ") and "SQL02 has manual seeding" in told
-    assert f"on the primary: ALTER AVAILABILITY GROUP [AG1] ADD DATABASE [{SINGLE.database}]" in told
-    assert f"on SQL02: ALTER DATABASE [{SINGLE.database}] SET HADR AVAILABILITY GROUP = [AG1]" in said(run)

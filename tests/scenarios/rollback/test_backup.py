@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,21 +146,24 @@ def test_one_that_fails_beside_the_running_service(scene: Scene) -> None:
     assert scene.left() == []
 
 
-@pytest.mark.parametrize("step", ["backup.folders", "backup.sign", "freeze.end"])
-def test_one_that_was_broken_off_beside_the_running_service(scene: Scene, tmp_path: Path, step: str) -> None:
-    """The service goes on writing meanwhile. What the next run makes of it is one thing with its manifest, whatever was there already."""
+def test_one_that_was_broken_off_again_and_again_beside_the_running_service(scene: Scene, tmp_path: Path) -> None:
+    """The service goes on writing meanwhile. What the next run makes of it is one thing with its manifest, whatever was there already.
+
+    Each run goes on from where the one before was killed, and is killed further on: a step left half done is done again before the next one.
+    """
     before, [host] = scene.look(), scene.instance.hosts
     journals = Journals.of(scene.instance, [])
 
-    def begun() -> int:
+    def begun(step: str) -> int:
         return len([entry for entry in journals.entries() if entry.get("step") == step])
 
-    known = begun()
-    with Controller(scene.operator, "backup", tmp_path / "killed.txt", octopus_backup_maintenance=True) as controller:
-        controller.kill_when(lambda: begun() > known, step, DEADLINE)
-        shells = leftovers.shells(scene.instance)  # nobody is left who could close them
-    with scene.instance.handle.store() as store:
-        host.fs.write(f"{store.folder('LogsDirectory')}\\servertasks-after-{step}.txt", b"written since", host.system)
+    for step in ("backup.folders", "backup.sign", "freeze.end"):
+        known = begun(step)
+        with Controller(scene.operator, "backup", tmp_path / f"{step}.txt", octopus_backup_maintenance=True) as controller:
+            controller.kill_when(partial(_more, begun, step, known), step, DEADLINE)
+            shells = leftovers.shells(scene.instance)  # nobody is left who could close them
+        with scene.instance.handle.store() as store:
+            host.fs.write(f"{store.folder('LogsDirectory')}\\servertasks-after-{step}.txt", b"written since", host.system)
     run = scene.play("backup", octopus_backup_maintenance=True)
     assert run.code == 0, run.output[-5000:]
     run = scene.play("restore_points")
@@ -166,3 +171,7 @@ def test_one_that_was_broken_off_beside_the_running_service(scene: Scene, tmp_pa
     after = scene.look()
     assert (after.maintenance, after.drained, after.watchdogs) == (before.maintenance, before.drained, before.watchdogs)
     assert scene.left(old_shells=shells) == []
+
+
+def _more(count: Callable[[str], int], what: str, known: int) -> bool:
+    return count(what) > known

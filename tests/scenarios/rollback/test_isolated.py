@@ -85,11 +85,16 @@ def test_a_killed_control_node_leaves_it_closed_and_the_next_rollback_opens_it(s
 
 
 def test_an_upgrade_that_fails_is_rolled_back_and_open_again(scene: Scene) -> None:
+    """With octopus_keep_failed off, so that nothing of the failed state is kept; where it is: test_automatic.py."""
     before, shells = scene.look(), leftovers.shells(scene.instance)  # of the control node that was killed above
-    armed = scene.lab.faults.arm("schema.fail", SINGLE.nodes[0], committed=True)
-    run = scene.play("upgrade_inplace", octopus_isolate_until_published=True)
+    databases, kept = set(scene.instance.sql.databases), sorted(scene.points.glob("failed-*"))
+    armed = scene.lab.faults.arm("schema.fail", SINGLE.nodes[0])
+    run = scene.play("upgrade_inplace", octopus_isolate_until_published=True, octopus_keep_failed=False)
     scene.lab.faults.disarm(armed)
-    assert run.record(SINGLE.name)["verdict"] == "failed_rolled_back", run.output[-5000:]
+    record = run.record(SINGLE.name)
+    assert record["verdict"] == "failed_rolled_back", run.output[-5000:]
+    assert not record["retained"]
+    assert (set(scene.instance.sql.databases), sorted(scene.points.glob("failed-*"))) == (databases, kept)
     assert answers(scene, USER, patient(30))
     assert scene.unlike(before) == []
     assert scene.left(old_shells=shells) == []

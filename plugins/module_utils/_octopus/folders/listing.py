@@ -6,15 +6,19 @@
 
 Two listings that robocopy makes of the same copy are the same text, so their hashes are compared on the host. Only where these differ, the
 listings themselves are read, because a time zone or the order in which a share returns names also changes the text. They are read in pieces
-and summed up, so that memory does not grow with the number of files; a second reading then collects the few lines that differ.
+and summed up, so that memory does not grow with the number of files; a second reading, of a compressed copy on the control node's disk, then
+collects the few lines that differ.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tempfile
 import zlib
 from collections.abc import Callable, Collection
 from datetime import date
+from typing import IO
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import robocopy
@@ -32,6 +36,7 @@ SUFFIX = ".files.txt"
 _LINE = re.compile(rb"\s*(\d+) (\d{4}/\d\d/\d\d) (\d\d:\d\d:\d\d)\t(.+)$")
 _BUCKETS = 4096
 _COLLECTED = 8
+_PIECE = 1024 * 1024
 _MASK = 2**64 - 1
 # Every time zone is a multiple of a quarter of an hour away from UTC.
 _ZONE = 900
@@ -65,23 +70,80 @@ def differences(then: Read, then_path: str, now: Read, now_path: str) -> list[st
     Raises:
         OctopusError: A listing cannot be read.
     """
-    before, after = _Sums(then_path), _Sums(now_path)
-    for sums, read in ((before, then), (after, now)):
-        read(sums.take)
-        sums.end()
-    if before.exact == after.exact or (_is_shift(before, after) and before.zoneless == after.zoneless):
-        return []
-    exact = _different(before.exact, after.exact)
-    zoneless = _different(before.zoneless, after.zoneless)
-    # In another time zone every time differs, and these say which ones differ by anything else.
-    buckets, ignores_zone = (zoneless, True) if zoneless and len(zoneless) < len(exact) else (exact, False)
-    collected = []
-    for path, read in ((then_path, then), (now_path, now)):
-        lines = _Collected(path, buckets[:_COLLECTED])
-        read(lines.take)
-        lines.end()
-        collected.append(lines.entries)
-    return _named(collected[0], collected[1], ignores_zone)
+    with contextlib.ExitStack() as spools:
+        first, second = (spools.enter_context(contextlib.closing(_Spool(read))) for read in (then, now))
+        before, after = _Sums(then_path), _Sums(now_path)
+        for sums, spool in ((before, first), (after, second)):
+            spool.read(sums.take)
+            sums.end()
+        if before.exact == after.exact or (_is_shift(before, after) and before.zoneless == after.zoneless):
+            return []
+        exact = _different(before.exact, after.exact)
+        zoneless = _different(before.zoneless, after.zoneless)
+        # In another time zone every time differs, and these say which ones differ by anything else.
+        buckets, ignores_zone = (zoneless, True) if zoneless and len(zoneless) < len(exact) else (exact, False)
+        collected = []
+        for path, spool in ((then_path, first), (now_path, second)):
+            lines = _Collected(path, buckets[:_COLLECTED])
+            spool.read(lines.take)
+            lines.end()
+            collected.append(lines.entries)
+        return _named(collected[0], collected[1], ignores_zone)
+
+
+class _Spool:
+    """Reads a listing from its host once, and afterwards from a compressed copy: millions of lines over WinRM cost much more than to unpack them.
+
+    The copy is a file without a name in the control node's folder for temporary files. Where that is full, the host is read again.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._from_host = read
+        self._copy: IO[bytes] | None = None
+
+    def read(self, take: Take) -> None:
+        """
+        Raises:
+            OctopusError: The listing cannot be read.
+        """
+        if self._copy is not None:
+            self._unpack(self._copy, take)
+            return
+        packer = zlib.compressobj(1)
+        with contextlib.suppress(OSError):
+            self._copy = tempfile.TemporaryFile()  # noqa: SIM115  it is read later, and close() closes it
+
+        def both(data: bytes) -> None:
+            take(data)
+            self._write(packer.compress(data))
+
+        self._from_host(both)
+        self._write(packer.flush(), last=True)
+
+    def close(self) -> None:
+        """Forget the copy."""
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
+
+    def _write(self, data: bytes, last: bool = False) -> None:
+        if self._copy is not None:
+            try:
+                self._copy.write(data)
+                if last:
+                    self._copy.flush()
+            except OSError:
+                self.close()
+
+    @staticmethod
+    def _unpack(copy: IO[bytes], take: Take) -> None:
+        unpacker = zlib.decompressobj()
+        copy.seek(0)
+        while piece := copy.read(_PIECE):
+            while piece:
+                take(unpacker.decompress(piece, _PIECE))
+                piece = unpacker.unconsumed_tail
+        take(unpacker.flush())
 
 
 def _is_shift(before: _Sums, after: _Sums) -> bool:

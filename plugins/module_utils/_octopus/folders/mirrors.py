@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import robocopy
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CMD, SYSTEM32, WindowsHost
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job, remove_all, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_group import remove_all, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Command, Job
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_line, batch_word
 
 from .copies import FolderCopy, Means

@@ -14,7 +14,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopp
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import jobs, processes
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError, HostTimeout, HostUnreachable
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_files import MARK, RunAs, command_file, read_poll, task_xml
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id, remove_all, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.job_group import remove_all, wait_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job, job_id
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 ROOT = "C:\\ProgramData\\octopus.upgrade"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import tracemalloc
 from datetime import datetime, timedelta
@@ -104,3 +105,45 @@ def test_memory_does_not_grow_with_the_number_of_files():
         assert tracemalloc.get_traced_memory()[1] < few + 2_000_000
     finally:
         tracemalloc.stop()
+
+
+class Full:
+    """A temporary file on a disk that is full after some bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def write(self, data: bytes) -> None:
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("room", "readings"), [(None, 1), (-1, 2), (0, 2), (10**9, 2)])
+def test_each_host_is_read_once_unless_the_control_node_has_no_room_for_a_copy(monkeypatch, room, readings):
+    """Not even a file, not even a byte, or all of it but what a buffer still holds."""
+    now, counts = Listing(), [0, 0]
+    now.files["evil.exe"] = (1, BEGAN)
+
+    def counted(number: int, text: bytes) -> listing.Read:
+        def read(take: listing.Take) -> None:
+            counts[number] += 1
+            reads(text)(take)
+
+        return read
+
+    def full() -> Full:
+        if room == -1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return Full(room)
+
+    if room is not None:
+        monkeypatch.setattr(listing.tempfile, "TemporaryFile", full)
+    assert listing.differences(counted(0, Listing().text()), PATH, counted(1, now.text()), PATH) == ["evil.exe was added"]
+    assert counts == [readings, readings]
