@@ -130,6 +130,7 @@ def checks() -> list[Check]:
         Check("yamllint", (f"{LINT}/yamllint", "--strict", "."), 5.0),
         Check("assumptions", (PYTHON, "tools/lab_assumptions.py", "--check"), 2.0),
         Check("jumps", (PYTHON, "tools/known_jumps.py", "--check"), 2.0),
+        Check("named-checks", (PYTHON, "tools/named_checks.py", "--check"), 2.0),
         Check("unit", pytest("tests/unit", "tests/property"), 80.0),
         Check("lab", pytest("tests/lab_tests", "tests/acceptance"), 450.0),
         Check("lab-smoke", pytest(*LAB_SMOKE, "tests/acceptance"), 50.0),

@@ -35,12 +35,13 @@ options:
       - What to read. The server, the name of the database and the time are always returned.
       - V(version) reads which versions have run with the database, V(nodes) the heartbeats, V(sessions) who is connected, V(operations)
         backups, restores and integrity checks that run now, V(space) sizes and free space, V(rollback) what a restore over or beside the
-        database would need, V(conditions) what this database says of the jumps that are known to break.
+        database would need, V(conditions) what this database says of the jumps that are known to break, V(readiness) whether SQL Server lets a
+        schema upgrade write what it writes.
       - V(names) reads which columns the tables have that the collection uses, for M(octopus.upgrade.octopus_compatibility_info).
     type: list
     elements: str
-    choices: [version, nodes, sessions, operations, space, rollback, conditions, names]
-    default: [version, nodes, sessions, operations, space, rollback, conditions]
+    choices: [version, nodes, sessions, operations, space, rollback, conditions, readiness, names]
+    default: [version, nodes, sessions, operations, space, rollback, conditions, readiness]
   since:
     description:
       - Also returns in RV(newer) what was done in the instance after this moment, and would be lost by restoring an older backup.
@@ -55,6 +56,9 @@ options:
     description:
       - Windows account, C(DOMAIN\name), which RV(account) tells the rights of. A name alone, such as C(OCTO01$), is looked for in every domain.
       - V(SYSTEM) is that of SQL Server's own machine.
+    type: str
+  server_login:
+    description: The SQL login of the server's connection string, of which RV(readiness) tells whether it is db_owner.
     type: str
   replicas:
     description:
@@ -108,6 +112,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+readiness:
+  description:
+    - Whether SQL Server lets a schema upgrade write what it writes. C(own_objects) names objects outside of the schema C(dbo) and triggers; it is
+      null where the login does not see all. C(server_login) is there with O(server_login), and its C(db_owner) null where that cannot be told.
+  returned: with V(readiness) in O(gather)
+  type: dict
+  sample:
+    engine_edition: 2
+    own_objects: []
+    files: [{name: OctopusDeploy, bytes: 8388608, grows: true}]
+    server_login: {name: octopus, db_owner: true, found: that it is}
 conditions:
   description: Conditions that known upgrade jumps depend on, by their names; null where the database does not say.
   returned: with V(conditions) in O(gather)
@@ -426,6 +441,7 @@ SPEC: dict[str, Any] = {
         "since": {"type": "str"},
         "expected_version": {"type": "str"},
         "account": {"type": "str"},
+        "server_login": {"type": "str"},
         "replicas": {"type": "bool", "default": False},
         "unchanged_since": {"type": "dict"},
     },
@@ -444,6 +460,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             since,
             expected_version=params["expected_version"],
             windows_account=params["account"],
+            server_login=params["server_login"],
             replicas=params["replicas"],
         )
     then = params["unchanged_since"]

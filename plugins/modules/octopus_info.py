@@ -38,9 +38,11 @@ options:
       - V(answers) adds to V(hosts) whether each node answers at its own address, where M(octopus.upgrade.octopus_node) waits for it after a start.
       - Without V(answers), where the control node cannot ask the server, because of its trust, name resolution or proxy, the first node is
         asked from itself, with its C(curl.exe).
+      - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
+        the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
     type: list
     elements: str
-    choices: [server, hosts, answers, services]
+    choices: [server, hosts, answers, services, readiness]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -139,6 +141,11 @@ server:
       artifacts: \\nas\octopus\Artifacts
       packages: \\nas\octopus\Packages
     user: upgrade
+    readiness:
+      tasks_queued: []
+      integrity_check: {task: ServerTasks-1007, state: Success, warnings: false, completed: "2026-11-23"}
+      machines:
+        - {name: web-01, style: TentaclePassive, version: 8.1.2048}
 hosts:
   description:
     - What was found on each host, by its inventory name.
@@ -186,6 +193,7 @@ hosts:
       has_curl: true
       clock_offset_seconds: 1
       delegates_credentials: false
+      readiness: {reboot_pending: [], installation_in_progress: false}
 services:
   description:
     - What Windows tells on each host, by its inventory name, without the program being started.
@@ -224,7 +232,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services"],
+            "choices": ["server", "hosts", "answers", "services", "readiness"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -240,13 +248,13 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     result: dict[str, Any] = {}
     options = ApiOptions.from_params(params)
     connections = [ConnectionOptions.from_params(connection) for connection in params["connections"] or []]
-    answers = "answers" in params["gather"]
+    answers, ready = "answers" in params["gather"], "readiness" in params["gather"]
     warnings: list[str] = []
     if "server" in params["gather"] and options:
         with open_api(options, [] if answers else connections, params["instance_name"], warnings) as api:
-            result["server"] = server_info(api)
+            result["server"] = server_info(api, ready)
     if "hosts" in params["gather"] and connections:
-        result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"])
+        result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"], ready)
         if answers:
             ask_each(result["hosts"], partial(ApiOptions.for_url, params))
         if "server" in result:
@@ -259,7 +267,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     if not result:
         raise InvalidValue("There is nothing to gather: give url and api_key, or run the task for a Windows host.")
     if params["expected_version"] is not None:
-        check_version(result, params["gather"], params["expected_version"])
+        check_version(result, [part for part in params["gather"] if part in ("server", "hosts")], params["expected_version"])
     return result
 
 

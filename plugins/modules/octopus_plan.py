@@ -14,14 +14,18 @@ version_added: 1.0.0
 description:
   - Works out the upgrade path from the installed version to the target, and checks what was found.
   - Fails, naming every blocker at once, where a check fails or cannot be told, and its name is not waived.
-  - Connects to nothing and changes nothing. It takes what M(octopus.upgrade.octopus_info), M(octopus.upgrade.octopus_database_info) and
-    check-mode runs of M(octopus.upgrade.octopus_install) and M(octopus.upgrade.mssql_backup) have returned.
+  - Connects to nothing, and writes nothing but O(dest) on the control node. It takes what M(octopus.upgrade.octopus_info),
+    M(octopus.upgrade.octopus_database_info) and check-mode runs of M(octopus.upgrade.octopus_install), M(octopus.upgrade.mssql_backup),
+    M(octopus.upgrade.octopus_folders_backup) and M(octopus.upgrade.octopus_masterkey_backup) have returned. One of those that has failed is a
+    finding of its own.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step
 attributes:
   check_mode:
     support: full
+    details:
+      - Decides the same, and writes no O(dest).
   diff_mode:
     support: none
 options:
@@ -87,8 +91,20 @@ options:
     description: For each version that will be staged, RV(octopus.upgrade.octopus_install#module:nodes) of its MSI in check mode.
     type: dict
     default: {}
+  package_problems:
+    description: For each of these versions the message of a failed look for its MSI; empty where it was found.
+    type: dict
+    default: {}
   backup:
     description: What M(octopus.upgrade.mssql_backup) returned in check mode.
+    type: dict
+    default: {}
+  copies:
+    description: What M(octopus.upgrade.octopus_folders_backup) returned in check mode.
+    type: dict
+    default: {}
+  master_key:
+    description: What M(octopus.upgrade.octopus_masterkey_backup) returned in check mode.
     type: dict
     default: {}
   rehearsal:
@@ -100,7 +116,7 @@ options:
     type: bool
     default: false
   rehearsal_days:
-    description: How many days old the rehearsal may be.
+    description: How many days old the rehearsal may be. 0 without O(rehearsal_required) means that rehearsals do not matter, as for a clone.
     type: int
     default: 30
   clock_tolerance:
@@ -159,6 +175,33 @@ options:
     description: The folder of the instance's restore points, for RV(lines).
     type: str
     default: ""
+  partial:
+    description:
+      - Whether more is read where there is something to upgrade, so that the plan is not whole yet. It then refuses, shows and writes nothing.
+    type: bool
+    default: false
+  refuse:
+    description: Whether the task fails where something blocks. Without that, RV(refusal) says what it would fail with.
+    type: bool
+    default: true
+  show:
+    description: Whether the plan is shown as plain text.
+    type: bool
+    default: false
+  dest:
+    description:
+      - File on the control node that RV(plan) is written to as JSON, whole or not at all. A file with the plan of another instance is refused.
+      - It holds no secret.
+    type: path
+  approved:
+    description:
+      - File of an earlier plan (O(dest)) that was approved. The check C(plan_approved) names each difference that matters, and blocks - instance,
+        versions and path, nodes, database, hashes of packages, and findings that have got worse.
+    type: path
+  commands:
+    description: The commands that go on from the plan (C(upgrade)) and that make it again (C(again)). By default made from how Ansible was called.
+    type: dict
+    default: {}
 seealso:
   - module: octopus.upgrade.octopus_info
 author:
@@ -222,11 +265,23 @@ lines:
   type: list
   elements: str
   sample:
-    - 'prod: 2020.5.7 -> 2025.3.14357 -> 2026.2.9853'
-    - 'nodes: octo-a, octo-b (coordinator octo-a)'
-    - 'database: OctopusDeploy on sql.example.com'
-    - 'running tasks now: 0'
-    - 'waived: nothing'
+    - 'Plan of prod: 2020.5.7 -> 2026.2.9853'
+    - '  Nothing stops it (2 warning, 41 ok)'
+plan:
+  description: The plan as a document, which C(docs/plan.schema.json) describes. Empty where O(partial) leaves it for later.
+  returned: always
+  type: dict
+  sample: {format: 1, verdict: ready, instance: prod, installed: 2020.5.7, target: 2026.2.9853}
+refusal:
+  description: What blocks, each finding on its line; empty where nothing does.
+  returned: always
+  type: str
+  sample: ""
+dest:
+  description: The file that it was written to.
+  returned: with O(dest), where the plan is whole
+  type: str
+  sample: /home/ops/plans/prod.json
 before:
   description: The state to return the instance in.
   returned: always
@@ -238,14 +293,18 @@ rollback_possible:
   type: bool
   sample: true
 checks:
-  description: Every check with what it expected and found. C(ok) is null where that cannot be told, which blocks too.
+  description:
+    - Every check with what it expected and found, and its C(verdict) - V(ok), V(warning), V(blocker), V(waived) or V(unknown). C(ok) is null where
+      that cannot be told, which blocks too, unless C(blocking) is false.
   returned: always
   type: list
   elements: dict
   sample:
     - name: license_compliant
       ok: true
+      verdict: ok
       waived: false
+      blocking: true
       expected: a compliant licence (newer versions refuse to upgrade or to start without one)
       found: compliant
       where: prod
@@ -256,9 +315,21 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import path_checks, plan, rollback_checks
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import (
+    check,
+    looked_checks,
+    path_checks,
+    plan,
+    plan_approval,
+    plan_document,
+    plan_file,
+    plan_text,
+    rollback_checks,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path import known
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.solver import Path
 
 _FACTS: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
@@ -288,10 +359,19 @@ SPEC: dict[str, Any] = {
         "path_rows": {"type": "list", "elements": "dict", "default": []},
         "path_rows_off": {"type": "list", "elements": "str", "default": []},
         "waivers": {"type": "list", "elements": "str", "default": []},
+        "package_problems": {"type": "dict", "default": {}},
+        "copies": {"type": "dict", "default": {}},
+        "master_key": {"type": "dict", "default": {}},
         "run_id": {"type": "str"},
         "coordinator": {"type": "str", "default": ""},
         "sql": {"type": "dict", "options": {"host": {"type": "str", "required": True}, "database": {"type": "str", "required": True}}},
         "backup_folder": {"type": "str", "default": ""},
+        "partial": {"type": "bool", "default": False},
+        "refuse": {"type": "bool", "default": True},
+        "show": {"type": "bool", "default": False},
+        "dest": {"type": "path"},
+        "approved": {"type": "path"},
+        "commands": {"type": "dict", "default": {}},
     }
 }
 
@@ -301,11 +381,10 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     unknown = plan.unknown_waivers(params["waivers"], [str(row.get("id")) for row in params["path_rows"]])
     if unknown:
         raise InvalidValue(f"octopus_waivers names unknown checks: {', '.join(unknown)}. Known: {', '.join(sorted(plan.NAMES))}.")
-    facts = plan.Facts(**{name: params[name] for name in _FACTS})
-    installed, sql = facts.server["version"], params["sql"]
+    facts = _facts(params)
     try:
         way = path_checks.find(
-            installed,
+            facts.server["version"],
             params["version"],
             params["ladder"],
             releases=params["releases"],
@@ -322,25 +401,59 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         found = plan.checks(facts, params["version"], path, params["waivers"], checks)
     except OctopusError as error:
         raise InvalidValue(f"Instance {facts.instance} cannot be planned: {error}.") from error
-    setting = plan.Setting(
-        params["coordinator"],
-        f"{sql['database']} on {sql['host']}" if sql else "",
-        params["backup_folder"],
-        f"{params['run_id']}-{installed}" if params["run_id"] else None,
-        tuple(path_checks.lines(way)),
-    )
-    result = {
-        "installed": installed,
+    point = f"{params['run_id']}-{facts.server['version']}" if params["run_id"] else None
+    result: dict[str, Any] = {
+        "installed": facts.server["version"],
         "version": params["version"],
         "upgrade_path": path,
         "jumps": path_checks.as_dicts(way, params["release_dates"]),
-        "restore_point": setting.restore_point,
+        "restore_point": point,
         "before": plan.before(facts),
         "rollback_possible": rollback_checks.is_possible(found),
-        "checks": plan.as_dicts(found),
-        "lines": plan.lines(facts, installed, path, found, setting),
+        "checks": check.as_dicts(found),
+        "lines": [],
+        "plan": {},
+        "refusal": plan.refusal(facts.instance, found),
     }
-    if refusal := plan.refusal(facts.instance, found):
+    return result if params["partial"] and path else _whole(params, facts, (way, found), result, check_mode)
+
+
+def _facts(params: dict[str, Any]) -> plan.Facts:
+    looks = {name: params[option] for name, option in (("backup", "backup"), ("folders", "copies"), ("master_key", "master_key"))}
+    looked = looked_checks.problems(looks, params["package_problems"])
+    facts = plan.Facts(**{name: params[name] for name in _FACTS}, looked=looked)
+    if looked.get("backup"):
+        facts.backup = {}
+    return facts
+
+
+def _whole(
+    params: dict[str, Any], facts: plan.Facts, judged: tuple[Path, list[check.Check]], result: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    """Compare the plan with the approved one, show it, write it, and refuse it where something blocks."""
+    way, found = judged
+    setting = plan_document.Setting(
+        params["coordinator"],
+        params["sql"],
+        params["backup_folder"],
+        result["restore_point"],
+        params["copies"],
+        params["commands"],
+        tuple(rollback_checks.lines(facts.database)),
+    )
+    document = plan_document.document(facts, params["version"], way, found, setting)
+    if params["approved"] and result["upgrade_path"]:
+        approval = plan_approval.check(plan_file.read(params["approved"]), document, params["approved"])
+        check.waive([approval], params["waivers"])
+        found.insert(0, approval)
+        document = plan_document.document(facts, params["version"], way, found, setting)
+    refusal = plan.refusal(facts.instance, found)
+    result |= {"checks": check.as_dicts(found), "plan": document, "lines": plan_text.lines(document), "refusal": refusal}
+    if params["show"]:
+        Progress()("\n" + "\n".join(result["lines"]))
+    if params["dest"]:
+        result |= {"dest": params["dest"], "changed": False if check_mode else plan_file.write(params["dest"], document)}
+    if refusal and params["refuse"]:
         raise TaskFailed(refusal, result)
     return result
 

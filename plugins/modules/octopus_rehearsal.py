@@ -64,6 +64,9 @@ options:
     description: The same after the upgrade. Leave it out where the upgrade has failed. Then it is not known by how much the database grows.
     type: dict
     default: {}
+  copies:
+    description: Folder on the control node for a copy of the record, where a plan finds it without a job.
+    type: path
 notes:
   - The folder is usually on a share, which a WinRM log-on cannot reach (the double hop), so all access is by jobs on the host of the task.
 seealso:
@@ -136,6 +139,7 @@ SPEC: dict[str, Any] = {
         "restore_point": {"type": "str", "required": True},
         "before": {"type": "dict", "default": {}},
         "after": {"type": "dict", "default": {}},
+        "copies": {"type": "path"},
     }
 }
 
@@ -146,7 +150,10 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     whose = {name: params[name] for name in ("clone", "clone_of", "restore_point")}
     record = rehearsal.document(params["record"], **whose, before=params["before"], after=params["after"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        return rehearsals.write(Share.from_params(params, host), root, record, check_mode=check_mode)
+        written = rehearsals.write(Share.from_params(params, host), root, record, check_mode=check_mode)
+    if params["copies"] and not check_mode:
+        rehearsals.keep(params["copies"], written["rehearsal"])
+    return written
 
 
 def main() -> None:

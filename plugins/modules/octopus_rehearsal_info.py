@@ -23,7 +23,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads by a job in check mode too; the job leaves nothing on the host.
+      - Starts no job in check mode. RV(looked) is then false where O(root) is on a share to which the connection does not pass its credentials on.
   diff_mode:
     support: none
 options:
@@ -38,6 +38,11 @@ options:
     description: The versions of the upgrade path, the last of them the wanted one.
     type: list
     elements: str
+  copies:
+    description:
+      - Folder on the control node with copies of records (O(octopus.upgrade.octopus_rehearsal#module:copies)), which are read in check mode where
+        only a job could read O(root).
+    type: path
 notes:
   - The folder is usually on a share, which a WinRM log-on cannot reach (the double hop), so it is read by a job on the host of the task.
 seealso:
@@ -60,6 +65,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+looked:
+  description: Whether O(root) could be read. False in check mode where only a job could; what is known then comes from O(copies).
+  returned: success
+  type: bool
+  sample: true
 rehearsals:
   description: All records, the newest first.
   returned: success
@@ -139,6 +149,7 @@ SPEC: dict[str, Any] = {
         "root": {"type": "str", "required": True},
         "from_version": {"type": "str"},
         "ladder": {"type": "list", "elements": "str"},
+        "copies": {"type": "path"},
     },
     "required_together": [("from_version", "ladder")],
 }
@@ -148,9 +159,16 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Read the records; the module's result."""
     root = root_of(params["root"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        found, free = rehearsals.survey(Share.from_params(params, host), root)
+        looked = rehearsals.look(host, root) if check_mode else rehearsals.survey(Share.from_params(params, host), root)
+    found, free = looked or (rehearsals.kept(params["copies"]) if params["copies"] else [], None)
     jump = rehearsals.Jump(params["from_version"], params["ladder"]) if params["ladder"] else None
-    return {"changed": False, "rehearsals": found, "free_bytes": free, "outlook": rehearsals.outlook(found, jump) if jump else None}
+    return {
+        "changed": False,
+        "looked": looked is not None,
+        "rehearsals": found,
+        "free_bytes": free,
+        "outlook": rehearsals.outlook(found, jump) if jump else None,
+    }
 
 
 def main() -> None:

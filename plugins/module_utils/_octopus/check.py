@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 MEBIBYTE = 1024 * 1024
 # Told by the first copy of the server folders, which is made before the outage, and not by the plan: only then is their size known.
 SPACE_FOR_FOLDERS = "space_for_folders"
+
+# What a check says, the worst first. A warning never blocks; what cannot be told blocks where the finding would.
+BLOCKER, UNKNOWN, WARNING, WAIVED, OK = VERDICTS = ("blocker", "unknown", "warning", "waived", "ok")
 
 
 @dataclass
@@ -20,6 +25,7 @@ class Check:
     Attributes:
         ok: None where that cannot be told, which blocks like a finding that is not fine.
         waived: Whether the operator accepts a finding that would block.
+        blocking: Whether it may stop an upgrade. What does not is a warning, or is looked up again by the upgrade before it changes anything.
     """
 
     name: str
@@ -29,14 +35,36 @@ class Check:
     where: str
     todo: str = ""
     waived: bool = False
+    blocking: bool = True
 
     @property
     def blocks(self) -> bool:
-        return self.ok is not True and not self.waived
+        return self.ok is not True and self.blocking and not self.waived
+
+    @property
+    def verdict(self) -> str:
+        """One of :data:`VERDICTS`."""
+        if self.ok is True:
+            return OK
+        if self.waived:
+            return WAIVED
+        return UNKNOWN if self.ok is None else BLOCKER if self.blocking else WARNING
 
     def sentence(self) -> str:
         """One line for people."""
         return f"{self.name} ({self.where}): expected {self.expected}, but found {self.found}. {self.todo}".rstrip()
+
+
+def waive(checks: Iterable[Check], names: Iterable[str]) -> None:
+    """Mark the findings that the operator accepts. A warning needs no acceptance."""
+    accepted = set(names)
+    for check in checks:
+        check.waived = check.ok is not True and check.blocking and check.name in accepted
+
+
+def as_dicts(checks: Iterable[Check]) -> list[dict[str, Any]]:
+    """Checks as a module returns them."""
+    return [{**asdict(check), "verdict": check.verdict} for check in checks]
 
 
 def unknown(what: str) -> str:

@@ -170,7 +170,7 @@ def reason(path: Path, jump: Jump) -> str:
     if jump is path.jumps[-1]:
         return "the version to end at"
     if not jump.avoids:
-        return "no row of the catalogue asks for it by itself"
+        return "no known jump asks for it by itself"
     return "; ".join(f"avoids {row.id}: {row.problem}" for row in jump.avoids)
 
 

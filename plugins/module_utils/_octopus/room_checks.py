@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .check import SPACE_FOR_FOLDERS, Check, size, unknown
+from .rehearsal_checks import LATER, NOT_LOOKED
 
 NAMES = ("space_on_node", "space_on_sql_server", "space_for_backup", "space_for_rollback", SPACE_FOR_FOLDERS)
 # An installation unpacks to about three times its MSI, and both lie on the drive at once (assumed; 2026.2's MSI is 1.4 GB).
@@ -91,7 +92,18 @@ def for_backup(backup: Mapping[str, Any], rehearsal: Mapping[str, Any] | None) -
     if room is None and rehearsal is not None:
         room = rehearsal.get("free_bytes")
     if room is None and (rehearsal is None or "rehearsals" not in rehearsal):
-        return  # a later call knows more; in check mode no job looks
+        return  # a later call knows more
+    if room is None and rehearsal is not None and not rehearsal.get("looked", True):
+        yield Check(
+            "space_for_backup",
+            None,
+            f"{size(int(wanted))} free where the backup goes" if wanted is not None else "enough free where the backup goes",
+            unknown(NOT_LOOKED),
+            ", ".join(backup.get("paths") or []),
+            LATER,
+            blocking=False,
+        )
+        return
     known = room is not None and wanted is not None
     yield Check(
         "space_for_backup",

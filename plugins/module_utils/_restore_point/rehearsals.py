@@ -15,11 +15,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema import moment_of
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import disks, files
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import batch_builtin, batch_word
 
 from .share import ABSENT, Share, reach
@@ -28,6 +31,7 @@ FOLDER = "rehearsals"
 FORMAT = 1
 UPGRADED = "upgraded"
 _INPUT = "rehearsal.json"
+_NEWEST = 20  # records that are read one by one; their names begin with the time of the run
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _TEXTS = ("clone", "clone_of", "run_id", "restore_point", "from_version", "to_version", "finished", "verdict")
 
@@ -123,6 +127,51 @@ def survey(share: Share, root: str) -> tuple[list[dict[str, Any]], int | None]:
             return [], free
         raise share.unreachable(root, above)
     return sorted(_parse(found.text, mark), key=lambda record: str(record["finished"]), reverse=True), free
+
+
+def look(host: WindowsHost, root: str) -> tuple[list[dict[str, Any]], int | None] | None:
+    """As :func:`survey`, by the connection itself and without a job, so that nothing is written or started on the host.
+
+    Returns:
+        None where only a job could look: on a share, to which the connection does not pass its credentials on.
+    """
+    if disks.is_unc(root) and not host.options.delegates_credentials:
+        return None
+    folder = f"{root}\\{FOLDER}"
+    try:
+        there = sorted((name for name in files.names(host, folder) or [] if name.lower().endswith(".json")), reverse=True)
+        mark = f"--{secrets.token_hex(12)}--"
+        found = _parse("".join(f"{mark}{files.read_text(host, folder + chr(92) + name)}" for name in there[:_NEWEST]), mark)
+        return sorted(found, key=lambda record: str(record["finished"]), reverse=True), disks.free_bytes(host, root)
+    except HostError:
+        return None  # what the account of the connection may not read, the account of the jobs may
+
+
+def keep(folder: str, record: dict[str, Any]) -> None:
+    """Keep a copy of a record on the control node, where a plan finds it without a job.
+
+    Raises:
+        OctopusError: It cannot be written.
+    """
+    path = Path(folder) / f"{record['run_id']}.json"
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OctopusError(f"The record of the rehearsal was written, but no copy of it to {path}: {error.strerror or error}.") from error
+
+
+def kept(folder: str) -> list[dict[str, Any]]:
+    """The copies on the control node, the newest first. A file that is not a record, or cannot be read, is left out."""
+    found = []
+    for path in Path(folder).glob("*.json"):
+        try:
+            found.append(checked(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, AttributeError, OctopusError):
+            continue
+    return sorted(found, key=lambda record: str(record["finished"]), reverse=True)
 
 
 def _parse(text: str, mark: str) -> list[dict[str, Any]]:

@@ -46,6 +46,14 @@ def values(host: WindowsHost, key: str) -> dict[str, str]:
     return {}
 
 
+def exists(host: WindowsHost, key: str) -> bool:
+    """Return whether there is a key, with or without values."""
+    result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)
+    if result.exit_code:
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
+    return not result.exit_code
+
+
 def subkeys(host: WindowsHost, key: str) -> list[str]:
     """Return the names directly below a key; none where the key is missing."""
     result = host.run(["reg", "query", key, "/reg:64"], idempotent=True)

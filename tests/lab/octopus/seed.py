@@ -171,6 +171,7 @@ def _infrastructure(seeding: Seeding) -> None:
             IsDisabled=at == 2,
             WorkerPoolIds=["WorkerPools-1"],
             HealthStatus="Healthy",
+            TentacleVersion="6.3.605",
             Thumbprint=seeding.random.randbytes(20).hex().upper(),
             Uri=f"https://worker-{at:02}.lab.example:10933/",
         )

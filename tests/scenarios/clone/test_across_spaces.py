@@ -42,4 +42,4 @@ def test_the_clones_own_packages_are_moved(make_scene: MakeCloneScene) -> None:
     assert scene.left_over() == []
 
     run = scene.play("plan")
-    assert run.code == 0 and "rehearsal: upgraded on copy" in said(run), run.output[-3000:]
+    assert run.code == 0 and "since the rehearsal on copy" in said(run), run.output[-3000:]

@@ -60,7 +60,7 @@ def test_a_successful_rehearsal_removes_the_clone_where_that_is_set(scene: Clone
 def test_the_upgrade_of_the_source_finds_the_rehearsal(scene: CloneScene) -> None:
     run = scene.play("plan")
     assert run.code == 0, run.output[-3000:]
-    assert "rehearsal: upgraded on copy 0.0" in said(run)
+    assert "since the rehearsal on copy 0.0" in said(run)
     before = scene.look()
     run = scene.play("upgrade_inplace", octopus_require_rehearsal=True)
     assert run.code == 0, run.output[-5000:]

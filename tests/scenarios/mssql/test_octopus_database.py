@@ -27,6 +27,7 @@ from lab.core.network import Machine, Network
 from lab.octopus import media
 from lab.octopus.build import InstanceHandle, install_instance
 from lab.sql.server import SqlServer
+from lab.sql.views import objects
 from lab.tds.server import TdsServer
 from lab.windows import host as windows
 from lab.windows import installer
@@ -302,6 +303,29 @@ def test_what_a_database_says_of_known_jumps(up: Estate) -> None:
     connection.close()
     after = up.database(gather=["conditions"])["conditions"]
     assert {name: after[name] for name in PLANTED} == dict.fromkeys(PLANTED, True)
+
+
+@one_driver
+def test_what_lets_a_schema_upgrade_write(up: Estate) -> None:
+    ready = up.database(gather=["readiness"], server_login="octopus")["readiness"]
+    assert (ready["engine_edition"], ready["own_objects"], ready["server_login"]["db_owner"]) == (2, [], True)
+    assert ready["files"] and all(file["grows"] for file in ready["files"])
+    up.sql.add_login("reports", SQL_PASSWORD)
+    up.sql.databases["octopusdeploy"].add_user("reports", {"db_datareader"}, sid=up.sql.logins["reports"].sid)
+    connection = up.sql.open("OctopusDeploy", login="octopus", program="test")
+    for statement in (
+        f"CREATE TABLE IF NOT EXISTS {objects.SCHEMAS} (name TEXT COLLATE NOCASE PRIMARY KEY)",
+        f"INSERT INTO {objects.SCHEMAS} VALUES ('reports')",
+        'CREATE TABLE "reports.Sales" (Id INTEGER)',
+    ):
+        connection.execute(statement)
+    connection.close()
+    found = up.database(gather=["readiness"], server_login="reports")["readiness"]
+    assert found["own_objects"] == ["reports.Sales"]
+    assert found["server_login"] == {"name": "reports", "db_owner": False, "found": "that it is a user without that role"}
+    assert up.database(gather=["readiness"], server_login="nobody")["readiness"]["server_login"]["found"] == "no user for it"
+    hidden = up.database(gather=["readiness"], server_login="nobody", login_user="reports")["readiness"]
+    assert hidden["server_login"]["db_owner"] is None, "a login with few rights does not see other users"
 
 
 @one_driver

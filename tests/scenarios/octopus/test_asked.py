@@ -100,3 +100,27 @@ def test_a_node_that_does_not_answer_itself_is_not_healthy(octopus_node):
     trusting_nobody = {**node.api, "ca_path": str(node.network.root / "none.pem")}
     result = node.module("octopus_node", state="started", timeout=3, **trusting_nobody)
     assert result["failed"], result
+
+
+VERSION_KEY = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion"
+
+
+def test_what_a_node_says_before_an_installation(octopus_node):
+    node = octopus_node()
+    asked = {**node.api, "gather": ["server", "hosts", "readiness"]}
+    quiet = node.module("octopus_info", **asked)
+    assert quiet["hosts"]["octo01"]["readiness"] == {"reboot_pending": [], "installation_in_progress": False}
+    ready = quiet["server"]["readiness"]
+    assert len(ready["tasks_queued"]) == 1 and {one["version"] for one in ready["machines"] if one["name"].endswith("web-01")} == {
+        "6.3.605"
+    }
+    node.host.registry.create(f"{VERSION_KEY}\\Component Based Servicing\\RebootPending")
+    node.host.registry.create(f"{VERSION_KEY}\\Installer\\InProgress")
+    renames = ["\\??\\C:\\Program Files\\Octopus Deploy\\Octopus\\a.dll", ""]
+    node.host.registry.set(
+        "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager", "PendingFileRenameOperations", "REG_MULTI_SZ", renames
+    )
+    found = node.module("octopus_info", **asked)["hosts"]["octo01"]["readiness"]
+    assert found["installation_in_progress"] is True
+    assert [why.partition(" ")[0] for why in found["reboot_pending"]] == ["Windows", "files"]
+    assert "readiness" not in node.module("octopus_info", **node.api)["hosts"]["octo01"], "it is asked where it is needed"

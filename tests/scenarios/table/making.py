@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from lab.estate import WEB_PORT, LabInstance
 from lab.octopus import bindings, interruptions
 from lab.sql import msdb, states
 from lab.sql.database import Database
+from lab.sql.views import objects
 from lab.windows import installer, services
 from patience import patient
 from scenarios.portal import Proxy
@@ -159,6 +161,43 @@ def one_copy_only(instance: LabInstance) -> None:
     found.preallocated = {file.file_id: 512 * 1024**2 for file in found.files}
     volume = sql.machine.fs.drives[found.files[0].path[0].upper()]
     volume.capacity = volume.used() + sum(sql.file_size(found, file) for file in found.files) - 1024**2
+
+
+def checked(instance: LabInstance, state: str = "Success") -> None:
+    """The System Integrity Check that the server runs once a day has ended."""
+    now = instance.hosts[0].clock.now()
+    with instance.handle.store() as store:
+        task = {"Name": "SystemIntegrityCheck", "Description": "Check system integrity", "State": state}
+        store.add("ServerTask", {**task, "QueueTime": now, "StartTime": now, "CompletedTime": now})
+
+
+def worn(instance: LabInstance) -> None:
+    """What time, other people and other tools leave behind: each has a finding of its own, and most of them only warn."""
+    host = instance.hosts[0]
+    version = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion"
+    host.registry.create(f"{version}\\Component Based Servicing\\RebootPending")
+    host.registry.create(f"{version}\\Installer\\InProgress")
+    host.services.config(instance.handle.service, Start=services.DISABLED)
+    for task in host.tasks.all():
+        if "watchdog" in task.name.lower():
+            host.tasks.enable(task.name, False)
+    checked(instance, "Failed")
+    with instance.handle.store() as store:
+        store.set_maintenance(True)
+        [node] = store.nodes()
+        store.save_node({**node, "IsInMaintenanceMode": True})
+        # A node that is drained takes none of them.
+        waiting = {"Name": "Deploy", "Description": "Deploy at night", "State": "Queued"}
+        store.add("ServerTask", {**waiting, "QueueTime": host.clock.now() - timedelta(hours=1)})
+        machine = store.documents("Machine")[0]
+        store.save("Machine", {**machine, "TentacleVersion": "3.20.0"})
+    connection = database(instance).connect()
+    try:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {objects.SCHEMAS} (name TEXT COLLATE NOCASE PRIMARY KEY)")
+        connection.execute(f"INSERT INTO {objects.SCHEMAS} VALUES ('reports')")
+        connection.execute('CREATE TABLE "reports.Sales" (Id INTEGER)')
+    finally:
+        connection.close()
 
 
 # -- what becomes of the database in the middle of it

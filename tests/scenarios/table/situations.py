@@ -97,7 +97,25 @@ PLACES: dict[str, list[Callable[[LabInstance], None]]] = {
     "msi": [making.lost_package, making.full_node],
     "links": [making.linked],
     "room": [making.one_copy_only],
+    "estate": [making.surrounded, making.fast_clock, making.asked, making.lost_package, making.full_node, making.linked, making.worn],
+    "clean": [making.checked],
 }
+# Everything that is wrong with the estate, at once. The units have more of it (test_planted.py).
+ESTATE = {
+    *(
+        "rollback_possible",
+        "rollback_complete",
+        "clocks_agree",
+        "nobody_asked",
+        "installed_package_cached",
+        "space_on_node",
+        "folders_readable",
+    ),
+    *("node_answers", "no_other_installation", "no_reboot_pending", "service_starts_itself", "watchdog_enabled", "integrity_checked"),
+    *("maintenance_off", "nodes_undrained", "no_tasks_queued", "tentacles_supported", "no_own_objects", "rehearsed"),
+}
+# Only a job could look, which a plan does not start: the upgrade does.
+NOT_LOOKED = {"rehearsed", "space_for_backup"}
 _LOGIN = f"[{making.LOGIN}]"
 _CREATOR = f"ALTER SERVER ROLE dbcreator ADD MEMBER {_LOGIN}"
 REFUSED = [
@@ -122,20 +140,25 @@ REFUSED = [
     Refused("an account of the jobs without access", "host", "job_account_on_database", ("octopus_job_user",)),
     Refused("a lost package of Windows Installer", "msi", "installed_package_cached", ("msiexec /fv",)),
     Refused("no room on the node", "msi", "space_on_node", ("Free some space there",)),
-    Refused("a link in a server folder", "links", "", ("moved", "link")),
+    Refused("a link in a server folder", "links", "folders_readable", ("moved", "link")),
+    Refused("another installation", "estate", "no_other_installation", ("interrupted",)),
     Refused("no room for a second copy of the files", "room", "space_for_rollback", ("octopus_rollback_keeps: false",)),
 ]
 # Variables of the instance at a place.
 VARIABLES: dict[str, dict[str, Any]] = {
-    "host": {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE}
+    place: {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE} for place in ("host", "estate")
 }
-# Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan), and
-# an availability group that a rollback may leave (rollback/test_availability_group.py, and units of its checks).
+# Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan), those
+# that only warn (the estate, and units of their own), and an availability group that a rollback may leave (rollback/test_availability_group.py, and
+# units of its checks).
 ELSEWHERE = {
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),
     *("license_compliant", "nothing_else_running", "nothing_else_on_database", "rehearsed", "folders_known", "heartbeats_readable"),
     *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "master_key_settable"),
-    "group_rejoinable",
+    *("group_rejoinable", "plan_approved", "package_available", "backup_writable", "master_key_readable", "space_on_drives"),
+    *("express_limit", "server_login_is_owner", "files_may_grow", "configuration_readable", "node_registered", "service_accounts_agree"),
+    *("license_lasts", "polling_tentacles", "no_reboot_pending", "service_starts_itself", "watchdog_enabled", "integrity_checked"),
+    *("maintenance_off", "nodes_undrained", "no_tasks_queued", "tentacles_supported", "no_own_objects"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import maintenance
+from . import maintenance, readiness
 from .client import OctopusApi
 from .folders import completed, resolved, server_folders
 from .interruptions import pending
@@ -20,8 +20,12 @@ from .spaces import list_spaces
 from .tasks import running_tasks
 
 
-def server_info(api: OctopusApi) -> dict[str, Any]:
+def server_info(api: OctopusApi, ready: bool = False) -> dict[str, Any]:
     """Return facts of one server.
+
+    Args:
+        api: The server.
+        ready: Whether it is also asked for what somebody should know before an upgrade.
 
     Raises:
         OctopusError: The server cannot be reached, or the key may not read what every version has.
@@ -40,6 +44,7 @@ def server_info(api: OctopusApi) -> dict[str, Any]:
         "license": {**license_status(api).as_dict(), "installed": has_license(api)},
         "folders": resolved(server_folders(api), None),
         "user": _user(api),
+        **({"readiness": readiness.read(api)} if ready else {}),
     }
 
 

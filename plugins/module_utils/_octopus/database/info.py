@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import requirements
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import is_at
 
-from . import account, conditions, loss, names, schema
+from . import account, conditions, loss, names, readiness, schema
 
 
 def _version(connection: SqlConnection, _name: str) -> dict[str, Any]:
@@ -62,6 +62,10 @@ def _names(connection: SqlConnection, _name: str) -> dict[str, Any]:
     return {"names": names.read(connection)}
 
 
+def _readiness(connection: SqlConnection, name: str, server_login: str | None = None) -> dict[str, Any]:
+    return {"readiness": readiness.read(connection, name, server_login)}
+
+
 _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "version": _version,
     "nodes": _nodes,
@@ -71,6 +75,7 @@ _PARTS: dict[str, Callable[[SqlConnection, str], dict[str, Any]]] = {
     "rollback": _rollback,
     "conditions": _conditions,
     "names": _names,
+    "readiness": _readiness,
 }
 GATHER = tuple(_PARTS)
 # What nobody needs who does not ask for it.
@@ -85,6 +90,7 @@ def query(
     *,
     expected_version: str | None = None,
     windows_account: str | None = None,
+    server_login: str | None = None,
     replicas: bool = False,
 ) -> dict[str, Any]:
     """Read facts of the database that the connection is in.
@@ -96,6 +102,7 @@ def query(
         since: Also read what is newer than that.
         expected_version: The version that the database has to be at.
         windows_account: Also look whether that account is db_owner.
+        server_login: The SQL login of the server's connection string, of which readiness tells whether it is db_owner.
         replicas: Whether the secondaries of the database's availability group are asked what they have of it.
 
     Raises:
@@ -116,7 +123,8 @@ def query(
         "now": now.isoformat(),
         "clock_offset_seconds": round((now - datetime.now(timezone.utc)).total_seconds()),
     }
-    for part, read in (_PARTS | {"rollback": partial(_rollback, replicas=replicas)}).items():
+    own = {"rollback": partial(_rollback, replicas=replicas), "readiness": partial(_readiness, server_login=server_login)}
+    for part, read in (_PARTS | own).items():
         if part in gather:
             facts |= read(connection, name)
     if expected_version is not None and not is_at(facts["version"], expected_version):

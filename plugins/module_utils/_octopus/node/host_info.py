@@ -23,6 +23,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows import di
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import SYSTEM32, ConnectionOptions, WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 
+from . import readiness
 from .health import node_url
 
 NETBIOS_LENGTH = 15
@@ -32,14 +33,20 @@ _NET = r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
 
 
 def hosts_info(
-    connections: Sequence[ConnectionOptions], instance_name: str | None, portal_url: str | None = None
+    connections: Sequence[ConnectionOptions], instance_name: str | None, portal_url: str | None = None, ready: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Return the facts of all hosts, queried at once.
+
+    Args:
+        connections: To the hosts.
+        instance_name: The instance whose configuration is read; None for all.
+        portal_url: The address of the web portal, as users reach it.
+        ready: Whether each is also asked whether it is ready for an installation.
 
     Raises:
         OctopusError: A host cannot be queried; the message says why for each.
     """
-    outcomes = on_each(connections, lambda host: host_info(host, instance_name, portal_url))
+    outcomes = on_each(connections, lambda host: host_info(host, instance_name, portal_url, ready))
     failed = failures(outcomes)
     if failed:
         raise OctopusError(" ".join(failed))
@@ -75,7 +82,7 @@ def check_version(found: Mapping[str, Any], parts: Sequence[str], wanted: str) -
         )
 
 
-def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: str | None = None) -> dict[str, Any]:
+def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: str | None = None, ready: bool = False) -> dict[str, Any]:
     """Return the facts of one host. A host without Octopus Server has no program and no instances."""
     octopus = OctopusHost(host)
     windows = registry.values(host, _WINDOWS)
@@ -94,6 +101,7 @@ def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: s
         "has_curl": files.exists(host, f"{SYSTEM32}curl.exe"),
         "clock_offset_seconds": host.clock_offset,
         "delegates_credentials": host.options.delegates_credentials,
+        **({"readiness": readiness.read(host)} if ready else {}),
     }
 
 

@@ -66,6 +66,8 @@ def shape(collection: Collection, document: Document) -> Document:
         if collection.address == "userroles":  # one list until OctopusClients 858c7032 of September 2018
             system, owned = body.pop("GrantedSpacePermissions", []), body.pop("GrantedSystemPermissions", [])
             body["GrantedPermissions"] = [*system, *owned]
+    if collection.address in ("machines", "workers"):
+        body["Endpoint"] = _endpoint(document)
     start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
     own = f"{start}/{collection.address}/{document['Id']}"
     links = {"Self": own, **{name: own + path for name, path in collection.more_links}}
@@ -73,6 +75,20 @@ def shape(collection: Collection, document: Document) -> Document:
         if document.get(property_name):
             links[name] = f"{start}/{address}/{document[property_name]}"
     return {**body, "Links": links}
+
+
+def _endpoint(document: Document) -> Document:
+    """How it is reached, and which Tentacle the last health check has met there.
+
+    ListeningTentacleEndpointResource and TentacleDetailsResource of https://github.com/OctopusDeploy/OctopusClients.
+    """
+    details = {"UpgradeLocked": False, "UpgradeSuggested": False, "UpgradeRequired": False, "Version": document.get("TentacleVersion")}
+    return {
+        "CommunicationStyle": document.get("CommunicationStyle") or "TentaclePassive",
+        "Uri": document.get("Uri"),
+        "Thumbprint": document.get("Thumbprint"),
+        "TentacleVersionDetails": details,
+    }
 
 
 def _visible(collection: Collection, documents: list[Document]) -> list[Document]:

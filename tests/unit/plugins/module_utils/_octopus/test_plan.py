@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The upgrade path, what each named check says of good and of bad facts, and the lines of the plan."""
+"""What each named check says of good and of bad facts, and what the module returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan, rehearsal_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import Check
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.conditions import CONDITIONS
 from ansible_collections.octopus.upgrade.tests.unit.plugins.module_utils._octopus import rollback_facts
@@ -217,7 +217,10 @@ def rehearsed(**outlook: Any) -> dict[str, Any]:
         ({"outlook": None}, True, True),
         ({"outlook": None}, False, False),
         ({"skipped": True}, False, False),
-        ({"skipped": True}, True, True),
+        ({"skipped": True}, True, False),  # the upgrade itself looks
+        ({"outlook": None, "looked": False}, True, False),
+        ({**REHEARSED, "looked": False}, True, False),  # the copy of this control node
+        ({**rehearsed(age_days=99), "looked": False}, True, False),
     ],
 )
 def test_a_rehearsal_that_is_required(rehearsal: dict[str, Any] | None, required: bool, refused: bool) -> None:
@@ -233,29 +236,23 @@ def test_a_rehearsal_that_is_required(rehearsal: dict[str, Any] | None, required
         (REHEARSED, "upgraded on test 2.5 days ago, outage 61 s"),
         (rehearsed(succeeded=False, verdict="failed_rolled_back"), "failed_rolled_back on test 2.5 days ago"),
         ({"outlook": None}, "none of this upgrade"),
-        ({"skipped": True}, "not looked up in check mode"),
+        ({**REHEARSED, "looked": False}, "upgraded on test 2.5 days ago, outage 61 s"),
+        ({"skipped": True}, f"not looked up: {rehearsal_checks.NOT_LOOKED}"),
+        ({"outlook": None, "looked": False}, f"not looked up: {rehearsal_checks.NOT_LOOKED}"),
     ],
 )
 def test_how_the_rehearsal_went(rehearsal: dict[str, Any], text: str) -> None:
-    assert plan.rehearsal_text(rehearsal) == text
+    assert rehearsal_checks.text(rehearsal) == text
 
 
-# -- what is shown and returned
+def test_a_rehearsal_that_is_not_required_warns_and_of_a_clone_nobody_asks() -> None:
+    [check] = [one for one in plan.checks(facts(rehearsal={"outlook": None}), "2026.2.9853", ["2026.2.9853"]) if one.name == "rehearsed"]
+    assert (check.verdict, check.blocks) == ("warning", False)
+    found = plan.checks(facts(rehearsal={"outlook": None}, rehearsal_days=0), "2026.2.9853", ["2026.2.9853"])
+    assert "rehearsed" not in {one.name for one in found}
 
 
-def test_the_lines_of_a_plan() -> None:
-    found = plan.checks(facts(**change("server/license", {"is_compliant": False})), "2026.2.9853", ["2026.2.9853"], ["license_compliant"])
-    setting = plan.Setting("octo-a", "Octopus on sql01", "\\\\nas\\prod", "R-2020.5.7")
-    assert plan.lines(facts(rehearsal=REHEARSED), "2020.5.7", ["2025.3.14357", "2026.2.9853"], found, setting) == [
-        "prod: 2020.5.7 -> 2025.3.14357 -> 2026.2.9853",
-        "nodes: octo-a, octo-b (coordinator octo-a)",
-        "database: Octopus on sql01",
-        "backup: \\\\nas\\prod as R-2020.5.7",
-        "running tasks now: 0",
-        "rehearsal: upgraded on test 2.5 days ago, outage 61 s",
-        "waived: license_compliant",
-    ]
-    assert plan.lines(facts(), "2026.2.9853", [], [], setting) == ["prod is at 2026.2.9853 already; there is nothing to do."]
+# -- what the module returns
 
 
 def module(**params: Any) -> dict[str, Any]:
@@ -270,7 +267,8 @@ def test_the_module_returns_the_plan() -> None:
     assert not result.get("failed"), result
     assert (result["installed"], result["upgrade_path"], result["changed"]) == ("2020.5.7", ["2026.2.9853"], False)
     assert result["restore_point"] == "20261125T132400Z-2020.5.7"
-    assert "database: Octopus on sql01" in result["lines"]
+    assert "Database: Octopus on sql01, 0.0 MiB in use" in result["lines"]
+    assert result["plan"]["database"]["name"] == "Octopus"
     assert module(run_id=None)["restore_point"] is None
 
 
@@ -317,8 +315,8 @@ def test_a_task_that_waits_for_a_person(policy: str, blocked: list[str]) -> None
     assert failing(found) == blocked
     asked = "ServerTasks-7 (Deploy Web) of project Web Shop waits at 'Approve' for team Ops or Managers"
     assert (asked in plan.refusal("prod", found)) is bool(blocked)
-    lines = plan.lines(given, "2020.5.7", ["2026.2.9853"], found, plan.Setting())
-    assert f"{'cancelled' if policy == 'cancel' else 'left waiting'}: {asked}" in lines
+    told = module(server=given.server, interventions=policy)["plan"]["afterwards"]
+    assert f"{'cancelled' if policy == 'cancel' else 'left waiting'}: {asked}" in told
     assert failing(plan.checks(given, "2020.5.7", [])) == []
     given.stops_service = True  # a backup that drains and stops the nodes
     assert failing(plan.checks(given, "2020.5.7", [])) == blocked

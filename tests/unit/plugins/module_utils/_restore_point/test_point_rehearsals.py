@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.rehearsals import Jump, checked, outlook
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.rehearsals import Jump, checked, keep, kept, look, outlook
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 
@@ -73,3 +77,52 @@ def test_what_is_none_is_not_written(wrong: dict[str, Any]):
 
 def test_one_that_failed_needs_no_outage():
     assert checked(record(verdict="failed_rolled_back", outage_seconds=None))["format"] == 1
+
+
+# -- read without a job
+
+LOCAL = "D:\\Backups\\prod"
+
+
+def host(root: str = LOCAL, **answers: Any) -> FakeHost:
+    listed = f'if exist "{root}\\rehearsals"'
+    return FakeHost({listed: "a.json\r\nb.json\r\nnotes.txt\r\n", "dir /-c": "1 Dir(s)  5000 bytes free\r\n", **answers})
+
+
+def test_a_local_folder_is_read_without_a_job_and_the_newest_is_first() -> None:
+    newer = record(run_id="b", finished="2026-11-25T12:00:00+00:00")
+    fake = host(**{f'type "{LOCAL}\\rehearsals\\a.json"': json.dumps(record()), f'type "{LOCAL}\\rehearsals\\b.json"': json.dumps(newer)})
+    found = look(fake, LOCAL)  # type: ignore[arg-type]
+    assert found is not None
+    assert [one["run_id"] for one in found[0]] == ["b", "20261124T120000Z"] and found[1] == 5000
+    assert not [command for command in fake.commands if "schtasks" in command or ">" in command.replace("2>", "").replace(">nul", "")]
+
+
+def test_a_share_is_read_where_the_connection_passes_its_credentials_on_and_only_there() -> None:
+    share = "\\\\nas\\backups\\prod"
+    fake = host(share)
+    assert look(fake, share) is None  # type: ignore[arg-type]
+    assert fake.commands == []
+    fake.options = dataclasses.replace(fake.options, transport=("credssp",))
+    fake.answers[f'if exist "{share}\\rehearsals"'] = (3, "")
+    assert look(fake, share) == ([], 5000)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_this_account_may_not_read_is_not_known() -> None:
+    fake = host(type=(1, "Access is denied."))
+    assert look(fake, LOCAL) is None  # type: ignore[arg-type]
+
+
+def test_copies_on_the_control_node_are_found_again_and_what_is_none_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "prod" / "rehearsals"
+    assert kept(str(folder)) == []
+    newer = checked(record(run_id="a", finished="2026-11-25T12:00:00+00:00"))
+    for one in (newer, checked(record()), newer):
+        keep(str(folder), one)
+    (folder / "torn.json").write_text('{"clone":')
+    (folder / "other.json").write_text("[]")
+    assert [one["run_id"] for one in kept(str(folder))] == ["a", "20261124T120000Z"]
+    assert kept(str(folder))[0] == newer
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OctopusError, match="no copy of it"):
+        keep(str(tmp_path / "file"), newer)
