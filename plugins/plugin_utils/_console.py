@@ -112,6 +112,8 @@ class Console:
         running = instance.running
         if running is None:
             return []
+        if "\n" in message.what:  # a text to be read, as a plan is
+            return [*self._headline(instance, running, now), *(Line(text.clean(line)) for line in message.what.splitlines())]
         running.said = message
         lines = self._announce(instance, running, now)
         quarter = int(instance.percent() or 0) // 25

@@ -12,6 +12,7 @@ STORY = ("guide_clones", "guide_rehearsal", "guide_upgrade", "guide_restore_poin
 PACKAGES = "installs packages of the distribution, as root; tools/setup.sh installs the same for the tests"
 KERBEROS = "the same packages, for Kerberos"
 CHECKOUT = "for those who work on the collection"
+VERIFY = "tests/scenarios/upgrade/test_cost.py runs it"
 SITUATION = "needs a situation that another test makes"
 
 NOT_HERE = {
@@ -27,4 +28,6 @@ NOT_HERE = {
     "ansible-playbook octopus.upgrade.upgrade_inplace --limit octopus_prod -e octopus_break_lock=20261130T101500Z": (
         f"{SITUATION}: tests/scenarios/rollback/test_taken_over.py"
     ),
+    "ansible-playbook octopus.upgrade.verify --limit octopus_prod": VERIFY,
+    "ansible-playbook octopus.upgrade.verify -e octopus_baseline_file=before.json": VERIFY,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.counts import OF_SERVER, OF_SPACE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.verification.counts import OF_SERVER, OF_SPACE
 
 from .probe import BACKUP, CLONE, DATABASE, REST, ROLLBACK, UPGRADE, Probe
 

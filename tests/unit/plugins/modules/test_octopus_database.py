@@ -45,6 +45,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SqlServer:
     found.answers["DB_NAME()"] = [{"name": "Octopus"}]
     monkeypatch.setattr(info.requirements, "read", lambda _connection, _name, _connect: {"platform": ""})
     monkeypatch.setattr(info.conditions, "read", lambda _connection: {"triggers": False})
+    monkeypatch.setattr(info.readiness, "read", lambda _connection, _name, _login: {"own_objects": []})
     for module in (octopus_database_info, octopus_database_wait, octopus_database_upgrade):
         monkeypatch.setattr(module, "connect", found.connect)
     return found
@@ -60,6 +61,7 @@ def test_all_that_is_known(server: SqlServer) -> None:
     assert not result.get("failed"), result
     expected = {
         "changed": False,
+        "readiness": {"own_objects": []},
         "server": "SQL01",
         "now": "2026-11-23T20:00:04+00:00",
         "version": "2018.10.7",

@@ -131,7 +131,8 @@ def made(problems: Mapping[str, Any] | None = None, ladder: list[str] | None = N
     way = path_checks.find(INSTALLED, TARGET, ladder or LADDER, conditions=facts.database["conditions"], off=["dataversion"])
     path = [str(version) for version in way.versions]
     facts.packages = {version: facts.packages.get(version, facts.packages[TARGET]) for version in (*path, INSTALLED)}
-    found = plan.checks(facts, TARGET, path, waivers, path_checks.checks(way, facts.instance))
+    judged = [*path_checks.checks(way, facts.instance), *path_checks.license_check(way, facts.server["license"], {}, facts.instance, NOW)]
+    found = plan.checks(facts, TARGET, path, waivers, judged)
     setting = plan_document.Setting(
         "octo-a",
         {"host": "sql.example.com", "database": "Octopus"},

@@ -41,6 +41,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "folders_known": {"server/folders": {}},
     "license_compliant": {"server/license/is_compliant": False},
     "license_lasts": {"server/license/expires": "2026-01-01T00:00:00Z"},
+    "license_covers_path": {"server/license/expires": "2026-01-01T00:00:00Z"},
     "maintenance_off": {"server/maintenance": {"enabled": True}},
     "nodes_undrained": {"server/nodes/0/draining": True},
     "nobody_asked": {"server/interruptions": [{"task": "ServerTasks-1", "description": "d", "project": "", "title": "", "teams": []}]},
@@ -83,7 +84,8 @@ def test_every_planted_problem_is_named_and_nothing_else() -> None:
     facts = plan.Facts(**planted(everything), instance_name="OctopusServer")
     known = {**conditions(facts.server, facts.hosts, facts.database), "column_collation_differs": True}
     way = path_checks.find(INSTALLED, TARGET, [TARGET], conditions=known, off=["dataversion"])
-    found = plan.checks(facts, TARGET, [TARGET], (), path_checks.checks(way, facts.instance))
+    licence = path_checks.license_check(way, facts.server["license"], {}, facts.instance)
+    found = plan.checks(facts, TARGET, [TARGET], (), [*path_checks.checks(way, facts.instance), *licence])
     wrong = {check.name for check in found if check.ok is not True}
     rows = {check.name for check in found if check.name not in GUIDE}
     assert wrong - rows == PROBLEMS.keys()
