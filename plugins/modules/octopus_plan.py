@@ -361,7 +361,7 @@ SPEC: dict[str, Any] = {
         "waivers": {"type": "list", "elements": "str", "default": []},
         "package_problems": {"type": "dict", "default": {}},
         "copies": {"type": "dict", "default": {}},
-        "master_key": {"type": "dict", "default": {}},
+        "master_key": {"type": "dict", "default": {}, "no_log": False},  # how it could be read, not the key
         "run_id": {"type": "str"},
         "coordinator": {"type": "str", "default": ""},
         "sql": {"type": "dict", "options": {"host": {"type": "str", "required": True}, "database": {"type": "str", "required": True}}},

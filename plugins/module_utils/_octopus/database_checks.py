@@ -39,7 +39,7 @@ def _express(readiness: Mapping[str, Any], database: Mapping[str, Any], where: s
     if readiness.get("engine_edition") != EXPRESS:
         return
     major = int(str(database.get("server_version") or "0").partition(".")[0] or 0)
-    limit = next(most for version, most in _EXPRESS if major >= version)
+    limit = next((most for version, most in _EXPRESS if major >= version), _EXPRESS[-1][1])
     used = database.get("used_bytes")
     yield Check(
         "express_limit",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ class Instance:
             upgrade.run()
         except (UpgradeFailed, UpgradeRefused) as error:
             return "\n".join([*said, str(error)])
-        connect = lambda: self.sql.open(NAME, login="octopus", program="product")  # noqa: E731
+        connect = partial(self.sql.open, NAME, login="octopus", program="product")
         with Store(connect, version, self.clock, fs=self.machine.fs, logon=self.logon, home=HOME, master_key=MASTER_KEY) as store:
             try:
                 starting.check(store, version, ground)

@@ -41,7 +41,8 @@ def server():
 
 
 def task(server, **options):
-    return run_module("octopus_task", url=server.url, api_key="API-SECRET", allow_http=True, name=CHECK, timeout=20, **options)
+    given = {"url": server.url, "api_key": "API-SECRET", "allow_http": True, "name": CHECK, "timeout": 20}
+    return run_module("octopus_task", **(given | options))
 
 
 def test_it_is_queued_and_waited_for(server):
@@ -82,7 +83,7 @@ def test_nothing_is_queued_where_no_node_would_take_it(server):
 def test_one_that_has_not_begun_in_time_is_cancelled(server):
     server.looks = [server.row]
     server.answers["POST /api/tasks/ServerTasks-7/cancel"] = {}
-    result = run_module("octopus_task", url=server.url, api_key="API-SECRET", allow_http=True, name=CHECK, timeout=0)
+    result = task(server, timeout=0)
     assert "has not ended within 0 seconds; it is Queued. It was cancelled." in result["msg"]
     assert server.sent("POST", "/api/tasks/ServerTasks-7/cancel")
 
