@@ -339,9 +339,9 @@ def test_a_service_that_runs_is_not_touched(world: World) -> None:
 
 def test_a_watchdog_that_would_start_it_is_not_tolerated(world: World) -> None:
     world.node(world.join())
-    create_watchdog(world.host, "other", 5)
+    create_watchdog(world.host, "other", 600)
     assert world.join(folders={"packages": "D:\\Else"})["changed"] is True
-    create_watchdog(world.host, "*", 5)
+    create_watchdog(world.host, "*", 600)  # which does not come while this looks
     assert "watchdog: disabled" in world.join(folders={"packages": "D:\\Else 2"})["msg"]
     assert world.join(folders={"packages": "D:\\Else"})["changed"] is False
 
