@@ -66,7 +66,7 @@ def test_a_rehearsal_on_a_clone_that_does_nothing_outside(tmp_path: Path) -> Non
 
 
 def test_before_4_1_nothing_names_the_server_folders_so_nothing_is_begun_without_their_paths(tmp_path: Path) -> None:
-    old = replace(SINGLE, version="4.0.12", target="2018.10.7")
+    old = replace(SINGLE, version="4.0.12", target="2018.10.7", wanted="")
     clone = CloneSpec("copy", old.name, ("octo-clone",))
     with Lab(tmp_path / "lab", old, clone, scale=40, only_documented=True) as lab:
         scene = CloneScene(lab, old, clone, tmp_path)

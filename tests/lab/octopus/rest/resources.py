@@ -66,6 +66,8 @@ def shape(collection: Collection, document: Document) -> Document:
         if collection.address == "userroles":  # one list until OctopusClients 858c7032 of September 2018
             system, owned = body.pop("GrantedSpacePermissions", []), body.pop("GrantedSystemPermissions", [])
             body["GrantedPermissions"] = [*system, *owned]
+    if collection.address == "projecttriggers" and not node().at_least(2018, 4):
+        body.pop("IsDisabled", None)  # no trigger could be switched off before (https://github.com/OctopusDeploy/docs/pull/1560)
     if collection.address in ("machines", "workers"):
         body["Endpoint"] = _endpoint(document)
     start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
