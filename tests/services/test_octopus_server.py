@@ -50,7 +50,7 @@ def test_maintenance_mode_is_switched_on_and_off(octopus: OctopusServer) -> None
     assert not is_on()
 
 
-def test_a_loss_is_noticed(octopus: OctopusServer) -> None:
+def test_a_loss_is_noticed_and_who_is_to_be_asked_about_it(octopus: OctopusServer) -> None:
     group, lifecycle = (octopus.get(f"/api/{SPACE}/{what}?take=1")["Items"][0]["Id"] for what in ("projectgroups", "lifecycles"))
     body = {"Name": f"services {secrets.token_hex(4)}", "ProjectGroupId": group, "LifecycleId": lifecycle}
     project = octopus.request("POST", f"/api/{SPACE}/projects", body)["Id"]
@@ -60,7 +60,9 @@ def test_a_loss_is_noticed(octopus: OctopusServer) -> None:
         assert not [found for found in octopus.module("octopus_verify", baseline=baseline)["differences"] if found["verdict"] == "wrong"]
     finally:
         octopus.request("DELETE", f"/api/{SPACE}/projects/{project}")
-    assert "projects" in octopus.refusal("octopus_verify", baseline=baseline)
+    found = {one["what"]: one for one in octopus.module("octopus_verify", baseline=baseline)["differences"]}
+    assert (found["projects"]["verdict"], found[f"project {body['Name']}"]["verdict"]) == ("suspicious", "suspicious")
+    assert "eleted" in found["projects"]["why"], "the audit log has it"
 
 
 def test_its_database_says_the_same(octopus: OctopusServer, sql: SqlServer) -> None:
