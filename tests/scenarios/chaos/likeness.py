@@ -49,7 +49,7 @@ LIVELY = re.compile(
 # How an attempt found things, and what it had to do. It differs where a step began twice: the first attempt may have done the work.
 ATTEMPT = re.compile(
     r"\.(changed|was_\w+|before|fetched|copied_files|copied_bytes|deleted_files|created_folders|backup_files|job|exit_code|log_path|log_tail"
-    r"|obstacles|needed_bytes|replaced|scripts)\b"
+    r"|obstacles|needed_bytes|replaced|scripts|found|state)\b"
 )
 RECORD = ("operation", "instance", "from_version", "to_version", "ladder", "restore_point", "backup", "evidence", "retained")
 
