@@ -3,13 +3,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Say how an instance is, and what to do next."""
+"""Report the status of an instance, and what to do next."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: octopus_status
-short_description: Say how an instance is, and what to do next
+short_description: Report the status of an instance, and what to do next
 version_added: 1.0.0
 description:
   - Says from what other modules have read how an instance is now, which run works on it or has stopped, what the last one has done, which restore
@@ -68,7 +68,7 @@ EXAMPLES = r"""
   register: runs
   failed_when: false
 
-- name: Say how the instance is, as far as its runs tell
+- name: Report the status of the instance, as far as its runs tell
   octopus.upgrade.octopus_status:
     instance: prod
     nodes: [octo-a]

@@ -160,7 +160,7 @@ def test_the_state_of_a_fleet_on_one_screen(lab: Lab, operator: Operator) -> Non
 
     run = operator.play("octopus.upgrade.status", deadline=patient(500))
     assert run.code == 0, run.output[-5000:]
-    shown = run.output.rpartition("Show how the instances are")[2]
+    shown = run.output.rpartition("Show the status of the instances")[2]
     told = " ".join(shown.replace('"', "").split())
     assert "demo: run unfinished, at 2018.10.7" in told and "octo01 stopped (watchdog off)" in told
     assert "upgrade 20260101T000000Z, stopped at apply.2021.1.8045.schema since" in told

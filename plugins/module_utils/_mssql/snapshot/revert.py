@@ -182,7 +182,9 @@ def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[
             others = sessions(connection, name)
             if time.monotonic() > ends:
                 found = listed(others) if others else "sessions that the login may not see"
-                raise MssqlError(f"{name} is still in use by {found} ({error.message})", error.number) from error
+                raise MssqlError(
+                    f"{name} is still in use by {found} ({error.message}). Stop the clients of {name} first", error.number
+                ) from error
         if attempt == 0:
             _end_sessions(connection, name, others)
         if undo.undone(connection, name):  # what a session that was just ended had open

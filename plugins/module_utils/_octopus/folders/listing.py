@@ -111,7 +111,7 @@ class _Spool:
             return
         packer = zlib.compressobj(1)
         with contextlib.suppress(OSError):
-            self._copy = tempfile.TemporaryFile()  # noqa: SIM115  it is read later, and close() closes it
+            self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - it is read later, and close() closes it
 
         def both(data: bytes) -> None:
             take(data)
