@@ -17,7 +17,7 @@ from .plan_facts import Facts
 
 PACKAGE = "package:"
 # What each look ahead returns where it succeeds.
-_PROOF = {"backup": "paths", "folders": "folders", "master_key": "instance_name"}
+_RETURNED = {"backup": "paths", "folders": "folders", "master_key": "instance_name"}
 
 
 def problems(looks: Mapping[str, Mapping[str, Any] | None], packages: Mapping[str, str]) -> dict[str, str]:
@@ -30,7 +30,7 @@ def problems(looks: Mapping[str, Mapping[str, Any] | None], packages: Mapping[st
     found = {f"{PACKAGE}{version}": str(problem or "") for version, problem in packages.items()}
     for name, result in looks.items():
         if result and not result.get("skipped"):
-            found[name] = "" if _PROOF[name] in result else str(result.get("msg") or "that it failed without a message")
+            found[name] = "" if _RETURNED[name] in result else str(result.get("msg") or "that it failed without a message")
     return found
 
 
