@@ -208,7 +208,7 @@ def test_a_snapshot_that_is_read_is_not_dropped(world: World) -> None:
     good(snapshot(world))
     reader = world.sql.open(S, login="backup", program="reports", host="pc7")
     for wanted in ("absent", "reverted"):
-        assert "backup from pc7 (reports, session" in act(world, wanted)["msg"]
+        assert "backup from pc7 (reports)" in act(world, wanted)["msg"]
     reader.close()
     good(snapshot(world, state="absent"))
 
