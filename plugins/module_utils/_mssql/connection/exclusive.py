@@ -58,8 +58,9 @@ def run_exclusively(connection: SqlConnection, database: str, *steps: str | tupl
                 kept = _end(connection, others)
             if time.monotonic() >= ends:
                 found = listed(others) if others else "sessions that the login may not see"
+                wanted = "; ".join(statement for statement, _deadline in statements)
                 raise MssqlError(
-                    f"Expected exclusive use of {database} on SQL Server {connection.options.where} for {'; '.join(sql for sql, _ in statements)}, "
+                    f"Expected exclusive use of {database} on SQL Server {connection.options.where} for {wanted}, "
                     f"but it is in use by {found}{kept} ({error.message}). Stop the clients of {database} first",
                     error.number,
                 ) from error
