@@ -72,7 +72,8 @@ def run_exclusively(connection: SqlConnection, database: str, *steps: str | tupl
 
 
 def _end(connection: SqlConnection, others: list[dict[str, Any]]) -> str:
-    """End sessions. A login that may not do so can still succeed: a statement WITH ROLLBACK IMMEDIATE needs no such permission.
+    """End sessions. A login that may not do so can still succeed: a statement WITH ROLLBACK IMMEDIATE needs no such permission, only ALTER on the
+    database (https://learn.microsoft.com/sql/t-sql/statements/alter-database-transact-sql-set-options).
 
     Returns:
         For the message of a failure: why a session could not be ended.

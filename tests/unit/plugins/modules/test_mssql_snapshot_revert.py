@@ -89,6 +89,7 @@ def test_somebody_whom_the_login_may_not_end_is_named(server: SnapshotServer, mo
     monkeypatch.setattr(exclusive, "PATIENCE", -1)
     server.fails = [("USE [master]; RESTORE", IN_USE), ("KILL", refused)]
     assert "session 77, app from pc (p), and session 77 cannot be ended: User does not have permission" in reverted()["msg"]
+    assert server.ran[-1] == MULTI
 
 
 @pytest.mark.parametrize(
