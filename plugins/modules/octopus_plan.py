@@ -107,6 +107,12 @@ options:
     description: What M(octopus.upgrade.octopus_masterkey_backup) returned in check mode.
     type: dict
     default: {}
+  compatibility:
+    description:
+      - What M(octopus.upgrade.octopus_compatibility_info) returned with its O(octopus.upgrade.octopus_compatibility_info#module:operation). The
+        result of a task that has failed is fine. Without it, assumptions about the server are not checked.
+    type: dict
+    default: {}
   rehearsal:
     description:
       - What M(octopus.upgrade.octopus_rehearsal_info) returned; a result that was skipped is fine. Without it, rehearsals are not checked.
@@ -340,6 +346,7 @@ _FACTS: dict[str, Any] = {
     "database": {"type": "dict", "required": True},
     "packages": {"type": "dict", "default": {}},
     "backup": {"type": "dict", "default": {}},
+    "compatibility": {"type": "dict", "default": {}},
     "rehearsal": {"type": "dict"},
     "rehearsal_required": {"type": "bool", "default": False},
     "rehearsal_days": {"type": "int", "default": 30},

@@ -13,6 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services 
 
 from . import (
     asked_checks,
+    assumption_checks,
     availability_checks,
     database_checks,
     host_checks,
@@ -58,6 +59,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path, rejoins=facts.rejoins),
         *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes) if path else []),
         *looked_checks.checks(facts),
+        *assumption_checks.checks(facts.compatibility, facts.instance),
         *rehearsal_checks.checks(facts, path),
         *instance_checks.clocks(facts),
         Check(**unknowns.folders(facts.server, facts.instance)),
