@@ -45,6 +45,12 @@ options:
       - The version to upgrade to. Where the database has run with it already, nothing is done. Where the installed program is of another
         version, nothing is started.
     type: str
+  drain_node:
+    description:
+      - Name of the node that is started next. Once the schema is upgraded, the node is set to be drained in the database where it is not any more, so
+        that it takes no task when it starts. Undrain it with M(octopus.upgrade.octopus_node).
+      - Where that cannot be done, the task warns; let M(octopus.upgrade.octopus_node) look with O(octopus.upgrade.octopus_node#module:keep_drained).
+    type: str
   timeout:
     description: Seconds for the upgrade. After that it is ended, and the database may be altered in part.
     type: float
@@ -115,6 +121,11 @@ schema_scripts:
   returned: success
   type: int
   sample: 612
+drained_node:
+  description: Whether O(drain_node) was and is drained in the database, and what kept it from being set. Null is what cannot be told.
+  returned: with O(drain_node), outside of check mode
+  type: dict
+  sample: {was_drained: false, drained: true, problem: ''}
 job:
   description: V(started), V(attached) to a running one, or V(collected) where that of an earlier run had done all. Null where none was needed.
   returned: success
@@ -161,6 +172,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import hold
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
@@ -179,6 +191,7 @@ SPEC: dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "instance_name": {"type": "str"},
         "expected_version": {"type": "str"},
+        "drain_node": {"type": "str"},
         "timeout": {"type": "float", "default": 14400},
     },
     "required_together": MSSQL_TOGETHER,
@@ -198,9 +211,17 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
     with connect(options, database) as connection:
         after = query(connection, database, ["version"])
+        held = hold.drain(connection, params["drain_node"]) if params["drain_node"] and not check_mode else None
     if result["job"] == "started" and all(before[name] == after[name] for name in ("version", "schema_scripts")):
         # The version is written when a node starts, so before that only the program itself can tell that there is nothing to do.
         result["changed"] = False
+    if held is not None:
+        result["drained_node"] = held
+        result["changed"] = result["changed"] or held["drained"] != held["was_drained"]
+        if held["problem"]:
+            result["warnings"] = [
+                f"{params['drain_node']}: it is not known to be drained in the database when it starts: {held['problem']}"
+            ]
     if diff:
         result["diff"] = {"before": _lines(before, before["version"]), "after": _lines(after, params["expected_version"])}
     return {**after, **result, "seconds": round(time.monotonic() - began, 3)}

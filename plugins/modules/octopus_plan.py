@@ -292,7 +292,12 @@ before:
   description: The state to return the instance in.
   returned: always
   type: dict
-  sample: {maintenance: false, drained: [], watched: [octo-a], start_types: {octo-a: auto, octo-b: delayed-auto}}
+  sample:
+    maintenance: false
+    drained: []
+    task_caps: {octo-a: 5, octo-b: 5}
+    watched: [octo-a]
+    start_types: {octo-a: auto, octo-b: delayed-auto}
 rollback_possible:
   description: Whether a failure may start a rollback. False where the check of that name was waived.
   returned: always

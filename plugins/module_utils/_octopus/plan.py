@@ -81,11 +81,14 @@ def _room(facts: Facts, path: list[str]) -> Iterator[Check]:
 
 
 def before(facts: Facts) -> dict[str, Any]:
-    """The state to return the instance in: maintenance mode, drained nodes, nodes whose watchdog is on, start types that can be set."""
-    drained = {str(row["name"]).lower() for row in facts.server.get("nodes") or [] if row.get("draining")}
+    """The state to return the instance in: maintenance mode, drained nodes, task caps, nodes whose watchdog is on, start types that can be set."""
+    rows = {str(row["name"]).lower(): row for row in facts.server.get("nodes") or []}
+    own = {node: rows.get(str(facts.on(node).get("node_name") or node).lower()) or {} for node in facts.nodes}
     return {
         "maintenance": bool((facts.server.get("maintenance") or {}).get("enabled")),
-        "drained": [node for node in facts.nodes if str(facts.on(node).get("node_name") or node).lower() in drained],
+        "drained": [node for node, row in own.items() if row.get("draining")],
+        # Of those that cannot be drained: before February 2018 a server does not drain its last node.
+        "task_caps": {node: row["task_cap"] for node, row in own.items() if row.get("task_cap") and not row.get("draining")},
         "watched": [node for node in facts.nodes if (facts.hosts.get(node, {}).get("watchdog") or {}).get("enabled")],
         "start_types": {
             node: kind for node in facts.nodes if (kind := (facts.on(node).get("service") or {}).get("start_type")) in SETTABLE

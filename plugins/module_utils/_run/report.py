@@ -296,9 +296,10 @@ def _as_before(report: Report) -> str:
     watched = report.before.get("watched") or []
     start_types = report.before.get("start_types") or {}
     kinds = ", ".join(f"{kind} on {node}" for node, kind in start_types.items() if node in report.nodes)
+    caps = ", ".join(f"{cap} on {node}" for node, cap in (report.before.get("task_caps") or {}).items() if node in report.nodes)
     return (
-        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained, watchdog on at {', '.join(watched) or 'no node'}, "
-        f"start type of the service {kinds or 'as it was'}"
+        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained{f' (task cap {caps})' if caps else ''}, "
+        f"watchdog on at {', '.join(watched) or 'no node'}, start type of the service {kinds or 'as it was'}"
     )
 
 

@@ -182,7 +182,14 @@ def test_a_waiver_accepts_one_name_only() -> None:
 
 
 def test_before_remembers_how_the_instance_was_found() -> None:
-    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"], "start_types": {}}
+    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "task_caps": {}, "watched": ["octo-a"], "start_types": {}}
+
+
+def test_before_remembers_the_task_caps_that_draining_may_take_away() -> None:
+    """Not of a node that was drained, or that takes no tasks as somebody wants it: neither is touched."""
+    rows = [{"name": "OCTO-A", "draining": False, "task_cap": 7}, {"name": "OCTO-B", "draining": True, "task_cap": 5}]
+    assert plan.before(facts(**change("server/nodes", rows)))["task_caps"] == {"octo-a": 7}
+    assert plan.before(facts(**change("server/nodes", [{**rows[0], "task_cap": 0}])))["task_caps"] == {}
 
 
 def test_before_remembers_only_start_types_that_can_be_set_again() -> None:

@@ -155,6 +155,13 @@ def test_how_it_was_before() -> None:
     assert "set: maintenance mode on, no node undrained, watchdog on at no node, start type of the service delayed-auto on octo-a." in told
 
 
+def test_a_task_cap_is_told_where_it_may_have_been_taken_away() -> None:
+    told = message(
+        report("failed_stopped", before={"maintenance": False, "drained": [], "watched": [], "task_caps": {"octo-a": 5, "gone": 9}})
+    )
+    assert "octo-a, octo-b undrained (task cap 5 on octo-a), watchdog on" in told
+
+
 def test_a_record_that_cannot_be_finished_is_told_with_the_rest() -> None:
     told = message(report("failed_stopped"), unrecorded="the disk is full")
     assert told.splitlines()[0] == "Back up the database: it broke"
