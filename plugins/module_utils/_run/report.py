@@ -28,7 +28,7 @@ class Report:
         not_removed: What could not be cleaned up.
         nodes: The instance's nodes.
         installed: The version that the restore point is of.
-        before: ``maintenance``, ``drained``, ``watched`` and ``start_types``, as they were before the run.
+        before: ``maintenance``, ``drained``, ``task_caps``, ``watched`` and ``start_types``, as they were before the run.
         services: The state of the service on each node, where it was looked at.
         restore_point: The restore point's path.
         database: The database's name.
