@@ -18,7 +18,7 @@ description:
   - A package is fetched under another name, compared with its SHA-256 and then renamed. A correct package that is there already is not
     fetched again.
   - Where a copy of the package lies on the control node (O(copies)), its Authenticode signature is verified there by the program C(osslsigncode), and
-    every node gets exactly that package. Nodes verify no signature, since Windows has no command for it but PowerShell's.
+    every node gets exactly that package. Nodes verify no signature, since no command of Windows is known for it but PowerShell's.
   - Installing the version that is installed changes nothing. After an installation, the program itself is asked for its version. A product
     that is registered but has lost its program is removed and installed again.
   - Only the program is installed. Instances, their configuration and their databases stay as they are; the schema upgrade that has to
