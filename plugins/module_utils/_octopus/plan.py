@@ -57,7 +57,7 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *instance_checks.running(facts),
         *_room(facts, path),
         *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path, rejoins=facts.rejoins),
-        *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes) if path else []),
+        *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes, facts.instance) if path else []),
         *looked_checks.checks(facts),
         *assumption_checks.checks(facts.compatibility, facts.instance),
         *rehearsal_checks.checks(facts, path),

@@ -68,6 +68,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "rollback_possible": {f"{ROLLBACK}/surroundings/mirrored": True},
     "rollback_complete": {f"{ROLLBACK}/surroundings/cdc": True},
     "database_writable": {f"{ROLLBACK}/surroundings/read_only": True},
+    "package_signature": {f"packages/{TARGET}/octo-a/signature": {"verdict": "refused", "reason": "its content is not what was signed"}},
     "installed_package_verified": {f"packages/{INSTALLED}": {"octo-a": STAGED, "octo-b": STAGED}},
     "installed_package_cached": {},
     "backup_writable": {"looked/backup": "Access is denied"},
