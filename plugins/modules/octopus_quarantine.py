@@ -250,9 +250,18 @@ plan:
     why:
       description: The reason, but for the first two.
       type: str
+    about:
+      description: Of a canceled task, what it was to do and when, by its description and queue time. Else empty.
+      type: str
   sample:
-    - {item: targets, table: Machine, row: Machines-1, columns: [IsDisabled], verdict: lift, why: ''}
-    - {item: mail, table: Configuration, row: smtp, columns: [JSON.SmtpHost], verdict: changed, why: 'JSON.SmtpHost of the row smtp was changed since'}
+    - {item: targets, table: Machine, row: Machines-1, columns: [IsDisabled], verdict: lift, why: '', about: ''}
+    - item: mail
+      table: Configuration
+      row: smtp
+      columns: [JSON.SmtpHost]
+      verdict: changed
+      why: JSON.SmtpHost of the row smtp was changed since
+      about: ''
 lifted:
   description: For each item, how many rows got which verdict.
   returned: with O(state=absent)

@@ -73,6 +73,7 @@ class Step:
         verdict: :data:`LIFT`, :data:`DONE` where it is as before already, :data:`CHANGED` since, :data:`GONE`, :data:`UNFIT` for this version,
             or :data:`STAYS`.
         why: The reason for a verdict but the first two.
+        about: What the row is, where somebody has to do something about it.
         edits: Properties and their values; :data:`NOTHING` for one that is removed. The last change comes first.
         insert: The row to insert, by its columns.
         delete: Whether the row is deleted.
@@ -84,6 +85,7 @@ class Step:
     edits: tuple[tuple[Place, Any], ...] = ()
     insert: dict[str, Any] = field(default_factory=dict)
     delete: bool = False
+    about: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Without values, which may be secrets."""
@@ -95,6 +97,7 @@ class Step:
             "columns": unit.columns,
             "verdict": self.verdict,
             "why": self.why,
+            "about": self.about,
         }
 
 

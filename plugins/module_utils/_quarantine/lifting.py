@@ -161,11 +161,19 @@ class _Work:
         """Decide about a unit by its row as it is now."""
         shape = self.shapes.get(unit.table.lower())
         if shape is None or unit.item in lift_plan.NEVER:
-            return lift_plan.settle(unit, shape, None)
+            step = lift_plan.settle(unit, shape, None)
+            return replace(step, about=self._about(unit, shape)) if shape is not None and unit.item == "tasks" else step
         row = self._row(unit, shape)
         deleted = row is not None and any(change.column is None for change in unit.changes)
         whole = rows.whole(self.connection, shape.table, row) if deleted and row is not None else None
         return lift_plan.settle(unit, shape, row, whole, self.request.server_uri)
+
+    def _about(self, unit: Unit, shape: columns.Shape) -> str:
+        """What a canceled task was to do and when, so that it can be planned again."""
+        where = f"{shape.table.column(shape.table.key)} = ?"
+        row = next(rows.select(self.connection, shape.table, ("Description", "QueueTime"), where, unit.row), None)
+        found = [str(row.get(name)) for name in ("Description", "QueueTime") if row.get(name)] if row is not None else []
+        return ", ".join(found)
 
     def _row(self, unit: Unit, shape: columns.Shape) -> Row | None:
         names = {name for column in unit.columns for name in (column, column.partition(".")[2])}

@@ -590,6 +590,8 @@ def test_lifting_restores_what_was_recorded(make_clone: Callable[..., Clone], ve
     assert result["quarantined"] is False and clone.info()["quarantined"] is False
     assert restored(clone) == before
     assert clone.rows("Configuration")["server"]["ServerUri"] == "https://octopus.lab.example"
+    scheduled = next(one for one in result["left"] if one["row"] == "ServerTasks-d")
+    assert scheduled["about"].startswith(str((clone.world.network.clock.now() + timedelta(days=1)).year))  # when it was due
     assert {one["item"] for one in result["left"]} <= {"tasks", "server_nodes", "installation_id", "maintenance"}
     assert clone.apply(state="absent", source_retired=True)["changed"] is False
     refused(clone, "its quarantine was lifted at", "A live database is never put under quarantine")
@@ -614,6 +616,7 @@ def test_what_does_not_fit_any_more_is_named_and_left(make_clone: Callable[..., 
     assert {verdict for (item, _row), verdict in verdicts.items() if item == "triggers"} == {"gone"}
     assert verdicts[("extensions", "jira-integration")] == "unfit"
     assert {verdict for (item, _row), verdict in verdicts.items() if item == "external_feeds"} == {"gone"}
+    assert {verdict for (item, _row), verdict in verdicts.items() if item == "workers"} == {"refused"}
     assert clone.rows("Configuration")["smtp"]["SmtpHost"] == "smtp.another.example"
     assert clone.rows("Machine")["Machines-1"]["IsDisabled"] is False
     assert any("have to be made by hand" in note for note in result["notes"])
