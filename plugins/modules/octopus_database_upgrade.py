@@ -15,6 +15,8 @@ description:
   - Runs C(Octopus.Server.exe database --upgrade) on the host of the task and follows its output. It runs as a scheduled task, so that it
     survives a lost connection; a later run finds it again.
   - Brings the schema to the version of the program that is installed on that host.
+  - Where the database is a clone's, under quarantine by M(octopus.upgrade.octopus_quarantine), the quarantine is applied and verified again
+    afterwards, as its record says, since a new schema can bring what is enabled by default. Where that fails, so does this task.
   - A schema upgrade that succeeds does not mean that the server works. Start a node with M(octopus.upgrade.octopus_node) and verify the
     server with M(octopus.upgrade.octopus_verify).
 extends_documentation_fragment:
@@ -157,6 +159,22 @@ scripts:
   returned: where a job ran
   type: int
   sample: 57
+quarantine:
+  description: What was done about the quarantine of a clone after its schema upgrade. Null where there was no upgrade or is no quarantine.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Name of the clone.
+      type: str
+    silenced:
+      description: For each item, how many rows the upgrade had enabled, which are silenced now.
+      type: dict
+    verified:
+      description: Names of the checks that passed.
+      type: list
+      elements: str
+  sample: null
 seconds:
   description: How long the module took.
   returned: success
@@ -176,6 +194,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import record, renewal
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -208,8 +227,14 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with connect(options, database) as connection:
         before = query(connection, database, ["version"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
+        # What somebody has enabled in a clone is told apart by this from what its schema upgrade enables, and is not lifted one day.
+        upgrade = SchemaUpgrade(
+            request, OctopusHost(host), lambda: connect(options, database), lambda connection: renewal.renew(connection, database)
+        )
+        result = upgrade.run()
     with connect(options, database) as connection:
+        upgraded = result["job"] in ("started", "attached") and not check_mode
+        quarantine = renewal.renew(connection, database, record.UPGRADE) if upgraded else None
         after = query(connection, database, ["version"])
         held = hold.drain(connection, params["drain_node"]) if params["drain_node"] and not check_mode else None
     if result["job"] == "started" and all(before[name] == after[name] for name in ("version", "schema_scripts")):
@@ -224,7 +249,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             ]
     if diff:
         result["diff"] = {"before": _lines(before, before["version"]), "after": _lines(after, params["expected_version"])}
-    return {**after, **result, "seconds": round(time.monotonic() - began, 3)}
+    return {**after, **result, "quarantine": renewal.as_dict(quarantine), "seconds": round(time.monotonic() - began, 3)}
 
 
 def _lines(facts: dict[str, Any], version: str | None) -> str:

@@ -99,6 +99,9 @@ record:
     previous_installation_id:
       description: That of the source.
       type: str
+    options:
+      description: What was silenced beyond what always is, as the options of M(octopus.upgrade.octopus_quarantine) say it.
+      type: dict
     silenced:
       description: For each item, how many rows were ever C(changed), and how many C(were_so_already) the first time.
       type: dict
@@ -165,7 +168,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             refuse(found, request.database, connection, "Do not start it; put it under quarantine with octopus_quarantine.")
         except OctopusError as error:
             raise TaskFailed(str(error), result) from error
-    return {"database": request.database, "quarantined": known is not None, **result}
+    return {"database": request.database, "quarantined": record.holds(known), **result}
 
 
 def main() -> None:
