@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import documents, record, refusals, rows
+from . import documents, newer, record, refusals, rows
 from .checks.look import Check
 from .checks.record import differences
 from .checks.tables import refuse_unknown
@@ -134,7 +134,7 @@ class _Work:
         own = self._own_installation_id(found)
         if not self.check_mode and self.before is None:
             record.prepare(self.connection)
-        listed = rules(self.request, self.tables, own, self._own_nodes())
+        listed = [*rules(self.request, self.tables, own, self._own_nodes()), *newer.rules(self.request, self.version)]
         self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])

@@ -13,7 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.refusals import Connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import Request
 
-from . import folders, identity, outbound, record, retention, tables, targets, tasks
+from . import folders, identity, newer, outbound, record, retention, tables, targets, tasks
 from .look import Check, Look
 
 
@@ -36,6 +36,7 @@ def verify(connection: SqlConnection, request: Request, connect: Connect | None 
         found.append(record.source(look, connect))
     found += [targets.disabled(look, name, table) for name, table in _DISABLED]
     found += [check(look) for check in (*_ALWAYS, *_optional(request))]
+    found += newer.checks(look)
     if request.folders is not None and not applying:
         found.append(folders.folders(look))
     return found
