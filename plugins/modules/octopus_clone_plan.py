@@ -231,6 +231,7 @@ new:
     version: 2020.5.7
     database: OctopusDeploy test 20261126T080000Z
     folder: C:\OctopusClones\test\20261126T080000Z
+    folders: {packages: 'C:\OctopusClones\test\20261126T080000Z\packages'}
 old:
   description: The clone that exists now.
   returned: with O(verified), or with O(state=absent) and O(quarantine)

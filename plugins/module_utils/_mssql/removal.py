@@ -104,10 +104,9 @@ def _require_replacement(connection: SqlConnection, existing: DatabaseState, rep
 
 def _in_use(connection: SqlConnection, name: str) -> MssqlError:
     users = server_info.sessions(connection, name)
-    listed = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in users)
     return MssqlError(
         f"Expected nobody to be using {name} on SQL Server {connection.options.where}, to drop it, but found "
-        f"{listed or 'sessions that the login may not see, or that have just ended'}. Stop what uses it, and try again",
+        f"{server_info.listed(users) or 'sessions that the login may not see, or that have just ended'}. Stop what uses it, and try again",
         IN_USE,
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from . import clone_checks
 from .check import Check
 from .errors import OctopusError
+from .folders.copies import MADE_WHEN_NEEDED
 
 LIVE, NEWEST = "live", "newest"
 DEFAULT_PORT = 1433
@@ -290,12 +291,16 @@ def refresh(facts: Facts) -> Refresh:
 def _new(facts: Facts, verified: Mapping[str, Any]) -> dict[str, Any]:
     manifest = verified["manifest"]
     name = facts.database or f"{manifest['database']['name']} {facts.instance}"
+    folder = f"{facts.folder_root}\\{facts.run_id}"
+    # Also those that no source names: the copy of the database says where the source has them, whether this version reports it or not.
+    names = [*manifest["folders"], *(one for one in MADE_WHEN_NEEDED if one not in manifest["folders"])]
     return {
         "restore_point": verified["restore_point"],
         "path": verified["path"],
         "version": manifest["version"],
         "database": f"{name} {facts.run_id}",
-        "folder": f"{facts.folder_root}\\{facts.run_id}",
+        "folder": folder,
+        "folders": {one: f"{folder}\\{one}" for one in names},
     }
 
 

@@ -95,9 +95,9 @@ def refuse_connected(connection: SqlConnection, database: str) -> None:
     """
     others = server_info.sessions(connection, database)
     if others:
-        named = "; ".join(f"session {one['session_id']}, {one['login']} from {one['host']} ({one['program']})" for one in others)
         raise OctopusError(
-            f"Expected a clone's database that nobody uses yet, but {database} on SQL Server {connection.options.where} is used: {named}. "
+            f"Expected a clone's database that nobody uses yet, but {database} on SQL Server {connection.options.where} is used: "
+            f"{server_info.listed(others)}. "
             "A live database is never put under quarantine. If it is the clone's, stop its nodes first."
         )
 

@@ -205,6 +205,12 @@ def _failed_rolled_back(report: Report) -> str:
 
 def _after_upgrade(report: Report) -> str:
     done = "backed up" if report.operation == "backup" else "upgraded and verified"
+    if "publish.canary" in report.steps:  # the last step of publishing
+        return (
+            f"Instance {report.instance} is upgraded, verified and returned to its users. What failed came after that: the canary, or the removal "
+            f"of old restore points. Do not restore the backup: users are working. See why, and run {report.resume_with} again; without "
+            "octopus_canary no canary is deployed."
+        )
     return (
         f"Instance {report.instance} is {done}, and its service runs. What failed is returning it to its users. Do not restore the backup: "
         f"users may be working already. Run {report.resume_with} again to continue, or make sure by hand that the instance is like this: "

@@ -9,6 +9,7 @@ Kinds and states: octopus.com/docs/administration/managing-infrastructure/server
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -187,6 +188,9 @@ def _without_targets(execution: Execution) -> None:
             execution.contact("cloud", step=step["Name"], account=account.get("Name"), action=kind)
         elif str(on_server).lower() == "true":
             execution.contact("server", step=step["Name"], action=kind)
+            if exits := re.search(r"\bexit ([1-9]\d*)", str((step.get("Properties") or {}).get("Octopus.Action.Script.ScriptBody"))):
+                # A script that does not exit with 0 fails its step (octopus.com/docs/deployments/custom-scripts); the words are *assumed*.
+                raise TaskFailed(f"{step['Name']}: The script returned exit code {exits[1]}")
         else:
             continue
         execution.say(f"{step['Name']}: ran on the server")

@@ -38,7 +38,7 @@ PLAIN = (
     (re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"), "<uuid>"),
     (re.compile(r"127(\.\d+){3}"), "<address>"),
     (re.compile(r"[\w./-]*/octopus-runs/"), "<control node>/"),
-    (re.compile(r"\b\d+ bytes\b"), "<some> bytes"),
+    (re.compile(r"\b(\d+ files with )?\d+ bytes\b"), "<some> bytes"),  # of all folders, among them the logs of tasks
 )
 # What a running server adds by itself, more of it where a run took longer: tasks with their logs, and so a larger database.
 LIVELY = re.compile(

@@ -22,9 +22,9 @@ def make_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCloneSc
     """Starts labs of one instance and one clone each, and stops them after the module."""
     with ExitStack() as labs:
 
-        def make(source: InstanceSpec, clone: CloneSpec, scale: float = SCALE) -> CloneScene:
+        def make(source: InstanceSpec, clone: CloneSpec, scale: float = SCALE, only_documented: bool = False) -> CloneScene:
             folder: Path = tmp_path_factory.mktemp("clone")
-            lab = labs.enter_context(Lab(folder / "lab", source, clone, scale=scale))
+            lab = labs.enter_context(Lab(folder / "lab", source, clone, scale=scale, only_documented=only_documented))
             return CloneScene(lab, source, clone, folder)
 
         yield make

@@ -23,7 +23,8 @@ CLONE = CloneSpec("copy", "single", ("octo-clone",))
 
 @pytest.fixture(scope="module")
 def scene(make_scene: MakeCloneScene) -> CloneScene:
-    return make_scene(SINGLE, CLONE)
+    # In an estate with nothing that is not documented: the clone must take no folder of its source that no output names.
+    return make_scene(SINGLE, CLONE, only_documented=True)
 
 
 def test_an_upgrade_without_a_rehearsal_is_refused(scene: CloneScene) -> None:

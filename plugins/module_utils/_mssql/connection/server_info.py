@@ -164,6 +164,13 @@ def sessions(connection: SqlConnection, database: str) -> list[dict[str, Any]]:
     ]
 
 
+def listed(found: list[dict[str, Any]]) -> str:
+    """What :func:`sessions` returned, for a message."""
+    return "; ".join(
+        f"session {one['session_id']}, {one['login']} from {one['host'] or 'unknown'} ({one['program'] or 'unknown'})" for one in found
+    )
+
+
 def ending(others: list[dict[str, Any]], sql: str) -> str:
     """A batch that ends sessions and runs a statement at once: whoever reconnects by itself does so faster than a second request arrives.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.backup import media as backup_media
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.exclusive import run_exclusively
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.progress import percents
 
@@ -99,7 +100,7 @@ def _rename_existing(session: RestoreSession) -> None:
     session.on_progress(f"Renaming {database} to {keep_as}", None)
     session.sql += steps
     try:
-        exclusive.run_exclusively(connection, "; ".join(steps), database)
+        run_exclusively(connection, database, "; ".join(steps))
     except MssqlError as error:
         raise failure.extended(error, failure.release(session, database, keep_as)) from error
     except BaseException:
@@ -121,7 +122,7 @@ def _remove_existing(session: RestoreSession) -> None:
     if existing is not None and existing.state != OFFLINE:
         session.sql.append(statements.offline(database))
         try:
-            exclusive.run_exclusively(connection, statements.offline(database), database)
+            run_exclusively(connection, database, statements.offline(database))
         except MssqlError as error:
             raise failure.extended(
                 error,
@@ -134,7 +135,7 @@ def _remove_existing(session: RestoreSession) -> None:
     if existing.state != OFFLINE:
         raise MssqlError(f"Expected {database} to be OFFLINE before it is removed, so that its files stay, but it is {existing.state}")
     session.sql.append(statements.drop(database))
-    exclusive.run_exclusively(connection, statements.drop(database), database)
+    run_exclusively(connection, database, statements.drop(database))
     if find_database(connection, database) is not None:
         raise MssqlError(f"Expected {database} to be removed, but SQL Server did not do so. Its files are as they were")
 

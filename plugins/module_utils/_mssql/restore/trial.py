@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.exclusive import run_exclusively
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 
-from . import exclusive, restore, statements
 from . import prepare as preparation
+from . import restore, statements
 from .options import RestoreOptions
 from .prepare import Prepared
 from .session import OnProgress, Reconnect
@@ -116,7 +117,7 @@ def _drop(reconnect: Reconnect, name: str) -> str:
             if existing is None:
                 return ""
             steps = [statements.single_user(name)] if existing.state == ONLINE else []
-            exclusive.run_exclusively(fresh, "; ".join([*steps, statements.drop(name)]), name)
+            run_exclusively(fresh, name, "; ".join([*steps, statements.drop(name)]))
             if find_database(fresh, name) is None:
                 return ""
             why = "SQL Server did not do so"

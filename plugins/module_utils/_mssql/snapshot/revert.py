@@ -9,25 +9,18 @@ https://learn.microsoft.com/sql/relational-databases/databases/revert-a-database
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import ending, sessions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.exclusive import run_exclusively
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import listed, sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier, quote_string
 
 from .compare import compare
 from .files import SnapshotOptions
-from .source import Prepared, Source, current, find_named, listed, require_snapshot, source_of, survey
-
-# Exclusive access could not be obtained, or the only connection of SINGLE_USER is taken.
-IN_USE = (924, 3101, 5061, 5064, 5070)
-PATIENCE = 30.0  # seconds for somebody who always reconnects faster
+from .source import Prepared, Source, current, find_named, require_snapshot, source_of, survey
 
 
 def prepare(connection: SqlConnection, options: SnapshotOptions) -> Prepared:
@@ -149,64 +142,9 @@ def _restore(connection: SqlConnection, prepared: Prepared, source: Source) -> N
     single, restore = prepared.statements[:2]
     timeout = prepared.options.timeout
     try:
-        _run_exclusively(connection, source.name, [(f"USE {quote_identifier(source.name)}", None), (single, timeout), (restore, None)])
+        run_exclusively(connection, source.name, f"USE {quote_identifier(source.name)}", (single, timeout), restore)
     except MssqlTimeout as error:
         raise MssqlTimeout(f"exclusive use of the database could not be obtained within {timeout:g} s; nothing was reverted") from error
-
-
-def _run_exclusively(connection: SqlConnection, name: str, statements: Sequence[tuple[str, float | None]]) -> None:
-    """Run statements that need the database for themselves, end the sessions of others, and wait for what SQL Server is undoing.
-
-    Args:
-        connection: The connection to run them on.
-        name: The database.
-        statements: Each with its deadline; all of them are repeated after one of them met another session.
-
-    Raises:
-        MssqlError: The server refused for another reason, or somebody was always faster.
-    """
-    undo.wait(connection, name, Progress())
-    ends = time.monotonic() + PATIENCE
-    others: list[dict[str, Any]] = []
-    for attempt in itertools.count():
-        try:
-            for number, (statement, deadline) in enumerate(statements):
-                # Whoever was ended first may have much to undo, which is waited for below; those that come back at once do not.
-                connection.execute_drained(ending(others, statement) if attempt > 1 and number == 0 else statement, None, deadline)
-            return
-        except MssqlTimeout:
-            raise
-        except MssqlError as error:
-            if error.number not in IN_USE:
-                raise
-            others = sessions(connection, name)
-            if time.monotonic() > ends:
-                found = listed(others) if others else "sessions that the login may not see"
-                raise MssqlError(
-                    f"{name} is still in use by {found} ({error.message}). Stop the clients of {name} first", error.number
-                ) from error
-        if attempt == 0:
-            _end_sessions(connection, name, others)
-        if undo.undone(connection, name):  # what a session that was just ended had open
-            undo.wait(connection, name, Progress())
-            ends = time.monotonic() + PATIENCE
-        if not others:
-            connection.execute_drained("WAITFOR DELAY '00:00:00.200'")
-
-
-def _end_sessions(connection: SqlConnection, name: str, others: Sequence[dict[str, Any]]) -> None:
-    """End the sessions of others on the database.
-
-    Raises:
-        MssqlError: The login may not end one (6102); the message names it.
-    """
-    for one in others:
-        try:
-            connection.execute_drained(f"KILL {one['session_id']:d}")
-        except MssqlError as error:
-            if error.number == 6106:  # it has ended by itself
-                continue
-            raise MssqlError(f"{listed([one])} is on {name} and cannot be ended ({error.message})", error.number) from error
 
 
 def _release(connection: SqlConnection, prepared: Prepared, source: Source, reconnect: Callable[[], SqlConnection]) -> str:
@@ -232,7 +170,7 @@ def _admit(connection: SqlConnection, prepared: Prepared, source: Source) -> str
             f"{source.name} is {found.state if found else 'missing'} on SQL Server {connection.options.where}. SQL Server continues an interrupted "
             "revert when it starts the database again; if it does not, restore the newest backup"
         )
-    _run_exclusively(connection, source.name, [(prepared.statements[2], None)])
+    run_exclusively(connection, source.name, prepared.statements[2])
     return ""
 
 

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import sessions
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.server_info import listed, sessions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
 from . import create
 from .files import SnapshotOptions
-from .source import Prepared, current, find_named, listed, require_snapshot, survey
+from .source import Prepared, current, find_named, require_snapshot, survey
 
 PRESENT, ABSENT = "present", "absent"
 

@@ -244,10 +244,3 @@ def require_snapshot(row: dict[str, Any], options: SnapshotOptions, where: str) 
         raise MssqlError(
             f"{expected} {row['name']} on SQL Server {where} is a snapshot of {row['source_name']}. It was not touched; use another name"
         )
-
-
-def listed(found: list[dict[str, Any]]) -> str:
-    """Sessions, for a message."""
-    return ", ".join(
-        f"{one['login']} from {one['host'] or 'unknown'} ({one['program'] or 'unknown'}, session {one['session_id']})" for one in found
-    )

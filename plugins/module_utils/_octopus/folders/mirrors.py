@@ -142,6 +142,16 @@ def refuse_missing(ended: Ended, name: str, path: str, code: int) -> None:
         raise OctopusError(f"{ended.host.where}: cannot read the folder {name}, {path}, as {ended.account}: {why}.")
 
 
+def _keeps_coarse_times(exactly: robocopy.Summary, within_two_seconds: robocopy.Summary, live: bool) -> bool:
+    """Whether the copy differs from its source because it keeps times to two seconds only.
+
+    A log that the server wrote while it was copied differs like that too. So of a live source most files have to; a few that really were
+    rounded (the others came back from such a copy in an earlier rollback) are found by the last copy, which is of a folder at rest.
+    """
+    only_by_time = exactly.files.copied - within_two_seconds.files.copied
+    return only_by_time > (exactly.files.total // 2 if live else 0)
+
+
 def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, *, live: bool = False, counted: bool = False) -> str | None:
     """Record what a mirror did, from its own summary, that of the copy where it was counted, and those of :func:`compare_after`.
 
@@ -168,7 +178,7 @@ def read_mirror(ended: Ended, name: str, copy: FolderCopy, code: int, *, live: b
             f"{where}: robocopy of {name} from {copy.source} to {copy.dest} failed with exit code {robocopy.meaning(code)}. {ended.said}{in_use}"
         )
     did, left, held = found[0], found[1 + counted], found[1]
-    if len(found) == 3 + counted and found[-1].files.copied < left.files.copied:
+    if len(found) == 3 + counted and _keeps_coarse_times(left, found[-1], live):
         copy.coarse_times, left = True, found[-1]
     copy.seconds += ended.seconds
     # Where both are the same, the count of the source is that of the copy.

@@ -16,7 +16,7 @@ from flask.json.provider import DefaultJSONProvider
 from ...core.clock import Clock
 from ...core.faults import Faults
 from ...core.ledger import Ledger
-from . import content, interruptions, nodes, resources, root, server, status, tasks, users
+from . import content, interruptions, nodes, releases, resources, root, server, status, tasks, users
 from .context import KEY, Node, allowed, node, store
 from .errors import ApiError, install
 from .limits import Limiter, inject
@@ -64,7 +64,7 @@ def create_app(
     app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest, only_documented)
     app.extensions["lab.limiter"] = Limiter(clock, rate_limit)
     install(app)
-    for part in (root, users, server, status, nodes, tasks, interruptions, content, resources):
+    for part in (root, users, server, status, nodes, tasks, interruptions, content, releases, resources):
         app.register_blueprint(part.api, url_prefix="/api")
     app.before_request(_arrive)
     app.after_request(_leave)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import undo
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import exclusive, undo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import Message
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError, MssqlTimeout
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive, execute, failure
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import execute, failure
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_restore
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.restore_server import (
     DONE,

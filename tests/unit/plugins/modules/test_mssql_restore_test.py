@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import exclusive
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import exclusive, failure
+from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.restore import failure
 from ansible_collections.octopus.upgrade.plugins.modules import mssql_restore_test
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.restore_server import ROW, RestoreServer
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import HEADER

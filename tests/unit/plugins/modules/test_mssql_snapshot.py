@@ -108,7 +108,7 @@ def test_dropped_once_and_only_if_it_is_a_snapshot(server: SnapshotServer) -> No
     assert snapshot(state="absent")["changed"] is False
     server.snapshots["before"] = "SUSPECT"
     server.readers = [{"session_id": 60, "login_name": "app", "host_name": None, "program_name": "reports"}]
-    assert "found app from unknown (reports, session 60)" in snapshot(state="absent")["msg"]
+    assert "found session 60, app from unknown (reports)" in snapshot(state="absent")["msg"]
     server.readers = []
     assert not server.ran
     assert snapshot(check_mode=True, state="absent")["sql"] == ["DROP DATABASE [before]"]

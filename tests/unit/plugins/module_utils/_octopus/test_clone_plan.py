@@ -19,6 +19,7 @@ MANIFEST: dict[str, Any] = {
     "version": "2020.5.7",
     "nodes": {"octo-a": {"integrated_security": False}},
     "database": {"host": "sql.lab", "port": 1433, "name": "Octopus", "backup": {"files": [{"name": "database.bak"}]}},
+    "folders": {"packages": {"exists": True}, "logs": {"exists": True}},
 }
 VERIFIED = {"restore_point": POINT, "path": f"\\\\nas\\prod\\{POINT}", "manifest": MANIFEST}
 RECORD = {"restore_point": OLDER, "source": {"host": "sql.lab,1433", "server_name": "SQL01", "database": "Octopus"}}
@@ -49,6 +50,7 @@ NEW = {
     "version": "2020.5.7",
     "database": f"Octopus test {NEW_RUN}",
     "folder": f"C:\\Clones\\{NEW_RUN}",
+    "folders": {name: f"C:\\Clones\\{NEW_RUN}\\{name}" for name in ("packages", "logs", "imports", "event_exports", "telemetry")},
 }
 OLD = {
     "exists": True,

@@ -118,6 +118,12 @@ def test_nobody_is_told_to_restore_what_users_may_have_changed() -> None:
     assert "is backed up, and its service runs" in message(report("failed_after_upgrade", operation="backup"))
 
 
+def test_a_canary_that_fails_is_no_reason_to_restore() -> None:
+    told = message(report("failed_after_upgrade", steps=["publish.maintenance", "publish.canary"], resume_with="upgrade_inplace.yml"))
+    assert "is upgraded, verified and returned to its users. What failed came after that: the canary" in told
+    assert "Do not restore the backup" in told and "run upgrade_inplace.yml again; without octopus_canary" in told
+
+
 def test_left_stopped_with_the_database_changed() -> None:
     told = message(report("failed_stopped", changed=True))
     assert "The service is stopped on octo-a; elsewhere: octo-b unknown. Do not start what is stopped before the cause is known." in told

@@ -89,6 +89,19 @@ def test_times_that_differ_by_no_more_than_two_seconds_are_coarse_ones():
         mirrors.read_mirror(ended(SAME + differs + table("3 1 2 0 0 0", "30 10 20 0 0 0")), "logs", copy(), 0)
 
 
+def test_a_log_that_was_written_while_it_was_copied_says_nothing_about_the_times_of_all_files():
+    one_written = table("3 1 2 0 0 0", "30 10 20 0 0 0")
+    made = copy()
+    assert "1 differ" in str(mirrors.read_mirror(ended(SAME + one_written + SAME), "logs", made, 0, live=True))
+    assert (made.coarse_times, made.complete) == (False, False)
+    most = table("3 2 1 0 0 0", "30 20 10 0 0 0")
+    assert mirrors.read_mirror(ended(SAME + most + SAME), "logs", made, 0, live=True) is None
+    assert (made.coarse_times, made.complete) == (True, True)
+    at_rest = copy()
+    assert mirrors.read_mirror(ended(SAME + one_written + SAME), "logs", at_rest, 0) is None
+    assert (at_rest.coarse_times, at_rest.complete) == (True, True)
+
+
 def test_an_output_without_summaries_cannot_be_taken_for_success():
     with pytest.raises(OctopusError, match="robocopy of logs"):
         mirrors.read_mirror(ended("nothing" + SAME), "logs", copy(), 0)
