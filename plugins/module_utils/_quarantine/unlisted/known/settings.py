@@ -35,7 +35,7 @@ ENTRIES: tuple[Known, ...] = (
     *known("DeletedSpace", "it is no longer there", f"{ISSUES}8779", since="2019.1"),
     *known("DashboardConfiguration", "what users see", f"{ISSUES}8847"),
     *known("OctopusServerNode", "the clone's own node", f"{CLIENT} OctopusServerNodeResource; {DUMP}",
-           "IsInMaintenanceMode: switch", "Name: switch address", by="server_nodes"),
+           "IsInMaintenanceMode: switch", "Name: switch address", "LastSeen: schedule", by="server_nodes"),
     *known("OctopusServerNodeStatus", "the clone's own node", f"{ISSUES}8816; {SANITISE}", since="2019.1", by="server_nodes"),
     # -- rows of Configuration
     *known("Configuration/maintenance", "maintenance mode is off", SANITISE, by="maintenance"),
