@@ -13,6 +13,7 @@ short_description: Verify that a clone of an Octopus Server is harmless
 version_added: 1.0.0
 description:
   - Verifies that a clone's database is under quarantine, with queries of its own, and fails with the name of each check that did not pass.
+  - Reads every table but those whose rows are known to be unable to act, in batches. What is on and on no list of what is harmless fails too.
   - Changes nothing.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -37,6 +38,7 @@ options:
     description: The home folder of the clone's node, which contains folders that are not set or relative. Without it, these are refused.
     type: path
 notes:
+  - No value of a row is ever returned, only its place, what it looks like, and the number of rows.
   - O(source), O(name), O(restore_point) and O(server_uri) are compared with the record where they are given.
 seealso:
   - module: octopus.upgrade.octopus_quarantine

@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import documents, places, record, refusals, rows
+from . import documents, newer, places, record, refusals, rows
 from .checks.look import Check
 from .checks.record import differences
 from .checks.tables import refuse_unknown
@@ -154,7 +154,7 @@ class _Work:
             record.prepare(self.connection)
         if not self.check_mode and self.before and self.before.get("lifting"):
             record.unmark(self.connection)  # what was lifted already is silenced again, and so is to be lifted again
-        listed = rules(self.request, self.tables, own, self._own_nodes())
+        listed = [*rules(self.request, self.tables, own, self._own_nodes()), *newer.rules(self.request, self.version)]
         self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])

@@ -36,6 +36,7 @@ OPTIONS: dict[str, Any] = {
     "external_feeds": {"type": "bool", "default": False},
     "api_keys": {"type": "bool", "default": False},
     "keep_api_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "waivers": {"type": "list", "elements": "str", "default": []},
 }
 APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}, "source_retired": {"type": "bool", "default": False}}
 # What the record of the quarantine has by itself, or what is asked of one run only. All else is kept, so that it can be applied again.
@@ -86,6 +87,7 @@ class Request:
     external_feeds: bool = False
     api_keys: bool = False
     keep_api_keys: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
     folders: tuple[str, ...] | None = None
     home: str | None = None
     again: bool = field(default=False)
@@ -127,6 +129,7 @@ class Request:
             source=_source(params["source"], params, options) if params["source"] else None,
             nodes=tuple(params["nodes"]),
             keep_api_keys=tuple(params["keep_api_keys"]),
+            waivers=tuple(params["waivers"]),
             folders=None if params["folders"] is None else tuple(params["folders"]),
             **{
                 name: params[name]

@@ -65,8 +65,12 @@ class InstanceProgram:
 
     def knows(self, command: str, switch: str) -> bool:
         """Whether a command of the installed version has a switch. Where its help does not tell, the documentation is trusted."""
-        known = {found.lower() for found in _SWITCH.findall(self.help(command))}
+        known = self.listed(command)
         return not known or switch.lower() in known
+
+    def listed(self, command: str) -> set[str]:
+        """The switches that the help of a command lists, in lower case; none where it does not tell."""
+        return {found.lower() for found in _SWITCH.findall(self.help(command))}
 
     def help(self, command: str) -> str:
         """Return the program's help of a command; empty where there is none."""

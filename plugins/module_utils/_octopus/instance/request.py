@@ -71,6 +71,7 @@ class InstanceRequest:
     work_root: str = r"C:\ProgramData\octopus.upgrade"
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
+    silent: bool = False
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
@@ -111,6 +112,7 @@ class InstanceRequest:
             params["work_root"],
             check_mode,
             Progress(),
+            bool(params["silent"]),
         )
 
     def check_nodes(self, names: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from .. import bindings, crypto, folders, register
 from ..documents import upsert
 from ..installation import FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from ..licence import LicenceError
+from ..store import Store
 from .parser import Call, Command, Failure, switches
 
 
@@ -72,8 +73,31 @@ def configure(call: Call) -> int:
         row = store.configuration("telemetry")
         if row is not None and telemetry is not None:
             store.save_configuration("telemetry", {**row, "Enabled": telemetry})
+    for option, table, key in _SWITCHED:
+        flag = call.flag(option)
+        if flag is not None:
+            _switch(call.store(installation), table, key, flag)
     call.log("Settings saved; restart the service for them to take effect")
     return 0
+
+
+# Switch, table, row. The rows of Configuration have no public name (*assumed*).
+_SWITCHED = (
+    ("experiencesEnabled", "Configuration", "experiences"),
+    ("dynamicExtensionsEnabled", "Configuration", "dynamic-extensions"),
+    ("jiraIsEnabled", "ExtensionConfiguration", "jira-integration"),
+    ("GitHubIsEnabled", "ExtensionConfiguration", "issuetracker-github"),
+    ("AzureDevOpsIsEnabled", "ExtensionConfiguration", "issuetracker-azuredevops-v2"),
+)
+
+
+def _switch(store: Store, table: str, row: str, flag: bool) -> None:
+    """Set IsEnabled of a row. That of an extension which was deleted comes back, disabled unless asked otherwise (JiraIntegration)."""
+    there = store.document(table, row)
+    if there is not None:
+        store.save(table, {**there, "IsEnabled": flag})
+    elif table == "Configuration" or flag:
+        store.add(table, {"Id": row, "IsEnabled": flag})
 
 
 def path(call: Call) -> int:
@@ -184,6 +208,9 @@ COMMANDS = (
             "home= serverNodeName= upgradeCheck= upgradeCheckWithStatistics=<2022.3 sendTelemetry=@2022.3 upgradeNotification="
             " commsListenPort= grpcListenPort=@2021.3 commsListenWebSocket= webListenPrefixes= webForceSSL= hstsEnabled=@3.13"
             " hstsMaxAge=@3.13 autoLoginEnabled= usernamePasswordIsEnabled=@3.5 webServer=@2020.1"
+            # The docs' page has them; the versions of the first two are *assumed*, those of the others are their extensions'.
+            " experiencesEnabled=@2023.1 dynamicExtensionsEnabled=@2023.1 jiraIsEnabled=@2019.2 GitHubIsEnabled=@2019.3"
+            " AzureDevOpsIsEnabled=@2019.4"
         ),
         True,
     ),

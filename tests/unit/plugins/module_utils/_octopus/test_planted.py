@@ -82,7 +82,7 @@ ROWS = {"column_collation_differs": "collation-any", "mirrored": "mirror", "lice
 # Each contradicts another one of the above, is about something that this estate does not have, or is never wrong.
 ELSEWHERE = {
     *("instance_found", "target_not_older", "upgrade_path", "plan_approved", "group_rejoinable"),
-    *("space_for_folders", "polling_tentacles", "master_key_settable"),
+    *("space_for_folders", "polling_tentacles", "master_key_settable", "unlisted"),
 }  # fmt: skip
 
 
