@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
-from . import folders, machine_policy, retention, schema
+from . import folders, machine_policy, project_transfer, retention, schema
 from .documents import Document
 
 if TYPE_CHECKING:
@@ -230,6 +230,16 @@ def _nothing(execution: Execution) -> None:
     execution.work(2)
 
 
+def _transfer(run: Callable[[Execution], None]) -> Callable[[Execution], None]:
+    def kind(execution: Execution) -> None:
+        try:
+            run(execution)
+        except project_transfer.Refused as error:
+            raise TaskFailed(str(error)) from error
+
+    return kind
+
+
 KINDS: dict[str, Callable[[Execution], None]] = {
     "Deploy": _deploy,
     "Health": machine_policy.health,
@@ -237,4 +247,6 @@ KINDS: dict[str, Callable[[Execution], None]] = {
     "SystemIntegrityCheck": _integrity,
     "AdHocScript": _script,
     "TestEmail": _mail,
+    project_transfer.EXPORT: _transfer(project_transfer.run_export),
+    project_transfer.IMPORT: _transfer(project_transfer.run_import),
 }
