@@ -125,7 +125,7 @@ def test_a_deep_document_is_no_way_around() -> None:
     assert found_in(JSON='{"IsOn":' + deep + "}") in ({("IsOn", "switch")}, {("JSON", "unreadable")})
 
 
-@pytest.mark.parametrize("value", [b"\x01" * 40, gzip.compress(b"\xff\xfe\x00")])
+@pytest.mark.parametrize("value", [b"\x01" * 40, gzip.compress(b"\xff\xfe\x00")], ids=["no JSON", "compressed"])
 def test_what_cannot_be_read_is_no_nothing(value: bytes) -> None:
     assert ("Stored", "unreadable") in found_in(Stored=value) or len(value) <= 16
     assert found_in(JSON="{broken") == {("JSON", "unreadable")}
