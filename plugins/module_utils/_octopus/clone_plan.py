@@ -300,7 +300,7 @@ def _new(facts: Facts, verified: Mapping[str, Any]) -> dict[str, Any]:
     name = facts.database or f"{manifest['database']['name']} {facts.instance}"
     folder = f"{facts.folder_root}\\{facts.run_id}"
     # Also those that no source names: the copy of the database says where the source has them, whether this version reports it or not.
-    names = [*manifest["folders"], *(one for one in MADE_WHEN_NEEDED if one not in manifest["folders"])]
+    names = dict.fromkeys([*(manifest.get("folders") or {}), *MADE_WHEN_NEEDED])
     return {
         "restore_point": verified["restore_point"],
         "path": verified["path"],
