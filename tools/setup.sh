@@ -8,13 +8,13 @@ what=${1:-test}
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# -- system packages: unixODBC's driver manager (pyodbc's wheel loads it) and FreeTDS, the second ODBC driver; for the tests also a KDC, and
-# what compiles the Kerberos libraries
+# -- system packages: unixODBC's driver manager (pyodbc's wheel loads it) and FreeTDS, the second ODBC driver; for the tests also
+# osslsigncode, a KDC, and what compiles the Kerberos libraries
 missing=()
 need() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || missing+=("$1"); }
 if command -v dpkg-query >/dev/null; then
   need libodbc2; need odbcinst; need tdsodbc; need freetds-bin; need shellcheck
-  [[ $what == demo ]] || for one in krb5-kdc krb5-admin-server krb5-user libkrb5-dev gcc python3-dev; do need "$one"; done
+  [[ $what == demo ]] || for one in osslsigncode krb5-kdc krb5-admin-server krb5-user libkrb5-dev gcc python3-dev; do need "$one"; done
   python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   if ((${#missing[@]})); then
     as_root=()

@@ -87,4 +87,15 @@ options:
     type: list
     elements: str
     default: []
+  waivers:
+    description:
+      - Names of findings that are accepted, such as V(unlisted:ChatRelay.Endpoint). The whole database is scanned for switches that are on,
+        schedules, addresses outside, and secrets of other systems. What is on no list of what is known to be harmless is a finding with such
+        a name. Without the last part, such as V(unlisted:ChatRelay) or V(unlisted:Configuration/chat), it accepts everything in that table
+        or row.
+      - For a server that is newer than the list, V(unlisted:server-2031.1) accepts that nobody has looked at what is new in that version.
+      - Other names are ignored, so that one list serves the plan too.
+    type: list
+    elements: str
+    default: []
 """

@@ -16,6 +16,7 @@ description:
     links, pages and properties of its REST API, tables and columns of its database, keys of the registry, service and watchdog.
   - Each assumption has a verdict. V(contradiction) means that this server has no such name, V(unknown) that it cannot be told.
   - Changes nothing on the server. The program is started for each of a dozen commands, so do not run it while an installation is running.
+  - With O(operation), only what a later step of that operation depends on is looked up, and nothing that O(host) tells already.
   - RV(report) has no name, address, key or secret of anybody. A name that the server has is in it only where every word of it is one of the
     product's own; the others are counted. It can be attached to an issue.
 extends_documentation_fragment:
@@ -38,6 +39,26 @@ options:
   instance_name:
     description: Name of the instance on the host, where it has several.
     type: str
+  operation:
+    description:
+      - The operation whose later steps matter. An upgrade may roll back, so V(upgrade) has what a rollback depends on too.
+      - Without it, everything is looked up.
+    type: str
+    choices: [upgrade, backup, clone]
+  host:
+    description: The entry of the host in RV(octopus.upgrade.octopus_info#module:hosts). What it tells is not asked for again.
+    type: dict
+    default: {}
+  refuse:
+    description:
+      - Whether the task fails where a step of O(operation) depends on what this server contradicts, and no name in O(waivers) accepts that.
+    type: bool
+    default: false
+  waivers:
+    description: Names of accepted checks, as of M(octopus.upgrade.octopus_plan).
+    type: list
+    elements: str
+    default: []
   database:
     description:
       - What M(octopus.upgrade.octopus_database_info) returned with V(names) in its O(octopus.upgrade.octopus_database_info#module:gather). The result
@@ -83,7 +104,7 @@ contradictions:
   elements: str
   sample: []
 blocking:
-  description: Those of them that a later step of an upgrade depends on.
+  description: Those of them that a later step of O(operation) depends on, without it of an upgrade.
   returned: success
   type: list
   elements: str
@@ -140,14 +161,24 @@ report:
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import TaskFailed
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import assumption_checks, check
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibility import of_program, of_server, report
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibility.probe import CONTRADICTION, UPGRADE, judge_all
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibility.probe import (
+    CONTRADICTION,
+    DEPENDS_ON,
+    REST,
+    UPGRADE,
+    judge_all,
+    of_operation,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibility.reader import (
     Look,
     add_database,
+    add_host,
     look_at_api,
     look_at_host,
 )
@@ -160,6 +191,10 @@ SPEC: dict[str, Any] = {
         **api_spec(required=False),
         "instance": {"type": "str", "required": True},
         "instance_name": {"type": "str"},
+        "operation": {"type": "str", "choices": list(DEPENDS_ON)},
+        "host": {"type": "dict", "default": {}},
+        "refuse": {"type": "bool", "default": False},
+        "waivers": {"type": "list", "elements": "str", "default": []},
         "database": {"type": "dict", "default": {}},
         "file": {"type": "path"},
     },
@@ -168,26 +203,36 @@ SPEC: dict[str, Any] = {
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Look, judge, and write the report; the module's result."""
-    look = Look()
+    operation, name = params["operation"], params["instance_name"] or None
+    probes = (*of_program.PROBES, *of_server.PROBES)
+    look = Look(only=of_operation(probes, operation) if operation else None)
+    add_host(params["host"], name, look)
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        look_at_host(OctopusHost(host), params["instance_name"] or None, look)
+        look_at_host(OctopusHost(host), name, look)
     options = ApiOptions.from_params(params)
-    if options:
+    if options and (look.only is None or any(probe.part == REST for probe in look.only)):
         with OctopusApi(options) as api:
             look_at_api(api, look)
     add_database(params["database"], look)
-    findings = judge_all((*of_program.PROBES, *of_server.PROBES), look.seen)
+    findings = judge_all(probes if look.only is None else look.only, look.seen)
     document = report.document(findings, look.seen, look.environment)
     if params["file"] and not check_mode:
         report.write(Path(params["file"]), document)
-    return {
+    result = {
         "changed": False,
         "lines": report.lines(params["instance"], findings, look.seen),
         "contradictions": [finding.probe.id for finding in findings if finding.verdict == CONTRADICTION],
-        "blocking": [finding.probe.id for finding in findings if finding.blocks(UPGRADE)],
+        "blocking": [finding.probe.id for finding in findings if any(map(finding.blocks, DEPENDS_ON[operation or UPGRADE]))],
         "problems": look.problems,
         "report": document,
     }
+    if params["refuse"]:
+        checks = list(assumption_checks.checks(result, params["instance"]))
+        check.waive(checks, params["waivers"])
+        blockers = [one.sentence() for one in checks if one.blocks]
+        if blockers:
+            raise TaskFailed(f"{' '.join(blockers)} Nothing was changed.", result)
+    return result
 
 
 def main() -> None:

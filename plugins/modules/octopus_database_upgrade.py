@@ -15,6 +15,8 @@ description:
   - Runs C(Octopus.Server.exe database --upgrade) on the host of the task and follows its output. It runs as a scheduled task, so that it
     survives a lost connection; a later run finds it again.
   - Brings the schema to the version of the program that is installed on that host.
+  - Where the database is a clone's, under quarantine by M(octopus.upgrade.octopus_quarantine), the quarantine is applied and verified again
+    afterwards, as its record says, since a new schema can bring what is enabled by default. Where that fails, so does this task.
   - A schema upgrade that succeeds does not mean that the server works. Start a node with M(octopus.upgrade.octopus_node) and verify the
     server with M(octopus.upgrade.octopus_verify).
 extends_documentation_fragment:
@@ -44,6 +46,12 @@ options:
     description:
       - The version to upgrade to. Where the database has run with it already, nothing is done. Where the installed program is of another
         version, nothing is started.
+    type: str
+  drain_node:
+    description:
+      - Name of the node that is started next. Once the schema is upgraded, the node is set to be drained in the database where it is not any more, so
+        that it takes no task when it starts. Undrain it with M(octopus.upgrade.octopus_node).
+      - Where that cannot be done, the task warns; let M(octopus.upgrade.octopus_node) look with O(octopus.upgrade.octopus_node#module:keep_drained).
     type: str
   timeout:
     description: Seconds for the upgrade. After that it is ended, and the database may be altered in part.
@@ -115,6 +123,11 @@ schema_scripts:
   returned: success
   type: int
   sample: 612
+drained_node:
+  description: Whether O(drain_node) was and is drained in the database, and what kept it from being set. Null is what cannot be told.
+  returned: with O(drain_node), outside of check mode
+  type: dict
+  sample: {was_drained: false, drained: true, problem: ''}
 job:
   description: V(started), V(attached) to a running one, or V(collected) where that of an earlier run had done all. Null where none was needed.
   returned: success
@@ -146,6 +159,22 @@ scripts:
   returned: where a job ran
   type: int
   sample: 57
+quarantine:
+  description: What was done about the quarantine of a clone after its schema upgrade. Null where there was no upgrade or is no quarantine.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Name of the clone.
+      type: str
+    silenced:
+      description: For each item, how many rows the upgrade had enabled, which are silenced now.
+      type: dict
+    verified:
+      description: Names of the checks that passed.
+      type: list
+      elements: str
+  sample: null
 seconds:
   description: How long the module took.
   returned: success
@@ -161,9 +190,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import hold
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.info import query
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database.schema_upgrade import SchemaUpgrade, UpgradeRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import OctopusHost
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import record, renewal
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import (
     CONNECTION_SPEC,
     JOB_SPEC,
@@ -179,6 +210,7 @@ SPEC: dict[str, Any] = {
         "database": {"type": "str", "required": True},
         "instance_name": {"type": "str"},
         "expected_version": {"type": "str"},
+        "drain_node": {"type": "str"},
         "timeout": {"type": "float", "default": 14400},
     },
     "required_together": MSSQL_TOGETHER,
@@ -195,15 +227,29 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with connect(options, database) as connection:
         before = query(connection, database, ["version"])
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
-        result = SchemaUpgrade(request, OctopusHost(host), lambda: connect(options, database)).run()
+        # What somebody has enabled in a clone is told apart by this from what its schema upgrade enables, and is not lifted one day.
+        upgrade = SchemaUpgrade(
+            request, OctopusHost(host), lambda: connect(options, database), lambda connection: renewal.renew(connection, database)
+        )
+        result = upgrade.run()
     with connect(options, database) as connection:
+        upgraded = result["job"] in ("started", "attached") and not check_mode
+        quarantine = renewal.renew(connection, database, record.UPGRADE) if upgraded else None
         after = query(connection, database, ["version"])
+        held = hold.drain(connection, params["drain_node"]) if params["drain_node"] and not check_mode else None
     if result["job"] == "started" and all(before[name] == after[name] for name in ("version", "schema_scripts")):
         # The version is written when a node starts, so before that only the program itself can tell that there is nothing to do.
         result["changed"] = False
+    if held is not None:
+        result["drained_node"] = held
+        result["changed"] = result["changed"] or held["drained"] != held["was_drained"]
+        if held["problem"]:
+            result["warnings"] = [
+                f"{params['drain_node']}: it is not known to be drained in the database when it starts: {held['problem']}"
+            ]
     if diff:
         result["diff"] = {"before": _lines(before, before["version"]), "after": _lines(after, params["expected_version"])}
-    return {**after, **result, "seconds": round(time.monotonic() - began, 3)}
+    return {**after, **result, "quarantine": renewal.as_dict(quarantine), "seconds": round(time.monotonic() - began, 3)}
 
 
 def _lines(facts: dict[str, Any], version: str | None) -> str:

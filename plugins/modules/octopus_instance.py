@@ -124,6 +124,14 @@ options:
   force_ssl:
     description: Whether the web portal redirects to https.
     type: bool
+  silent:
+    description:
+      - Whether the program's own switches turn off what reaches outside - upgrade checks, telemetry, in-app messages, dynamic extensions and
+        issue trackers - as far as C(configure --help) of the installed version lists them. That goes to the right place in the database
+        whatever that is called, and complements M(octopus.upgrade.octopus_quarantine).
+      - The switches are set each time, since what they were before cannot be read. Where the service runs, nothing is set.
+    type: bool
+    default: false
   folders:
     description:
       - Server folders to set, by the names that M(octopus.upgrade.octopus_info) returns, V(logs), V(artifacts), V(packages), V(imports),
@@ -347,6 +355,7 @@ SPEC = {
         "listen_prefixes": {"type": "list", "elements": "str"},
         "comms_port": {"type": "int"},
         "force_ssl": {"type": "bool"},
+        "silent": {"type": "bool", "default": False},
         "folders": {"type": "dict", "default": {}},
         "service_account": {"type": "str"},
         "service_password": {"type": "str", "no_log": True},

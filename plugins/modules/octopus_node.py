@@ -93,6 +93,20 @@ options:
       - With O(state=started), a service that is to be C(disabled) is so once it is running.
     type: dict
     default: {}
+  task_caps:
+    description:
+      - By inventory name, the task cap that a node gets back with O(state=undrained) where it is 0.
+      - Before February 2018 a server does not drain its last node. O(state=drained) then sets the task cap of that node to 0, which keeps it from
+        taking tasks too.
+    type: dict
+    default: {}
+  keep_drained:
+    description:
+      - Whether nodes that are started have to be drained, as they are in an upgrade until it is published. One that is not, whatever has undone it, is
+        drained at once, and the task warns. Needs O(url) and O(api_key).
+      - Where the server cannot be asked, the task warns. Where it refuses to drain the node, the task fails.
+    type: bool
+    default: false
   expected_version:
     description: The version that started nodes have to report.
     type: str
@@ -239,6 +253,8 @@ SPEC = {
         "start_types": {"type": "dict", "default": {}},
         "expected_version": {"type": "str"},
         "health": {"type": "bool", "default": True},
+        "keep_drained": {"type": "bool", "default": False},
+        "task_caps": {"type": "dict", "default": {}},
     },
     "required_if": [("state", "drained", ["url", "api_key"]), ("state", "undrained", ["url", "api_key"])],
 }

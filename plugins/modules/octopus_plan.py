@@ -107,6 +107,12 @@ options:
     description: What M(octopus.upgrade.octopus_masterkey_backup) returned in check mode.
     type: dict
     default: {}
+  compatibility:
+    description:
+      - What M(octopus.upgrade.octopus_compatibility_info) returned with its O(octopus.upgrade.octopus_compatibility_info#module:operation). The
+        result of a task that has failed is fine. Without it, assumptions about the server are not checked.
+    type: dict
+    default: {}
   rehearsal:
     description:
       - What M(octopus.upgrade.octopus_rehearsal_info) returned; a result that was skipped is fine. Without it, rehearsals are not checked.
@@ -286,7 +292,12 @@ before:
   description: The state to return the instance in.
   returned: always
   type: dict
-  sample: {maintenance: false, drained: [], watched: [octo-a], start_types: {octo-a: auto, octo-b: delayed-auto}}
+  sample:
+    maintenance: false
+    drained: []
+    task_caps: {octo-a: 5, octo-b: 5}
+    watched: [octo-a]
+    start_types: {octo-a: auto, octo-b: delayed-auto}
 rollback_possible:
   description: Whether a failure may start a rollback. False where the check of that name was waived.
   returned: always
@@ -340,6 +351,7 @@ _FACTS: dict[str, Any] = {
     "database": {"type": "dict", "required": True},
     "packages": {"type": "dict", "default": {}},
     "backup": {"type": "dict", "default": {}},
+    "compatibility": {"type": "dict", "default": {}},
     "rehearsal": {"type": "dict"},
     "rehearsal_required": {"type": "bool", "default": False},
     "rehearsal_days": {"type": "int", "default": 30},

@@ -51,7 +51,7 @@ database:
   type: str
   sample: OctopusClone
 quarantined:
-  description: Whether there is a record of a quarantine. Only M(octopus.upgrade.octopus_quarantine_verify) shows whether it still holds.
+  description: Whether there is a record of a quarantine that was not lifted. Only M(octopus.upgrade.octopus_quarantine_verify) shows whether it still holds.
   returned: success
   type: bool
   sample: true
@@ -84,8 +84,17 @@ record:
     previous_installation_id:
       description: That of the source.
       type: str
+    options:
+      description: What was silenced beyond what always is, as the options of M(octopus.upgrade.octopus_quarantine) say it.
+      type: dict
     silenced:
       description: For each item, how many rows were ever C(changed), and how many C(were_so_already) the first time.
+      type: dict
+    lifting:
+      description: Since when, C(at), the quarantine is lifted in part. Missing where it is not.
+      type: dict
+    lifted:
+      description: When it was lifted, C(at), and how many changes of which item were C(left). Missing where it was not.
       type: dict
   sample:
     name: rehearsal
@@ -122,8 +131,14 @@ changes:
         - The value before. Null where there was none, and where it is not a switch or state, since it may be a secret. It is in the column
           C(Before) of the table C([octopus_upgrade].[Quarantine]).
       type: raw
+    reason:
+      description: V(copy) where it was so in the copy, V(upgrade) where a schema upgrade brought it, V(own) where it was switched on in the clone.
+      type: str
     at:
       description: The time.
+      type: str
+    lifted:
+      description: When it was lifted. Null where it was not.
       type: str
   sample:
     - item: targets
@@ -131,7 +146,9 @@ changes:
       row: Machines-1
       column: IsDisabled
       before: false
+      reason: copy
       at: '2026-11-25 14:02:11.3140000 +00:00'
+      lifted: null
 """
 
 from typing import Any
@@ -154,7 +171,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         # Another product's database without a record must not look like a clone that is not under quarantine.
         schema.read(connection)
         known = record.read(connection)
-        return {"database": params["database"], "quarantined": known is not None, "record": known, "changes": record.changes(connection)}
+        return {"database": params["database"], "quarantined": record.holds(known), "record": known, "changes": record.changes(connection)}
 
 
 def main() -> None:

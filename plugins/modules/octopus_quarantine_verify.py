@@ -13,6 +13,7 @@ short_description: Verify that a clone of an Octopus Server is harmless
 version_added: 1.0.0
 description:
   - Verifies that a clone's database is under quarantine, with queries of its own, and fails with the name of each check that did not pass.
+  - Reads every table but those whose rows are known to be unable to act, in batches. What is on and on no list of what is harmless fails too.
   - Changes nothing.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
@@ -37,6 +38,7 @@ options:
     description: The home folder of the clone's node, which contains folders that are not set or relative. Without it, these are refused.
     type: path
 notes:
+  - No value of a row is ever returned, only its place, what it looks like, and the number of rows.
   - O(source), O(name), O(restore_point) and O(server_uri) are compared with the record where they are given.
 seealso:
   - module: octopus.upgrade.octopus_quarantine
@@ -99,6 +101,9 @@ record:
     previous_installation_id:
       description: That of the source.
       type: str
+    options:
+      description: What was silenced beyond what always is, as the options of M(octopus.upgrade.octopus_quarantine) say it.
+      type: dict
     silenced:
       description: For each item, how many rows were ever C(changed), and how many C(were_so_already) the first time.
       type: dict
@@ -165,7 +170,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             refuse(found, request.database, connection, "Do not start it; put it under quarantine with octopus_quarantine.")
         except OctopusError as error:
             raise TaskFailed(str(error), result) from error
-    return {"database": request.database, "quarantined": known is not None, **result}
+    return {"database": request.database, "quarantined": record.holds(known), **result}
 
 
 def main() -> None:

@@ -106,6 +106,10 @@ options:
         description: The start type of the service by node.
         type: dict
         default: {}
+      task_caps:
+        description: The task cap by node, of those that were not drained.
+        type: dict
+        default: {}
       availability_group:
         description: The availability group of the database.
         type: dict
@@ -263,6 +267,7 @@ BEFORE = {
     "drained": NAMES,
     "watched": NAMES,
     "start_types": {"type": "dict", "default": {}},
+    "task_caps": {"type": "dict", "default": {}},
     "availability_group": {"type": "dict", "default": {}},
 }
 

@@ -63,7 +63,8 @@ _RESTORE_SERVICE = tuple(f"restore_service.{name}" for name in ("users", "progra
 _ROLLBACK = tuple(
     f"rollback.{name}"
     for name in (
-        *("written", "watchdog", "stop", "jobs", "down", "unchanged", "leave_group", "snapshots", "database", "folders", "programs"),
+        *("written", "watchdog", "stop", "jobs", "down", "unchanged", "leave_group", "snapshots", "database", "folders"),
+        *("quarantine", "programs"),
         *(
             "configuration",
             "start",

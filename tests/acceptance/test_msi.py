@@ -14,7 +14,7 @@ import pytest
 from acceptance import packages
 from acceptance.packages import ONE, ONE_AGAIN, REBOOT, SLOW, TWO, SmallPackage
 from acceptance.target import wait_until
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, registry
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files, msi, msi_log, registry
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs import Job
@@ -124,6 +124,24 @@ def test_a_restart_that_is_wanted_is_3010(installer: Installer) -> None:
     code = installer.install(installer.path(REBOOT))
     assert (code, msi.is_success(code)) == (3010, True)
     assert installer.installed() == [_as_product(REBOOT)]
+
+
+def test_the_log_says_which_action_of_how_many_is_carried_out(installer: Installer) -> None:
+    installer.start(lambda log: msi.install_line(installer.path(SLOW), log, {}))
+    lines: list[str] = []
+    found: list[msi_log.Doing] = []
+
+    def carried_out() -> bool:
+        nonlocal lines
+        lines = msi_log.look(installer.host, installer.log, lines)
+        found.extend(filter(None, [msi_log.read(lines)]))
+        return bool(found) and found[-1].number is not None
+
+    wait_until(carried_out, "the slow installation carries its script out")
+    number, of = found[-1].number, found[-1].of
+    assert number and of and number <= of
+    for job in installer.jobs:
+        job.wait(DEADLINE)
 
 
 def test_a_second_installer_is_1618(installer: Installer) -> None:

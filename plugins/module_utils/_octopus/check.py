@@ -13,6 +13,8 @@ from typing import Any
 MEBIBYTE = 1024 * 1024
 # Told by the first copy of the server folders, which is made before the outage, and not by the plan: only then is their size known.
 SPACE_FOR_FOLDERS = "space_for_folders"
+# Told of a clone under quarantine (_quarantine/unlisted), with a colon and what was found.
+UNLISTED = "unlisted"
 
 # What a check says, the worst first. A warning never blocks; what cannot be told blocks where the finding would.
 BLOCKER, UNKNOWN, WARNING, WAIVED, OK = VERDICTS = ("blocker", "unknown", "warning", "waived", "ok")

@@ -152,8 +152,15 @@ def refuse_stranger(facts: Facts) -> None:
     Raises:
         OctopusError: It is not, or its database was not asked.
     """
-    if not facts.old_database or (facts.quarantine or {}).get("record"):
+    record = (facts.quarantine or {}).get("record") or {}
+    if not facts.old_database or (record and not record.get("lifted")):
         return
+    if record:
+        raise OctopusError(
+            f"Expected on {facts.host} a clone that can be replaced or removed, but the quarantine of the database {facts.old_database} was lifted at "
+            f"{record['lifted']['at']}, so {facts.instance_name} is an instance in service. Nothing of it was changed. Take the host out of the group "
+            "octopus_clones."
+        )
     if "record" not in (facts.quarantine or {}):
         raise OctopusError(f"quarantine must be what octopus_quarantine_info returned for the database {facts.old_database}.")
     raise OctopusError(

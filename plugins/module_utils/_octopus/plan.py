@@ -13,6 +13,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.services 
 
 from . import (
     asked_checks,
+    assumption_checks,
     availability_checks,
     database_checks,
     host_checks,
@@ -26,7 +27,7 @@ from . import (
     server_checks,
     unknowns,
 )
-from .check import Check, waive
+from .check import UNLISTED, Check, waive
 from .check_guide.catalogue import GUIDE
 from .plan_facts import Facts
 from .verification import verdicts
@@ -56,8 +57,9 @@ def checks(facts: Facts, target: str, path: list[str], waivers: Collection[str] 
         *instance_checks.running(facts),
         *_room(facts, path),
         *rollback_checks.checks(facts.database, keeps=facts.rollback_keeps, path=path, rejoins=facts.rejoins),
-        *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes) if path else []),
+        *(package_checks.checks(facts.packages, facts.server["version"], facts.nodes, facts.instance) if path else []),
         *looked_checks.checks(facts),
+        *assumption_checks.checks(facts.compatibility, facts.instance),
         *rehearsal_checks.checks(facts, path),
         *instance_checks.clocks(facts),
         Check(**unknowns.folders(facts.server, facts.instance)),
@@ -79,11 +81,14 @@ def _room(facts: Facts, path: list[str]) -> Iterator[Check]:
 
 
 def before(facts: Facts) -> dict[str, Any]:
-    """The state to return the instance in: maintenance mode, drained nodes, nodes whose watchdog is on, start types that can be set."""
-    drained = {str(row["name"]).lower() for row in facts.server.get("nodes") or [] if row.get("draining")}
+    """The state to return the instance in: maintenance mode, drained nodes, task caps, nodes whose watchdog is on, start types that can be set."""
+    rows = {str(row["name"]).lower(): row for row in facts.server.get("nodes") or []}
+    own = {node: rows.get(str(facts.on(node).get("node_name") or node).lower()) or {} for node in facts.nodes}
     return {
         "maintenance": bool((facts.server.get("maintenance") or {}).get("enabled")),
-        "drained": [node for node in facts.nodes if str(facts.on(node).get("node_name") or node).lower() in drained],
+        "drained": [node for node, row in own.items() if row.get("draining")],
+        # Of those that cannot be drained: before February 2018 a server does not drain its last node.
+        "task_caps": {node: row["task_cap"] for node, row in own.items() if row.get("task_cap") and not row.get("draining")},
         "watched": [node for node in facts.nodes if (facts.hosts.get(node, {}).get("watchdog") or {}).get("enabled")],
         "start_types": {
             node: kind for node in facts.nodes if (kind := (facts.on(node).get("service") or {}).get("start_type")) in SETTABLE
@@ -100,7 +105,9 @@ def unknown_waivers(waivers: Collection[str], rows: Iterable[str] = ()) -> list[
         waivers: The names.
         rows: Ids of rows that the user added to the catalogue of upgrade jumps.
     """
-    return sorted(set(waivers) - set(NAMES) - set(rows))
+    known = {*NAMES, *rows}
+    # The names of what is found in a clone have what was found in them: only its quarantine can tell whether one is right.
+    return sorted(name for name in set(waivers) - known if not name.startswith(f"{UNLISTED}:"))
 
 
 def refusal(instance: str, found: Iterable[Check]) -> str:

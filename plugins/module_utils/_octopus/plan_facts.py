@@ -27,6 +27,7 @@ class Facts:
         packages: For each version, what octopus_install returned of its MSI on each node in check mode.
         backup: What mssql_backup returned in check mode.
         looked: What went wrong with each look ahead: its name and the message, empty where nothing did (looked_checks.py).
+        compatibility: What octopus_compatibility_info returned for the operation; empty where that was not asked yet.
         rehearsal: What octopus_rehearsal_info returned; None where that was not asked yet, empty where it was skipped.
         rehearsal_required: Whether the upgrade needs a rehearsal.
         rehearsal_days: How many days old it may be; 0 where rehearsals do not matter, as for a clone.
@@ -47,6 +48,7 @@ class Facts:
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)
     backup: dict[str, Any] = field(default_factory=dict)
     looked: dict[str, str] = field(default_factory=dict)
+    compatibility: dict[str, Any] = field(default_factory=dict)
     rehearsal: dict[str, Any] | None = None
     rehearsal_required: bool = False
     rehearsal_days: int = 30

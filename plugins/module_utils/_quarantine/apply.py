@@ -6,19 +6,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import server_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
-from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import documents, record, refusals, rows
+from . import documents, newer, places, record, refusals, rows
 from .checks.look import Check
 from .checks.record import differences
 from .checks.tables import refuse_unknown
@@ -27,6 +24,7 @@ from .record import Change
 from .request import Request
 from .rows import Row, Table
 from .rules import NEEDED_SETTINGS, Rule, rules
+from .transaction import transaction
 
 _CONFIGURATION = "configuration"
 
@@ -74,10 +72,32 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
     before = record.read(connection)
     _refuse_other_clone(request, before)
     refusals.refuse_live(connection, request.database, request.stale_after)
-    work = _Work(connection, replace(request, again=before is not None), before, version, check_mode)
-    if check_mode:
-        return work.look()
-    with _transaction(connection):
+    return look(connection, request, before, version) if check_mode else silence(connection, request, before, version)
+
+
+def look(connection: SqlConnection, request: Request, before: dict[str, Any] | None, version: str | None) -> Outcome:
+    """Find what :func:`silence` would silence, and change nothing."""
+    return _Work(connection, replace(request, again=before is not None), before, version, check_mode=True).look()
+
+
+def silence(
+    connection: SqlConnection, request: Request, before: dict[str, Any] | None, version: str | None, reason: str = record.OWN
+) -> Outcome:
+    """Silence everything in one transaction, which is verified before it is committed.
+
+    Args:
+        connection: To the clone's database.
+        request: What is asked for.
+        before: The record of an earlier quarantine; None where there is none.
+        version: The version of the database.
+        reason: Why something is not silent any more, where there was one.
+
+    Raises:
+        OctopusError: It could not be verified, or somebody has connected. Nothing was changed.
+        MssqlError: SQL Server refused. Nothing was changed.
+    """
+    work = _Work(connection, replace(request, again=before is not None), before, version, reason=reason)
+    with transaction(connection):
         outcome = work.look()
         outcome.checks = verify(connection, work.request, applying=True)
         refuse(outcome.checks, request.database, connection, "Nothing was changed.")
@@ -89,6 +109,11 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
 def _refuse_other_clone(request: Request, before: dict[str, Any] | None) -> None:
     if before is None:
         return
+    if not record.holds(before):
+        raise OctopusError(
+            f"Expected {request.database} to be a clone, but its quarantine was lifted at {before['lifted']['at']}, so it is an instance of its "
+            "own. Nothing was changed. A live database is never put under quarantine."
+        )
     wrong = differences(request, before)
     if wrong:
         raise OctopusError(
@@ -97,32 +122,25 @@ def _refuse_other_clone(request: Request, before: dict[str, Any] | None) -> None
         )
 
 
-@contextlib.contextmanager
-def _transaction(connection: SqlConnection) -> Iterator[None]:
-    """All or nothing. SQL Server rolls back where the connection breaks."""
-    connection.execute_drained("SET XACT_ABORT ON")
-    connection.execute_drained("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
-    connection.execute_drained("BEGIN TRANSACTION")
-    try:
-        yield
-        connection.execute_drained("COMMIT TRANSACTION")
-    except BaseException:
-        with contextlib.suppress(MssqlError):  # the first error is the one that matters; closing the connection rolls back as well
-            connection.execute_drained("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
-        raise
-
-
 class _Work:
     """One pass over the tables. Except in check mode it is within a transaction."""
 
     def __init__(
-        self, connection: SqlConnection, request: Request, before: dict[str, Any] | None, version: str | None, check_mode: bool
+        self,
+        connection: SqlConnection,
+        request: Request,
+        before: dict[str, Any] | None,
+        version: str | None,
+        *,
+        check_mode: bool = False,
+        reason: str = record.OWN,
     ) -> None:
         self.connection = connection
         self.request = request
         self.before = before
         self.version = version
         self.check_mode = check_mode
+        self.reason = reason
         self.tables = rows.tables(connection)
         self.items: dict[str, dict[str, int]] = {}
         self.changed = False
@@ -134,7 +152,9 @@ class _Work:
         own = self._own_installation_id(found)
         if not self.check_mode and self.before is None:
             record.prepare(self.connection)
-        listed = rules(self.request, self.tables, own, self._own_nodes())
+        if not self.check_mode and self.before and self.before.get("lifting"):
+            record.unmark(self.connection)  # what was lifted already is silenced again, and so is to be lifted again
+        listed = [*rules(self.request, self.tables, own, self._own_nodes()), *newer.rules(self.request, self.version)]
         self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])
@@ -164,8 +184,9 @@ class _Work:
             if key not in there:
                 self._count("upgrade_check", True)
                 if not self.check_mode:
-                    record.add(self.connection, Change("upgrade_check", table.name, key, rows.JSON.upper(), None))
-                    rows.insert(self.connection, table, key, documents.write(settings))
+                    text = documents.write(settings)
+                    self._keep(Change("upgrade_check", table.name, key, rows.JSON.upper(), None, text))
+                    rows.insert(self.connection, table, key, text)
 
     def _table(self, table: Table, mine: list[Rule]) -> None:
         names = {name for rule in mine for name in rule.names}
@@ -186,7 +207,7 @@ class _Work:
             self._count(removing.what, True)
             if not self.check_mode:
                 text = documents.write(rows.whole(self.connection, row.table, row))
-                record.add(self.connection, Change(removing.what, row.table.name, row.key, None, text))
+                self._keep(Change(removing.what, row.table.name, row.key, None, text))
                 rows.delete(self.connection, row)
             return
         changes: list[Change] = []
@@ -203,8 +224,13 @@ class _Work:
             self._count(what, changed)
         if changes and not self.check_mode:
             for change in changes:
-                record.add(self.connection, change)
+                self._keep(replace(change, after=_after(row, change.column or "")))
             rows.update(self.connection, row, stamp)
+
+    def _keep(self, change: Change) -> None:
+        """Record a change, and why it is made: what was silent in the copy was switched on in the clone, or came with its schema upgrade."""
+        new = self.before is None or change.item not in self.before["silenced"]
+        record.add(self.connection, replace(change, reason=record.COPY if new else self.reason))
 
     def _count(self, what: str, changed: bool) -> None:
         self.items[what]["changed" if changed else "were_so_already"] += 1
@@ -248,7 +274,8 @@ class _Work:
                     "changed": counts["changed"] + items[name]["changed"],
                     "were_so_already": counts["were_so_already"],
                 }
-            return {**self.before, "server_uri": self.request.server_uri, "silenced": items}
+            kept = {name: value for name, value in self.before.items() if name != "lifting"}
+            return {**kept, "server_uri": self.request.server_uri, "options": self.request.options, "silenced": items}
         source = self.request.source
         return {
             "format": record.FORMAT,
@@ -260,6 +287,7 @@ class _Work:
             "server_uri": self.request.server_uri,
             "installation_id": None if self.check_mode else own,
             "previous_installation_id": found[0] if found else None,
+            "options": self.request.options,
             "silenced": items,
         }
 
@@ -315,6 +343,12 @@ def _apply(rule: Rule, row: Row) -> tuple[bool, list[documents.Edit]]:
                 known = True
                 edits += _marked(document, found)
     return known, edits
+
+
+def _after(row: Row, column: str) -> str | None:
+    """The JSON of a property that was changed just now; None where the text that is recorded of it could mean another one too."""
+    found = places.find(row, column)
+    return documents.write(found[0].value) if len(found) == 1 else None
 
 
 def _marked(document: rows.Document, edits: list[documents.Edit]) -> list[documents.Edit]:

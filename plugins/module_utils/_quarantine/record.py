@@ -4,8 +4,8 @@
 
 """What was done to a clone, recorded in its database, in a schema of its own, so that no table of Octopus gets another column or row.
 
-``[octopus_upgrade].[Clone]`` has one row: which instance it is a clone of, and since when. ``[octopus_upgrade].[Quarantine]`` has one row for
-each change, with the value before, so that what was enabled can be looked up.
+``[octopus_upgrade].[Clone]`` has one row: which instance it is a clone of, since when, with which options, and whether the quarantine was
+lifted. ``[octopus_upgrade].[Quarantine]`` has one row for each change, with the values before and after, so that lifting restores exactly that.
 """
 
 from __future__ import annotations
@@ -19,30 +19,49 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 
 SCHEMA = "octopus_upgrade"
 CLONE, CHANGES = f"[{SCHEMA}].[Clone]", f"[{SCHEMA}].[Quarantine]"
-FORMAT = 1
+FORMAT = 2
 _ID = "clone"
 # ruff: noqa: S608 - the names in the statements are those above, and every value is a parameter
 # Values that are no secret and may be shown; another one is not.
 _SHOWN = ("true", "false", "0", "1", "null")
 _LONGEST = 40
+# Why a change was made: it was so in the copy; a schema upgrade of the clone brought it; or it was switched on in the clone itself.
+COPY, UPGRADE, OWN = "copy", "upgrade", "own"
 _TABLES = {
     CLONE: "[Id] nvarchar(50) NOT NULL PRIMARY KEY, [JSON] nvarchar(max) NOT NULL",
     CHANGES: (
         "[Number] int IDENTITY(1,1) NOT NULL PRIMARY KEY, [Item] nvarchar(50) NOT NULL, [TableName] nvarchar(128) NOT NULL, "
-        "[RowId] nvarchar(450) NOT NULL, [ColumnName] nvarchar(400) NOT NULL, [Before] nvarchar(max) NOT NULL, [At] datetimeoffset NOT NULL"
+        "[RowId] nvarchar(450) NOT NULL, [ColumnName] nvarchar(400) NOT NULL, [Before] nvarchar(max) NOT NULL, [After] nvarchar(max) NOT NULL, "
+        "[Reason] nvarchar(20) NOT NULL, [At] datetimeoffset NOT NULL, [Lifted] nvarchar(40) NOT NULL"
     ),
 }
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change: the item, the table, the row; the column or property (None: the row was deleted), and its JSON before."""
+    """One change.
+
+    Attributes:
+        item: Name of the item.
+        table: Name of the table.
+        row: Id of the row.
+        column: The column, or ``JSON.`` and the property in it; ``JSON`` alone where the row was inserted; None where it was deleted.
+        before: Its JSON before, or of the whole row that was deleted. None where there was nothing.
+        after: Its JSON afterwards. None where there is nothing, or where it cannot be found again.
+        reason: :data:`COPY`, :data:`UPGRADE` or :data:`OWN`.
+        number: Its place among the changes; 0 before it is recorded.
+        lifted: When it was lifted, by the clock of SQL Server; empty where it was not.
+    """
 
     item: str
     table: str
     row: str
     column: str | None
     before: str | None
+    after: str | None = None
+    reason: str = COPY
+    number: int = 0
+    lifted: str = ""
 
 
 def read(connection: SqlConnection) -> dict[str, Any] | None:
@@ -63,10 +82,15 @@ def read(connection: SqlConnection) -> dict[str, Any] | None:
         known = False
     if not known:
         raise OctopusError(
-            f"Expected the record of this clone in {CLONE} on SQL Server {connection.options.where} in format {FORMAT}, but it is in another one. "
-            "Was it written by a newer version of the collection? Restore the clone again."
+            f"Expected the record of this clone in {CLONE} on SQL Server {connection.options.where} in format {FORMAT}, but it is in another one, "
+            "of another version of the collection. Use that version, or restore the clone again."
         )
     return found
+
+
+def holds(found: dict[str, Any] | None) -> bool:
+    """Whether there is a quarantine by that record: one that was not lifted."""
+    return found is not None and not found.get("lifted")
 
 
 def prepare(connection: SqlConnection) -> None:
@@ -80,14 +104,23 @@ def prepare(connection: SqlConnection) -> None:
 
 def add(connection: SqlConnection, change: Change) -> None:
     connection.query(
-        f"INSERT INTO {CHANGES} ([Item], [TableName], [RowId], [ColumnName], [Before], [At]) VALUES (?, ?, ?, ?, ?, SYSDATETIMEOFFSET())",
+        f"INSERT INTO {CHANGES} ([Item], [TableName], [RowId], [ColumnName], [Before], [After], [Reason], [At], [Lifted]) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, SYSDATETIMEOFFSET(), '')",
         change.item,
         change.table,
         change.row,
         # Never NULL: a driver has to guess the type of a parameter without a value.
         change.column or "",
         change.before or "",
+        change.after or "",
+        change.reason,
     )
+
+
+def mark(connection: SqlConnection, numbers: tuple[int, ...]) -> None:
+    """Record that changes are lifted, within the transaction that lifts them."""
+    for number in numbers:
+        connection.query(f"UPDATE {CHANGES} SET [Lifted] = CAST(SYSDATETIMEOFFSET() AS nvarchar(40)) WHERE [Number] = ?", number)
 
 
 def save(connection: SqlConnection, record: dict[str, Any]) -> None:
@@ -98,13 +131,18 @@ def save(connection: SqlConnection, record: dict[str, Any]) -> None:
         connection.query(f"INSERT INTO {CLONE} ([Id], [JSON]) VALUES (?, ?)", _ID, text)
 
 
+def unmark(connection: SqlConnection) -> None:
+    """Record that no change is lifted, within the transaction that silences everything again."""
+    connection.query(f"UPDATE {CHANGES} SET [Lifted] = ''")
+
+
 def changes(connection: SqlConnection) -> list[dict[str, Any]]:
     """Every change, the oldest first. Values are only returned of switches and states: others may be secrets."""
     if not _exists(connection, CHANGES):
         return []
     rows = connection.query(
         f"SELECT [Item], [TableName], [RowId], [ColumnName], LEFT([Before], {_LONGEST}) AS before_text, DATALENGTH([Before]) AS size, "
-        f"CAST([At] AS nvarchar(40)) AS at_text FROM {CHANGES} ORDER BY [Number]"
+        f"[Reason], [Lifted], CAST([At] AS nvarchar(40)) AS at_text FROM {CHANGES} ORDER BY [Number]"
     )
     return [
         {
@@ -113,8 +151,33 @@ def changes(connection: SqlConnection) -> list[dict[str, Any]]:
             "row": row["RowId"],
             "column": row["ColumnName"] or None,
             "before": _shown(row),
+            "reason": row["Reason"],
             "at": row["at_text"],
+            "lifted": row["Lifted"] or None,
         }
+        for row in rows
+    ]
+
+
+def recorded(connection: SqlConnection) -> list[Change]:
+    """Every change with its values, which may be secrets, the oldest first."""
+    if not _exists(connection, CHANGES):
+        return []
+    rows = connection.query(
+        f"SELECT [Number], [Item], [TableName], [RowId], [ColumnName], [Before], [After], [Reason], [Lifted] FROM {CHANGES} ORDER BY [Number]"
+    )
+    return [
+        Change(
+            row["Item"],
+            row["TableName"],
+            row["RowId"],
+            row["ColumnName"] or None,
+            row["Before"] or None,
+            row["After"] or None,
+            row["Reason"],
+            row["Number"],
+            row["Lifted"],
+        )
         for row in rows
     ]
 

@@ -20,7 +20,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance 
 
 from .request import Source
 
-Connect = Callable[[SqlOptions], SqlConnection]
+Connect = Callable[..., SqlConnection]
 _NAMES = (
     "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(256)) AS server_name, CAST(@@SERVERNAME AS nvarchar(256)) AS local_name, "
     "DB_NAME() AS database_name"
@@ -100,6 +100,30 @@ def refuse_connected(connection: SqlConnection, database: str) -> None:
             f"{server_info.listed(others)}. "
             "A live database is never put under quarantine. If it is the clone's, stop its nodes first."
         )
+
+
+def refuse_running_source(source: Source, connect: Connect, stale_after: float) -> None:
+    """Refuse to let a clone loose beside its source.
+
+    Args:
+        source: The instance that it is a clone of.
+        connect: Logs in to its server, in its database.
+        stale_after: As for :func:`refuse_live`.
+
+    Raises:
+        OctopusError: The source runs, or cannot be asked.
+    """
+    wanted = f"Expected {source.where}, the source, to be stopped before the quarantine of its clone is lifted"
+    try:
+        with connect(source.options, source.database) as connection:
+            schema.read(connection)  # where there are no nodes because it is another product's database, nothing is known of the source
+            refuse_live(connection, source.database, stale_after)
+    except MssqlError as error:
+        raise OctopusError(
+            f"{wanted}, but its database cannot be asked ({error}). Nothing was changed. Where it is stopped for good, set source_retired: true."
+        ) from error
+    except OctopusError as error:
+        raise OctopusError(f"{wanted}, since both would deploy to the same targets. {error.message} Nothing was changed.") from error
 
 
 def refuse_live(connection: SqlConnection, database: str, stale_after: float, deadline: Deadline | None = None) -> None:

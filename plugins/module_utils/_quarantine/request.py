@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
@@ -36,8 +36,14 @@ OPTIONS: dict[str, Any] = {
     "external_feeds": {"type": "bool", "default": False},
     "api_keys": {"type": "bool", "default": False},
     "keep_api_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "waivers": {"type": "list", "elements": "str", "default": []},
 }
-APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}}
+APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}, "source_retired": {"type": "bool", "default": False}}
+# What the record of the quarantine has by itself, or what is asked of one run only. All else is kept, so that it can be applied again.
+_NOT_KEPT = (
+    *("database", "source", "source_retired", "stale_after", "name", "restore_point"),
+    *("server_uri", "nodes", "folders", "home", "again"),
+)
 VERIFY_OPTIONS: dict[str, Any] = {"folders": {"type": "list", "elements": "str"}, "home": {"type": "path"}}
 
 
@@ -70,6 +76,7 @@ class Request:
     database: str
     source: Source | None = None
     stale_after: float = 120
+    source_retired: bool = False
     name: str | None = None
     restore_point: str | None = None
     server_uri: str | None = None
@@ -80,9 +87,22 @@ class Request:
     external_feeds: bool = False
     api_keys: bool = False
     keep_api_keys: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
     folders: tuple[str, ...] | None = None
     home: str | None = None
     again: bool = field(default=False)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is silenced beyond what always is, for the record."""
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_KEPT}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+    @classmethod
+    def from_record(cls, database: str, found: dict[str, Any], nodes: tuple[str, ...]) -> Request:
+        """The request by which a recorded quarantine was applied last, for the nodes that the clone has now."""
+        options: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found["options"].items()}
+        return cls(database, server_uri=found["server_uri"], nodes=nodes, again=True, **options)
 
     @classmethod
     def from_params(cls, params: dict[str, Any], options: SqlOptions) -> Request:
@@ -109,11 +129,13 @@ class Request:
             source=_source(params["source"], params, options) if params["source"] else None,
             nodes=tuple(params["nodes"]),
             keep_api_keys=tuple(params["keep_api_keys"]),
+            waivers=tuple(params["waivers"]),
             folders=None if params["folders"] is None else tuple(params["folders"]),
             **{
                 name: params[name]
                 for name in (
                     "stale_after",
+                    "source_retired",
                     "name",
                     "restore_point",
                     "server_uri",

@@ -17,9 +17,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from . import documents
 
 JSON, BLOB = "json", "jsonblob"
-_BINARY = ("binary", "varbinary", "timestamp", "rowversion", "image")
+BINARY = ("binary", "varbinary", "timestamp", "rowversion", "image")
 # Types that drivers support only in part, or not at all.
-_AS_TEXT = ("datetimeoffset", "datetime2", "datetime", "date", "time", "smalldatetime", "uniqueidentifier", "sql_variant", "xml")
+_AS_TEXT = ("datetimeoffset", "datetime2", "date", "time", "uniqueidentifier", "sql_variant", "xml")
+# Their plain text has no seconds, and the words of the login's language. Style 126 is ISO 8601.
+_OLD_TIMES = ("datetime", "smalldatetime")
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,9 @@ def _read(table: Table, name: str, binary: bool = False) -> str:
     column = quote_identifier(spelt)
     if kind in _AS_TEXT:
         return f"CAST({column} AS nvarchar(4000)) AS {column}"
-    if binary and kind in _BINARY:
+    if kind in _OLD_TIMES:
+        return f"CONVERT(nvarchar(40), {column}, 126) AS {column}"
+    if binary and kind in BINARY:
         return f"CAST({column} AS varbinary(max)) AS {column}"
     return column
 

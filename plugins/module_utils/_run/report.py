@@ -28,7 +28,7 @@ class Report:
         not_removed: What could not be cleaned up.
         nodes: The instance's nodes.
         installed: The version that the restore point is of.
-        before: ``maintenance``, ``drained``, ``watched`` and ``start_types``, as they were before the run.
+        before: ``maintenance``, ``drained``, ``task_caps``, ``watched`` and ``start_types``, as they were before the run.
         services: The state of the service on each node, where it was looked at.
         restore_point: The restore point's path.
         database: The database's name.
@@ -205,6 +205,12 @@ def _failed_rolled_back(report: Report) -> str:
 
 def _after_upgrade(report: Report) -> str:
     done = "backed up" if report.operation == "backup" else "upgraded and verified"
+    if "publish.canary" in report.steps:  # the last step of publishing
+        return (
+            f"Instance {report.instance} is upgraded, verified and returned to its users. What failed came after that: the canary, or the removal "
+            f"of old restore points. Do not restore the backup: users are working. See why, and run {report.resume_with} again; without "
+            "octopus_canary no canary is deployed."
+        )
     return (
         f"Instance {report.instance} is {done}, and its service runs. What failed is returning it to its users. Do not restore the backup: "
         f"users may be working already. Run {report.resume_with} again to continue, or make sure by hand that the instance is like this: "
@@ -296,9 +302,10 @@ def _as_before(report: Report) -> str:
     watched = report.before.get("watched") or []
     start_types = report.before.get("start_types") or {}
     kinds = ", ".join(f"{kind} on {node}" for node, kind in start_types.items() if node in report.nodes)
+    caps = ", ".join(f"{cap} on {node}" for node, cap in (report.before.get("task_caps") or {}).items() if node in report.nodes)
     return (
-        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained, watchdog on at {', '.join(watched) or 'no node'}, "
-        f"start type of the service {kinds or 'as it was'}"
+        f"maintenance mode {maintenance}, {', '.join(undrained) or 'no node'} undrained{f' (task cap {caps})' if caps else ''}, "
+        f"watchdog on at {', '.join(watched) or 'no node'}, start type of the service {kinds or 'as it was'}"
     )
 
 

@@ -60,7 +60,6 @@ _TELLING = (
     "Disallowing",
     "newer version",
 )
-_ACTION = "Doing action: "
 _STAMP = re.compile(r"^MSI \([a-zA-Z]\) \([0-9A-F!:]+\) \[[^\]]*\]: ")
 
 
@@ -157,18 +156,6 @@ def cached_package(host: WindowsHost, product_code: str) -> CachedPackage:
     # As in "n;1;C:\\Packages\\": the kind, the number, and the folder.
     folder, name = sources.get("LastUsedSource", "").rpartition(";")[2].rstrip("\\"), sources.get("PackageName", "")
     return CachedPackage(path, False, f"{folder}\\{name}" if folder and name else None)
-
-
-def last_action(host: WindowsHost, log: str) -> tuple[int, str] | None:
-    """Return how many actions an installation has begun, and the last of them; None where its log does not tell, or not yet.
-
-    A verbose log names every standard and custom action
-    (https://learn.microsoft.com/archive/blogs/paulpaa/how-to-read-a-windows-installer-verbose-log), in lines of the engine, which are English:
-    ``MSI (s) (A0:EC) [21:04:05:123]: Doing action: InstallFiles``. How many there will be, it does not say.
-    """
-    result = host.run_cmd(f"{builtin('type', log)} 2>nul | {SYSTEM32}findstr.exe /l /c:{word(_ACTION)}", idempotent=True, timeout=30)
-    actions = [line.partition(_ACTION)[2].strip() for line in result.stdout.splitlines() if _ACTION in line]
-    return (len(actions), actions[-1]) if actions else None
 
 
 def log_errors(host: WindowsHost, log: str, count: int = 8) -> list[str]:

@@ -27,6 +27,7 @@ FAULTS: dict[str, str] = {
     "download.fail": "the download site closes the connection half-way",
     "disk.full": "writes below path=… fail for want of space (Windows error 112)",
     "schema.fail": "a migration script fails; the transaction is rolled back (script=name, committed=True: leaves it half done)",
+    "schema.undrain": "an upgrade that succeeds makes the rows of the nodes anew, so that none is drained (version=of the program)",
     "service.hang_stop": "the service stays in STOP_PENDING (seconds=…, default for ever)",
     "service.fail_start": "the service process ends at once with exit_code=1",
     "api.slow_start": "the REST API opens seconds=… after the service has started",

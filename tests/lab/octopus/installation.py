@@ -33,6 +33,8 @@ HOME = "Octopus.Home"
 PREFIXES = "Octopus.WebPortal.ListenPrefixes"
 PORT = "Octopus.Communications.ServicesPort"
 FORCE_SSL = "Octopus.WebPortal.ForceSsl"
+# What configure sets before there is a database, until 4.0, by the property that it becomes.
+BEFORE_4 = {"AllowChecking": "Octopus.Upgrades.AllowChecking", "IncludeStatistics": "Octopus.Upgrades.IncludeStatistics"}
 
 
 def node_name_key(version: str) -> str:

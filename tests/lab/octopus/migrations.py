@@ -100,6 +100,9 @@ class Upgrade:
                             13,
                             51,
                         )
+                if self.faults.hit("schema.undrain", self.machine, version=self.binary) is not None:
+                    # That table was split in 2019 and rewritten in 2024 (#5348, #8805); what became of the flag is nowhere said.
+                    self.connection.execute('UPDATE "OctopusServerNode" SET "IsInMaintenanceMode" = 0')
         except _HalfDone as error:
             done = self._leave_half_done(todo, error)
             raise UpgradeFailed(f"Upgrade failed: {error}") from error

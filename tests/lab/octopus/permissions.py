@@ -61,6 +61,7 @@ VIEW = (
 CHANGE = (
     "AccountEdit",
     "ArtifactCreate",
+    "ArtifactDelete",
     "BuiltInFeedAdminister",
     "BuiltInFeedPush",
     "DeploymentCreate",

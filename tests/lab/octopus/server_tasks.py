@@ -9,13 +9,14 @@ Kinds and states: octopus.com/docs/administration/managing-infrastructure/server
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
-from . import folders, machine_policy, retention, schema
+from . import folders, machine_policy, project_transfer, retention, schema
 from .documents import Document
 
 if TYPE_CHECKING:
@@ -187,6 +188,9 @@ def _without_targets(execution: Execution) -> None:
             execution.contact("cloud", step=step["Name"], account=account.get("Name"), action=kind)
         elif str(on_server).lower() == "true":
             execution.contact("server", step=step["Name"], action=kind)
+            if exits := re.search(r"\bexit ([1-9]\d*)", str((step.get("Properties") or {}).get("Octopus.Action.Script.ScriptBody"))):
+                # A script that does not exit with 0 fails its step (octopus.com/docs/deployments/custom-scripts); the words are *assumed*.
+                raise TaskFailed(f"{step['Name']}: The script returned exit code {exits[1]}")
         else:
             continue
         execution.say(f"{step['Name']}: ran on the server")
@@ -226,6 +230,16 @@ def _nothing(execution: Execution) -> None:
     execution.work(2)
 
 
+def _transfer(run: Callable[[Execution], None]) -> Callable[[Execution], None]:
+    def kind(execution: Execution) -> None:
+        try:
+            run(execution)
+        except project_transfer.Refused as error:
+            raise TaskFailed(str(error)) from error
+
+    return kind
+
+
 KINDS: dict[str, Callable[[Execution], None]] = {
     "Deploy": _deploy,
     "Health": machine_policy.health,
@@ -233,4 +247,6 @@ KINDS: dict[str, Callable[[Execution], None]] = {
     "SystemIntegrityCheck": _integrity,
     "AdHocScript": _script,
     "TestEmail": _mail,
+    project_transfer.EXPORT: _transfer(project_transfer.run_export),
+    project_transfer.IMPORT: _transfer(project_transfer.run_import),
 }

@@ -148,6 +148,10 @@ class Store:
 
         return self.run(work)
 
+    def reserve(self, table: str) -> str:
+        """The next id of a table's documents, which nothing else gets."""
+        return self.run(lambda connection: next_id(connection, table))
+
     # -- settings
 
     def configuration(self, document_id: str) -> Document | None:
@@ -349,6 +353,21 @@ class Store:
             CryptoError: The master key is another one.
         """
         return crypto.decrypt(self._master_key, sealed)
+
+    def sealed(self, text: str) -> str:
+        """A value as a row keeps it."""
+        return crypto.encrypt(self._master_key, text)
+
+    def save_import(self, name: str, data: bytes) -> None:
+        """A file that was uploaded to be imported."""
+        self.files.write(f"{self.folder('ImportsDirectory')}\\{name}", data)
+
+    def import_file(self, name: str) -> bytes | None:
+        return self.files.read(f"{self.folder('ImportsDirectory')}\\{name}")
+
+    def remove_artifact(self, artifact: Document) -> None:
+        self.remove("Artifact", artifact["Id"])
+        self.files.remove(folders.artifact_path(self.folder("ArtifactsDirectory"), artifact))
 
     # -- schema
 

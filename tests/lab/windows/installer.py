@@ -45,6 +45,23 @@ class Run:
     reboot: bool = False
     undo: list[Callable[[], None]] = field(default_factory=list)
 
+    # As public logs have it: every action is gone through first, and adds to a script; the script is carried out within InstallFinalize
+    # (https://learn.microsoft.com/windows/win32/msi/installation-mechanism, https://github.com/klinix5/InstallerFileTakeOver/issues/2), and says
+    # which action it is at, and how much of it there is (https://github.com/microsoft/WSL/issues/10906). Which actions there are is *assumed*.
+
+    def plan(self, *actions: str) -> None:
+        for action in actions:
+            self.log(f"Doing action: {action}")
+
+    def run_script(self) -> None:
+        self.log("Running Script: C:\\Windows\\Installer\\MSI5A1F.tmp")
+
+    def begin(self, action: str, description: str, total: int = 0, in_bytes: bool = False) -> None:
+        self.log(f"Executing op: ActionStart(Name={action},Description={description},)")
+        if total:
+            kind, equivalent = ("0", 1) if in_bytes else ("1", 175000)
+            self.log(f"Executing op: ProgressTotal(Total={total},Type={kind},ByteEquivalent={equivalent})")
+
     def roll_back(self) -> None:
         self.log("Rollback: Rolling back action:")
         for step in reversed(self.undo):
@@ -122,6 +139,8 @@ def install(run: Run, data: bytes, source: str, properties: dict[str, str]) -> i
         if here[1] != hashlib.sha256(data).hexdigest():
             return OTHER_VERSION
         run.log("Product already installed: configuring it.")
+        run.plan("InstallValidate", "InstallInitialize", "InstallFiles", "InstallFinalize")
+        run.run_script()
         run.sleep(package.seconds / 3)
         _copy(run, package, _folder(host, package.product_code) or package.install_folder)
         return REBOOT_NEEDED if run.reboot else OK
@@ -131,17 +150,22 @@ def install(run: Run, data: bytes, source: str, properties: dict[str, str]) -> i
         run.log(f"Product: {package.product_name} -- A newer version of {package.product_name} ({newer[0].version}) is already installed.")
         raise Failed(FATAL, "a newer version is installed")
     folder = properties.get("INSTALLLOCATION") or package.install_folder
+    run.plan("LaunchConditions", "CostFinalize", "InstallValidate")
     run.sleep(package.seconds / 2)
     for old in older:
         # RemoveExistingProducts early in the sequence: the old product is gone before the new one's files come.
-        run.log("Doing action: RemoveExistingProducts")
+        run.plan("RemoveExistingProducts")
         run.log(f"Application: {old.product_code}, upgraded by {package.product_code}")
         try:
             need_package(run, old.product_code)
         except Failed as error:
             run.log(f"Error 1714. The older version of {old.product_name} cannot be removed. System Error {error.code}.")
             raise Failed(FATAL, str(error)) from error
+        run.plan("INSTALL")
         _remove(run, old, keep=set() if old.install_folder != folder else {name.lower() for name in package.files})
+    run.plan("InstallInitialize", "ProcessComponents", "InstallFiles", "RegisterProduct", "InstallFinalize")
+    run.run_script()
+    run.begin("ProcessComponents", "Updating component registration")
     _copy(run, package, folder)
     fault = host.faults.hit("msi.fail", host.name, phase="install")
     if fault is not None:
@@ -179,13 +203,15 @@ def _folder(host: WindowsHost, code: str) -> str | None:
 def _copy(run: Run, package: Package, folder: str) -> None:
     host = run.host
     fs = host.fs
-    run.log("Doing action: InstallFiles")
+    run.begin("InstallFiles", "Copying new files", sum(map(len, package.files.values())), in_bytes=True)
     for name, data in package.files.items():
         path = f"{folder.rstrip(chr(92))}\\{name}"
         parent = path.rpartition("\\")[0]
         if not fs.is_dir(parent, host.system):
             fs.mkdir(parent, host.system)
-        run.log(f"Executing op: FileCopy(SourceName={name},,DestName={name},,FileSize={len(data)})")
+        run.log(
+            f"Executing op: FileCopy(SourceName={name},SourceCabKey={name},DestName={name},Attributes=512,FileSize={len(data)},PerTick=65536,,)"
+        )
         before = fs.read(path, host.system) if fs.exists(path, host.system) else None
         try:
             fs.write(path, data, host.system)
@@ -213,7 +239,7 @@ def _restore(host: WindowsHost, path: str, before: bytes | None) -> None:
 
 def _register(run: Run, package: Package, data: bytes, folder: str, source: str) -> None:
     host, code = run.host, package.product_code
-    run.log("Doing action: RegisterProduct")
+    run.begin("RegisterProduct", "Registering product")
     if not host.fs.is_dir(CACHE, host.system):
         host.fs.mkdir(CACHE, host.system)
     cached = f"{CACHE}\\{hashlib.sha256(code.encode()).hexdigest()[:8]}.msi"
@@ -248,11 +274,13 @@ def _remove(run: Run, package: Package, keep: set[str]) -> None:
     """Files, entries and registry values; ``keep`` are files that the new version brings itself."""
     host, code = run.host, package.product_code
     folder = (_folder(host, code) or package.install_folder).rstrip("\\")
-    run.log("Doing action: RemoveFiles")
-    for name in package.files:
+    run.plan("InstallValidate", "InstallInitialize", "ProcessComponents", "RemoveFiles", "InstallFinalize")
+    run.run_script()
+    gone = [name for name in package.files if name.lower() not in keep and host.fs.exists(f"{folder}\\{name}", host.system)]
+    run.begin("RemoveFiles", "Removing files", len(gone))
+    for name in gone:
         path = f"{folder}\\{name}"
-        if name.lower() in keep or not host.fs.exists(path, host.system):
-            continue
+        run.log(f"Executing op: FileRemove(,FileName={name},,ComponentId={package.product_code})")
         before = host.fs.read(path, host.system)
         try:
             host.fs.remove(path, host.system)

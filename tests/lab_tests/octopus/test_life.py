@@ -182,6 +182,20 @@ def test_https_needs_a_certificate_and_has_one(world: Any) -> None:
     assert requests.get(f"{url}/api", verify=str(here.network.authority.path), timeout=patient(10)).json()["Version"] == "2021.1.8045"
 
 
+def test_a_script_that_exits_otherwise_than_with_0_fails_its_deployment(world: Any) -> None:
+    here = world("octo01", version="2021.1.8045", trigger_minutes=6000)
+    here.started()
+    script = {"Octopus.Action.RunOnServer": "true", "Octopus.Action.Script.ScriptBody": "Write-Host 'no'\nexit 3"}
+    with here.instance.store() as store:
+        process = store.document("DeploymentProcess", "deploymentprocess-Projects-1")
+        step = {"Name": "Say no", "ActionType": "Octopus.Script", "Properties": script}
+        store.save("DeploymentProcess", {**process, "Steps": [step]})
+        queued = {"Name": "Deploy", "Description": "work", "State": "Queued", "QueueTime": here.clock.now(), "SpaceId": "Spaces-1"}
+        task = store.add("ServerTask", {**queued, "ProjectId": "Projects-1", "EnvironmentId": "Environments-2"})
+        here.wait("task", task=task["Id"], state="Failed")
+        assert store.document("ServerTask", task["Id"])["ErrorMessage"] == "Say no: The script returned exit code 3"
+
+
 def test_a_deployment_that_waits_for_a_person_survives_a_restart(world: Any) -> None:
     here = world("octo01", version="2025.3.14357")
     here.started()

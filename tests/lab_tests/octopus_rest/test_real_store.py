@@ -18,6 +18,7 @@ from lab.core.filesystem import Logon
 from lab.core.network import Machine
 from lab.octopus import folders, licence
 from lab.octopus.folders import Files
+from lab.octopus.rest.root import POSTED
 from lab.octopus.seed import seed
 from lab.octopus.store import Store
 
@@ -97,8 +98,10 @@ def test_status_folders_and_licence(real):
 def test_every_link_answers_an_administrator(real):
     server, _machine, _start = real
     for name, link in server.json("/api", ADMIN)["Links"].items():
-        answer = server.get(link.partition("{")[0], ADMIN)
-        assert answer.status_code == 200, (name, link, answer.text)
+        path = link.partition("{")[0]
+        answer = server.call("POST", path, ADMIN, json={}) if name in POSTED else server.get(path, ADMIN)
+        # What is only posted to wants more than nothing.
+        assert answer.status_code == (400 if name in POSTED else 200), (name, link, answer.text)
 
 
 def test_maintenance_and_draining_are_in_the_database(real):
@@ -146,6 +149,56 @@ def test_every_project_leads_to_its_process_and_variables(real):
         assert server.json(project["Links"]["Variables"], ADMIN)["OwnerId"] == project["Id"]
         release = server.json(project["Links"]["Releases"].partition("{")[0], ADMIN)["Items"][0]
         assert release["Links"]["Project"] == project["Links"]["Self"]
+
+
+def test_a_release_is_made_from_the_template_and_goes_with_its_deployments(real):
+    server, _machine, start = real
+    project = server.json(f"{start}/projects", ADMIN)["Items"][1]
+    process = server.json(project["Links"]["DeploymentProcess"], ADMIN)
+    assert process["Steps"][0]["Actions"][0]["ActionType"] == "Octopus.TentaclePackage"
+    template = server.json(process["Links"]["Template"].partition("{")[0], ADMIN)
+    [package] = template["Packages"]
+    assert template["NextVersionIncrement"] == "1.0.7" and package["VersionSelectedLastRelease"] == "1.0.6"
+    body = {"ProjectId": project["Id"], "ChannelId": "Channels-2", "Version": template["NextVersionIncrement"]}
+    assert server.call("POST", f"{start}/releases", ADMIN, json=body).status_code == 400, "a package has no version"
+    selected = [{"ActionName": package["ActionName"], "Version": package["VersionSelectedLastRelease"]}]
+    made = server.call("POST", f"{start}/releases", ADMIN, json={**body, "SelectedPackages": selected})
+    assert made.status_code == 201, made.text
+    release = made.json()
+    assert server.call("POST", f"{start}/releases", ADMIN, json={**body, "SelectedPackages": selected}).status_code == 400, "it exists"
+    allowed = [one["Id"] for one in server.json(release["Links"]["DeploymentTemplate"], ADMIN)["PromoteTo"]]
+    assert allowed == ["Environments-1", "Environments-2", "Environments-3"]
+    wanted = {"ReleaseId": release["Id"], "EnvironmentId": allowed[0]}
+    deployment = server.call("POST", f"{start}/deployments", ADMIN, json=wanted).json()
+    path = f"{start}/deployments/{deployment['Id']}"
+    # https://github.com/OctopusDeploy/Issues/issues/7179
+    refused = server.call("DELETE", release["Links"]["Self"], ADMIN)
+    if server.json("/api", ADMIN)["Version"] >= "2025":
+        assert refused.status_code == 400 and deployment["TaskId"] in refused.text
+        assert server.call("DELETE", path, ADMIN).status_code == 400
+        assert server.call("POST", f"/api/tasks/{deployment['TaskId']}/cancel", ADMIN).status_code == 200
+        assert server.call("DELETE", release["Links"]["Self"], ADMIN).status_code == 200
+    else:
+        assert refused.status_code == 200
+    assert server.get(path, ADMIN).status_code == server.get(release["Links"]["Self"], ADMIN).status_code == 404
+    told = {one["Category"] for one in server.json("/api/events", ADMIN, take=5)["Items"] if release["Id"] in one["Message"]}
+    assert told == {"Created", "Deleted"}
+
+
+def test_a_lifecycle_says_where_a_new_release_may_go(real):
+    server, _machine, start = real
+    phases = [
+        {"Name": "Try", "OptionalDeploymentTargets": ["Environments-1"], "IsOptionalPhase": True},
+        {"Name": "Test", "OptionalDeploymentTargets": ["Environments-2"]},
+        {"Name": "Live", "OptionalDeploymentTargets": ["Environments-3"]},
+    ]
+    lifecycle = server.store.document("Lifecycle", "Lifecycles-1")
+    server.store.save("Lifecycle", {**lifecycle, "Phases": phases})
+    release = server.json(f"{start}/projects/Projects-1/releases", ADMIN)["Items"][0]
+    template = server.json(release["Links"]["DeploymentTemplate"], ADMIN)
+    assert [one["Name"] for one in template["PromoteTo"]] == ["Development", "Test"]
+    body = {"ReleaseId": release["Id"], "EnvironmentId": "Environments-3"}
+    assert server.call("POST", f"{start}/deployments", ADMIN, json=body).status_code == 400
 
 
 def test_events_and_artifacts_of_a_deployment(real):

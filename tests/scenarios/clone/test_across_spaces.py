@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rehearsal of an upgrade across 2019.1, which moves the packages: the clone's own are moved, and none of its source's."""
+"""The rehearsal of an upgrade across 2019.1, which moves the packages and brings spaces: the clone's own are moved, and none of its source's;
+and what the upgrade brings is under quarantine too, before anything of it is started."""
 
 from __future__ import annotations
 
@@ -40,6 +41,8 @@ def test_the_clones_own_packages_are_moved(make_scene: MakeCloneScene) -> None:
     assert [name for name in before.files if name.startswith("Packages\\") and name not in after.files and name not in retired] == []
     assert scene.contacts(mark) == []
     assert scene.left_over() == []
+    with scene.clone.store(scene.databases()[0]) as copy:
+        assert [space["TaskQueueStopped"] for space in copy.documents("Space")] == [True]
 
     run = scene.play("plan")
     assert run.code == 0 and "since the rehearsal on copy" in said(run), run.output[-3000:]

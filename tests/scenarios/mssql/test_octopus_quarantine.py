@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ from scenarios.mssql.conftest import World
 NAME = "Octopus [clone]"
 SOURCE = {"host": "sql-prod.lab.example", "database": "Octopus", "server_name": "SQL-PROD"}
 HOME = "D:\\Octopus"
+WAIVED = "unlisted:Configuration/nobody-knows"
 SECRET = "c2VjcmV0LW9mLWdpdA=="
 LONG = "ö" * 5000 + "\U0001f419"
 SQL_2014, SQL_2017 = "12.0.6449.1", "14.0.3456.2"
@@ -49,6 +51,8 @@ _SETTINGS = {
     "nobody-knows": {"IsEnabled": True, "Text": LONG, "Ratio": 0.10, "Big": 12345678901234567890},
 }
 
+_SINCE = {"audit-stream": "2022.4", "telemetry": "2021.1"}
+
 
 @dataclass
 class Clone:
@@ -59,7 +63,8 @@ class Clone:
     database: str = NAME
 
     def module(self, kind: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        result = self.world.module(f"octopus_quarantine{kind}", check_mode, **({"database": self.database} | params))
+        known = {"database": self.database} | ({} if kind == "_info" else {"waivers": [WAIVED]})
+        result = self.world.module(f"octopus_quarantine{kind}", check_mode, **(known | params))
         assert SECRET not in json.dumps(result)
         return result
 
@@ -140,6 +145,8 @@ def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
         )
         insert(connection, "MachinePolicy", {"Id": "MachinePolicies-9", **_POLICY})
         for key, value in _SETTINGS.items():
+            if not versions.at_least(version, _SINCE.get(key, "3.0")):
+                continue
             connection.execute(
                 'INSERT OR REPLACE INTO "Configuration" ("Id", "JSON") VALUES (?, ?)', (key, json.dumps(value, ensure_ascii=False))
             )
@@ -161,7 +168,8 @@ def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
             with suppress(Exception):  # the column moves with the version
                 connection.execute(f'UPDATE "{table}" SET "LastSeen" = ?', (seen,))
         connection.close()
-        clone.change("Project", "Projects-1", PersistenceSettings=_GIT, ReleaseNotesTemplate=LONG)
+        git = {"PersistenceSettings": _GIT} if versions.at_least(version, "2021.1") else {}
+        clone.change("Project", "Projects-1", ReleaseNotesTemplate=LONG, **git)
         clone.change("Feed", "feeds-builtin", DeleteUnreleasedPackagesAfterDays=30)
         clone.change("Lifecycle", "Lifecycles-1", ReleaseRetentionPolicy={"Unit": "Days", "QuantityToKeep": 3, "ShouldKeepForever": False})
         clone.change("Machine", "Machines-1", IsDisabled=False)
@@ -211,12 +219,13 @@ def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, s
     assert clone.rows("OctopusServerNode") == {} == (clone.rows("OctopusServerNodeStatus"))
     projects = clone.rows("Project")
     assert not any(row["AutoCreateRelease"] for row in projects.values())
-    assert projects["Projects-1"]["PersistenceSettings"] == {
-        **_GIT,
-        "Url": "https://git.lab.example/web.git",
-        "Credentials": {"Type": "Anonymous"},
-        "ProtectedDefaultBranch": True,
-    }
+    if versions.at_least(version, "2021.1"):
+        assert projects["Projects-1"]["PersistenceSettings"] == {
+            **_GIT,
+            "Url": "https://git.lab.example/web.git",
+            "Credentials": {"Type": "Anonymous"},
+            "ProtectedDefaultBranch": True,
+        }
     assert projects["Projects-1"]["ReleaseNotesTemplate"] == LONG
     if clone.spaces:
         assert all(space["TaskQueueStopped"] for space in clone.rows("Space").values())
@@ -226,8 +235,10 @@ def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, s
     settings = clone.rows("Configuration")
     assert settings["smtp"] == had["Configuration"]["smtp"] | {"SmtpHost": ""}
     assert settings["server"]["ServerUri"] == "https://clone.lab.example"
-    assert settings["telemetry"]["Enabled"] is settings["letsencrypt"]["Enabled"] is settings["audit-stream"]["Active"] is False
-    assert settings["audit-stream"]["Splunk"] == {"EndpointUrl": "", "Token": SECRET}
+    assert settings["letsencrypt"]["Enabled"] is False
+    if versions.at_least(version, "2022.4"):
+        assert settings["telemetry"]["Enabled"] is settings["audit-stream"]["Active"] is False
+        assert settings["audit-stream"]["Splunk"] == {"EndpointUrl": "", "Token": SECRET}
     assert settings["upgrades"] == {"Id": "upgrades", "AllowChecking": False, "IncludeStatistics": False}
     assert settings["nobody-knows"] == had["Configuration"]["nobody-knows"]
     policy = clone.rows("MachinePolicy")["MachinePolicies-9"]
@@ -550,3 +561,97 @@ def test_the_record_goes_where_the_database_goes(make_clone: Callable[..., Clone
     assert clone.info()["record"] == result["record"]
     assert clone.apply()["changed"] is False
     assert clone.info(database="master")["failed"] is True
+
+
+# -- lifting it
+
+_RESTORED = (
+    *("Machine", "Worker", "ProjectTrigger", "Subscription", "Project", "Space", "Lifecycle", "MachinePolicy", "Feed", "Runbook", "ApiKey"),
+    *("ExtensionConfiguration", "Configuration"),
+)
+
+
+def restored(clone: Clone) -> dict[str, dict[str, Any]]:
+    """Each row that lifting restores, without what is never lifted."""
+    found = {}
+    for table in _RESTORED:
+        with suppress(sqlite3.OperationalError):  # this version has no such table
+            found.update({f"{table} {key}": row for key, row in clone.rows(table).items()})
+    return {key: row for key, row in found.items() if key.partition(" ")[2] not in ("server", "upgradeavailability", "maintenance")}
+
+
+@pytest.mark.parametrize(("version", "sql"), [("2018.3.13", SQL_2014), ("2018.10.7", SQL_2017), ("2025.3.14357", SQL_2017)])
+def test_lifting_restores_what_was_recorded(make_clone: Callable[..., Clone], version: str, sql: str) -> None:
+    clone = make_clone(version, sql)
+    before = restored(clone)
+    assert not clone.apply(external_feeds=True, api_keys=True).get("failed")
+    assert restored(clone) != before
+    silent = clone.everything()
+    told = clone.apply(check_mode=True, state="absent", source_retired=True)
+    assert told["changed"] is True and clone.everything() == silent
+    assert {one["verdict"] for one in told["plan"]} == {"lift", "stays"}
+
+    first = clone.apply(state="absent", source_retired=True, items=["targets", "workers", "machine_policies", "retention", "execution"])
+    assert not first.get("failed"), first
+    assert first["quarantined"] is True
+    assert "record: it is lifted in part since" in clone.verify()["msg"]
+    result = clone.apply(state="absent", source_retired=True, server_uri="https://octopus.lab.example")
+    assert not result.get("failed"), result
+    assert result["quarantined"] is False and clone.info()["quarantined"] is False
+    assert restored(clone) == before
+    assert clone.rows("Configuration")["server"]["ServerUri"] == "https://octopus.lab.example"
+    scheduled = next(one for one in result["left"] if one["row"] == "ServerTasks-d")
+    assert scheduled["about"].startswith(str((clone.world.network.clock.now() + timedelta(days=1)).year))  # when it was due
+    assert {one["item"] for one in result["left"]} <= {"tasks", "server_nodes", "installation_id", "maintenance"}
+    assert clone.apply(state="absent", source_retired=True)["changed"] is False
+    refused(clone, "its quarantine was lifted at", "A live database is never put under quarantine")
+    assert clone.apply(renew=True)["changed"] is False
+
+
+@one_driver
+def test_what_does_not_fit_any_more_is_named_and_left(make_clone: Callable[..., Clone]) -> None:
+    clone = make_clone()
+    clone.apply(external_feeds=True)
+    clone.change("Configuration", "smtp", SmtpHost="smtp.another.example")
+    clone.write('DELETE FROM "Machine" WHERE "Id" = ?', "Machines-2")
+    clone.write('ALTER TABLE "ProjectTrigger" RENAME TO "Trigger"')
+    clone.write('ALTER TABLE "ExtensionConfiguration" RENAME COLUMN "ExtensionAuthor" TO "Author"')
+    clone.write('ALTER TABLE "Feed" RENAME COLUMN "FeedUri" TO "Address"')
+    # SQL Server takes no value there: what the plan cannot know.
+    clone.write('CREATE TRIGGER "t" BEFORE UPDATE ON "Worker" BEGIN SELECT RAISE(ABORT, \'CHECK constraint failed: w\'); END')
+    result = clone.apply(state="absent", source_retired=True)
+    verdicts = {(one["item"], one["row"]): one["verdict"] for one in result["left"] if one["verdict"] != "stays"}
+    assert verdicts[("mail", "smtp")] == "changed"
+    assert verdicts[("targets", "Machines-2")] == "gone"
+    assert {verdict for (item, _row), verdict in verdicts.items() if item == "triggers"} == {"gone"}
+    assert verdicts[("extensions", "jira-integration")] == "unfit"
+    assert {verdict for (item, _row), verdict in verdicts.items() if item == "external_feeds"} == {"gone"}
+    assert {verdict for (item, _row), verdict in verdicts.items() if item == "workers"} == {"refused"}
+    assert clone.rows("Configuration")["smtp"]["SmtpHost"] == "smtp.another.example"
+    assert clone.rows("Machine")["Machines-1"]["IsDisabled"] is False
+    assert any("have to be made by hand" in note for note in result["notes"])
+
+
+@one_driver
+def test_nothing_is_lifted_beside_a_running_source(make_clone: Callable[..., Clone]) -> None:
+    clone = make_clone()
+    world = clone.world
+    clone.apply()
+    silent = clone.everything()
+    lift: dict[str, Any] = {"state": "absent", "source": {"host": world.machine.address, "database": "Octopus"}}
+    assert "the source, to be stopped" in clone.apply(**lift)["msg"]  # a database of another product says nothing of the source
+    path = "D:\\Backup\\source.bak"
+    assert world.backup(database=NAME, path=[path]).get("failed") is None
+    assert world.module("mssql_restore", database="Octopus", path=[path], replace=True).get("failed") is None
+    session = world.sql.open("Octopus", login="backup", host="OCTO-A", program="Octopus Server")
+    try:
+        assert "backup from OCTO-A (Octopus Server)" in clone.apply(**lift)["msg"]
+    finally:
+        session.close()
+    own = world.sql.open(NAME, login="backup", host="OCTO-CLONE", program="Octopus Server")
+    try:
+        assert "backup from OCTO-CLONE (Octopus Server)" in clone.apply(**lift)["msg"]
+    finally:
+        own.close()
+    assert clone.everything() == silent
+    assert clone.apply(**lift)["quarantined"] is False

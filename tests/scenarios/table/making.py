@@ -150,6 +150,15 @@ def linked(instance: LabInstance) -> None:
     host.fs.link(f"{folder}\\moved", "JUNCTION", "C:\\Elsewhere", host.system)
 
 
+def unlike(instance: LabInstance) -> None:
+    """The database has another name than the one by which a rollback would tell what it loses."""
+    connection = database(instance).connect()
+    try:
+        connection.execute('ALTER TABLE "Release" RENAME COLUMN "Assembled" TO "AssembledAt"')
+    finally:
+        connection.close()
+
+
 def full_node(instance: LabInstance) -> None:
     drive = instance.hosts[0].fs.drives["C"]
     drive.capacity = drive.used() + 700 * 1024

@@ -95,7 +95,7 @@ PLACES: dict[str, list[Callable[[LabInstance], None]]] = {
     "readonly": [making.read_only],
     "host": [making.fast_clock, making.asked, making.integrated],
     "msi": [making.lost_package, making.full_node],
-    "links": [making.linked],
+    "links": [making.linked, making.unlike],
     "room": [making.one_copy_only],
     "estate": [making.surrounded, making.fast_clock, making.asked, making.lost_package, making.full_node, making.linked, making.worn],
     "clean": [making.checked],
@@ -112,6 +112,7 @@ ESTATE = {
         "folders_readable",
     ),
     *("node_answers", "no_other_installation", "no_reboot_pending", "service_starts_itself", "watchdog_enabled", "integrity_checked"),
+    *("program_as_assumed", "windows_as_assumed", "rest_api_as_assumed"),
     *("maintenance_off", "nodes_undrained", "no_tasks_queued", "tentacles_supported", "no_own_objects", "rehearsed"),
 }
 # Only a job could look, which a plan does not start: the upgrade does.
@@ -141,6 +142,12 @@ REFUSED = [
     Refused("a lost package of Windows Installer", "msi", "installed_package_cached", ("msiexec /fv",)),
     Refused("no room on the node", "msi", "space_on_node", ("Free some space there",)),
     Refused("a link in a server folder", "links", "folders_readable", ("moved", "link")),
+    Refused(
+        "a database that is not as assumed",
+        "links",
+        "database_as_assumed",
+        ("no Assembled in Release, which rollback needs", "compatibility"),
+    ),
     Refused("another installation", "estate", "no_other_installation", ("interrupted",)),
     Refused("no room for a second copy of the files", "room", "space_for_rollback", ("octopus_rollback_keeps: false",)),
 ]
@@ -155,9 +162,18 @@ ELSEWHERE = {
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),
     *("license_compliant", "nothing_else_running", "nothing_else_on_database", "rehearsed", "folders_known", "heartbeats_readable"),
     *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "master_key_settable"),
-    *("group_rejoinable", "plan_approved", "package_available", "backup_writable", "master_key_readable", "space_on_drives"),
+    *(
+        "package_signature",
+        "group_rejoinable",
+        "plan_approved",
+        "package_available",
+        "backup_writable",
+        "master_key_readable",
+        "space_on_drives",
+    ),
     *("express_limit", "server_login_is_owner", "files_may_grow", "configuration_readable", "node_registered", "service_accounts_agree"),
     *("license_lasts", "polling_tentacles", "no_reboot_pending", "service_starts_itself", "watchdog_enabled", "integrity_checked"),
+    *("program_as_assumed", "windows_as_assumed", "rest_api_as_assumed"),
     *("maintenance_off", "nodes_undrained", "no_tasks_queued", "tentacles_supported", "no_own_objects"),
 }
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from lab.core.ledger import Event
 from lab.estate import SINGLE, InstanceSpec, Lab, LabInstance
+from lab.octopus import media
 from lab.winrm.logons import Logons
 from patience import patient
 from scenarios import exact
@@ -64,6 +65,14 @@ def _closed_port(lab: Lab) -> str:
     return f"https://{lab.network.prefix}.250:8443"
 
 
+def _unsigned(lab: Lab) -> dict[str, Any]:
+    folder = lab.root / "copies"
+    folder.mkdir(exist_ok=True)
+    for version in ("2026.2.9853", "2025.3.14357"):
+        (folder / media.file_name(version)).write_bytes(media.build_msi(version))
+    return {"octopus_msi_copies": str(folder), "octopus_msi_publishers": ["Vendor"]}
+
+
 CASES = [
     Case("unknown_version", lambda lab: {"octopus_version": "2026.9.1"}, ("2026.9.1", "Octopus.2026.9.1-x64.msi", "40")),
     Case("no_version", lambda lab: {"octopus_version": "newest"}, ("newest", "latest-patch", "2025.4")),
@@ -86,6 +95,8 @@ CASES = [
     Case("no_seal", lambda lab: {"octopus_vault_password_file": ""}, ("octopus_vault_password_file",)),
     Case("unknown_waiver", lambda lab: {"octopus_waivers": ["licence"]}, ("licence", "license_compliant")),
     Case("wrong_hash", lambda lab: {"octopus_msi_sha256": {"2026.2.9853": "0" * 64}}, ("0" * 64, "2026.2.9853"), HASH),
+    # A folder in which the package is, and nothing of it is signed.
+    Case("wrong_signature", _unsigned, ("package_signature", "2026.2.9853", "Vendor")),
     Case("self_signed_sql", lambda lab: {"octopus_sql_ca_path": ""}, ("certificate",)),
     Case("self_signed_api", lambda lab: {"octopus_ca_path": ""}, ("certificate", "ca_path")),
     Case("too_little_room", lambda lab: {}, ("space_on_node", "octo04"), ROOM),

@@ -21,6 +21,7 @@ from lab.octopus import interruptions
 from scenarios.operator import Operator
 
 MOST_TASKS = 92
+CANARY = {"project": "Billing", "environment": "Development"}
 # Python calls this when it starts, in ansible-playbook and in nothing else that a test runs: it writes down each process that is started.
 HOOK = """
 import os, sys
@@ -66,7 +67,7 @@ def upgraded(lab: Lab, waiting: dict[str, Any], folder: Path) -> tuple[list[str]
     started.touch()
     operator = Operator(lab, folder / "operator", more={"PYTHONPATH": str(folder), "STARTED_PROCESSES": str(started)})
     (folder / "operator" / "smoke.yml").write_text(SMOKE)
-    run = operator.play("upgrade_inplace", octopus_interventions="leave", octopus_smoke_tests="smoke.yml")
+    run = operator.play("upgrade_inplace", octopus_interventions="leave", octopus_smoke_tests="smoke.yml", octopus_canary=CANARY)
     assert run.code == 0, run.output[-4000:]
     return [line for line in run.output.splitlines() if line.startswith("TASK [")], started.read_text().splitlines()
 
@@ -90,6 +91,18 @@ def test_the_users_own_tests_run_before_anybody_is_let_in(upgraded: tuple[list[s
     assert order[-1] < tasks.index("Undrain the nodes that were not drained before")
 
 
+def test_a_canary_is_looked_at_before_and_deployed_once_users_are_in(lab: Lab, upgraded: tuple[list[str], list[str]]) -> None:
+    """Not before: a task begins on no drained node, and those that users have queued would begin with it."""
+    tasks = [line.rpartition(" : ")[2].rstrip("* ").rstrip("]") for line in upgraded[0]]
+    first, last = [place for place, name in enumerate(tasks) if name == "Deploy a canary release, and remove it"]
+    assert first < tasks.index("Record the baseline, with its contents") < tasks.index("Set maintenance mode as it was before") < last
+    writes = [event for event in lab.ledger.events("rest") if event["method"] in ("POST", "DELETE") and "/Spaces-1/" in event["path"]]
+    names = [(event["method"], event["path"].split("/")[3], event["status"]) for event in writes[:4]]
+    assert names == [("POST", "releases", 201), ("POST", "deployments", 201), ("DELETE", "deployments", 200), ("DELETE", "releases", 200)]
+    deployed = [event.seq for event in lab.ledger.events("octopus") if event.get("name") == "Deploy" and event.get("state") == "Success"]
+    assert any(writes[1].seq < seq < writes[2].seq for seq in deployed)
+
+
 @pytest.mark.usefixtures("upgraded")
 def test_it_can_be_verified_at_any_time_against_the_restore_point(lab: Lab, folder: Path) -> None:
     """A subscription that got enabled is named, and waived here: then all the rest of the verification follows."""
@@ -98,7 +111,7 @@ def test_it_can_be_verified_at_any_time_against_the_restore_point(lab: Lab, fold
         [enabled] = store.where("Subscription", Name="Muted")
         store.save("Subscription", {**enabled, "IsDisabled": False})
     mark = lab.ledger.mark()
-    more: dict[str, Any] = {"octopus_ci_api_key": instance.secrets.api_key, "octopus_smoke_tests": "smoke.yml"}
+    more: dict[str, Any] = {"octopus_ci_api_key": instance.secrets.api_key, "octopus_smoke_tests": "smoke.yml"} | {"octopus_canary": CANARY}
     run = Operator(lab, folder / "operator").play("verify", octopus_waivers=["disabled_kept"], **more)
     assert run.code == 0, run.output[-4000:]
     told = " ".join(run.output.split())
@@ -110,7 +123,12 @@ def test_it_can_be_verified_at_any_time_against_the_restore_point(lab: Lab, fold
         ("POST", "tasks"),
         ("POST", "raw"),
         ("DELETE", "packages-octopus.upgrade.p"[:25]),
+        ("POST", "releases"),
+        ("POST", "deployments"),
+        ("DELETE", writes[-2]["path"].rpartition("/")[2]),
+        ("DELETE", writes[-1]["path"].rpartition("/")[2]),
     ]
+    assert "Canary: " in told and "-octopus-upgrade-canary." in told
 
 
 @pytest.mark.usefixtures("upgraded")
@@ -123,7 +141,7 @@ def test_nothing_assumed_is_needed_and_who_is_asked_goes_on_being_asked(lab: Lab
 
 
 def test_an_upgrade_has_few_tasks(upgraded: tuple[list[str], list[str]]) -> None:
-    tasks, _started = upgraded
+    tasks = [line for line in upgraded[0] if "canary release" not in line]  # which was asked for here
     assert 50 < len(tasks) <= MOST_TASKS, json.dumps(tasks, indent=1)
 
 

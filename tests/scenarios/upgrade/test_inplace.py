@@ -44,6 +44,7 @@ class Upgraded:
     before: dict[str, World]
     after: dict[str, World]
     at_backup: dict[str, dict[str, dict[str, Row]]] = field(default_factory=dict)
+    due: list[str] = field(default_factory=list)
     first: int = 0
     last: int = 0
 
@@ -61,15 +62,19 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
         first = lab.ledger.mark()
         at_backup: dict[str, dict[str, dict[str, Row]]] = {}
         watchers = [threading.Thread(target=_rows_at_backup, args=(lab, instance, at_backup, first)) for instance in lab.instances.values()]
+        due: list[str] = []
+        demo = lab.instances["demo"]
+        watchers.append(threading.Thread(target=_due_in_the_outage, args=(lab, demo, due, first)))
         for watcher in watchers:
             watcher.start()
+        lab.faults.arm("schema.undrain", demo.hosts[0].name, version=demo.spec.ladder[0])
         run = operator.play("upgrade_inplace", "-vvvv")
         last = lab.ledger.mark()
         (folder / "output.txt").write_text(run.output)
         after = {name: look(instance) for name, instance in lab.instances.items()}
         for watcher in watchers:
             watcher.join()
-        yield Upgraded(lab, operator, run, before, after, at_backup, first, last)
+        yield Upgraded(lab, operator, run, before, after, at_backup, due, first, last)
 
 
 def _rows_at_backup(lab: Lab, instance: LabInstance, found: dict[str, dict[str, dict[str, Row]]], first: int) -> None:
@@ -79,6 +84,22 @@ def _rows_at_backup(lab: Lab, instance: LabInstance, found: dict[str, dict[str, 
         lambda event: event.kind == "sql.backup" and event.get("database") == name and event["action"] == "start", patient(250), first
     )
     found[instance.spec.name] = rows(instance)
+
+
+def _due_in_the_outage(lab: Lab, instance: LabInstance, due: list[str], first: int) -> None:
+    """Let a deployment that was scheduled for this hour wait in the queue, when the restore point is made and no version of the path has started."""
+    spec = instance.spec
+    found = lab.ledger.wait_for(
+        lambda event: event.kind == "msi" and event.machine == instance.hosts[0].name and event.get("version") == spec.ladder[0],
+        patient(250),
+        first,
+    )
+    assert found["action"] == "install"
+    with instance.handle.store(spec.version) as store:
+        like = next(task for task in store.documents("ServerTask") if task["Name"] == "Deploy" and task["State"] == "Success")
+        names = ("Name", "Description", "ProjectId", "EnvironmentId")
+        row = {name: like.get(name) for name in names} | {"State": "Queued", "QueueTime": lab.clock.now(), "Arguments": {}}
+        due.append(store.add("ServerTask", {**row, "HasWarningsOrErrors": False, "HasPendingInterruptions": False})["Id"])
 
 
 @pytest.mark.parametrize("name", ["demo", "cluster"])
@@ -152,6 +173,29 @@ def test_the_ledger_shows_the_order_of_an_upgrade(upgraded: Upgraded, name: str)
     for other in others:
         assert _first([event for event in starts if event.machine == other], f"start of {other}") > upgrades[-1].seq
     assert maintenance[-1].seq > max(event.seq for event in starts), "maintenance mode ends when everybody is up"
+
+
+def test_what_is_due_at_an_intermediate_version_runs_once_users_are_let_in(upgraded: Upgraded) -> None:
+    """The schema upgrade to the first version has undrained the node. Started so, it would have deployed to production at that version."""
+    demo = upgraded.lab.instances["demo"]
+    assert [event["where"]["version"] for event in upgraded.events("fault", name="schema.undrain", action="met")] == [demo.spec.ladder[0]]
+    [task] = upgraded.due
+    runs = upgraded.lab.ledger.wait_for(
+        lambda event: event.kind == "octopus" and event.get("task") == task and event.get("state") == "Executing",
+        patient(60),
+        upgraded.first,
+    )
+    [undrained] = upgraded.events("octopus", demo.hosts[0].name, what="drain", on=False)
+    assert runs.seq > undrained.seq
+    starts = upgraded.events("octopus", demo.hosts[0].name, what="started")
+    assert [event["version"] for event in starts][-1] == demo.spec.target and starts[-1].seq < undrained.seq
+    begun = upgraded.events("octopus", demo.hosts[0].name, what="drain", on=True)[0].seq
+    between = [event for event in upgraded.events("octopus", what="task", state="Executing") if begun < event.seq < undrained.seq]
+    assert [event.fields for event in between if event.machine == demo.hosts[0].name] == []
+    folder = upgraded.run.folder / "octopus-runs" / "demo" / f"{upgraded.run.record('demo')['run_id']}.jsonl"
+    steps = {event["step"]: event for event in map(json.loads, folder.read_text().splitlines()) if event["event"] == "done"}
+    held = [steps[f"apply.{version}.schema"]["result"]["drained_node"] for version in demo.spec.ladder]
+    assert [one["was_drained"] for one in held] == [False] + [True] * (len(held) - 1) and all(one["drained"] for one in held)
 
 
 @pytest.mark.parametrize("name", ["demo", "cluster"])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import msi_log
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.octopus import media
 from lab.octopus.build import register_programs
@@ -22,6 +23,7 @@ from lab.windows.process import Process
 from scenarios.windows.setting import JOB_ACCOUNT, JOB_PASSWORD, PASSWORD, ROOT, SYSTEM, World
 
 OLD, NEW, NEWEST = "2018.10.7", "2021.1.8045", "2026.2.9853"
+LOOKS = 30
 STAGED = f"{ROOT}\\packages\\Octopus.{NEW}-x64.msi"
 
 
@@ -144,6 +146,30 @@ def test_install_upgrade_and_nothing_to_do(install: Callable[..., Any], world: W
     assert (result["changed"], node(result)["exit_code"]) == (False, None)
     assert world.ledger.events("http", since=mark) == []
     assert world.ledger.events("task.run", since=mark) == []
+
+
+def test_the_log_is_followed_while_it_is_written(install: Callable[..., Any], world: World) -> None:
+    """It is UTF-16, and only what is new comes over the wire."""
+    install(version=OLD)
+    log = node(install(version=NEW))["log_path"]
+    whole = world.hosts["octo-a"].fs.read(log, SYSTEM)
+    assert whole.startswith(b"\xff\xfe")
+    found: list[msi_log.Doing | None] = []
+    lines: list[str] = []
+    received = 0
+    with world.client() as client:
+        for part in range(1, LOOKS + 1):
+            # Cut anywhere, in the middle of a line too.
+            world.hosts["octo-a"].fs.write(log, whole[: len(whole) * part // (2 * LOOKS) * 2], SYSTEM)
+            before, lines = lines, msi_log.look(client, log, lines)
+            received += len(lines) - max(0, len(before) - 1)
+            found.append(msi_log.read(lines))
+    assert len(lines) <= received <= len(lines) + LOOKS, "each line came once, and the last known one with every look"
+    copied = [one for one in found if one and one.percent is not None and one.action == "InstallFiles"]
+    percents = [one.percent or 0.0 for one in copied]
+    assert percents == sorted(percents) and len(percents) > 2
+    assert {(one.number, one.of) for one in copied} == {(2, 3)}
+    assert found[-1] == msi_log.Doing("RegisterProduct", 3, 3)
 
 
 def test_a_staged_package_needs_no_internet(install: Callable[..., Any], world: World, site: ReleaseSite) -> None:

@@ -65,6 +65,19 @@ def test_undraining_is_left_out_where_every_node_was_drained_before() -> None:
                 assert "| length > 0" in str(task.get("when")), f"{path.name}: {task['name']}"
 
 
+def test_who_removes_the_api_keys_of_a_clone_keeps_ours() -> None:
+    """Otherwise nobody could read the clone, and no refresh could succeed."""
+    found = []
+    for path in sorted((TOP / "roles").glob("*/tasks/*.yml")):
+        for task in _tasks(load(path)):
+            for module in ("octopus_quarantine", "octopus_quarantine_verify"):
+                asked = task.get(f"octopus.upgrade.{module}") or {}
+                if "api_keys" in asked:
+                    found.append(path.name)
+                    assert "octopus_clone_keep_api_keys" in str(asked.get("keep_api_keys")), f"{path.name}: {task['name']}"
+    assert found == ["make.yml", "verify_quarantine.yml", "before.yml"]
+
+
 def _tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """All tasks of a file, those in blocks too."""
     inner = [task.get(part) or [] for task in tasks for part in ("block", "rescue", "always")]

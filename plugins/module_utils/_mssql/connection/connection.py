@@ -92,6 +92,33 @@ class SqlConnection:
         except pyodbc.Error as error:
             raise from_pyodbc(error) from error
 
+    def stream(self, sql: str, *params: Any, batch: int = 500) -> Iterator[dict[str, Any]]:
+        """Yield the rows of one result set as they arrive, so that a table of any size needs the memory of one batch.
+
+        Nothing else can run on the connection until the last row was taken, or the generator is closed.
+
+        Args:
+            sql: The statement.
+            *params: Its parameters.
+            batch: How many rows are fetched at a time.
+
+        Raises:
+            MssqlError: The server refused, at the start or later.
+        """
+        stopping.check()
+        try:
+            cursor = self._raw.cursor()
+            try:
+                cursor.execute(sql, *params)
+                names = [column[0] for column in cursor.description]
+                while rows := cursor.fetchmany(batch):
+                    stopping.check()
+                    yield from (dict(zip(names, row, strict=True)) for row in rows)
+            finally:
+                cursor.close()
+        except pyodbc.Error as error:
+            raise from_pyodbc(error) from error
+
     def scalar(self, sql: str, *params: Any) -> Any:
         """The first column of the first row, or None where there is no row."""
         rows = self.query(sql, *params)

@@ -101,10 +101,10 @@ class OctopusApi:
         """Have one document removed."""
         return self._document("DELETE", path, None, needs)
 
-    def upload(self, path: str, name: str, content: bytes, needs: str = "") -> Any:
-        """Post one file in a form; return the document that the server made of it."""
+    def upload(self, path: str, name: str, content: bytes, needs: str = "", field: str = "file") -> Any:
+        """Post one file in a field of a form; return the document that the server made of it."""
         url = absolute(self.url, path)
-        with self._http.upload(url, name, content) as answer:
+        with self._http.upload(url, name, content, field) as answer:
             if not answer.ok:
                 raise OctopusError(self._refusal("POST", url, answer, needs), answer.status_code)
             return _json(answer)
@@ -132,6 +132,19 @@ class OctopusApi:
         with self._answer("GET", path) as answer:
             answer.encoding = answer.encoding if "charset" in answer.headers.get("Content-Type", "") else "utf-8"
             return answer.text
+
+    def content(self, path: str) -> bytes:
+        """Download a file that fits into memory.
+
+        Raises:
+            OctopusError: There is no such thing, or it broke off.
+        """
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
+            content: bytes = answer.content
+            told = answer.headers.get("Content-Length", "")
+            if told.isdigit() and len(content) < int(told) and "Content-Encoding" not in answer.headers:
+                raise OctopusError(f"GET {self.url}{path} broke off: {len(content)} of {told} bytes came.")
+            return content
 
     def digest(self, path: str, most: int | None = None) -> tuple[str, int, str]:
         """Download without keeping; return SHA-256, size in bytes and content type.
@@ -162,6 +175,15 @@ class OctopusApi:
             if not told.isdigit() or "Content-Encoding" in answer.headers:
                 return None
             return len(answer.content) if int(told) <= _SMALL else int(told)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the server has set."""
+        return self._http.cookies
+
+    def set_header(self, name: str, value: str) -> None:
+        """Send a header with every further request."""
+        self._http.set_header(name, value)
 
     @property
     def indirect(self) -> bool:

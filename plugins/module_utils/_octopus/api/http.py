@@ -90,6 +90,15 @@ class Http:
         """Whether requests take the other way."""
         return self._not_asked is not None
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the server has set."""
+        return dict(self._session.cookies.items())
+
+    def set_header(self, name: str, value: str) -> None:
+        """Send a header with every further request that the control node itself sends."""
+        self._session.headers[name] = value
+
     def send(self, method: str, url: str, *, json=None, stream: bool = False, timeout: float | None = None) -> requests.Response:
         """Send one request and return the answer, whatever its status. A redirect is followed within the server only.
 
@@ -125,7 +134,7 @@ class Http:
         except (requests.RequestException, OSError) as error:
             raise OctopusError(f"{method} {self.options.url}{path} broke off: {error}") from error
 
-    def upload(self, url: str, name: str, content: bytes) -> requests.Response:
+    def upload(self, url: str, name: str, content: bytes, field: str = "file") -> requests.Response:
         """Post one file in a form, as Octopus.Client does. It is not repeated, nor asked another way.
 
         Raises:
@@ -133,7 +142,7 @@ class Http:
             OctopusError: There was no answer.
         """
         stopping.check()
-        files = {"file": (name, content, "application/octet-stream")}
+        files = {field: (name, content, "application/octet-stream")}
         verify = (self.options.ca_path or True) if self.options.validate_certs else False
         try:
             return self._session.post(url, files=files, timeout=self.options.timeout, allow_redirects=False, verify=verify)

@@ -17,7 +17,11 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 from .client import OctopusApi
 
 _NODES = "/api/octopusservernodes"
-_FLAG = "IsInMaintenanceMode"
+_FLAG, _CAP = "IsInMaintenanceMode", "MaxConcurrentTasks"
+
+
+class DrainRefused(OctopusError):
+    """The server does not drain a node, as before February 2018 the last one that was not drained (https://github.com/OctopusDeploy/Issues/issues/4235)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Node:
     last_seen: str | None
     running_task_count: int | None
     version: str | None
+    task_cap: int | None = None
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether it takes tasks from the queue."""
+        return not self.draining and self.task_cap != 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a module returns of it."""
@@ -42,6 +52,7 @@ class Node:
             "last_seen": self.last_seen,
             "running_task_count": self.running_task_count,
             "version": self.version,
+            "task_cap": self.task_cap,
         }
 
 
@@ -62,6 +73,7 @@ def list_nodes(api: OctopusApi) -> list[Node]:
             last_seen=row.get("LastSeen"),
             running_task_count=row.get("RunningTaskCount"),
             version=row.get("Version"),
+            task_cap=row.get(_CAP),
         )
         for row in rows(api)
     ]
@@ -81,14 +93,36 @@ def find_node(nodes: list[Node], name: str, url: str) -> Node:
 
 
 def set_draining(api: OctopusApi, node: Node, draining: bool) -> None:
-    """Let a node take new tasks or not, and read back that it is so."""
+    """Let a node take new tasks or not, and read back that it is so.
+
+    Raises:
+        DrainRefused: The server answers that it does not drain the node.
+        OctopusError: Another refusal, such as for want of a permission.
+    """
     path = f"{_NODES}/{node.id}"
     document = api.get(path)
-    api.put(path, {**document, _FLAG: draining}, needs="AdministerSystem")
+    try:
+        api.put(path, {**document, _FLAG: draining}, needs="AdministerSystem")
+    except OctopusError as error:
+        if not draining or error.status is None or error.status in (401, 403, 404):
+            raise
+        raise DrainRefused(error.message, error.status) from error
     if bool(api.get(path)[_FLAG]) is not draining:
-        raise OctopusError(
+        raise (DrainRefused if draining else OctopusError)(
             f"{api.url} accepted to {'drain' if draining else 'undrain'} the node {node.name}, and reports that it is not so."
         )
+
+
+def set_task_cap(api: OctopusApi, node: Node, cap: int) -> None:
+    """Set how many tasks a node runs at once, and read back that it is so. With 0 it takes none (https://github.com/OctopusDeploy/Issues/issues/3703).
+
+    Raises:
+        OctopusError: The server refuses, or reports another number.
+    """
+    path = f"{_NODES}/{node.id}"
+    api.put(path, {**api.get(path), _CAP: cap}, needs="AdministerSystem")
+    if api.get(path).get(_CAP) != cap:
+        raise OctopusError(f"{api.url} accepted a task cap of {cap} for the node {node.name}, and reports another one.")
 
 
 def ping(api: OctopusApi) -> dict[str, Any] | None:

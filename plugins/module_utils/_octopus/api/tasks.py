@@ -119,7 +119,7 @@ def run_task(api: OctopusApi, name: str, body: dict[str, Any], timeout: float) -
         OctopusError: It may not be queued, no node would take it, or it has not ended in time.
     """
     there = [row for row in api.items(_TASKS, name=name, active=True) if row.get("Name") == name and not row.get("IsCompleted")]
-    if not there and all(node.draining or node.offline for node in list_nodes(api)):
+    if not there and all(not node.takes_tasks or node.offline for node in list_nodes(api)):
         raise OctopusError(
             f"{api.url}: expected a node that takes tasks, but all are drained or offline, so a task {name} would never begin."
         )

@@ -76,4 +76,13 @@ ENTRIES = (
         "Yes, where SQL Server is that node itself.",
         ("https://github.com/OctopusDeploy/Issues/issues/7870",),
     ),
+    Entry(
+        "unlisted", Phase.CLONE,
+        "Making or upgrading a clone only: nothing in its database is on, due, leads outside or is a secret of another system, unless a list says "
+        "why it is harmless. Each place has a name of its own, such as ``unlisted:ChatRelay.Endpoint``.",
+        "What nobody has thought of would act as soon as the clone starts.",
+        "Look at the place in the clone's database, and switch it off in the source, or waive it.",
+        "Only by the full name of the place, or that of its table or row, such as ``unlisted:ChatRelay``; a server that is newer than the list by "
+        "the name of its line, such as ``unlisted:server-2031.1``.",
+    ),
 )  # fmt: skip

@@ -20,6 +20,16 @@ ENTRIES = (
         "No. It is fetched before the outage, and the run ends there.",
     ),
     Entry(
+        "package_signature", Phase.STAGE,
+        "The Authenticode signature of each MSI is valid, and made by one of ``octopus_msi_publishers``, as osslsigncode finds of its copy in "
+        "``octopus_msi_copies`` on the control node. Where nothing can be verified, it is a warning, as long as no publisher is set; so is a valid signature.",
+        "A hash from the place that the MSI comes from reveals damage only, and whoever may replace the one may replace the other. An MSI runs as "
+        "``SYSTEM``.",
+        "Get the MSI from the vendor again, and see :ref:`ansible_collections.octopus.upgrade.docsite.guide_requirements.signatures`.",
+        "Yes, where you have verified it yourself, for example in Explorer, under the properties of the file. ``octopus_msi_sha256`` then pins it.",
+        (f"{_ISSUES}2316", "https://github.com/mtrojnar/osslsigncode"),
+    ),
+    Entry(
         "space_on_node", Phase.STAGE,
         "The system drive of each node has room for all packages and one installation.",
         "A full drive ends an installation in the outage.",

@@ -17,6 +17,8 @@ PARTS = (PROGRAM, WINDOWS, REST, DATABASE)
 OK, CONTRADICTION, UNKNOWN = "ok", "contradiction", "unknown"
 VERDICTS = (CONTRADICTION, UNKNOWN, OK)
 UPGRADE, ROLLBACK, CLONE, BACKUP = "upgrade", "rollback", "clone", "backup"
+# What an operation may have to do, and so depends on: an upgrade that fails rolls back.
+DEPENDS_ON = {UPGRADE: (UPGRADE, ROLLBACK), BACKUP: (BACKUP,), CLONE: (CLONE,)}
 
 # Why something cannot be told. Fixed texts: an error message has names and addresses, which no report may have.
 NOT_ASKED = "it was not asked, or did not answer"
@@ -112,6 +114,16 @@ class Finding:
     def blocks(self, operation: str) -> bool:
         """Whether a later step of the operation depends on what this server contradicts."""
         return self.verdict == CONTRADICTION and operation in self.probe.needed_by
+
+
+def of_operation(probes: Iterable[Probe], operation: str) -> list[Probe]:
+    """Return the assumptions that a later step of an operation depends on.
+
+    Args:
+        probes: All of them.
+        operation: One of :data:`DEPENDS_ON`.
+    """
+    return [probe for probe in probes if set(probe.needed_by) & set(DEPENDS_ON[operation])]
 
 
 def judge(probe: Probe, seen: Seen) -> Finding:

@@ -96,12 +96,20 @@ class SchemaUpgrade:
         request: What is asked for.
         octopus: The host whose program upgrades the schema.
         open_database: Opens a connection to the instance's database. None stays open while the job runs.
+        before_start: Called with one when nobody uses the database any more, just before a job is started.
     """
 
-    def __init__(self, request: UpgradeRequest, octopus: OctopusHost, open_database: Callable[[], SqlConnection]) -> None:
+    def __init__(
+        self,
+        request: UpgradeRequest,
+        octopus: OctopusHost,
+        open_database: Callable[[], SqlConnection],
+        before_start: Callable[[SqlConnection], object] = lambda _connection: None,
+    ) -> None:
         self.request = request
         self.octopus = octopus
         self.open_database = open_database
+        self.before_start = before_start
         self.instance = octopus.one_instance(request.instance_name).name
         # One per instance, whatever the version: two upgrades of a schema must never run at once.
         self.job_id = job_id("schema", self.instance.lower())
@@ -135,6 +143,7 @@ class SchemaUpgrade:
                 return {"changed": True, "job": None}
             self._check_program()
             self._check_unused(connection)
+            self.before_start(connection)
         self.request.report(f"Upgrading the schema of {self.instance}")
         self.job.start([[self.octopus.cli.program, "database", f"--instance={self.instance}", "--upgrade"]], run_as=self.request.run_as)
         return self._finish("started")

@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.inst
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
-from . import registration
+from . import registration, silence
 from .connection_string_edit import same_place
 from .found import FoundInstance
 from .join import Joining
@@ -67,6 +67,8 @@ class Present:
         joined = self.joining.run(path, before)
         settings = self._settings(joined)
         settings = self._configure(settings, asked=joined)
+        if self.request.silent:
+            silence.apply(self.found)
         self._set_folders(settings, asked=joined)
         self.service.run()
         if not (self.request.check_mode and self.result.changes):

@@ -65,8 +65,12 @@ class InstanceProgram:
 
     def knows(self, command: str, switch: str) -> bool:
         """Whether a command of the installed version has a switch. Where its help does not tell, the documentation is trusted."""
-        known = {found.lower() for found in _SWITCH.findall(self.help(command))}
+        known = self.listed(command)
         return not known or switch.lower() in known
+
+    def listed(self, command: str) -> set[str]:
+        """The switches that the help of a command lists, in lower case; none where it does not tell."""
+        return {found.lower() for found in _SWITCH.findall(self.help(command))}
 
     def help(self, command: str) -> str:
         """Return the program's help of a command; empty where there is none."""
@@ -88,13 +92,29 @@ class InstanceProgram:
             HostError: The host failed.
         """
         if database and self.by_job:
-            code, said = self._in_job(command, batch_line(self._argv(command, *switches)))
+            code, said = self._in_job(command, batch_line(self.argv(command, *switches)))
             if code:
-                raise self._failed(command, code, said)
+                raise self.failed(command, code, said)
             return
-        done = self._octopus.host.run(self._argv(command, *switches), env=env, timeout=_SECONDS, secret=True)
+        done = self._octopus.host.run(self.argv(command, *switches), env=env, timeout=_SECONDS, secret=True)
         if done.exit_code:
-            raise self._failed(command, done.exit_code, _said(done))
+            raise self.failed(command, done.exit_code, _said(done))
+
+    def read(self, command: str, *switches: str) -> str:
+        """Return the output of a command that queries the database, changes nothing, and neither takes nor prints a secret.
+
+        Raises:
+            OctopusError: It failed.
+            HostError: The host failed.
+        """
+        if self.by_job:
+            code, said = self._in_job(command, batch_line(self.argv(command, *switches)))
+        else:
+            done = self._octopus.host.run(self.argv(command, *switches), timeout=_SECONDS, idempotent=True)
+            code, said = done.exit_code, done.stdout if done.exit_code == 0 else _said(done)
+        if code:
+            raise self.failed(command, code, said)
+        return said
 
     def settings(self) -> dict[str, str]:
         """Return the instance's settings, which the program reads from its database; it refuses a database of another version.
@@ -104,7 +124,7 @@ class InstanceProgram:
         """
         if not self.by_job:
             return self._octopus.cli.show_configuration(self._instance)
-        shown = batch_line(self._argv("show-configuration", "--format=XML"))
+        shown = batch_line(self.argv("show-configuration", "--format=XML"))
         kept = batch_line([files.FINDSTR, "/i", *(f"/c:{text}" for text in _WITHOUT_SECRETS)])
         # In parentheses, because a job redirects only the output of the last program in a line.
         code, said = self._in_job("show-configuration", f"({shown} | {kept})")
@@ -113,10 +133,11 @@ class InstanceProgram:
             entry = ET.fromstring(element)  # noqa: S314 - printed by the product itself, on its own host
             found[entry.get("key", "")] = (entry.text or "").strip()
         if cli_output.setting(found, CONNECTION_STRING) is None:
-            raise self._failed("show-configuration", code, said)
+            raise self.failed("show-configuration", code, said)
         return found
 
-    def _argv(self, command: str, *switches: str) -> list[str]:
+    def argv(self, command: str, *switches: str) -> list[str]:
+        """Return the command line of a command."""
         return [self._octopus.cli.program, command, f"--instance={self._instance}", *switches]
 
     def _in_job(self, command: str, line: str) -> tuple[int, str]:
@@ -134,7 +155,8 @@ class InstanceProgram:
         finally:
             job.remove()
 
-    def _failed(self, command: str, code: int, said: str) -> OctopusError:
+    def failed(self, command: str, code: int, said: str) -> OctopusError:
+        """Return the error of a command that failed, with the last line of its output, without secrets."""
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         text = lines[-1] if lines else "there was no message"
         low = text.lower()

@@ -71,6 +71,7 @@ class InstanceRequest:
     work_root: str = r"C:\ProgramData\octopus.upgrade"
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
+    silent: bool = False
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
@@ -79,26 +80,18 @@ class InstanceRequest:
         Raises:
             OctopusError: A parameter is unusable, or a file cannot be decrypted. No message contains a secret.
         """
-        name = params["instance_name"] or DEFAULT_INSTANCE
-        if not name.strip() or name != name.strip() or set(name) & set(_NOT_IN_A_FILE_NAME):
-            raise OctopusError(
-                f"instance_name: {name!r} cannot be the name of an instance, because it becomes the name of a file and of a service."
-            )
+        name, config_path, home = name_and_places(params)
         folders = {one: normal(path) for one, path in (params["folders"] or {}).items()}
         check_folders(folders)
         unknown = sorted(set(folders) - set(CONFIGURATION_KEYS.values()))
         if unknown:
             raise OctopusError(f"folders: expected names among {', '.join(CONFIGURATION_KEYS.values())} but found {', '.join(unknown)}.")
-        places = {option: normal(params[option]) or None for option in ("config_path", "home")}
-        for option, path in places.items():
-            if path:
-                check_absolute(option, path)
         return cls(
             name,
             params["state"],
             _join(params) if params["state"] == "present" else None,
-            places["config_path"],
-            places["home"],
+            config_path,
+            home,
             params["server_node_name"],
             tuple(params["listen_prefixes"]) if params["listen_prefixes"] else None,
             params["comms_port"],
@@ -111,6 +104,7 @@ class InstanceRequest:
             params["work_root"],
             check_mode,
             Progress(),
+            bool(params["silent"]),
         )
 
     def check_nodes(self, names: Sequence[str]) -> None:
@@ -134,6 +128,24 @@ class InstanceRequest:
         return [*found, *([self.service.password] if self.service.password else [])]
 
 
+def name_and_places(params: dict[str, Any]) -> tuple[str, str | None, str | None]:
+    """Return the name of the instance, its configuration file and its home.
+
+    Raises:
+        OctopusError: One of them is unusable.
+    """
+    name = params["instance_name"] or DEFAULT_INSTANCE
+    if not name.strip() or name != name.strip() or set(name) & set(_NOT_IN_A_FILE_NAME):
+        raise OctopusError(
+            f"instance_name: {name!r} cannot be the name of an instance, because it becomes the name of a file and of a service."
+        )
+    places = {option: normal(params[option]) or None for option in ("config_path", "home")}
+    for option, path in places.items():
+        if path:
+            check_absolute(option, path)
+    return name, places["config_path"], places["home"]
+
+
 def _join(params: dict[str, Any]) -> Join | None:
     connection = params["connection"]
     if connection is None:
@@ -141,13 +153,13 @@ def _join(params: dict[str, Any]) -> Join | None:
             raise OctopusError("from_config provides only the credentials of a connection. Set connection with server and database too.")
         return None
     vault = VaultKey.from_params(params)
-    text = _connection_string(connection, _decrypted(params["from_config"], vault) if params["from_config"] else None)
+    text = connection_string_of(connection, decrypted(params["from_config"], vault) if params["from_config"] else None)
     connection_string.parse(text)
-    key = _decrypted(params["master_key_file"], vault).decode("utf-8", "replace")
+    key = decrypted(params["master_key_file"], vault).decode("utf-8", "replace")
     return Join(text, cli_output.master_key_in(key))
 
 
-def _decrypted(path: str, vault: VaultKey | None) -> bytes:
+def decrypted(path: str, vault: VaultKey | None) -> bytes:
     """Return the content of a file on the control node; plain text only where ``plaintext`` allows it, so that there is no vault."""
     content = LocalFile(path).read()
     if content is None:
@@ -163,7 +175,7 @@ def _decrypted(path: str, vault: VaultKey | None) -> bytes:
     return vault.decrypt(content, path)
 
 
-def _connection_string(wanted: dict[str, Any], config: bytes | None) -> str:
+def connection_string_of(wanted: dict[str, Any], config: bytes | None) -> str:
     """Build the connection string, or change that in a node's configuration."""
     options = {str(key): str(value) for key, value in (wanted["options"] or {}).items()}
     check_options(options)

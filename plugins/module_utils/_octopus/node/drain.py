@@ -6,12 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, find_node, list_nodes, set_draining
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import (
+    DrainRefused,
+    Node,
+    find_node,
+    list_nodes,
+    set_draining,
+    set_task_cap,
+)
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.tasks import Task, cancel, running_tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
@@ -20,12 +27,16 @@ _CANCEL_SECONDS = 120.0  # a cancelled task ends when the step that it is in doe
 
 @dataclass(frozen=True)
 class Drained:
-    """The outcome: nodes as they were before, tasks that were cancelled, and tasks that still run or wait because that was allowed."""
+    """The outcome: nodes as they were before, tasks that were cancelled, and tasks that still run or wait because that was allowed.
+
+    ``capped`` has the names of the nodes that the server does not drain, and that take no tasks because their task cap is 0.
+    """
 
     before: dict[str, Node]
     cancelled: list[Task] = field(default_factory=list)
     left_running: list[Task] = field(default_factory=list)
     left_waiting: list[Task] = field(default_factory=list)
+    capped: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -63,22 +74,20 @@ def drain(
     before = {name: find_node(known, name, api.url) for name in names}
     if check_mode:
         return Drained(before)
-    for node in before.values():
-        if not node.draining:
-            set_draining(api, node, True)
+    capped = tuple(name for name, node in before.items() if not node.draining and not stop_queue(api, node))
     nodes = list(before.values())
     people = _People(api, interruptions)
     left = _wait(api, nodes, deadline, tell, people)
     if not left:
-        return Drained(before, people.cancelled, left_waiting=people.left)
+        return Drained(before, people.cancelled, left_waiting=people.left, capped=capped)
     if on_timeout == "ignore":
-        return Drained(before, people.cancelled, left, people.left)
+        return Drained(before, people.cancelled, left, people.left, capped)
     if on_timeout == "cancel":
         for task in left:
             cancel(api, task)
         still = _wait(api, nodes, cancel_deadline(), tell, people)
         if not still:
-            return Drained(before, [*people.cancelled, *left], left_waiting=people.left)
+            return Drained(before, [*people.cancelled, *left], left_waiting=people.left, capped=capped)
         raise OctopusError(_still(still, names, "after they were cancelled") + " Set on_timeout: ignore to continue nevertheless.")
     raise OctopusError(
         _still(left, names, f"after {deadline.seconds:g} s")
@@ -86,13 +95,48 @@ def drain(
     )
 
 
-def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False) -> dict[str, Node]:
-    """Let nodes take tasks again, and return them as they were before."""
+def stop_queue(api: OctopusApi, node: Node) -> bool:
+    """Let a node take no more tasks, and return whether it is drained for that.
+
+    Before February 2018 the last node cannot be drained (https://github.com/OctopusDeploy/Issues/issues/4235), and so the only one of an instance
+    never. A task cap of 0 does the same (https://github.com/OctopusDeploy/Issues/issues/3703).
+
+    Raises:
+        OctopusError: The server refuses both.
+    """
+    try:
+        set_draining(api, node, True)
+    except DrainRefused as error:
+        if node.task_cap is None:
+            raise
+        try:
+            set_task_cap(api, node, 0)
+        except OctopusError as second:
+            raise OctopusError(
+                f"{error} A task cap of 0, which keeps a node from taking tasks too, could not be set either: {second}"
+            ) from second
+        return False
+    return True
+
+
+def undrain(api: OctopusApi, names: Sequence[str], check_mode: bool = False, task_caps: Mapping[str, int] | None = None) -> dict[str, Node]:
+    """Let nodes take tasks again, and return them as they were before.
+
+    Args:
+        api: The server.
+        names: The names of the nodes on the server.
+        check_mode: Whether to change nothing.
+        task_caps: By these names, the task cap that a node gets back where it is 0.
+    """
     known = list_nodes(api)
     before = {name: find_node(known, name, api.url) for name in names}
-    for node in before.values():
-        if node.draining and not check_mode:
+    for name, node in before.items():
+        if check_mode:
+            continue
+        if node.draining:
             set_draining(api, node, False)
+        if node.task_cap == 0 and (task_caps or {}).get(name, 0) > 0:
+            set_task_cap(api, node, (task_caps or {})[name])
     return before
 
 

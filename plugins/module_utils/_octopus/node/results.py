@@ -29,8 +29,10 @@ class NodeRequest:
     interruptions: str = "refuse"
     expected_version: str | None = None
     health: bool = True
+    keep_drained: bool = False
     portal_url: str | None = None
     start_types: Mapping[str, str] = field(default_factory=dict)
+    task_caps: Mapping[str, int] = field(default_factory=dict)
     portal: str | None = None
     portal_allowed: tuple[str, ...] = ()
     check_mode: bool = False
@@ -52,6 +54,7 @@ class NodeRequest:
             "interruptions",
             "expected_version",
             "health",
+            "keep_drained",
             "portal_url",
             "portal",
         )
@@ -60,7 +63,14 @@ class NodeRequest:
         wrong = sorted({str(kind) for kind in start_types.values()} - set(SETTABLE))
         if wrong:
             raise InvalidValue(f"Expected start types ({', '.join(SETTABLE)}) in start_types, but found {', '.join(wrong)}.")
-        return cls(**given, start_types=start_types, portal_allowed=tuple(params["portal_allowed"]), check_mode=check_mode, tell=Progress())
+        return cls(
+            **given,
+            start_types=start_types,
+            task_caps=params["task_caps"] or {},
+            portal_allowed=tuple(params["portal_allowed"]),
+            check_mode=check_mode,
+            tell=Progress(),
+        )
 
 
 @dataclass

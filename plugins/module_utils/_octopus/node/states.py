@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, list_nodes
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import Node, find_node, list_nodes
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import NotAsked, OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import watchdog
@@ -55,6 +55,8 @@ def bring_to_state(
         _everywhere(connections, done, lambda host: _on_host(host, request, results[host.name], options_for))
     if request.state in ("drained", "undrained"):
         _over_rest(request, connections, done, api_options)
+    if request.state == "started" and request.keep_drained and not request.check_mode:
+        _keep_drained(request, connections, done, api_options)
     if request.portal:
         _everywhere(connections, done, lambda host: _switch_portal(host, request, results[host.name], options_for))
     if request.watchdog == "enabled":
@@ -185,7 +187,7 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
     if api_options is None:
         raise OctopusError(f"state: {request.state} uses the REST API, so it needs url and api_key.")
     start = time.monotonic()
-    drained = request.state == "drained"
+    drained, caps = request.state == "drained", {}
     with open_api(api_options, connections, request.instance_name, done.warnings) as api:
         names = _node_names(connections, list_nodes(api), request, done)
         if drained:
@@ -199,13 +201,39 @@ def _over_rest(request: NodeRequest, connections: Sequence[ConnectionOptions], d
                 tell=request.tell,
             )
             before = outcome.before
+            done.warnings += [f"{name}: the server does not drain it, so its task cap is 0 instead" for name in outcome.capped]
             done.cancelled, done.left_running, done.left_waiting = outcome.cancelled, outcome.left_running, outcome.left_waiting
         else:
-            before = draining.undrain(api, list(names.values()), request.check_mode)
+            caps = {names[name]: int(cap) for name, cap in request.task_caps.items() if name in names}
+            before = draining.undrain(api, list(names.values()), request.check_mode, caps)
     for inventory_name, node_name in names.items():
         result = done.nodes[inventory_name]
-        result.was_drained, result.drained = before[node_name].draining, drained
+        was = before[node_name]
+        result.was_drained, result.drained = was.draining or (was.task_cap == 0 and node_name in caps), drained
         result.seconds += round(time.monotonic() - start, 3)
+
+
+def _keep_drained(request: NodeRequest, connections: Sequence[ConnectionOptions], done: Done, api_options: ApiOptions | None) -> None:
+    """Look whether the nodes that were started are drained, and drain those that are not.
+
+    Raises:
+        OctopusError: The server refuses to drain one, so that it would run tasks.
+    """
+    if api_options is None:
+        raise OctopusError("keep_drained uses the REST API, so it needs url and api_key.")
+    with open_api(api_options, connections, request.instance_name, done.warnings) as api:
+        try:
+            known = list_nodes(api)
+            found = {name: find_node(known, node, api.url) for name, node in _node_names(connections, known, request, done).items()}
+        except OctopusError as error:  # they were drained before they were stopped, and are healthy now
+            done.warnings.append(f"Nobody could look whether {', '.join(done.nodes)} still take no tasks: {error}")
+            return
+        for name, node in found.items():
+            result = done.nodes[name]
+            result.was_drained, result.drained = not node.takes_tasks, True
+            if node.takes_tasks:
+                draining.stop_queue(api, node)
+                result.warnings.append(f"{name}: it was not drained any more when it had started, and is again")
 
 
 def _node_names(connections: Sequence[ConnectionOptions], known: list[Node], request: NodeRequest, done: Done) -> dict[str, str]:

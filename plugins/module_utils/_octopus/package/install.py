@@ -26,6 +26,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.parallel import failures, on_each
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.quoting import builtin, msi_property, word
 
+from .authenticode import Trust, of_package
+from .signature import Signature
 from .source import PackageSource
 from .staging import Place, Staged, stage
 from .watch import Watch
@@ -38,7 +40,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 @dataclass(frozen=True)
 class InstallRequest:
-    """What to install where; ``busy_timeout`` is in seconds."""
+    """What to install where.
+
+    Attributes:
+        busy_timeout: Seconds to wait for another installation.
+        copies: Folder on the control node with copies of packages, whose signatures are verified with ``trust``.
+        needs_signature: Whether to change nothing where the signature stands in the way.
+    """
 
     state: str
     version: str | None
@@ -49,6 +57,9 @@ class InstallRequest:
     busy_timeout: float = 600
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
+    copies: str | None = None
+    trust: Trust = field(default_factory=Trust)
+    needs_signature: bool = False
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstallRequest:
@@ -76,6 +87,9 @@ class InstallRequest:
             params["busy_timeout"],
             check_mode,
             Progress(),
+            params["copies"],
+            Trust(tuple(params["publishers"]), params["signature_ca_path"], params["osslsigncode"]),
+            params["needs_signature"],
         )
 
 
@@ -96,6 +110,7 @@ class NodeInstall:
     path: str | None = None
     sha256: str | None = None
     stated_by: str | None = None
+    signature: Signature | None = None
     size: int | None = None
     fetched: bool = False
     cached_package: msi.CachedPackage | None = None
@@ -124,13 +139,14 @@ def install(request: InstallRequest, connections: Sequence[ConnectionOptions]) -
 
     Raises:
         InstallFailed: Some nodes failed; the message says why for each.
-        OctopusError: There is no such package, or no node.
+        OctopusError: There is no such package, or its signature stands in the way, or there is no node.
     """
     if not connections:
         raise OctopusError("No node to act on. Set nodes, or run the task for a Windows host.")
+    signature = _verified(request, request.source) if request.source else None
     if request.state == "staged" and request.source:
         request.source.remote()  # asked once, before any node
-    results = {options.name: NodeInstall() for options in connections}
+    results = {options.name: NodeInstall(signature=signature) for options in connections}
     failed = failures(on_each(connections, lambda host: _on_node(host, request, results[host.name])))
     hashes = {name: result.sha256 for name, result in results.items() if result.sha256}
     if len(set(hashes.values())) > 1:
@@ -139,6 +155,23 @@ def install(request: InstallRequest, connections: Sequence[ConnectionOptions]) -
     if failed:
         raise InstallFailed(" ".join(dict.fromkeys(failed)), results)
     return results
+
+
+def _verified(request: InstallRequest, source: PackageSource) -> Signature:
+    """Return what is known of the signature of the package, looked up once for all nodes.
+
+    Raises:
+        OctopusError: It stands in the way.
+    """
+    if request.copies:
+        request.tell(f"verifying the signature of {source.name}")
+    signature = of_package(source, request.copies, request.trust)
+    if request.needs_signature and signature.blocks:
+        raise OctopusError(
+            f"Expected the Authenticode signature of {source.name} to be verified on the control node, but found {signature.found()}. Nothing was "
+            "changed. Put the right package into the folder copies, or accept this with needs_signature: false."
+        )
+    return signature
 
 
 def as_result(results: dict[str, NodeInstall], diff: bool = False) -> dict[str, Any]:

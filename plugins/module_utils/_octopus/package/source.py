@@ -59,6 +59,7 @@ class PackageSource:
         self.version = version
         self.text = source.replace("{version}", version)
         self.sha256 = _checked_hash(sha256)
+        self._stated_by = "the option sha256"
         self._verify: bool | str = (ca_path or True) if validate_certs else False
         self._remote: RemoteFile | None = None
         self._lock = threading.Lock()
@@ -100,10 +101,14 @@ class PackageSource:
                 self._remote = self._ask() if self.kind == "url" else RemoteFile(None, None)
             return self._remote
 
+    def expect(self, sha256: str, stated_by: str) -> None:
+        """Expect this hash of the package, because of what states it."""
+        self.sha256, self._stated_by = sha256, stated_by
+
     def expected(self) -> tuple[str | None, str]:
         """Return the hash that the package has to have, and what states it."""
         if self.sha256:
-            return self.sha256, "the option sha256"
+            return self.sha256, self._stated_by
         said = self.remote().sha256
         return said, f"the header {HASH_HEADER} of {self.text}"
 

@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
-from ansible_collections.octopus.upgrade.plugins.module_utils._windows import msi
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import msi_log
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.errors import HostError
 
 EVERY = 15.0  # seconds between two looks at the log
+# The actions that take long, as a person says it.
+_WORDS = {"InstallFiles": "copying files", "RemoveFiles": "removing files"}
 
 
 class Watch:
-    """Tells from time to time which action of an installation is running.
+    """Tells from time to time which action of an installation is running, of how many, and how much of its files is done.
 
     Args:
         host: The node.
@@ -31,15 +33,17 @@ class Watch:
     def __init__(self, host: WindowsHost, log: str, doing: str, tell: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._host, self._log, self._doing, self._tell, self._clock = host, log, doing, tell, clock
         self._next = clock() + EVERY
+        self._lines: list[str] = []
 
     def __call__(self) -> None:
         if not self._tell.is_shown or self._clock() < self._next:
             return
         try:
-            found = msi.last_action(self._host, self._log)
+            self._lines = msi_log.look(self._host, self._log, self._lines)
         except HostError:
-            found = None  # nobody's installation fails because the host does not say
+            self._lines = []  # nobody's installation fails because the host does not say
         self._next = self._clock() + EVERY
+        found = msi_log.read(self._lines)
         if found:
-            number, action = found
-            self._tell(f"{self._host.name}: {self._doing}: {action}, action {number}")
+            number = f", action {found.number} of {found.of}" if found.number else ""
+            self._tell(f"{self._host.name}: {self._doing}: {_WORDS.get(found.action, found.action)}{number}", found.percent)

@@ -31,7 +31,8 @@ def installation_id(look: Look) -> Check:
         return Check("installation_id", False, 1, "there is no record of the source's")
     previous, own = look.record["previous_installation_id"], look.record["installation_id"]
     if not previous:
-        return Check("installation_id", True, 0, "there was none to replace")
+        # Settings without JSON may have it where nobody has looked.
+        return check("installation_id", look.unread("Configuration"), "it cannot be told from", "there was none to replace")
     text = previous.lower()
     wrong = [key for key, value in look.documents("Configuration") if text in documents.write(value).lower()]
     if not own or own.lower() == text:
@@ -46,6 +47,7 @@ def maintenance(look: Look) -> Check:
         for key, path, value in look.properties("Configuration", "IsInMaintenanceMode")
         if key.lower() == "maintenance" and "." not in path and is_true(value)
     ]
+    wrong += look.unread("Configuration")
     return check("maintenance", wrong, "maintenance mode is on in", "maintenance mode is off")
 
 
@@ -57,6 +59,7 @@ def server_uri(look: Look) -> Check:
         for key, _path, value in look.properties("Configuration", "ServerUri")
         if value and str(value).lower() != expected.lower()
     ]
+    wrong += look.unread("Configuration")
     return check("server_uri", wrong, "another address than the clone's is in", f"the server's address is {expected or 'empty'}")
 
 

@@ -61,6 +61,10 @@ class Look:
         rows = self.connection.query(f"{sql} WHERE {condition}" if condition else sql, *params)
         return [str(row["id"]) for row in rows]
 
+    def any_row(self, table: str) -> bool:
+        """Whether a table has a row, whatever its columns are."""
+        return bool(self.connection.query(f"SELECT TOP (1) 1 AS n FROM dbo.{quote_identifier(self.names[table.lower()])}"))  # noqa: S608 - quoted
+
     def values(self, table: str, column: str) -> dict[str, Any]:
         """The values of a column, by the ids of the rows."""
         key = "Id" if self.has(table) else "OctopusServerNodeId"
@@ -112,6 +116,13 @@ class Look:
         return (
             [f"{self.names[table.lower()]} (neither a known column nor JSON, so its form is not known)"] if rows and empty == rows else []
         )
+
+    def without(self, table: str, *names: str) -> list[str]:
+        """The rows that lack one of these properties in their JSON: what they say of it is in a place that is not known, or nowhere."""
+        if not self.has(table):
+            return []
+        found = {name: {key for key, _path, _value in self.properties(table, name)} for name in names}
+        return [f"{key} (no {name})" for key in self.ids(table) for name in names if key not in found[name]]
 
     def enabled_by_default(self, row: str, name: str) -> list[str]:
         """The row of Configuration, unless it switches off something that is on by default."""

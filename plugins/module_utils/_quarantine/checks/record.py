@@ -14,6 +14,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.reques
 
 from .look import Check, Look
 
+_LIFTED = {"lifting": "in part", "lifted": "altogether"}
+
 
 def differences(request: Request, found: dict[str, Any]) -> list[str]:
     """How a record differs from what is expected, as far as that is given."""
@@ -40,6 +42,7 @@ def record(look: Look) -> Check:
     if look.record is None:
         return Check("record", False, 1, "there is no record of a quarantine")
     wrong = differences(look.request, look.record)
+    wrong += [f"it is lifted {how} since {look.record[name]['at']}" for name, how in _LIFTED.items() if look.record.get(name)]
     return Check("record", not wrong, len(wrong), "; ".join(wrong) or f"under quarantine since {look.record['at']}")
 
 

@@ -10,6 +10,8 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import
 
 from .look import Check, Look, check, is_true
 
+_POLICIES = {"lifecycle": ("ReleaseRetentionPolicy", "TentacleRetentionPolicy"), "runbook": ("RunRetentionPolicy",)}
+
 
 def retention(look: Look) -> Check:
     """No retention policy deletes anything."""
@@ -20,9 +22,11 @@ def retention(look: Look) -> Check:
         for key, value in look.documents(table):
             for _path, inner in documents.objects(value):
                 quantity = documents.get(inner, "QuantityToKeep")
-                strategy = str(documents.get(inner, "Strategy") or "forever").lower()
+                # Without a strategy it is the space's default that counts, from 2025.3 on.
+                strategy = str(documents.get(inner, "Strategy")).lower()
                 if documents.has(inner, "QuantityToKeep") and (quantity != 0 or strategy != "forever"):
                     wrong.append(key)
+        wrong += look.without(table, *_POLICIES.get(table, ()))
     for table in ("Feed", "Configuration"):
         wrong += [key for key, _path, value in look.properties(table, "DeleteUnreleasedPackagesAfterDays") if value is not None]
         wrong += [key for key, _path, value in look.properties(table, "DeletePackagesAssociatedWithReleases") if is_true(value)]

@@ -62,4 +62,5 @@ def machine_policies(look: Look) -> Check:
         if value != 0 and str(value).lower() != "neverupdate"
     ]
     wrong += look.unread("MachinePolicy")
+    wrong += look.without("MachinePolicy", "DeleteMachinesBehavior", "TentacleUpdateBehavior")
     return check("machine_policies", wrong, "policies that delete or update machines", "no policy deletes or updates machines")

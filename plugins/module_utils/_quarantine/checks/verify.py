@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import UNLISTED
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.refusals import Connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import Request
 
-from . import folders, identity, outbound, record, retention, tables, targets, tasks
+from . import folders, identity, newer, outbound, record, retention, tables, targets, tasks, unlisted
 from .look import Check, Look
 
 
@@ -36,9 +37,10 @@ def verify(connection: SqlConnection, request: Request, connect: Connect | None 
         found.append(record.source(look, connect))
     found += [targets.disabled(look, name, table) for name, table in _DISABLED]
     found += [check(look) for check in (*_ALWAYS, *_optional(request))]
+    found += newer.checks(look)
     if request.folders is not None and not applying:
         found.append(folders.folders(look))
-    return found
+    return found + unlisted.unlisted(look)
 
 
 def _optional(request: Request) -> list[Callable[[Look], Check]]:
@@ -69,9 +71,14 @@ def refuse(checks: list[Check], database: str, connection: SqlConnection, then: 
         listed = "; ".join(f"{check.name}: {check.detail}" for check in failed)
         raise OctopusError(
             f"Expected {database} on SQL Server {connection.options.where} to be under quarantine, but found {listed}. {then}".rstrip()
+            + (_JUDGE if any(check.name.startswith(f"{UNLISTED}:") for check in failed) else "")
         )
 
 
+_JUDGE = (
+    " Look at each place that is on no list: switch it off in the source or in the clone, or, where it can harm nobody, give its name, or that of "
+    "its whole table without the last part, in waivers."
+)
 _DISABLED = (
     ("targets", "Machine"),
     ("workers", "Worker"),

@@ -11,10 +11,10 @@ from typing import Any
 from ...tds.engine_api import SqlError
 from .. import connection_string, crypto, live, scripts
 from ..database import Connection
-from ..documents import upsert
 from ..folders import Files
-from ..installation import CONNECTION, MASTER_KEY, Installation
+from ..installation import BEFORE_4, CONNECTION, MASTER_KEY, Installation
 from ..migrations import Upgrade, UpgradeFailed, UpgradeRefused
+from ..new_database import fill
 from ..seed import create_schema
 from .parser import Call, Command, Failure, switches
 
@@ -33,11 +33,13 @@ def database(call: Call) -> int:
             raise Failure(str(error)) from error
         installation.settings[CONNECTION] = call.get("connectionString")
     if call.has("create"):
+        if MASTER_KEY not in installation.settings:
+            # It is saved before anything is encrypted with it; *assumed*, since a program that is killed leaves a useless database otherwise.
+            installation.seal_master_key(call.get("masterKey") if call.has("masterKey") else crypto.new_master_key())
+            installation.save()
         _create(call, installation)
     if call.has("masterKey"):
         _set_key(call, installation)
-    elif call.has("create") and MASTER_KEY not in installation.settings:
-        installation.seal_master_key(crypto.new_master_key())
     if call.has("connectionString") or call.has("masterKey") or call.has("create"):
         installation.save()
         call.log("Configuration saved")
@@ -92,9 +94,12 @@ def _create(call: Call, installation: Installation) -> None:
         if scripts.journal(connection):
             return
         call.process.sleep(SECONDS_TO_CREATE)
+        host, now = call.process.host, call.process.host.clock.now()
+        # What was configured before there was a database, until 4.0.
+        settings = {name: installation.settings.pop(key) == "True" for name, key in BEFORE_4.items() if key in installation.settings}
         with connection.transaction():
-            create_schema(connection, call.version, call.process.host.clock.now(), call.process.host.network.only_documented)
-            upsert(connection, "Configuration", {"Id": "maintenance", "IsInMaintenanceMode": False})
+            create_schema(connection, call.version, now, host.network.only_documented)
+            fill(connection, call.version, now, installation.master_key, settings)
 
     call.open(installation).pool.run(work)
 

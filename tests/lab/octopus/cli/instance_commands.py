@@ -10,11 +10,13 @@ octopus.com/docs/octopus-rest-api/octopus.server.exe-command-line, one page a co
 from __future__ import annotations
 
 import base64
+from typing import Any
 
-from .. import bindings, crypto, folders, register
+from .. import bindings, connection_string, crypto, folders, register, versions
 from ..documents import upsert
-from ..installation import FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
+from ..installation import BEFORE_4, CONNECTION, FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from ..licence import LicenceError
+from ..store import Store
 from .parser import Call, Command, Failure, switches
 
 
@@ -49,8 +51,13 @@ def delete_instance(call: Call) -> int:
 
 
 def configure(call: Call) -> int:
+    """From 4.0 on there has to be a database, and before, what goes there may be set first: the two orders of OctopusDSC."""
     installation = call.installation()
+    early = not versions.at_least(call.version, "4.0")
+    if not early:
+        dummy = installation.target
     for option, key in (
+        ("StorageConnectionString", CONNECTION),
         ("home", HOME),
         ("serverNodeName", node_name_key(call.version)),
         ("commsListenPort", PORT),
@@ -61,9 +68,15 @@ def configure(call: Call) -> int:
     ):
         if call.has(option):
             installation.settings[key] = call.get(option)
-    installation.save()
+    if call.has("masterKey"):
+        installation.seal_master_key(call.get("masterKey"))
     checks, telemetry = call.flag("upgradeCheck"), call.flag("sendTelemetry")
     telemetry = call.flag("upgradeCheckWithStatistics") if telemetry is None else telemetry
+    if early and not _has_database(call, installation):
+        given = (("AllowChecking", checks), ("IncludeStatistics", telemetry))
+        installation.settings |= {BEFORE_4[name]: str(flag) for name, flag in given if flag is not None}
+        checks = telemetry = None
+    installation.save()
     if checks is not None or telemetry is not None:
         store = call.store(installation)
         value = store.configuration("upgrades") or {}
@@ -72,8 +85,38 @@ def configure(call: Call) -> int:
         row = store.configuration("telemetry")
         if row is not None and telemetry is not None:
             store.save_configuration("telemetry", {**row, "Enabled": telemetry})
+    for option, table, key in _SWITCHED:
+        flag = call.flag(option)
+        if flag is not None:
+            _switch(call.store(installation), table, key, flag)
     call.log("Settings saved; restart the service for them to take effect")
     return 0
+
+
+# Switch, table, row. The rows of Configuration have no public name (*assumed*).
+_SWITCHED = (
+    ("experiencesEnabled", "Configuration", "experiences"),
+    ("dynamicExtensionsEnabled", "Configuration", "dynamic-extensions"),
+    ("jiraIsEnabled", "ExtensionConfiguration", "jira-integration"),
+    ("GitHubIsEnabled", "ExtensionConfiguration", "issuetracker-github"),
+    ("AzureDevOpsIsEnabled", "ExtensionConfiguration", "issuetracker-azuredevops-v2"),
+)
+
+
+def _switch(store: Store, table: str, row: str, flag: bool) -> None:
+    """Set IsEnabled of a row. That of an extension which was deleted comes back, disabled unless asked otherwise (JiraIntegration)."""
+    there = store.document(table, row)
+    if there is not None:
+        store.save(table, {**there, "IsEnabled": flag})
+    elif table == "Configuration" or flag:
+        store.add(table, {"Id": row, "IsEnabled": flag})
+
+
+def _has_database(call: Call, installation: Installation) -> bool:
+    if not installation.settings.get(CONNECTION):
+        return False
+    server: Any = connection_string.find(call.process.host.network, installation.target.server)
+    return any(name.lower() == installation.target.database.lower() for name in server.databases)
 
 
 def path(call: Call) -> int:
@@ -137,7 +180,10 @@ def license_command(call: Call) -> int:
 
 
 def admin(call: Call) -> int:
-    """A user of the group "Octopus Administrators"; with --apiKey and no password a service account."""
+    """A user of the group "Octopus Administrators"; with --apiKey and no password a service account.
+
+    With both the account cannot log in (#6629): its password is not kept.
+    """
     store, name = call.store(call.installation()), call.get("username")
     if not name:
         raise Failure("Please specify a username with --username.")
@@ -156,7 +202,7 @@ def admin(call: Call) -> int:
     for team in store.documents("Team"):
         if team["Id"] in ("teams-administrators", "teams-spacemanagers-Spaces-1") and user["Id"] not in team["MemberUserIds"]:
             store.save("Team", {**team, "MemberUserIds": [*team["MemberUserIds"], user["Id"]]})
-    if call.has("password"):
+    if call.has("password") and not call.has("apiKey"):
         store.save("User", {**user, "PasswordHash": crypto.hash_api_key(call.get("password"))})
     if call.has("apiKey"):
         hashed = crypto.hash_api_key(call.get("apiKey"))
@@ -184,6 +230,10 @@ COMMANDS = (
             "home= serverNodeName= upgradeCheck= upgradeCheckWithStatistics=<2022.3 sendTelemetry=@2022.3 upgradeNotification="
             " commsListenPort= grpcListenPort=@2021.3 commsListenWebSocket= webListenPrefixes= webForceSSL= hstsEnabled=@3.13"
             " hstsMaxAge=@3.13 autoLoginEnabled= usernamePasswordIsEnabled=@3.5 webServer=@2020.1"
+            # The docs' page has them; the versions of the first two are *assumed*, those of the others are their extensions'.
+            " experiencesEnabled=@2023.1 dynamicExtensionsEnabled=@2023.1 jiraIsEnabled=@2019.2 GitHubIsEnabled=@2019.3"
+            " AzureDevOpsIsEnabled=@2019.4"
+            " StorageConnectionString=<4.0 masterKey=<4.0"
         ),
         True,
     ),

@@ -16,7 +16,7 @@ from flask.json.provider import DefaultJSONProvider
 from ...core.clock import Clock
 from ...core.faults import Faults
 from ...core.ledger import Ledger
-from . import content, interruptions, nodes, resources, root, server, status, tasks, users
+from . import content, interruptions, nodes, releases, resources, root, server, sign_in, status, tasks, transfer, users
 from .context import KEY, Node, allowed, node, store
 from .errors import ApiError, install
 from .limits import Limiter, inject
@@ -63,8 +63,9 @@ def create_app(
     machine = machine or node_name
     app.extensions[KEY] = Node(store, node_name, version, clock, ledger, faults or Faults(ledger), machine, newest, only_documented)
     app.extensions["lab.limiter"] = Limiter(clock, rate_limit)
+    app.extensions[sign_in.SESSIONS] = {}
     install(app)
-    for part in (root, users, server, status, nodes, tasks, interruptions, content, resources):
+    for part in (root, sign_in, users, server, status, nodes, tasks, interruptions, transfer, content, releases, resources):
         app.register_blueprint(part.api, url_prefix="/api")
     app.before_request(_arrive)
     app.after_request(_leave)
@@ -114,6 +115,8 @@ def _arrive() -> Response | None:
             raise ApiError(401, BAD_KEY)
         g.user = user
         g.user_name = user.get("Username", "")
+    elif user := sign_in.by_cookie():
+        g.user, g.user_name = user, user.get("Username", "")
     if request.method in WRITES and g.get("user") is not None and store().maintenance() and not allowed("AdministerSystem"):
         # Only administrators may change things (https://octopus.com/docs/administration/managing-infrastructure/maintenance-mode);
         # status and words are assumed.

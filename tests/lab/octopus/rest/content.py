@@ -49,6 +49,13 @@ def artifact(document_id: str) -> Response:
     return Response(data, content_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
+@api.delete("/artifacts/<document_id>")
+def remove_artifact(document_id: str) -> Document:
+    """That the file goes with the row is *assumed*."""
+    store().remove_artifact(find(BY_ADDRESS["artifacts"], document_id, "DELETE"))
+    return {}
+
+
 # -- packages of the built-in feed
 
 

@@ -135,6 +135,10 @@ def change(node_id: str) -> Document:
     changed = dict(row)
     if "IsInMaintenanceMode" in body:
         changed["IsInMaintenanceMode"] = boolean(body, "IsInMaintenanceMode")
+        others = [one for one in store().nodes() if one["Id"] != row["Id"] and not one.get("IsInMaintenanceMode")]
+        if changed["IsInMaintenanceMode"] and not others and not node().at_least(2018, 2):
+            # https://github.com/OctopusDeploy/Issues/issues/4235, of February 2018; that 2018.2 brought the cure, status and words are assumed.
+            raise invalid("At least one node has to take tasks.")
     cap = body.get("MaxConcurrentTasks", row.get("MaxConcurrentTasks", 5))
     if isinstance(cap, bool) or not isinstance(cap, int) or cap < 0:
         raise invalid("MaxConcurrentTasks is a number of at least 0.")

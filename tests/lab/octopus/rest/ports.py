@@ -75,5 +75,15 @@ class Store(Protocol):
 
     def remove_package(self, package: Document) -> None: ...
 
+    def sealed(self, text: str) -> str:
+        """A value under the master key."""
+
+    def save_import(self, name: str, data: bytes) -> None:
+        """A file that was uploaded to be imported."""
+
+    def import_file(self, name: str) -> bytes | None: ...
+
+    def remove_artifact(self, artifact: Document) -> None: ...
+
     def logo(self, owner: Document) -> tuple[bytes, str] | None:
         """The picture and its content type; None: there is no file. A row with a ``LogoContentType`` says that there should be one."""

@@ -70,6 +70,8 @@ def shape(collection: Collection, document: Document) -> Document:
         body.pop("IsDisabled", None)  # no trigger could be switched off before (https://github.com/OctopusDeploy/docs/pull/1560)
     if collection.address in ("machines", "workers"):
         body["Endpoint"] = _endpoint(document)
+    if collection.address == "deploymentprocesses":
+        body["Steps"] = [_step(step) for step in body.get("Steps") or []]
     start = f"/api/{document['SpaceId']}" if node().has_spaces and document.get("SpaceId") else "/api"
     own = f"{start}/{collection.address}/{document['Id']}"
     links = {"Self": own, **{name: own + path for name, path in collection.more_links}}
@@ -91,6 +93,13 @@ def _endpoint(document: Document) -> Document:
         "Thumbprint": document.get("Thumbprint"),
         "TentacleVersionDetails": details,
     }
+
+
+def _step(step: Document) -> Document:
+    """A step with its action, as DeploymentStepResource and DeploymentActionResource of https://github.com/OctopusDeploy/OctopusClients have it.
+    A step of the lab has one action, and its own properties are that one's."""
+    action = {"Name": step.get("Name"), "ActionType": step.get("ActionType"), "Properties": step.get("Properties") or {}}
+    return {**step, "Actions": [action | {"IsDisabled": False}]}
 
 
 def _visible(collection: Collection, documents: list[Document]) -> list[Document]:
@@ -212,53 +221,13 @@ def add(address: str) -> ResponseReturnValue:
     where = _where(collection)
     _need(collection, "POST", where)
     body = json_body()
-    if collection.address == "deployments":
-        return jsonify(_deploy(collection, body, where)), 201
-    if "Version" not in body and not body.get("Name"):
+    if not body.get("Name"):
         raise invalid("Please provide a name.")
     document = merged(collection, {}, body)
     if where:
         document["SpaceId"] = where
-    if collection.address == "releases":
-        if store().document("Project", str(document.get("ProjectId"))) is None:
-            raise invalid("Please select a project.")
-        document.setdefault("Assembled", node().clock.now().isoformat())
     document = store().add(collection.table, document)
     return jsonify(shape(collection, document)), 201, {"Location": f"{prefix()}/{collection.address}/{document['Id']}"}
-
-
-def _deploy(collection: Collection, body: Document, where: str | None) -> Document:
-    """A deployment and the task that carries it out."""
-    release = store().document("Release", str(body.get("ReleaseId")))
-    environment = store().document("DeploymentEnvironment", str(body.get("EnvironmentId")))
-    if release is None or environment is None:
-        raise invalid("Please select a release and an environment.")
-    project = store().document("Project", release["ProjectId"]) or {}
-    if project.get("IsDisabled"):
-        raise invalid(f"The project '{project.get('Name')}' is disabled.")
-    now = node().clock.now().isoformat()
-    name = f"Deploy {project.get('Name')} release {release.get('Version')} to {environment.get('Name')}"
-    common = {"ProjectId": release["ProjectId"], "EnvironmentId": environment["Id"], "TenantId": body.get("TenantId"), "SpaceId": where}
-    deployment = store().add(
-        collection.table, {"Name": f"Deploy to {environment.get('Name')}", "ReleaseId": release["Id"], "Created": now, **common}
-    )
-    task = store().add(
-        "ServerTask",
-        {
-            "Name": "Deploy",
-            "Description": name,
-            "Arguments": {"DeploymentId": deployment["Id"]},
-            "State": "Queued",
-            "QueueTime": body.get("QueueTime") or now,
-            "ServerNodeId": None,
-            "HasWarningsOrErrors": False,
-            "ErrorMessage": None,
-            **common,
-        },
-    )
-    deployment["TaskId"] = task["Id"]
-    store().save(collection.table, deployment)
-    return shape(collection, deployment)
 
 
 @api.delete("/<address>/<document_id>")
@@ -266,11 +235,11 @@ def remove(address: str, document_id: str) -> Document:
     collection = _collection(address, "DELETE")
     document = find(collection, document_id, "DELETE")
     store().remove(collection.table, document_id)
-    _audit("Deleted", document)
+    audit("Deleted", document)
     return {}
 
 
-def _audit(category: str, document: Document) -> None:
+def audit(category: str, document: Document) -> None:
     """The audit log's event of a change. ``Deleted`` is what public scripts ask for (``events?eventCategories=Deleted&documentTypes=Machines``)."""
     name, user = document.get("Name") or document.get("Version") or document["Id"], caller()
     store().add(

@@ -48,7 +48,9 @@ LINKS = [
     Link("Environments", "/environments", "{/id}{?name,skip,ids,take,partialName}", scoped=True),
     Link("Events", "/events", "{/id}{?skip,regarding,user,from,to,take,ids,spaces,includeSystem}"),
     Link("FeaturesConfiguration", "/featuresconfiguration", since=(3, 4)),
+    Link("ExportProjects", "/projects/import-export/export", since=(2021, 1), scoped=True),
     Link("Feeds", "/feeds", "{/id}{?skip,take,ids,partialName,feedType,name}"),
+    Link("ImportProjects", "/projects/import-export/import", since=(2021, 1), scoped=True),
     Link("Interruptions", "/interruptions", "{/id}{?skip,take,regarding,pendingOnly,ids}", scoped=True),
     Link("LibraryVariables", "/libraryvariablesets", PAGED, scoped=True),
     Link("Lifecycles", "/lifecycles", PAGED, scoped=True),
@@ -59,6 +61,8 @@ LINKS = [
     Link("Packages", "/packages", "{/id}{?nuGetPackageId,filter,latest,skip,take,includeNotes}", scoped=True),
     Link("PerformanceConfiguration", "/performanceconfiguration", since=(2018, 1)),
     Link("ProjectGroups", "/projectgroups", PAGED, scoped=True),
+    Link("ProjectImportFiles", "/projects/import-export/import-files", since=(2021, 1), scoped=True),
+    Link("ProjectImportPreview", "/projects/import-export/import/preview", since=(2021, 1), scoped=True),
     Link("Projects", "/projects", "{/id}{?name,skip,ids,clone,take,partialName}", scoped=True),
     Link("ProjectTriggers", "/projecttriggers", "{/id}{?skip,take,ids,runbooks}", (3, 4), True),
     Link("Releases", "/releases", "{/id}{?skip,ignoreChannelRules,take,ids}", scoped=True),
@@ -67,6 +71,7 @@ LINKS = [
     Link("ServerConfiguration", "/serverconfiguration", since=(3, 5)),
     Link("ServerHealthStatus", "/serverstatus/health", since=(3, 5)),
     Link("ServerStatus", "/serverstatus"),
+    Link("SignIn", "/users/login", "{?returnUrl}"),
     Link("SmtpConfiguration", "/smtpconfiguration"),
     Link("SpaceHome", "/{spaceId}", since=(2019, 1)),
     Link("Spaces", "/spaces", "{/id}{?skip,ids,take,partialName}", (2019, 1)),
@@ -84,21 +89,18 @@ LINKS = [
     Link("WorkerPools", "/workerpools", PAGED, (2018, 7), True),
     Link("Workers", "/workers", "{/id}{?skip,take,name,ids,partialName,isDisabled}", (2018, 7), True),
 ]
+# What these lead to is only posted to.
+POSTED = {"ExportProjects", "ImportProjects", "ProjectImportPreview", "SignIn"}
 # On real roots, not served here and so not linked: a link is a promise.
 NOT_SERVED = {
     "ArchivedEventFiles",
     "AuditStreamConfiguration",
-    "ExportProjects",
     "ExtensionStats",
-    "ImportProjects",
     "MigrationsImport",
     "MigrationsPartialExport",
     "PackageUpload",
     "PermissionDescriptions",
-    "ProjectImportFiles",
-    "ProjectImportPreview",
     "ServerConfigurationSettings",
-    "SignIn",
 }
 
 

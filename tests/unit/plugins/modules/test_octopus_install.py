@@ -42,6 +42,15 @@ def test_each_node_that_cannot_be_reached_is_named():
     assert "S3cret-1" not in str(result)
 
 
+@pytest.mark.parametrize("state", ["staged", "present"])
+def test_a_publisher_that_nobody_can_confirm_is_refused_before_a_host_is_contacted(tmp_path, state: str):
+    given = {"connections": [CONNECTION], "version": "2025.4.10423", "source": LOCAL, "state": state, "publishers": ["Vendor"]}
+    result = run_module("octopus_install", **given, copies=str(tmp_path))
+    assert f"there is no copy {tmp_path}/Octopus.2025.4.10423-x64.msi" in result["msg"]
+    assert "Nothing was changed" in result["msg"]
+    assert "no WinRM answer" in run_module("octopus_install", **given, copies=str(tmp_path), needs_signature=False)["msg"]
+
+
 def test_a_property_with_a_quote():
     result = run_module("octopus_install", connections=[CONNECTION], version="2025.4.10423", source=LOCAL, properties={"A": 'x"'})
     assert "properties: the value of A of 2 characters contains a double quote" in result["msg"]

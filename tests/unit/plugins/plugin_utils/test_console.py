@@ -132,7 +132,7 @@ def test_a_step_that_two_tasks_can_take_is_counted_once() -> None:
     assert play.run(revert, 1, ended=SKIPPED) == []
     assert play.run(restore, 1) == [
         "00:00:03  octo-a  == Roll back to the restore point",
-        "00:00:03  octo-a  step  1 of 12  00:00:01  Restore",
+        "00:00:03  octo-a  step  1 of 13  00:00:01  Restore",
     ]
 
 

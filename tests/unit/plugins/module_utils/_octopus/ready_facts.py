@@ -17,8 +17,10 @@ from ansible_collections.octopus.upgrade.tests.unit.plugins.module_utils._octopu
 
 INSTALLED, TARGET = "2020.5.7", "2026.2.9853"
 NODES = ("octo-a", "octo-b")
+SIGNATURE = {"verdict": "verified", "signer": "CN=Vendor", "expected": ["Vendor"]}
 _STAGED = {
     "stated_by": "the option sha256",
+    "signature": SIGNATURE,
     "sha256": "ab" * 32,
     "path": "C:\\p\\Octopus.msi",
     "size": 1024**2,

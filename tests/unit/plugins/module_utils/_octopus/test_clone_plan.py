@@ -238,6 +238,13 @@ def test_an_instance_that_is_no_clone_is_neither_replaced_nor_removed() -> None:
             act(facts(quarantine=SKIPPED, removing=act is plan.removal))
 
 
+def test_a_clone_that_users_have_moved_to_is_neither_replaced_nor_removed() -> None:
+    found = {"quarantined": False, "record": {"name": "copy", "lifted": {"at": "2026-11-25T14:02:11+00:00", "left": {}}}}
+    for act in (plan.refresh, plan.removal):
+        with pytest.raises(OctopusError, match=r"was lifted at 2026-11-25T14:02:11\+00:00, so OctopusServer is an instance in service"):
+            act(facts(quarantine=found, removing=act is plan.removal))
+
+
 def test_a_restore_point_that_was_not_verified() -> None:
     with pytest.raises(OctopusError, match="verified must be"):
         plan.refresh(facts(verified={"failed": True, "msg": "no"}))

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus import plan, rehearsal_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.check import Check
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.path.conditions import CONDITIONS
+from ansible_collections.octopus.upgrade.plugins.modules.octopus_run_report import BEFORE
 from ansible_collections.octopus.upgrade.tests.unit.plugins.module_utils._octopus import rollback_facts
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
@@ -182,7 +183,18 @@ def test_a_waiver_accepts_one_name_only() -> None:
 
 
 def test_before_remembers_how_the_instance_was_found() -> None:
-    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "watched": ["octo-a"], "start_types": {}}
+    assert plan.before(facts()) == {"maintenance": False, "drained": ["octo-b"], "task_caps": {}, "watched": ["octo-a"], "start_types": {}}
+
+
+def test_before_remembers_the_task_caps_that_draining_may_take_away() -> None:
+    """Not of a node that was drained, or that takes no tasks as somebody wants it: neither is touched."""
+    rows = [{"name": "OCTO-A", "draining": False, "task_cap": 7}, {"name": "OCTO-B", "draining": True, "task_cap": 5}]
+    assert plan.before(facts(**change("server/nodes", rows)))["task_caps"] == {"octo-a": 7}
+    assert plan.before(facts(**change("server/nodes", [{**rows[0], "task_cap": 0}])))["task_caps"] == {}
+
+
+def test_the_report_of_a_run_takes_all_that_is_remembered() -> None:
+    assert set(plan.before(facts())) <= BEFORE.keys()
 
 
 def test_before_remembers_only_start_types_that_can_be_set_again() -> None:

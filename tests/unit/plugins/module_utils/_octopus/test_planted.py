@@ -18,6 +18,8 @@ ROLLBACK = "database/rollback"
 CACHED = {"path": "C:\\1.msi", "exists": False, "source": None}
 STAGED = {"stated_by": None, "sha256": None, "path": "C:\\p\\o.msi", "size": 200 * 1024**3, "fetched": True, "cached_package": CACHED}
 REHEARSED = {"succeeded": True, "verdict": "upgraded", "clone": "c", "age_days": 99.0, "outage_seconds": 1}
+UNLIKE = {"verdict": "contradiction", "missing": ["x"], "needed_by": ["upgrade"], "step": "apply", "reason": ""}
+UNLIKE_ASSUMED = {"report": {"probes": [{"id": f"{part}: y: x", **UNLIKE} for part in ("program", "windows", "rest", "database")]}}
 # Check -> how it is planted. Where a check can say several things, one of them.
 PROBLEMS: dict[str, dict[str, Any]] = {
     "only_instance_on_host": {f"{B}/instances": [{"name": "OctopusServer", "node_name": "OCTO-B", "service": {"state": "running", "account": "svc"},
@@ -31,6 +33,10 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "node_answers": {f"{A}/instances/0/answers": {"ok": False, "found": "no connection"}},
     "job_account_on_database": {f"{A}/instances/0/database/integrated": True},
     "configuration_readable": {f"{A}/instances/0/configuration_error": "exit code 1"},
+    "program_as_assumed": {"compatibility": UNLIKE_ASSUMED},
+    "windows_as_assumed": {},
+    "rest_api_as_assumed": {},
+    "database_as_assumed": {},
     "watchdog_enabled": {f"{A}/watchdog/enabled": False},
     "nothing_else_running": {f"{A}/running_jobs": ["msi-1"]},
     "no_reboot_pending": {f"{A}/readiness/reboot_pending": ["Windows Update has installed something"]},
@@ -62,6 +68,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "rollback_possible": {f"{ROLLBACK}/surroundings/mirrored": True},
     "rollback_complete": {f"{ROLLBACK}/surroundings/cdc": True},
     "database_writable": {f"{ROLLBACK}/surroundings/read_only": True},
+    "package_signature": {f"packages/{TARGET}/octo-a/signature": {"verdict": "refused", "reason": "its content is not what was signed"}},
     "installed_package_verified": {f"packages/{INSTALLED}": {"octo-a": STAGED, "octo-b": STAGED}},
     "installed_package_cached": {},
     "backup_writable": {"looked/backup": "Access is denied"},
@@ -75,7 +82,7 @@ ROWS = {"column_collation_differs": "collation-any", "mirrored": "mirror", "lice
 # Each contradicts another one of the above, is about something that this estate does not have, or is never wrong.
 ELSEWHERE = {
     *("instance_found", "target_not_older", "upgrade_path", "plan_approved", "group_rejoinable"),
-    *("space_for_folders", "polling_tentacles", "master_key_settable"),
+    *("space_for_folders", "polling_tentacles", "master_key_settable", "unlisted"),
 }  # fmt: skip
 
 

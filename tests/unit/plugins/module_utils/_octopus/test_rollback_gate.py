@@ -54,6 +54,8 @@ STEPS: dict[str, set[str]] = {
         "space_for_folders",
         "Copy the server folders for the first time",
     },
+    # The login that restores it owns it; where there is no record of a quarantine, it is only read.
+    "Apply and verify the quarantine again where the database is a clone's": {"may_restore", "Read the database"},
     "Remove the newer programs, and install those of the restore point": {
         "installed_package_verified",
         "installed_package_cached",

@@ -334,6 +334,16 @@ class Tables:
         return [{"id": one["Id"], **({"value": one[value[1]]} if value else {})} for one in rows]
 
 
+SILENT: dict[str, dict[str, Any]] = {
+    "MachinePolicy": {
+        "MachineCleanupPolicy": {"DeleteMachinesBehavior": "DoNotDelete"},
+        "MachineUpdatePolicy": {"TentacleUpdateBehavior": "NeverUpdate"},
+    },
+    "Lifecycle": {"ReleaseRetentionPolicy": rules.FOREVER, "TentacleRetentionPolicy": rules.FOREVER},
+    "Runbook": {"RunRetentionPolicy": rules.FOREVER},
+}
+
+
 @pytest.mark.parametrize(
     ("check", "table"),
     [
@@ -354,7 +364,23 @@ def test_a_table_whose_form_is_not_known_is_no_table_without_findings(check: Any
     for row in ({"Id": "1", "Name": "a"}, {"Id": "1", "JSON": None}, {"Id": "1", "JSON": None, "JSONBlob": None}):
         found = check(Tables(**{table: [row]}).look())
         assert not found.ok and f"{table} (neither a known column nor JSON" in found.detail
-    assert check(Tables(**{table: [{"Id": "1", "JSON": '{"State": "Success"}'}, {"Id": "2", "JSON": None}]}).look()).ok
+    text = json.dumps({"State": "Success", **SILENT.get(table, {})})
+    held = [{"Id": "1", "JSON": text, "JSONBlob": None}, {"Id": "2", "JSON": None, "JSONBlob": documents.pack(text, "utf-8")}]
+    assert check(Tables(**{table: held}).look()).ok
+
+
+@pytest.mark.parametrize("name", ["DeleteMachinesBehavior", "TentacleUpdateBehavior", "ReleaseRetentionPolicy", "RunRetentionPolicy"])
+def test_a_row_without_the_property_says_nothing(name: str) -> None:
+    for table, check in (("MachinePolicy", targets.machine_policies), ("Lifecycle", retention.retention), ("Runbook", retention.retention)):
+        lacking = {key: value for key, value in SILENT[table].items() if key != name and name not in value}
+        found = check(Tables(**{table: [{"Id": "1", "JSON": json.dumps(lacking)}]}).look())
+        assert found.ok is (lacking == SILENT[table])
+        assert found.ok or f"1 (no {name})" in found.detail
+
+
+def test_without_a_strategy_it_is_the_spaces_default_that_counts() -> None:
+    policy = {"QuantityToKeep": 0, "ShouldKeepForever": True}
+    assert not retention.retention(Tables(Runbook=[{"Id": "1", "JSON": json.dumps({"RunRetentionPolicy": policy})}]).look()).ok
 
 
 def test_the_audit_streams_switch() -> None:

@@ -118,6 +118,12 @@ def test_nobody_is_told_to_restore_what_users_may_have_changed() -> None:
     assert "is backed up, and its service runs" in message(report("failed_after_upgrade", operation="backup"))
 
 
+def test_a_canary_that_fails_is_no_reason_to_restore() -> None:
+    told = message(report("failed_after_upgrade", steps=["publish.maintenance", "publish.canary"], resume_with="upgrade_inplace.yml"))
+    assert "is upgraded, verified and returned to its users. What failed came after that: the canary" in told
+    assert "Do not restore the backup" in told and "run upgrade_inplace.yml again; without octopus_canary" in told
+
+
 def test_left_stopped_with_the_database_changed() -> None:
     told = message(report("failed_stopped", changed=True))
     assert "The service is stopped on octo-a; elsewhere: octo-b unknown. Do not start what is stopped before the cause is known." in told
@@ -153,6 +159,13 @@ def test_how_it_was_before() -> None:
     before = {"maintenance": True, "drained": ["octo-a", "octo-b"], "watched": []}
     told = message(report("failed_stopped", before={**before, "start_types": {"octo-a": "delayed-auto", "gone": "auto"}}))
     assert "set: maintenance mode on, no node undrained, watchdog on at no node, start type of the service delayed-auto on octo-a." in told
+
+
+def test_a_task_cap_is_told_where_it_may_have_been_taken_away() -> None:
+    told = message(
+        report("failed_stopped", before={"maintenance": False, "drained": [], "watched": [], "task_caps": {"octo-a": 5, "gone": 9}})
+    )
+    assert "octo-a, octo-b undrained (task cap 5 on octo-a), watchdog on" in told
 
 
 def test_a_record_that_cannot_be_finished_is_told_with_the_rest() -> None:

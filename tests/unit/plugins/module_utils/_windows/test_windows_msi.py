@@ -44,13 +44,3 @@ def test_where_windows_installer_looks_for_a_missing_one() -> None:
     assert msi.cached_package(host, CODE) == msi.CachedPackage(r"C:\Windows\Installer\1a.msi", False, r"D:\Packages\Octopus.msi")
     host.answers |= {f"reg query {PROPERTIES}": (1, "ERROR"), f"reg query {SOURCES}": (1, "ERROR")}
     assert msi.cached_package(host, CODE) == msi.CachedPackage(None, False)
-
-
-def test_the_log_of_an_installation_tells_what_it_is_doing() -> None:
-    lines = [
-        "MSI (s) (A0:EC) [21:04:05:123]: Doing action: INSTALL",
-        "Action start 21:04:05: INSTALL.",
-        "MSI (s) (A0:EC) [21:04:09:001]: Doing action: InstallFiles",
-    ]
-    assert msi.last_action(FakeHost({"type": "\r\n".join(lines)}), "C:\\a.log") == (2, "InstallFiles")
-    assert msi.last_action(FakeHost({"type": (1, "")}), "C:\\a.log") is None, "there is no log yet"

@@ -21,12 +21,15 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibi
     PROGRAM,
     REFUSED,
     REST,
+    UPGRADE,
     WINDOWS,
     judge_all,
+    of_operation,
 )
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.compatibility.reader import (
     Look,
     add_database,
+    add_host,
     look_at_api,
     look_at_host,
 )
@@ -208,3 +211,45 @@ def test_a_login_that_sees_no_table_says_nothing_of_them(host: FakeHost) -> None
     seen = look_at(host, None, facts).seen
     assert seen.reasons[DATABASE]["Machine"] == REFUSED
     assert "contradiction" not in {finding.verdict for finding in judge_all(of_server.PROBES, seen)}
+
+
+# -- for one operation
+
+
+def found_before() -> dict[str, Any]:
+    """What octopus_info has of the host."""
+    instance = {"name": "Zorblax", "config_path": "D:\\z.config", "home": "C:\\Zorblax", "database": {"database": SECRET}}
+    return {
+        "program": {"path": "C:\\Zorblax", "version": "2025.3.14357"},
+        "instances": [{**instance, "service": {"name": "OctopusDeploy: Zorblax", "state": "running"}}, {"name": "Other"}],
+    }
+
+
+def test_what_is_known_of_a_host_is_not_asked_again(host: FakeHost) -> None:
+    look = Look(only=of_operation(of_program.PROBES, UPGRADE))
+    add_host(found_before(), "zorblax", look)
+    asked = [command for command in of_program.HELPED if command in ("show-master-key", "database")]
+    listed = "Commands:\n\n  database          does things\n  show-master-key   does things\n"
+    host.answers[f'"{EXE}" "help"'] = f"{MARK}\n".join([listed, *map(help_of, asked)])
+    look_at_host(OctopusHost(host), "zorblax", look)  # type: ignore[arg-type]
+    assert look.problems == []
+    # The list has neither version nor list-instances, and both have answered.
+    findings = judge_all(look.only or (), look.seen)
+    assert len(findings) > 8 and {finding.verdict for finding in findings} == {"ok"}, findings
+    assert [line.count("--help") for line in host.commands if EXE in line] == [len(asked)], host.commands
+    assert not host.ran("sc ") and not host.ran("schtasks") and not host.ran("reg query HKLM\\SOFTWARE\\Microsoft\\Windows NT")
+
+
+def test_a_host_that_nobody_has_read_is_asked_itself(host: FakeHost) -> None:
+    look = Look(only=of_operation(of_program.PROBES, UPGRADE))
+    add_host({}, None, look)
+    look_at_host(OctopusHost(host), None, look)  # type: ignore[arg-type]
+    assert look.seen.versions[PROGRAM] == "2025.3.14357-zorblax"
+    assert "Octopus.Home" in look.seen.names[PROGRAM][of_program.KEYS] and look.seen.names[WINDOWS][of_program.SERVICE]
+
+
+def test_of_the_api_only_what_an_operation_depends_on_is_read(server: FakeServer) -> None:
+    look = Look(only=of_operation(of_server.PROBES, "backup"))
+    with OctopusApi(ApiOptions(server.url, SECRET, allow_http=True), retries=0) as api:
+        look_at_api(api, look)
+    assert {request.path for request in server.requests} == {"/api", "/api/maintenanceconfiguration", "/api/licenses/licenses-current"}

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.nodes import list_nodes
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.drain import drain, undrain
-from ansible_collections.octopus.upgrade.tests.unit.octopus_server import ROOT
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.results import Done, NodeRequest, NodeResult
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.states import _keep_drained
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
+from ansible_collections.octopus.upgrade.tests.unit.octopus_server import ROOT, Answer
 
 
 class Time:
@@ -172,3 +177,91 @@ def test_a_task_that_comes_to_its_question_while_draining_is_cancelled_once(api,
     done = drain(api, ["A"], time.deadline(60), interruptions="cancel")
     assert [task.id for task in done.cancelled] == ["ServerTasks-7"]
     assert len(cluster.sent("POST")) == 1
+
+
+# -- before February 2018 a server does not drain its last node (https://github.com/OctopusDeploy/Issues/issues/4235)
+
+
+@pytest.fixture(params=["refuses", "does nothing"])
+def undrainable(cluster, request):
+    """Node B as the last one that takes tasks."""
+    node = cluster.nodes["B"]
+
+    def change(put):
+        if put.body["IsInMaintenanceMode"] and request.param == "refuses":
+            return Answer({"ErrorMessage": "The last node cannot be drained."}, 400)
+        node.update({**put.body, "IsInMaintenanceMode": False})
+        return node
+
+    cluster.answers[f"PUT /api/octopusservernodes/{node['Id']}"] = change
+    return cluster
+
+
+def test_a_node_that_the_server_does_not_drain_takes_no_tasks_by_its_cap(api, undrainable, time):
+    done = drain(api, ["B"], time.deadline(60))
+    assert (done.capped, done.changed) == (("B",), True)
+    assert undrainable.nodes["B"] | {"IsInMaintenanceMode": False, "MaxConcurrentTasks": 0} == undrainable.nodes["B"]
+    assert not next(node for node in list_nodes(api) if node.name == "B").takes_tasks
+
+
+def test_it_gets_its_task_cap_back_and_another_keeps_its_own(api, undrainable, time):
+    drain(api, ["B"], time.deadline(60))
+    undrain(api, ["A", "B"], task_caps={"A": 9, "B": 7})
+    assert [node["MaxConcurrentTasks"] for node in undrainable.nodes.values()] == [5, 7]
+    undrainable.nodes["B"]["MaxConcurrentTasks"] = 0  # as somebody wants it
+    undrain(api, ["A", "B"])
+    assert undrainable.nodes["B"]["MaxConcurrentTasks"] == 0
+
+
+def test_a_server_that_refuses_both_is_an_error_with_both_reasons(api, cluster, time):
+    cluster.answers["PUT /api/octopusservernodes/OctopusServerNodes-B"] = Answer({"ErrorMessage": "No."}, 400)
+    with pytest.raises(OctopusError, match=r"No\..*A task cap of 0.*could not be set either"):
+        drain(api, ["B"], time.deadline(60))
+
+
+def test_a_missing_permission_is_no_reason_to_try_another_way(api, cluster, time):
+    cluster.answers["PUT /api/octopusservernodes/OctopusServerNodes-B"] = Answer({"ErrorMessage": "No."}, 403)
+    with pytest.raises(OctopusError) as raised:
+        drain(api, ["B"], time.deadline(60))
+    assert raised.value.status == 403 and len(cluster.sent("PUT")) == 1
+
+
+# -- after a start
+
+
+def started(cluster, *, drained: dict[str, bool]) -> Done:
+    for name, on in drained.items():
+        cluster.nodes[name]["IsInMaintenanceMode"] = on
+    done = Done({name: NodeResult() for name in drained})
+    connections = [ConnectionOptions(name=name, host=f"{name}.example.com") for name in drained]
+    _keep_drained(NodeRequest("started", keep_drained=True), connections, done, ApiOptions(cluster.url, "API-1", allow_http=True))
+    return done
+
+
+def test_a_node_that_has_started_undrained_is_drained_at_once_and_that_is_told(cluster):
+    done = started(cluster, drained={"A": True, "B": False})
+    assert all(node["IsInMaintenanceMode"] for node in cluster.nodes.values())
+    assert [(one.was_drained, one.drained) for one in done.nodes.values()] == [(True, True), (False, True)]
+    assert done.changed and "B: it was not drained any more" in done.as_result()["warnings"][0]
+
+
+def test_nodes_that_are_as_they_were_need_no_change(cluster):
+    done = started(cluster, drained={"A": True, "B": True})
+    assert not done.changed and cluster.sent("PUT") == [] and "warnings" not in done.as_result()
+
+
+def test_one_that_takes_no_tasks_by_its_cap_is_left_alone(cluster):
+    cluster.nodes["B"]["MaxConcurrentTasks"] = 0
+    assert not started(cluster, drained={"B": False}).changed and cluster.sent("PUT") == []
+
+
+def test_a_server_that_cannot_be_asked_is_told_and_no_failure(cluster):
+    for path in ("", "/summary"):
+        cluster.answers[f"GET /api/octopusservernodes{path}"] = Answer({"ErrorMessage": "Not yet."}, 403)
+    assert "Nobody could look whether A still take no tasks" in started(cluster, drained={"A": True}).as_result()["warnings"][0]
+
+
+def test_one_that_refuses_to_be_drained_fails(cluster):
+    cluster.answers["PUT /api/octopusservernodes/OctopusServerNodes-B"] = Answer({"ErrorMessage": "No."}, 400)
+    with pytest.raises(OctopusError, match=r"No\."):
+        started(cluster, drained={"B": False})
