@@ -65,7 +65,8 @@ LAB_SMOKE += [f"tests/lab_tests/{name}.py" for name in ("sql/test_wire", "tds/te
 UNSHIPPED = re.compile(r"(tools|tests/(acceptance|bench|lab|lab_tests|property|scenarios|services))/.*\.py$")
 # A few of those that `unit` has all of, to see that ansible-test finds and runs them.
 UNITS_SMOKE = [f"tests/unit/plugins/{name}" for name in ("modules/test_octopus_jobs.py", "module_utils/_core/")]
-# Checks that run whole in CI and where a file of those has changed (none: in CI only); else their part does, which is named here first.
+# Checks that run whole in CI and where a file of those has changed; else their part does, which is named here first. All of units is `unit` once more,
+# as ansible-test runs it, which the nightly workflow does.
 PARTS = {"lab-smoke": ("lab", LAB_SOURCES), "sanity-shipped": ("sanity", UNSHIPPED), "units-smoke": ("units", None)}
 
 
@@ -169,10 +170,9 @@ def _git(root: Path, *arguments: str) -> list[str] | None:
 
 
 def replaced(files: list[str] | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Decide which checks a part of them replaces, and which part: none in CI, nor where a file of theirs has changed or nobody knows."""
-    if environment.get("CI"):
-        return {}
-    kept = {whole for whole, sources in PARTS.values() if sources and (files is None or any(sources.match(name) for name in files))}
+    """Decide which checks a part of them replaces, and which part: in CI, and where a file of theirs has changed or nobody knows, only units."""
+    whole_wanted = bool(environment.get("CI")) or files is None
+    kept = {whole for whole, sources in PARTS.values() if sources and (whole_wanted or any(sources.match(name) for name in files or []))}
     return {whole: part for part, (whole, _sources) in PARTS.items() if whole not in kept}
 
 

@@ -38,9 +38,9 @@ def _signatures(packages: Mapping[str, Mapping[str, Any]], instance: str) -> Ite
     """One check for the packages of which the same is known. Those that nobody found have a check of their own, package_available."""
     known: dict[tuple[str, bool, str], tuple[Signature, list[str]]] = {}
     for version, nodes in packages.items():
-        if nodes:
-            said = next((package.get("signature") for package in nodes.values() if package.get("signature")), None)
-            signature = Signature(**said) if said else Signature(UNVERIFIED, "nothing was said of it")
+        said = next((package.get("signature") for package in nodes.values() if package.get("signature")), None)
+        signature = Signature(**said) if said else Signature(UNVERIFIED)
+        if signature.asked:
             known.setdefault((signature.verdict, signature.blocks, signature.found()), (signature, []))[1].append(version)
     for signature, versions in known.values():
         yield _signature(signature, ", ".join(versions), instance)

@@ -148,6 +148,7 @@ def _staged(facts: Facts, path: list[str]) -> list[dict[str, Any]]:
                     "path": package.get("path"),
                     "bytes": package.get("size"),
                     "sha256": package.get("sha256"),
+                    "signature": (package.get("signature") or {}).get("verdict"),
                     "there": package.get("fetched") is False,
                 }
             )

@@ -117,9 +117,9 @@ def _effort(plan: Mapping[str, Any]) -> Iterator[str]:
             bytes_of = next((one["bytes"] for one in there if one["bytes"]), None)
             where = ", ".join(f"{one['node']}{' (there already)' if one['there'] else ''}" for one in there)
             path = next((one["path"] for one in there if one["path"]), None)
-            yield from _wrapped(
-                f"{version}: ", f"{size(bytes_of) if bytes_of else 'of unknown size'}{f' as {path}' if path else ''} on {where}"
-            )
+            signature = next((one["signature"] for one in there if one["signature"]), None)
+            told = f"{size(bytes_of) if bytes_of else 'of unknown size'}{f' as {path}' if path else ''} on {where}"
+            yield from _wrapped(f"{version}: ", told + (f"; its signature is {signature}" if signature else ""))
     sizes = plan["sizes"]
     yield ""
     yield "Copied"

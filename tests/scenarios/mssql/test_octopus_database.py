@@ -257,22 +257,26 @@ def test_what_was_done_since_a_moment(make_estate: Callable[..., Estate], versio
     assert before["newer"] == dict.fromkeys(("tasks", "releases", "deployments", "events"), nothing)
 
     mark = estate.ledger.mark()
-    release = estate.post("releases", {"ProjectId": "Projects-1", "ChannelId": "Channels-1", "Version": "9.0.1"})
+    packages = [{"ActionName": "Deploy", "Version": "9.0.1"}]
+    release = estate.post(
+        "releases", {"ProjectId": "Projects-1", "ChannelId": "Channels-1", "Version": "9.0.1", "SelectedPackages": packages}
+    )
     deployment = estate.post("deployments", {"ReleaseId": release["Id"], "EnvironmentId": "Environments-1"})
     estate.ledger.wait_for(
         lambda event: event.kind == "octopus" and event.get("task") == deployment["TaskId"] and event.get("state") == "Success", WAIT, mark
     )
     estate.ledger.wait_for(lambda event: event.kind == "contact" and event.get("what") == "mail", WAIT, mark)  # after its event
     newer = estate.database(since=since)["newer"]
-    assert {kind: entry["count"] for kind, entry in newer.items()} == {"tasks": 1, "releases": 1, "deployments": 1, "events": 1}
-    assert (newer["tasks"]["names"], newer["events"]["names"]) == ({"Deploy": 1}, {"DeploymentSucceeded": 1})
-    (task,), (made,), (deployed,), (told,) = (newer[kind]["examples"] for kind in ("tasks", "releases", "deployments", "events"))
+    assert {kind: entry["count"] for kind, entry in newer.items()} == {"tasks": 1, "releases": 1, "deployments": 1, "events": 2}
+    assert (newer["tasks"]["names"], newer["events"]["names"]) == ({"Deploy": 1}, {"Created": 1, "DeploymentSucceeded": 1})
+    (task,), (made,), (deployed,), (created, told) = (newer[kind]["examples"] for kind in ("tasks", "releases", "deployments", "events"))
     assert (task["id"], task["state"], task["project"]) == (deployment["TaskId"], "Success", "Web Shop")
     assert "release 9.0.1" in task["name"] and "release 9.0.1" in told["name"]
     assert (made["id"], made["name"], made["state"], made["project"]) == (release["Id"], "9.0.1", None, "Web Shop")
     assert (deployed["id"], deployed["state"], deployed["project"]) == (deployment["Id"], "Success", "Web Shop")
-    assert since < made["when"] <= deployed["when"] <= task["when"] <= told["when"] <= estate.database()["now"]
-    assert [entry["first"] for entry in newer.values()] == [entry["last"] for entry in newer.values()]
+    assert since < made["when"] <= created["when"] <= deployed["when"] <= task["when"] <= told["when"] <= estate.database()["now"]
+    assert [entry["first"] for entry in newer.values()] == [task["when"], made["when"], deployed["when"], created["when"]]
+    assert [entry["last"] for entry in newer.values()] == [task["when"], made["when"], deployed["when"], told["when"]]
 
     # With the node stopped the same can be told, and everything since the beginning with no more than five examples of each.
     estate.stop()

@@ -73,7 +73,10 @@ class Scene:
         if not session.get(base, timeout=patient(30)).ok:  # before 2019.1
             base = f"{self.instance.url}/api"
         project = session.get(f"{base}/projects/all", timeout=patient(30)).json()[0]
-        answer = session.post(f"{base}/releases", json={"ProjectId": project["Id"], "Version": version}, timeout=patient(30))
+        template = session.get(f"{base}/deploymentprocesses/{project['DeploymentProcessId']}/template", timeout=patient(30)).json()
+        packages = [{"ActionName": one["ActionName"], "Version": one["VersionSelectedLastRelease"]} for one in template["Packages"]]
+        release = {"ProjectId": project["Id"], "Version": version, "SelectedPackages": packages}
+        answer = session.post(f"{base}/releases", json=release, timeout=patient(30))
         answer.raise_for_status()
         return str(answer.json()["Id"])
 

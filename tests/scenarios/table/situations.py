@@ -112,7 +112,6 @@ ESTATE = {
         "folders_readable",
     ),
     *("node_answers", "no_other_installation", "no_reboot_pending", "service_starts_itself", "watchdog_enabled", "integrity_checked"),
-    *("program_as_assumed", "windows_as_assumed", "rest_api_as_assumed"),
     *("maintenance_off", "nodes_undrained", "no_tasks_queued", "tentacles_supported", "no_own_objects", "rehearsed"),
 }
 # Only a job could look, which a plan does not start: the upgrade does.

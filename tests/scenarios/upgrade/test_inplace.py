@@ -180,18 +180,19 @@ def test_what_is_due_at_an_intermediate_version_runs_once_users_are_let_in(upgra
     demo = upgraded.lab.instances["demo"]
     assert [event["where"]["version"] for event in upgraded.events("fault", name="schema.undrain", action="met")] == [demo.spec.ladder[0]]
     [task] = upgraded.due
+    [node] = (host.name for host in demo.hosts)  # the other instance has tasks of the same ids
     runs = upgraded.lab.ledger.wait_for(
-        lambda event: event.kind == "octopus" and event.get("task") == task and event.get("state") == "Executing",
+        lambda event: event.machine == node and event.kind == "octopus" and event.get("task") == task and event.get("state") == "Executing",
         patient(60),
         upgraded.first,
     )
-    [undrained] = upgraded.events("octopus", demo.hosts[0].name, what="drain", on=False)
+    [undrained] = upgraded.events("octopus", node, what="drain", on=False)
     assert runs.seq > undrained.seq
-    starts = upgraded.events("octopus", demo.hosts[0].name, what="started")
+    starts = upgraded.events("octopus", node, what="started")
     assert [event["version"] for event in starts][-1] == demo.spec.target and starts[-1].seq < undrained.seq
-    begun = upgraded.events("octopus", demo.hosts[0].name, what="drain", on=True)[0].seq
-    between = [event for event in upgraded.events("octopus", what="task", state="Executing") if begun < event.seq < undrained.seq]
-    assert [event.fields for event in between if event.machine == demo.hosts[0].name] == []
+    begun = upgraded.events("octopus", node, what="drain", on=True)[0].seq
+    between = [event for event in upgraded.events("octopus", node, what="task", state="Executing") if begun < event.seq < undrained.seq]
+    assert [event.fields for event in between] == []
     folder = upgraded.run.folder / "octopus-runs" / "demo" / f"{upgraded.run.record('demo')['run_id']}.jsonl"
     steps = {event["step"]: event for event in map(json.loads, folder.read_text().splitlines()) if event["event"] == "done"}
     held = [steps[f"apply.{version}.schema"]["result"]["drained_node"] for version in demo.spec.ladder]

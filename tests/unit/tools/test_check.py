@@ -66,7 +66,7 @@ def test_quick_checks_come_first_and_then_the_longest(check):
         (["docs/x.rst", "tests/lab/core/clock.py"], {}, {"units-smoke"}),
         (["tests/lab_tests/sql/test_wire.py"], {}, {"units-smoke"}),
         (["requirements-dev.txt"], {}, {"sanity-shipped", "units-smoke"}),
-        ([], {"CI": "true"}, set()),
+        ([], {"CI": "true"}, {"units-smoke"}),
         ([], {"CI": ""}, {"lab-smoke", "sanity-shipped", "units-smoke"}),
         (None, {}, {"units-smoke"}),
     ],

@@ -22,7 +22,8 @@ ENTRIES = (
     Entry(
         "package_signature", Phase.STAGE,
         "The Authenticode signature of each MSI is valid, and made by one of ``octopus_msi_publishers``, as osslsigncode finds of its copy in "
-        "``octopus_msi_copies`` on the control node. Where nothing can be verified, it is a warning, as long as no publisher is set; so is a valid signature.",
+        "``octopus_msi_copies`` on the control node. Where one cannot be verified, it is a warning, as long as no publisher is set; so is a valid signature. "
+        "Without both there is no check.",
         "A hash from the place that the MSI comes from reveals damage only, and whoever may replace the one may replace the other. An MSI runs as "
         "``SYSTEM``.",
         "Get the MSI from the vendor again, and see :ref:`ansible_collections.octopus.upgrade.docsite.guide_requirements.signatures`.",

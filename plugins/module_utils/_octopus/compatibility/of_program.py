@@ -13,6 +13,7 @@ from __future__ import annotations
 from .probe import BACKUP, CLONE, PROGRAM, ROLLBACK, UPGRADE, WINDOWS, Probe
 
 ALL = (UPGRADE, ROLLBACK, BACKUP, CLONE)
+IN_USE = (UPGRADE, ROLLBACK, BACKUP)  # a clone's instance may be half made, or removed: the clone makes it whole
 COMMANDS, KEYS, INSTANCES = "help", "keys of show-configuration", "instances that are listed"
 FOLDER, PRODUCT, SERVICE, WATCHDOG = "registry key of the program", "registry key of the product", "service", "watchdog"
 USUAL = "usual-name"
@@ -88,11 +89,11 @@ PROBES = (
         PROGRAM,
         KEYS,
         ("Octopus.Storage.ExternalDatabaseConnectionString",),
-        needed_by=ALL,
+        needed_by=IN_USE,
         step="preflight: the database of the instance",
         source="[dsc]",
     ),
-    Probe(PROGRAM, KEYS, ("Octopus.Home",), needed_by=ALL, step="preflight: the server folders", source="[dsc]"),
+    Probe(PROGRAM, KEYS, ("Octopus.Home",), needed_by=IN_USE, step="preflight: the server folders", source="[dsc]"),
     Probe(PROGRAM, KEYS, ("Octopus.Server.NodeName", "Octopus.Storage.NodeName"), any_of=True, optional=True, source="[docs] [dsc]"),
     Probe(PROGRAM, KEYS, ("Octopus.WebPortal.ListenPrefixes",), optional=True, step="other way: octopus_node_url", source="[dsc]"),
     Probe(PROGRAM, KEYS, ("Octopus.Communications.ServicesPort",), optional=True, source="[dsc]"),
@@ -109,7 +110,7 @@ PROBES = (
     Probe(
         WINDOWS, PRODUCT, ("DisplayName", "DisplayVersion"), needed_by=(UPGRADE, ROLLBACK), step="apply: octopus_install", source="winget"
     ),
-    Probe(WINDOWS, SERVICE, ("service",), needed_by=ALL, step="quiesce: octopus_node", source="[dsc]"),
+    Probe(WINDOWS, SERVICE, ("service",), needed_by=IN_USE, step="quiesce: octopus_node", source="[dsc]"),
     Probe(
         WINDOWS,
         WATCHDOG,

@@ -123,7 +123,7 @@ def verify(path: Path | None, trust: Trust) -> Signature:
                 raise _Verdict(REFUSED, f"{path} was changed while it was verified")
         return Signature(VERIFIED, "", signer, expected, str(path), digest)
     except FileNotFoundError:
-        return Signature(UNVERIFIED, f"there is no copy {path} on the control node", None, expected)
+        return Signature(UNVERIFIED, f"there is no copy {path} on the control node", None, expected, str(path))
     except OSError as error:
         return Signature(UNVERIFIED, f"the copy cannot be read ({error})", None, expected, str(path), digest)
     except _Verdict as verdict:

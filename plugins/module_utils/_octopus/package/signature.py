@@ -22,7 +22,7 @@ class Signature:
         reason: A clause that says why; empty where it is verified.
         signer: The subject of the signer's certificate, where it is verified or somebody else's.
         expected: The names of which the signer has to have one; empty where every signer with a trusted certificate will do.
-        path: The copy; None where there is none.
+        path: The copy; None where nobody named a folder of copies.
         sha256: Its hash, which the packages on the nodes have to have too.
     """
 
@@ -37,6 +37,11 @@ class Signature:
     def blocks(self) -> bool:
         """Whether it stands in the way: it is refused, or a publisher is expected and nobody can tell whether it is the one."""
         return self.verdict == REFUSED or (self.verdict == UNVERIFIED and bool(self.expected))
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants it verified. Otherwise it is stated, and no check warns of it in every plan."""
+        return bool(self.verdict != UNVERIFIED or self.expected or self.path)
 
     def found(self) -> str:
         """What was found, as a clause."""

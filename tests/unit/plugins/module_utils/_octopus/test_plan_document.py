@@ -95,7 +95,7 @@ def test_the_text_of_a_plan() -> None:
         "Database: Octopus on sql.example.com, SQL Server 15.0.4430.1, 0.0 MiB in use",
         "Restore points: \\\\nas\\prod",
         "Tentacles: 0 polling and 1 listening, of 1 targets and workers. Polling ones come back by themselves once each node",
-        f"  {TARGET}: 1.0 MiB as C:\\p\\Octopus.msi on octo-a, octo-b",
+        f"  {TARGET}: 1.0 MiB as C:\\p\\Octopus.msi on octo-a, octo-b; its signature is verified",
         "  database backup: about 0.0 MiB",
         "  folders: 3 files, 0.0 MiB to copy to \\\\nas\\prod",
         "Estimated outage: 0:06:53 (h:mm:ss), since the rehearsal on test 2.5 days ago took that long",
