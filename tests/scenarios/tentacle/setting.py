@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.core.ledger import Event
 from lab.core.network import Network
+from lab.tentacle import register
 from lab.tentacle.build import install_tentacle
 from lab.tentacle.configuration import ACTIVE, CERTIFICATE, Configuration, Server, server
 from lab.windows import services
@@ -47,11 +49,11 @@ class Target:
         self.host.boot()
         self.winrm.start()
         for name in self.host.services.names():
-            self.ledger.wait_for(lambda event, name=name: self._polls(event) and name.endswith(event["instance"]), patient(60))
+            self.ledger.wait_for(partial(self._polls, name), patient(60))
         return self
 
-    def _polls(self, event: Event) -> bool:
-        return event.kind == "tentacle" and event.machine == self.host.name
+    def _polls(self, service: str, event: Event) -> bool:
+        return event.kind == "tentacle" and event.machine == self.host.name and service == register.service_name(event["instance"])
 
     def move(self, check_mode: bool = False, name: str = "octopus_tentacle", **options: Any) -> dict[str, Any]:
         connection = {
