@@ -41,6 +41,7 @@ FAULTS: dict[str, str] = {
     "sql.undo": "a session that ends leaves a transaction that is undone for seconds=… (database=, program=: only theirs; stuck=percent: for ever)",
     "sql.break": "when a session ends, its database breaks down, to state=SUSPECT|RECOVERY_PENDING (database=, program=: only theirs)",
     "task.stuck": "a server task named task=… never ends, and cannot be cancelled",
+    "tentacle.torn": "Tentacle.exe is killed when it has written half of its configuration",
     "job.vanish": "a scheduled task's process is killed (as by a reboot)",
 }
 

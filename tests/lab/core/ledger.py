@@ -22,6 +22,7 @@ KINDS = {
     "winrm.command": "one command started through WinRM: argv (as received), logon",
     "process.start": "a process on a host: pid, argv, account, parent",
     "process.end": "its end: pid, exit_code, killed",
+    "tentacle": "a service of Tentacle has read its configuration (what=polls, instance, addresses)",
     "task.run": "a scheduled task was started: name, account",
     "event.log": "an entry of a Windows event log: log, type, source, id, text",
     "firewall": "a rule of Windows Firewall was added or deleted: action, name",

@@ -84,7 +84,7 @@ def settings_in_xml(text: str, what: str) -> dict[str, str]:
     try:
         root = ET.fromstring(text[start:] if start >= 0 else "")  # noqa: S314 - printed by the product itself, on its own host
     except (ET.ParseError, ValueError) as error:
-        raise OctopusError(f"{what} is not a configuration of Octopus Server: {error}") from error
+        raise OctopusError(f"{what} is not a configuration file: {error}") from error
     return {entry.get("key", ""): (entry.text or "").strip() for entry in root.iter("set") if entry.get("key")}
 
 

@@ -62,7 +62,7 @@ def write(host: WindowsHost, work_root: str, path: str, content: bytes, aside: s
         files.make_folder(host, path.rpartition("\\")[0])
         # A second run must not replace the copy of the first, because by then the file may be incomplete.
         if files.exists(host, path) and not files.exists(host, aside):
-            _copy_aside(host, path, aside)
+            copy_aside(host, path, aside)
         host.run_cmd(f"{builtin('copy', '/y', '/b', new, path)} >nul", check=True, idempotent=True)
     finally:
         for left in (new, f"{new}.b64"):
@@ -71,8 +71,17 @@ def write(host: WindowsHost, work_root: str, path: str, content: bytes, aside: s
         raise OctopusError(f"{host.where}: {path} was written, but its content is not as expected. The former file is {aside}.")
 
 
-def _copy_aside(host: WindowsHost, path: str, aside: str) -> None:
-    """Copy the file, for administrators only, completely or not at all."""
+def copy_aside(host: WindowsHost, path: str, aside: str) -> None:
+    """Copy the file, for administrators only, completely or not at all.
+
+    Args:
+        host: The host.
+        path: The file.
+        aside: Name of the copy, in a folder that exists.
+
+    Raises:
+        HostError: It cannot be copied.
+    """
     part = f"{aside}.part"
     rights = f'"*{SYSTEM_SID}:F" "*{ADMINISTRATORS_SID}:F"'
     copied = f"{builtin('copy', '/y', '/b', path, part)} >nul && {ICACLS} {word(part)} /inheritance:r /grant:r {rights} /q >nul"
