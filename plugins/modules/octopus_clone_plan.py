@@ -158,6 +158,11 @@ options:
     type: list
     elements: str
     default: []
+  outbound:
+    description: With O(state=absent), the hosts where M(octopus.upgrade.octopus_outbound) has a rule of the clone.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: octopus.upgrade.octopus_clone_source_plan
   - module: octopus.upgrade.octopus_quarantine_info
@@ -339,6 +344,7 @@ _FACTS: dict[str, Any] = {
     "sql_backup_folder": {"type": "str", "default": ""},
     "sql_separator": {"type": "str", "default": "\\"},
     "waivers": {"type": "list", "elements": "str", "default": []},
+    "outbound": {"type": "list", "elements": "str", "default": []},
 }
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -82,6 +82,15 @@ options:
     description: The record of the clone's quarantine.
     type: dict
     default: {}
+  outbound:
+    description: RV(octopus.upgrade.octopus_outbound#module:nodes), where the clone's hosts are kept from reaching out.
+    type: dict
+    default: {}
+  inherited:
+    description: Names of variables in the environment of the clone's hosts that its server reads.
+    type: list
+    elements: str
+    default: []
   left_over:
     description: What earlier runs and this one have left, for the next run to remove.
     type: list
@@ -137,6 +146,8 @@ result:
     database: Octopus prod-clone 20261123T210000Z
     not_removed: ""
     quarantine: {}
+    outbound: {}
+    inherited_environment: []
     run_record: octopus-runs/prod-clone/20261123T210000Z.json
 path:
   description: The file that the result was written to.
@@ -195,6 +206,8 @@ SPEC = {
         "old": {"type": "dict", "default": {}},
         "new": {"type": "dict", "default": {}},
         "quarantine": {"type": "dict", "default": {}},
+        "outbound": {"type": "dict", "default": {}},
+        "inherited": {"type": "list", "elements": "str", "default": []},
         "left_over": {"type": "list", "elements": "dict", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },

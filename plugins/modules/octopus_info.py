@@ -154,6 +154,7 @@ hosts:
       Where the connection string means the host itself (V((local\)), V(.), V(localhost), the host's own name), C(host) has the address
       at which Ansible reaches that host. The name of a named instance is kept; where there is a port, that decides instead.
     - With integrated security, C(database) also has C(machine_account), how C(SYSTEM) of the host logs in to that SQL Server.
+    - C(environment) has the names, never the values, of variables of the host that the server reads, such as C(OCTOPUS__…) and proxies.
     - C(delegates_credentials) tells whether a program on the host can log in to a third machine with the account of the WinRM connection, as
       with CredSSP, or Kerberos with delegation.
     - C(net_framework_release) is the number by which Windows tells the version of .NET Framework 4.5 and later, and 0 without one.
@@ -193,6 +194,7 @@ hosts:
       free_bytes: {'C:': 41231056896}
       has_curl: true
       clock_offset_seconds: 1
+      environment: [HTTPS_PROXY]
       delegates_credentials: false
       readiness: {reboot_pending: [], installation_in_progress: false}
 services:

@@ -75,6 +75,7 @@ class Facts:
     sql_backup_folder: str = ""
     sql_separator: str = "\\"
     waivers: Sequence[str] = ()
+    outbound: Sequence[str] = ()
 
     @property
     def having(self) -> list[str]:
@@ -362,6 +363,7 @@ def removal(facts: Facts) -> Removal:
         *([f"the instance {facts.instance_name} on {', '.join(having)}"] if having else []),
         *(f"the database {one['database']}" for one in [current, *left] if one["database"]),
         *(f"the folder {one['folder']}" for one in [current, *left] if one.get("folder")),
+        *([f"the outbound rule of Windows Firewall on {', '.join(facts.outbound)}"] if facts.outbound else []),
         *([f"the unfinished run {facts.run.run_id}"] if facts.run.unfinished else []),
     ]
     return Removal(

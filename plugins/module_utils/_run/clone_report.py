@@ -51,7 +51,10 @@ def summary(result: dict[str, Any]) -> list[str]:
     """Return the lines with which the run ends."""
     point = f" ({result['restore_point']})" if result["restore_point"] else ""
     left = f"not removed, which the next refresh tries again: {result['not_removed']}"
-    return [f"{result['instance']}: {result['status']}{point}", *([left] if result["not_removed"] else [])]
+    names = ", ".join(result["inherited_environment"]) if result["status"] in ("refreshed", "unchanged") else ""
+    inherited = f"inherited from the environment of its hosts: {names}. Check that none of it leads to what the source uses."
+    lines = [f"{result['instance']}: {result['status']}{point}"]
+    return lines + [line for line, told in ((left, result["not_removed"]), (inherited, names)) if told]
 
 
 def message(params: dict[str, Any], status: str, unrecorded: str = "", unwritten: str = "") -> str:
@@ -112,6 +115,8 @@ def _result(params: dict[str, Any], status: str, run_record: str) -> dict[str, A
         "database": _clone(params, status).get("database") or "",
         "not_removed": params["not_removed"],
         "quarantine": params["quarantine"],
+        "outbound": params["outbound"],
+        "inherited_environment": params["inherited"],
         "run_record": run_record,
     }
 

@@ -116,6 +116,11 @@ class WindowsHost:
         """The host for messages."""
         return self.options.where
 
+    @property
+    def client_address(self) -> str:
+        """Where the host sees this computer, behind NAT and proxies too; empty before the first command, and where the host does not say."""
+        return str(getattr(self._protocol, "client_address", "") or "").partition("%")[0]
+
     def __enter__(self) -> WindowsHost:
         return self
 

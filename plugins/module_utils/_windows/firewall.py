@@ -49,11 +49,15 @@ def others(allowed: Iterable[str]) -> str:
         free = 0
         for network in sorted((one for one in networks if one.version == version), key=lambda one: int(one.network_address)):
             if int(network.network_address) > free:
-                out.append(f"{kind(free)}-{kind(int(network.network_address) - 1)}")
+                out.append(_range(kind(free), kind(int(network.network_address) - 1)))
             free = max(free, int(network.broadcast_address) + 1)
         if free <= last:
-            out.append(f"{kind(free)}-{kind(last)}")
+            out.append(_range(kind(free), kind(last)))
     return ",".join(out)
+
+
+def _range(first: Address, last: Address) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def exists(host: WindowsHost, name: str) -> bool:

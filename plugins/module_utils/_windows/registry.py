@@ -77,6 +77,15 @@ def find_values(host: WindowsHost, key: str, value: str) -> dict[str, str]:
     }
 
 
+def find_data(host: WindowsHost, key: str, text: str) -> dict[str, str]:
+    """Return the values of a key whose data contains a text, by name. In the text, ``*`` and ``?`` stand for others."""
+    result = host.run(["reg", "query", key, "/f", text, "/d", "/reg:64"], idempotent=True)
+    if result.exit_code:
+        _raise_unless_missing(host, key, result.exit_code, result.stderr or result.stdout)
+        return {}
+    return {name: data for content in parse(result.stdout).values() for name, data in content.items()}
+
+
 def set_value(host: WindowsHost, key: str, value: str, data: str, kind: str = "REG_SZ") -> None:
     """Write a value, and create its key where it is missing."""
     host.run(["reg", "add", key, "/v", value, "/t", kind, "/d", data, "/f", "/reg:64"], check=True, idempotent=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""pywinrm's protocol with two messages of our own: Command and Receive, which are nine of ten that an upgrade sends.
+"""pywinrm's protocol with two messages of our own: Command and Receive, which are nine of ten that an upgrade sends; and the answer to Create.
 
 pywinrm composes each message as a dictionary and has xmltodict turn that into XML, which costs more CPU time than all else that the control
 node does for a message but HTTP. Here each is a text. The content is the same ([MS-WSMV] 3.1.4.11 and 3.1.4.14,
@@ -15,7 +15,7 @@ import base64
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
@@ -44,7 +44,27 @@ _OPTION = '<w:Option Name="{}">{}</w:Option>'
 
 
 class Protocol(_Protocol):
-    """pywinrm's ``Protocol``; what is not here is its own."""
+    """pywinrm's ``Protocol``; what is not here is its own.
+
+    Attributes:
+        client_address: Where the host sees this computer, as it said of the last shell ([MS-WSMV] 2.2.4.37, ClientIP); empty before that.
+    """
+
+    client_address = ""
+    _answer = b""
+
+    def send_message(self, message: str) -> bytes:
+        """Send a message, and return the answer; arguments and errors are those of pywinrm."""
+        answer: bytes = super().send_message(message)
+        self._answer = answer
+        return answer
+
+    def open_shell(self, *arguments: Any, **options: Any) -> str:
+        """Open a shell, and return its id; arguments and errors are those of pywinrm."""
+        shell: str = super().open_shell(*arguments, **options)
+        answer = ET.fromstring(self._answer)  # noqa: S314 - as pywinrm reads all its answers; the host is trusted
+        self.client_address = next((node.text or "" for node in answer.iter() if node.tag.endswith("ClientIP")), "").strip()
+        return shell
 
     def run_command(
         self,

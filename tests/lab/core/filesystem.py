@@ -61,6 +61,9 @@ class FileSystem(FilesInUse):
             server, dummy, rest = text[2:].partition("\\")
             name, dummy, below = rest.partition("\\")
             share = self.network.share(server, name, path)
+            where = self.network.address_of(server)
+            if where and self.network.refuses(self.machine, where):
+                raise WinError(53, path)  # that a refused connection looks like a server that is not there is *assumed*
             account = logon.account
             if not logon.delegates:
                 # A network logon has no credentials for a second hop: it arrives as ANONYMOUS LOGON.

@@ -37,6 +37,7 @@ KINDS = {
     "sql.restore": "a restore: action, database, files",
     "octopus": "what the product did: what, and its own fields",
     "contact": "the product reached something outside: what (target, mail, ...; octopus/dangers.py), node",
+    "refused": "a firewall kept the product from reaching something: as contact, and address",
     "retention": "the product deleted what its retention policies no longer keep: of (package, artifact, log), path, there, node",
     "fault": "a fault was armed or met: name, action",
 }

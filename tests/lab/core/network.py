@@ -35,12 +35,23 @@ class Network:
         self.prefix, self._claim = _claim_prefix()
         self.machines: dict[str, Machine] = {}
         self.shares: dict[tuple[str, str], Share] = {}
+        self.file_servers: dict[str, str] = {}  # addresses by name
         self.accounts: dict[str, str] = {}  # "LAB\\name" -> password
         self._numbers = itertools.count(10)
 
     def address(self) -> str:
         """A free address of this lab."""
         return f"{self.prefix}.{next(self._numbers)}"
+
+    def address_of(self, name: str) -> str | None:
+        """The address that a name has in this lab's DNS: a machine's, or that of a file server, which is nothing but its shares."""
+        machine = self.machines.get(name.lower().removesuffix("."))
+        return machine.address if machine else self.file_servers.get(name.lower().removesuffix("."))
+
+    def refuses(self, machine: str, server: str) -> bool:
+        """Whether a machine's own firewall refuses a connection to an address."""
+        found = self.machines.get(machine.lower())
+        return found is not None and found.refuses(server)
 
     def add_account(self, name: str, password: str) -> str:
         """A domain account; gives its full name."""
@@ -66,6 +77,8 @@ class Network:
         root.mkdir(parents=True, exist_ok=True)
         share = Share(machine, name, Volume(root, capacity), set(allow))
         self.shares[machine.lower(), name.lower()] = share
+        if machine.lower() not in self.machines:
+            self.file_servers.setdefault(machine.lower(), self.address())
         return share
 
     def share(self, server: str, name: str, path: str) -> Share:
@@ -107,6 +120,10 @@ class Machine:
         self.root = network.root / "machines" / name
         self.fs = FileSystem(name, network)
         network.machines[name.lower()] = self
+
+    def refuses(self, server: str) -> bool:
+        """Whether its own firewall refuses a connection of the machine to an address: this one has none."""
+        return False
 
     @property
     def clock(self) -> Clock:

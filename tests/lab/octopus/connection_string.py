@@ -132,6 +132,14 @@ def connect(network: Network, target: ConnectionString, machine: str, logon: Log
         SqlError: 53 no server, 18456 the login fails, 4060 no such database or it is not open to this login.
     """
     server = find(network, target.server)
+    if network.refuses(machine, server.machine.address):
+        # WSAEACCES: https://learn.microsoft.com/windows/win32/winsock/windows-sockets-error-codes-2
+        raise SqlError(
+            10013,
+            "A network-related or instance-specific error occurred while establishing a connection to SQL Server. (provider: TCP Provider, error: 0 - An "
+            "attempt was made to access a socket in a way forbidden by its access permissions.)",
+            20,
+        )
     login = login_of(network, target, machine, logon)
     if not target.integrated and not server.check_login(target.user, target.password):
         raise SqlError(18456, f"Login failed for user '{target.user}'.", 14)

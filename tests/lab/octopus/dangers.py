@@ -5,8 +5,9 @@
 """What a running server does to the world outside, and which rows say whether it does: a clone of it does the same.
 
 Each is an event in the ledger of kind ``contact`` (``what`` below; ``node``, and ``task`` where a task does it) or ``retention``, with the
-machine that did it. Where a property is both a column and in the row's ``JSON``, the column wins. Properties are named as in the
-vendor's API (octopus.com/docs/api, Octopus.Client), as the rows that can be seen in the docs' SQL are.
+machine that did it; or of kind ``refused``, where Windows Firewall of the host keeps it from that (outside.py). Where a property is both a
+column and in the row's ``JSON``, the column wins. Properties are named as in the vendor's API (octopus.com/docs/api, Octopus.Client), as the
+rows that can be seen in the docs' SQL are.
 
 ==================  ==========================================  =====================================================================
 what                does                                        unless
@@ -59,7 +60,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..tds.engine_api import SqlError
-from . import moments
+from . import moments, outside
 from .git import git_target
 from .releases import poll_feeds
 
@@ -112,8 +113,8 @@ class Outside:
         if broken is not None:
             raise broken
 
-    def contact(self, what: str, **fields: Any) -> None:
-        self.node.host.ledger.record("contact", self.node.host.name, what=what, node=self.node.name, **fields)
+    def contact(self, what: str, **fields: Any) -> bool:
+        return outside.contact(self.node, what, **fields)
 
     # -- jobs
 

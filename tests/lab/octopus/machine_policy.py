@@ -62,8 +62,8 @@ def health(execution: Execution) -> None:
         for one in node.store.documents(table):
             if one["IsDisabled"]:
                 continue
-            if answers(node.host.network, one.get("Uri"), node.host.name):
-                execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health")
+            polled = answers(node.host.network, one.get("Uri"), node.host.name)
+            if polled and execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health"):
                 execution.say(f"{one['Name']}: healthy")
                 if one.get("HealthStatus") == "Unavailable":
                     node.store.save(table, {**one, "HealthStatus": "Healthy", "UnavailableSince": None})

@@ -35,7 +35,7 @@ def _release(project: Document, version: str, package: str, now: Any) -> Documen
     }
 
 
-def poll_feeds(node: Node, contact: Callable[..., None]) -> None:
+def poll_feeds(node: Node, contact: Callable[..., bool]) -> None:
     """Ask the feed of every enabled feed trigger. A version that the trigger has not seen makes a release, but not while the node drains
     or in maintenance mode (*assumed*)."""
     store, now = node.store, node.host.clock.now()
@@ -50,7 +50,8 @@ def poll_feeds(node: Node, contact: Callable[..., None]) -> None:
             feed = store.document("Feed", str(package.get("FeedId"))) or {}
             if not feed.get("FeedUri"):
                 continue
-            contact("feed", uri=feed["FeedUri"], feed=feed["Name"], trigger=trigger["Name"])
+            if not contact("feed", uri=feed["FeedUri"], feed=feed["Name"], trigger=trigger["Name"]):
+                continue
             if not idle and _seen(node, trigger, newest, project, str(package.get("PackageId"))):
                 contact("release", project=project["Name"], version=newest, trigger=trigger["Name"])
 

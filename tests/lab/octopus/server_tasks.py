@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
-from . import folders, machine_policy, project_transfer, retention, schema
+from . import folders, machine_policy, outside, project_transfer, retention, schema
 from .documents import Document
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class Execution:
             if not self._stuck and self._state() == "Cancelling":
                 raise Cancelled
 
-    def contact(self, what: str, **fields: object) -> None:
-        """The product reaches something outside."""
-        self.node.host.ledger.record("contact", self.node.host.name, what=what, task=self.task["Id"], node=self.node.name, **fields)
+    def contact(self, what: str, **fields: object) -> bool:
+        """The product reaches something outside; False where a firewall keeps it from that."""
+        return outside.contact(self.node, what, task=self.task["Id"], **fields)
 
     def mail(self, to: object, subject: str) -> bool:
         """Whether a mail was sent: not without a mail server. Its link leads to the address that the server gives for its own."""
@@ -162,10 +162,10 @@ def _deploy(execution: Execution) -> None:
         execution.say("There are no enabled targets in this environment; skipping the step", "Warning")
     node = execution.node
     for machine in targets:
-        if not machine_policy.answers(node.host.network, machine.get("Uri"), node.host.name):
+        answers = machine_policy.answers(node.host.network, machine.get("Uri"), node.host.name)
+        if not answers or not execution.contact("target", target=machine["Name"], uri=machine.get("Uri")):
             execution.say(f"{machine['Name']}: is not available; skipping it", "Warning")
             continue
-        execution.contact("target", target=machine["Name"], uri=machine.get("Uri"))
         execution.say(f"{machine['Name']}: deploying")
         execution.work(5)
     _without_targets(execution)

@@ -53,7 +53,7 @@ class WindowsHost(Machine):
         self.download_rate = 20 * 1024**2  # bytes a lab second
         self.programs: dict[str, Handler] = {}
         self.registry = Registry()
-        self.firewall = Firewall()
+        self.firewall = Firewall(self.registry)
         self._name_system()
         self.acls: dict[str, dict[str, Any]] = {}  # by path in lower case: who was granted what, by icacls
         self.installer_lock = threading.Lock()  # the mutex _MSIExecute
@@ -85,6 +85,10 @@ class WindowsHost(Machine):
         policy = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
         for profile in ("DomainProfile", "StandardProfile", "PublicProfile"):
             self.registry.set(f"{policy}\\{profile}", "EnableFirewall", "REG_DWORD", 1)
+
+    def refuses(self, server: str) -> bool:
+        """Whether the firewall refuses a connection of the host to an address; what stays on the host is not filtered."""
+        return server != self.address and self.firewall.refuses(server)
 
     # -- programs
 

@@ -13,12 +13,14 @@ from typing import Any, cast
 
 import pytest
 from lab.core.ledger import Event
-from lab.octopus import machine_policy, retention
+from lab.octopus import machine_policy, outside, retention
 from lab.octopus.dangers import Outside
 from lab.octopus.node import Node
 from lab.octopus.releases import NEW_VERSION
 from lab.octopus.seed_dangers import polling_uri
 from lab.octopus.server_tasks import Execution
+from lab.windows.firewall import POLICY, Firewall, Rule, ranges
+from lab.windows.registry import Registry
 from lab_tests.octopus.silencers import SILENCERS, Rows, prop
 
 NEW, OLD = "2025.3.14357", "2018.10.7"
@@ -98,6 +100,18 @@ def test_it_happens_and_the_ledger_says_which_machine_did_it(server: Callable[..
     CAUSES[what](here)
     events = here.events(what)
     assert events and {(event.machine, event["node"]) for event in events} == {("octo01", "OCTO01")}
+
+
+def test_what_windows_firewall_refuses_is_not_reached(server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    here, registry = server(), Registry()
+    registry.set(f"{POLICY}\\DomainProfile", "EnableFirewall", "REG_DWORD", 1)
+    firewall = Firewall(registry)
+    firewall.add(Rule("all", frozenset(), ranges("0.0.0.0-255.255.255.255,::/0"), outbound=True))
+    monkeypatch.setattr(here.bench.machine, "refuses", firewall.refuses)
+    for cause in (Server.deploy, Server.health, Server.background):
+        cause(here)
+    assert {event["what"] for event in here.bench.ledger.events("contact")} <= set(outside.AT_HOME)
+    assert {event["what"] for event in here.bench.ledger.events("refused")} == {*CAUSES} - {*outside.AT_HOME, "retention"}
 
 
 @pytest.mark.parametrize(("what", "how"), [(what, how) for what, edits in SILENCERS.items() for how in edits])

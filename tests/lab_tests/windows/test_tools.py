@@ -215,3 +215,29 @@ def test_windows_firewall(run, host: WindowsHost) -> None:
     assert run(f"{base} add rule name=mine {rule.replace('block', 'allow')} remoteip=10.0.0.1").code == 1, "the lab knows no such rule"
     assert run(f"{base} delete rule name=mine").code == 0
     assert host.firewall.rules == []
+
+
+def test_windows_firewall_of_what_the_host_opens(run, host: WindowsHost) -> None:
+    base, policy = "netsh advfirewall firewall", "HKLM\\SOFTWARE\\Policies\\Microsoft\\WindowsFirewall\\DomainProfile"
+    rule = "dir=out action=block protocol=TCP profile=any enable=yes remoteip=10.0.0.0-10.0.0.8"
+    assert run(f"{base} add rule name=mine {rule} localport=80").code != 0, "the lab knows no such rule"
+    assert run(f"{base} add rule name=mine {rule}").code == 0
+    key = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"
+    found = run(f"reg query {key} /f Name=mine /d")
+    assert (found.code, "v2.30|Action=Block|Active=TRUE|Dir=Out|Protocol=6|RA4=10.0.0.0-10.0.0.8|Name=mine|" in found.out) == (0, True)
+    assert run(f"reg query {key} /f Name=yours /d").code == 1
+
+    def acts() -> bool:
+        assert not host.firewall.blocks(80, "10.0.0.8") and not host.refuses("10.0.0.9") and not host.refuses(host.address)
+        return host.refuses("10.0.0.8")
+
+    assert acts()
+    for value in ("AllowLocalPolicyMerge", "EnableFirewall"):
+        host.registry.set(policy, value, "REG_DWORD", 0)
+        assert not acts(), value
+        host.registry.delete_value(policy, value)
+    assert run(f"{base} set rule name=mine new enable=no").code == 0 and not acts()
+    assert run(f"{base} set rule name=MINE new enable=yes").code == 0 and acts()
+    assert run(f"{base} set rule name=yours new enable=no").code == 1
+    assert run(f"{base} delete rule name=mine").code == 0 and not acts()
+    assert run(f"reg query {key} /f Name=mine /d").code == 1

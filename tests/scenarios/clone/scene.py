@@ -118,6 +118,7 @@ class CloneScene(Scene):
         """What there is of a clone that was removed; its journals stay."""
         left = [f"database {name}" for name in self.databases()] + [f"folder {name}" for name in self.folders()]
         left += [f"service {name}" for name in self.host.services.names() if name == register.service_name(register.DEFAULT)]
+        left += [f"the firewall rule {rule.name}" for rule in self.host.firewall.rules]
         left += [f"instance {entry.name}" for entry in register.entries(self.host, self.spec.target)[0]]
         return left + (["its home"] if self.host.root.joinpath("C", "Octopus").exists() else []) + self.left_over()
 

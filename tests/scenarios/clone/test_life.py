@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection import drivers
 from lab.estate import SINGLE, CloneSpec
 from lab.octopus import register
+from lab.windows.firewall import Rule, ranges
 from scenarios.chaos.case import lock_owner
 from scenarios.chaos.controller import Controller, elsewhere
 from scenarios.clone.scene import CloneScene, MakeCloneScene
@@ -217,6 +218,8 @@ def test_an_instance_that_is_not_a_clone_is_not_removed(scene: CloneScene) -> No
 
 
 def test_an_interrupted_removal_is_completed_by_the_next(scene: CloneScene, tmp_path: Path) -> None:
+    # As octopus_clone_outbound leaves it (test_refresh.py).
+    scene.host.firewall.add(Rule(f"octopus.upgrade-outbound-{CLONE.name}-{'0' * 12}", frozenset(), ranges("192.0.2.0/24"), outbound=True))
     scene.kill_at("clone.cleanup.0", tmp_path / "killed.txt", playbook="remove_clone")
     assert scene.databases() != [], "it was too fast"
     run = remove(scene)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
 from lab.estate import CLUSTER, SINGLE, CloneSpec, InstanceSpec
 from lab_tests.estate import naive
 from patience import patient
-from scenarios.clone.scene import MakeCloneScene
+from scenarios.clone.scene import CloneScene, MakeCloneScene
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -45,9 +46,13 @@ def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
     scene = make_scene(source, clone)
     scene.release("99.0.0")
     before, start = scene.look(), scene.lab.ledger.mark()
-    run = scene.refresh()
+    # One of them behind a firewall, beside the quarantine.
+    walled = clone == ALL[-1][1]
+    run = scene.refresh(octopus_clone_outbound="block") if walled else scene.refresh()
     assert run.code == 0, run.output[-6000:]
     result = scene.result()
+    if walled:
+        _walled(scene, result, start)
     assert (result["status"], result["version"], result["clone_of"]) == ("refreshed", source.version, source.name), result
     assert scene.unhealthy() == []
     assert list(scene.told_secrets(run)) == []
@@ -73,6 +78,22 @@ def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
     assert scene.contacts(start) == []
     there = {event["what"] for event in scene.lab.ledger.events("contact", since=mark) if event.machine in source.nodes}
     assert {"target", "mail"} <= there, "what the clone does not do, its source did meanwhile"
+
+
+def _walled(scene: CloneScene, result: dict[str, Any], start: int) -> None:
+    """The rule was there before the clone could reach anything, it acts, and it lets through what the clone needs."""
+    [rule] = scene.host.firewall.rules
+    node = result["outbound"][NODE[0]]
+    assert (rule.name, rule.outbound, rule.enabled) == (node["rule"], True, True)
+    [added] = [event.seq for event in scene.lab.ledger.events("firewall", since=start)]
+    first = min(event.seq for event in scene.lab.ledger.events("service.state", since=start) if event.machine in NODE)
+    assert added < first
+    portal = scene.instance.hosts[0].address
+    assert {(one["address"], one["found"]) for one in node["tried"]} >= {
+        (scene.clone.sql.machine.address, "reached"),
+        ("192.0.2.1", "blocked"),
+    }
+    assert scene.host.refuses(portal) and not scene.host.refuses(scene.clone.sql.machine.address)
 
 
 def test_the_same_observation_catches_a_clone_without_quarantine(make_scene: MakeCloneScene) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,12 @@ from . import readiness
 from .health import node_url
 
 NETBIOS_LENGTH = 15
+# https://learn.microsoft.com/windows/win32/procthread/environment-variables: what every service of the host inherits.
+_ENVIRONMENT = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
+# Settings of the product (OCTOPUS__SECTION__NAME, OCTOPUS_SERVICE_USERNAME), its proxies
+# (https://learn.microsoft.com/dotnet/api/system.net.http.httpclient.defaultproxy), and where traces go
+# (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables).
+_INHERITED = re.compile(r"OCTOPUS|OTEL_|(HTTPS?|ALL)_PROXY$", re.IGNORECASE)
 _WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 # https://learn.microsoft.com/dotnet/framework/install/how-to-determine-which-versions-are-installed
 _NET = r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
@@ -100,9 +107,15 @@ def host_info(host: WindowsHost, instance_name: str | None = None, portal_url: s
         "free_bytes": {drive: disks.free_bytes(host, drive) for drive in drives},
         "has_curl": files.exists(host, f"{SYSTEM32}curl.exe"),
         "clock_offset_seconds": host.clock_offset,
+        "environment": _inherited(host),
         "delegates_credentials": host.options.delegates_credentials,
         **({"readiness": readiness.read(host)} if ready else {}),
     }
+
+
+def _inherited(host: WindowsHost) -> list[str]:
+    """Return the names of the variables that a server on the host would inherit and read. Their values may be secrets."""
+    return sorted(name for name in registry.values(host, _ENVIRONMENT) if _INHERITED.match(name))
 
 
 def _drives(host: WindowsHost, octopus: OctopusHost) -> list[str]:

@@ -13,12 +13,12 @@ import http.client
 import re
 import socket
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
 import urllib3
 from lab.core.filesystem import WinError
-from lab.windows.download import CHUNK, UnknownHost, save, session
+from lab.windows.download import CHUNK, Refused, UnknownHost, is_address, is_loopback, save, session
 from lab.windows.process import Process
 
 from ._base import SYSTEM32, unsupported
@@ -179,6 +179,8 @@ def curl(proc: Process) -> int:
 def _transfer(proc: Process, options: _Options) -> None:
     url = options.urls[0]
     scheme = urlsplit(url).scheme.lower()
+    if scheme == "telnet":
+        return _telnet(proc, options, url)
     if scheme not in ("http", "https"):
         raise _Failed(1, f'Protocol "{scheme}" not supported or disabled in libcurl')
     clock = proc.host.clock
@@ -195,7 +197,7 @@ def _transfer(proc: Process, options: _Options) -> None:
     body = _body(proc, posted) if posted is not None else raw
     method = options.values.get("request") or ("HEAD" if "head" in options.flags else "POST" if body is not None else "GET")
     url = _reached(proc, options, url, headers)
-    with session(proc.host.network, "insecure" not in options.flags) as client:
+    with session(proc.host, "insecure" not in options.flags) as client:
         client.max_redirects = int(options.values.get("max-redirs", "50"))
         try:
             response = client.request(
@@ -203,12 +205,46 @@ def _transfer(proc: Process, options: _Options) -> None:
             )
             with response:
                 _deliver(proc, options, response)
+        except Refused as error:
+            raise _refused(urlsplit(url)) from error
         except UnknownHost as error:
             raise _Failed(6, f"Could not resolve host: {error}") from error
         except requests.exceptions.TooManyRedirects as error:
             raise _Failed(47, f"Maximum ({client.max_redirects}) redirects followed") from error
         except requests.exceptions.RequestException as error:
             raise _classified(error, url) from error
+
+
+def _telnet(proc: Process, options: _Options, url: str) -> None:
+    """A connection over which nothing is sent, until the server ends it or the time is up; ``--write-out`` says whether there was one."""
+    parts, clock = urlsplit(url), proc.host.clock
+    address = str(parts.hostname)
+    address = proc.host.network.address_of(address) or address
+    connected = 0.0
+    try:
+        if not is_address(address):
+            raise _Failed(6, f"Could not resolve host: {parts.hostname}")
+        if proc.host.network.refuses(proc.host.name, address):
+            raise _refused(parts)
+        if not is_loopback(address):  # not of the lab: nobody answers
+            proc.sleep(float(options.values.get("connect-timeout", "300")))
+            raise _Failed(28, f"Failed to connect to {parts.hostname} port {parts.port}: Timed out")
+        started = clock.seconds()
+        try:
+            with socket.create_connection((address, parts.port or 23), timeout=10.0):
+                connected = max(clock.seconds() - started, 0.000001)
+        except OSError as error:
+            raise _Failed(7, f"Failed to connect to {parts.hostname} port {parts.port}: Connection refused") from error
+        proc.sleep(float(options.values.get("max-time", "0")))
+        raise _Failed(28, "Operation timed out")
+    finally:
+        text = options.values.get("write-out", "").replace("%{time_connect}", f"{connected:.6f}")
+        proc.stdout.write(text.replace("\\n", "\n").encode())
+
+
+def _refused(parts: SplitResult) -> _Failed:
+    """WSAEACCES of connect(), in curl's words for it (lib/strerror.c)."""
+    return _Failed(7, f"Failed to connect to {parts.hostname} port {parts.port or (443 if parts.scheme == 'https' else 80)}: Bad access")
 
 
 def _reached(proc: Process, options: _Options, url: str, headers: dict[str, str]) -> str:

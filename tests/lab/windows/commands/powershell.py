@@ -119,7 +119,7 @@ def _is_like(text: str, pattern: str) -> bool:
 
 def _download(proc: Process, url: str, path: str) -> int:
     try:
-        with session(proc.host.network) as client, client.get(url, stream=True, timeout=60) as response:
+        with session(proc.host) as client, client.get(url, stream=True, timeout=60) as response:
             if response.status_code >= 400:
                 return _failed(proc, f"The remote server returned an error: ({response.status_code}) {response.reason}.")
             save(proc, response, proc.full(path))

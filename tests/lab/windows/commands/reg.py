@@ -15,7 +15,7 @@ from ._base import SYSTEM32, unsupported
 MISSING = "ERROR: The system was unable to find the specified registry key or value."
 TYPES = {"REG_SZ", "REG_EXPAND_SZ", "REG_MULTI_SZ", "REG_DWORD", "REG_QWORD", "REG_BINARY"}
 KNOWN = {
-    "query": {"/v": 1, "/ve": 0, "/s": 0, "/reg:64": 0},
+    "query": {"/v": 1, "/ve": 0, "/s": 0, "/f": 1, "/d": 0, "/reg:64": 0},
     "add": {"/v": 1, "/ve": 0, "/t": 1, "/d": 1, "/f": 0, "/reg:64": 0},
     "delete": {"/v": 1, "/va": 0, "/ve": 0, "/f": 0, "/reg:64": 0},
 }
@@ -60,6 +60,8 @@ def _query_key(proc: Process, key: str, value: str | None, deep: bool, top: bool
 def _query(proc: Process, key: str, options: dict[str, str]) -> int:
     value = "" if "/ve" in options else options.get("/v")
     deep = "/s" in options
+    if "/f" in options:
+        return _find(proc, key, options)
     if not proc.host.registry.exists(key):
         proc.error(MISSING)
         return 1
@@ -72,6 +74,25 @@ def _query(proc: Process, key: str, options: dict[str, str]) -> int:
         if deep:
             proc.print(f"End of search: {count} match(es) found.")
     return 0 if count or value is None else 1
+
+
+def _find(proc: Process, key: str, options: dict[str, str]) -> int:
+    """``/f TEXT /d``: the values of one key whose data has the text in it; nothing found is 1."""
+    if set(options) - {"/reg:64"} != {"/f", "/d"} or set(options["/f"]) & set("*?"):
+        return unsupported(proc, f"query {' '.join(options)}")
+    registry = proc.host.registry
+    if not registry.exists(key):
+        proc.error(MISSING)
+        return 1
+    found = [one for one in registry.values(key) if options["/f"].lower() in show(one[1], one[2]).lower()]
+    if found:
+        proc.print()
+        proc.print(registry.shown(key))
+    for name, kind, data in found:
+        proc.print(f"    {name or '(Default)'}    {kind}    {show(kind, data)}")
+    proc.print()
+    proc.print(f"End of search: {len(found)} match(es) found.")
+    return 0 if found else 1
 
 
 def _add(proc: Process, key: str, options: dict[str, str]) -> int:

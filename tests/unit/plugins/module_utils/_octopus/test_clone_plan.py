@@ -282,6 +282,8 @@ def test_nothing_to_remove() -> None:
     recorded = plan.Run(facts={"clone_sql": {"host": "sql-was.lab", "port": 1500}})
     found = plan.removal(facts(removing=True, hosts=EMPTY, quarantine=SKIPPED, run=recorded))
     assert (found.remains, found.never, found.lines) == ([], [], ["test: nothing to remove"])
+    found = plan.removal(facts(removing=True, hosts=EMPTY, quarantine=SKIPPED, run=recorded, outbound=["octo-test"]))
+    assert found.remains == ["the outbound rule of Windows Firewall on octo-test"]
     assert found.sql == {"host": "sql-was.lab", "port": 1500, "server": "sql-was.lab,1500"}
 
 

@@ -84,6 +84,8 @@ def params(folder: Path, **more: Any) -> dict[str, Any]:
         "old": {"exists": True, "database": "old", "restore_point": "old-point"},
         "new": {"database": "new", "restore_point": "new-point", "version": "2025.3.14357"},
         "quarantine": {"restore_point": "new-point"},
+        "outbound": {},
+        "inherited": [],
         "left_over": [{"database": "older"}],
         "journal": {"path": "C:\\j.jsonl", "copy": str(folder / "run.jsonl")},
     }
@@ -120,6 +122,8 @@ def test_a_refreshed_clone(tmp_path: Path, written: list[Any]) -> None:
         "database": "new",
         "not_removed": "Drop the database: no",
         "quarantine": {"restore_point": "new-point"},
+        "outbound": {},
+        "inherited_environment": [],
         "run_record": "runs/now.json",
     }
     path = Path(found["path"])
@@ -128,6 +132,15 @@ def test_a_refreshed_clone(tmp_path: Path, written: list[Any]) -> None:
     [(event, data)] = written
     assert event == "finished"
     assert (data["verdict"], data["clone"]["database"], data["facts"]) == ("refreshed", "new", {"left_over": [{"database": "older"}]})
+
+
+def test_what_the_clone_inherits_and_what_it_may_reach_is_told(tmp_path: Path, written: list[Any]) -> None:
+    rule = {"octo-clone": {"rule": "octopus.upgrade-outbound-prod-clone-0"}}
+    found = clone_report.end(
+        params(tmp_path, status="unchanged", begun=True, outbound=rule, inherited=["HTTPS_PROXY", "OCTOPUS__A"]), False
+    )
+    assert found["summary"][1].startswith("inherited from the environment of its hosts: HTTPS_PROXY, OCTOPUS__A. Check ")
+    assert (found["result"]["outbound"], found["result"]["inherited_environment"]) == (rule, ["HTTPS_PROXY", "OCTOPUS__A"])
 
 
 def test_an_unchanged_clone_keeps_its_database(tmp_path: Path, written: list[Any]) -> None:
