@@ -162,7 +162,7 @@ def _deploy(execution: Execution) -> None:
         execution.say("There are no enabled targets in this environment; skipping the step", "Warning")
     node = execution.node
     for machine in targets:
-        if not machine_policy.answers(node.host.network, machine.get("Uri"), node.host.name):
+        if not machine_policy.answers(node, machine.get("Uri")):
             execution.say(f"{machine['Name']}: is not available; skipping it", "Warning")
             continue
         execution.contact("target", target=machine["Name"], uri=machine.get("Uri"))
