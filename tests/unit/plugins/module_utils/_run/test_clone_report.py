@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.clone_outcome
 
 STEPS = [
     f"clone.{step}"
-    for step in ("stage", "database", "quarantine", "folders", "stop", "programs", "instance", "harmless", "start", "verify")
+    for step in ("stage", "database", "quarantine", "folders", "stop", "programs", "instance", "certificate", "harmless", "start", "verify")
 ]
 BEFORE_STOP = STEPS[:4]
 
@@ -84,6 +84,8 @@ def params(folder: Path, **more: Any) -> dict[str, Any]:
         "old": {"exists": True, "database": "old", "restore_point": "old-point"},
         "new": {"database": "new", "restore_point": "new-point", "version": "2025.3.14357"},
         "quarantine": {"restore_point": "new-point"},
+        "accounts": [],
+        "by_program": {},
         "left_over": [{"database": "older"}],
         "journal": {"path": "C:\\j.jsonl", "copy": str(folder / "run.jsonl")},
     }
@@ -120,6 +122,8 @@ def test_a_refreshed_clone(tmp_path: Path, written: list[Any]) -> None:
         "database": "new",
         "not_removed": "Drop the database: no",
         "quarantine": {"restore_point": "new-point"},
+        "accounts": [],
+        "by_program": {},
         "run_record": "runs/now.json",
     }
     path = Path(found["path"])
@@ -128,6 +132,22 @@ def test_a_refreshed_clone(tmp_path: Path, written: list[Any]) -> None:
     [(event, data)] = written
     assert event == "finished"
     assert (data["verdict"], data["clone"]["database"], data["facts"]) == ("refreshed", "new", {"left_over": [{"database": "older"}]})
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({"accounts": ["AWS", "Azure"]}, ["accounts that have their credentials: AWS, Azure"]),
+        ({"accounts": list("abcdefg")}, ["accounts that have their credentials: a, b, c, d, e and 2 more"]),
+        ({"by_program": {"certificate": {"source": "A1", "own": "B2"}, "switches": []}}, []),
+        ({"by_program": {"certificate": {"source": "A1", "own": "A1"}}}, ["it has the certificate of prod, so Tentacles of prod trust it"]),
+    ],
+)
+def test_what_a_clone_still_has_of_its_source(tmp_path: Path, written: list[Any], more: dict[str, Any], lines: list[str]) -> None:
+    found = clone_report.end(params(tmp_path, status="refreshed", begun=True, **more), False)
+    assert found["summary"] == ["prod-clone: refreshed (new-point)", *lines]
+    assert {name: found["result"][name] for name in more} == more
+    assert written[0][1]["by_program"] == found["result"]["by_program"]
 
 
 def test_an_unchanged_clone_keeps_its_database(tmp_path: Path, written: list[Any]) -> None:
