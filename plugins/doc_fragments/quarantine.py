@@ -87,6 +87,31 @@ options:
     type: list
     elements: str
     default: []
+  accounts:
+    description:
+      - V(scrub) empties the secrets of every account (passwords, keys and tokens of clouds, machines and others), in their columns and in the
+        JSON. They are not recorded either, so that nothing brings them back but entering them again. Applied again, it also empties what was
+        entered in the clone meanwhile.
+      - V(keep) leaves them. A task that runs in the clone can then use them.
+    type: str
+    choices: [keep, scrub]
+    default: keep
+  sign_in:
+    description:
+      - Names of the users who may sign in to the clone. All others are made inactive, so that their API keys do not work either, and no sign-in
+        provider makes users of people who sign in for the first time. Without this option everybody may.
+      - The user of the API key by which the clone is read has to be among them.
+    type: list
+    elements: str
+  by_program:
+    description:
+      - What the program itself is told to change in this clone (M(octopus.upgrade.octopus_instance)), and nothing here undoes - V(certificate) for a
+        certificate of its own, V(switches) for O(octopus.upgrade.octopus_instance#module:silent). It is recorded, and named when the quarantine is
+        lifted.
+    type: list
+    elements: str
+    choices: [certificate, switches]
+    default: []
   waivers:
     description:
       - Names of findings that are accepted, such as V(unlisted:ChatRelay.Endpoint). The whole database is scanned for switches that are on,

@@ -91,6 +91,17 @@ options:
     type: list
     elements: str
     default: []
+  accounts:
+    description: Names of the accounts that have credentials, as M(octopus.upgrade.octopus_quarantine_verify) returns them.
+    type: list
+    elements: str
+    default: []
+  by_program:
+    description:
+      - What the program itself has changed in the clone, and what lifting its quarantine does not bring back; the C(source) and C(own) thumbprint of
+        C(certificate), and the C(switches) that were turned off.
+    type: dict
+    default: {}
   left_over:
     description: What earlier runs and this one have left, for the next run to remove.
     type: list
@@ -148,6 +159,10 @@ result:
     quarantine: {}
     outbound: {}
     inherited_environment: []
+    accounts: [AWS production]
+    by_program:
+      certificate: {source: 3D9E1C0B5A7F48E2D6C1B0A99887766554433221, own: 90F1C6A2B4D8E3F7051627384950617283940A1B}
+      switches: [upgradeCheck, sendTelemetry]
     run_record: octopus-runs/prod-clone/20261123T210000Z.json
 path:
   description: The file that the result was written to.
@@ -208,6 +223,8 @@ SPEC = {
         "quarantine": {"type": "dict", "default": {}},
         "outbound": {"type": "dict", "default": {}},
         "inherited": {"type": "list", "elements": "str", "default": []},
+        "accounts": {"type": "list", "elements": "str", "default": []},
+        "by_program": {"type": "dict", "default": {}},
         "left_over": {"type": "list", "elements": "dict", "default": []},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },

@@ -53,6 +53,14 @@ options:
         that it takes no task when it starts. Undrain it with M(octopus.upgrade.octopus_node).
       - Where that cannot be done, the task warns; let M(octopus.upgrade.octopus_node) look with O(octopus.upgrade.octopus_node#module:keep_drained).
     type: str
+  waivers:
+    description:
+      - Names of findings that are accepted when the quarantine of a clone is verified again, as
+        O(octopus.upgrade.octopus_quarantine#module:waivers) has them, besides those that its record has. They go into the record. Other names are
+        ignored.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds for the upgrade. After that it is ended, and the database may be altered in part.
     type: float
@@ -211,6 +219,7 @@ SPEC: dict[str, Any] = {
         "instance_name": {"type": "str"},
         "expected_version": {"type": "str"},
         "drain_node": {"type": "str"},
+        "waivers": {"type": "list", "elements": "str", "default": []},
         "timeout": {"type": "float", "default": 14400},
     },
     "required_together": MSSQL_TOGETHER,
@@ -221,7 +230,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Upgrade, and read what the database then says; the module's result."""
     if not params["connection"]:
         raise InvalidValue("The upgrade runs on the host of the task, but that is not reached by WinRM. Run this task for a Windows host.")
-    began, database = time.monotonic(), params["database"]
+    began, database, waivers = time.monotonic(), params["database"], params["waivers"]
     options = SqlOptions.from_params(params)
     request = UpgradeRequest.from_params(params, check_mode, Progress())
     with connect(options, database) as connection:
@@ -229,12 +238,15 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
         # What somebody has enabled in a clone is told apart by this from what its schema upgrade enables, and is not lifted one day.
         upgrade = SchemaUpgrade(
-            request, OctopusHost(host), lambda: connect(options, database), lambda connection: renewal.renew(connection, database)
+            request,
+            OctopusHost(host),
+            lambda: connect(options, database),
+            lambda connection: renewal.renew(connection, database, waivers=waivers),
         )
         result = upgrade.run()
     with connect(options, database) as connection:
         upgraded = result["job"] in ("started", "attached") and not check_mode
-        quarantine = renewal.renew(connection, database, record.UPGRADE) if upgraded else None
+        quarantine = renewal.renew(connection, database, record.UPGRADE, waivers=waivers) if upgraded else None
         after = query(connection, database, ["version"])
         held = hold.drain(connection, params["drain_node"]) if params["drain_node"] and not check_mode else None
     if result["job"] == "started" and all(before[name] == after[name] for name in ("version", "schema_scripts")):

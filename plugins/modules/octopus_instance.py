@@ -129,9 +129,19 @@ options:
       - Whether the program's own switches turn off what reaches outside - upgrade checks, telemetry, in-app messages, dynamic extensions and
         issue trackers - as far as C(configure --help) of the installed version lists them. That goes to the right place in the database
         whatever that is called, and complements M(octopus.upgrade.octopus_quarantine).
-      - The switches are set each time, since what they were before cannot be read. Where the service runs, nothing is set.
+      - The switches are set each time, since what they were before cannot be read. Where the service runs, nothing is set. For the same reason
+        nothing restores what they were; RV(nodes.silenced) names them.
     type: bool
     default: false
+  other_thumbprints:
+    description:
+      - Thumbprints of the certificates of other servers, above all that of the instance that was cloned. The certificate by which a server
+        identifies itself to Tentacles is in the database, so a copy has it too, and the Tentacles of the source trust it.
+      - Where the instance has one of them, C(new-certificate --replace) gives it a new one, which no Tentacle trusts. A version without that
+        switch is refused. With an empty list the certificate is only read, see RV(nodes.thumbprint).
+      - It is not undone. A server that is to take over the Tentacles of its source needs the certificate of the source.
+    type: list
+    elements: str
   folders:
     description:
       - Server folders to set, by the names that M(octopus.upgrade.octopus_info) returns, V(logs), V(artifacts), V(packages), V(imports),
@@ -295,6 +305,15 @@ nodes:
       description: Its service, with C(name), C(state), C(account) and C(start_type); null where there is none.
       type: dict
       sample: {name: OctopusDeploy, state: stopped, account: LocalSystem, start_type: manual}
+    thumbprint:
+      description: Thumbprint of its certificate, as it is now. Null without O(other_thumbprints), and in check mode where it is not joined yet.
+      type: str
+      sample: 3D9E1C0B5A7F48E2D6C1B0A99887766554433221
+    silenced:
+      description: The switches that O(silent) has turned off. What they were before is not known.
+      type: list
+      elements: str
+      sample: [upgradeCheck, sendTelemetry, experiencesEnabled]
     verified:
       description: Whether the settings that the program itself reports are as wanted; false in check mode where something would change.
       type: bool
@@ -356,6 +375,7 @@ SPEC = {
         "comms_port": {"type": "int"},
         "force_ssl": {"type": "bool"},
         "silent": {"type": "bool", "default": False},
+        "other_thumbprints": {"type": "list", "elements": "str"},
         "folders": {"type": "dict", "default": {}},
         "service_account": {"type": "str"},
         "service_password": {"type": "str", "no_log": True},

@@ -45,7 +45,7 @@ options:
     description:
       - With O(state=present), applies and verifies the quarantine again as the record in the database says. Where there is no record, or the
         quarantine was lifted, nothing is done. So it can be used on any database before a server is started on it.
-      - All options but those of the connection, O(database) included, come from the record.
+      - All options but those of the connection, O(database) included, come from the record. O(waivers) are added to those of the record.
     type: bool
     default: false
   items:
@@ -69,8 +69,9 @@ options:
     type: float
     default: 120
 notes:
-  - Not lifted are canceled tasks, the rows of the source's nodes, its Installation ID, maintenance mode, and what was switched on in the clone
-    itself before it was silenced again. C(server_uri) becomes O(server_uri), or stays the clone's.
+  - Not lifted are canceled tasks, what was queued to be deployed by itself, the rows of the source's nodes, its Installation ID, maintenance mode,
+    secrets of accounts that were emptied, and what was switched on in the clone itself before it was silenced again. C(server_uri) becomes
+    O(server_uri), or stays the clone's.
   - Subscriptions that are lifted begin with the newest event, so that they do not send all that has happened since the copy was made.
   - The login needs the database role C(db_owner). C(VIEW SERVER STATE) lets it see who is connected; without it only heartbeats show that.
   - The server must be started, or restarted, after this module. It reads these settings when it starts.
@@ -317,7 +318,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             return _lift(lifting.run(connection, request, connect, params["items"], check_mode), request, diff)
         if not params["renew"]:
             return _applied(apply.run(connection, request, connect, check_mode), request, diff)
-        outcome = renewal.renew(connection, request.database, check_mode=check_mode)
+        outcome = renewal.renew(connection, request.database, check_mode=check_mode, waivers=request.waivers)
         known = record.read(connection)
     return _applied(outcome, request, diff) if outcome else {"changed": False, **_known(request, known)}
 

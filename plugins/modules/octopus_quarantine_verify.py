@@ -119,6 +119,12 @@ record:
     silenced:
       targets: {changed: 7, were_so_already: 1}
       triggers: {changed: 1, were_so_already: 1}
+accounts:
+  description: Names of the accounts that have credentials, which a task that runs in the clone can use.
+  returned: success, and where a check failed
+  type: list
+  elements: str
+  sample: [AWS production, Deploy]
 checks:
   description: Every check.
   returned: success, and where a check failed
@@ -151,7 +157,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import record
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import identity, record
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.verify import refuse, verify
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import OPTIONS, VERIFY_OPTIONS, Request
 
@@ -165,7 +171,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     with connect(options, request.database) as connection:
         found = verify(connection, request, connect)
         known = record.read(connection)
-        result = {"record": known, "checks": [check.as_dict() for check in found]}
+        result = {"record": known, "accounts": identity.holders(connection), "checks": [check.as_dict() for check in found]}
         try:
             refuse(found, request.database, connection, "Do not start it; put it under quarantine with octopus_quarantine.")
         except OctopusError as error:

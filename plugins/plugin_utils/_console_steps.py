@@ -83,7 +83,10 @@ _ROLLBACK = tuple(
 )
 _CLONE = tuple(
     f"clone.{name}"
-    for name in (*("stage", "database", "quarantine", "folders", "stop", "unregister", "programs", "start", "verify", "cleanup.*"),)
+    for name in (
+        *("stage", "database", "quarantine", "folders", "stop", "unregister", "programs", "certificate", "start", "verify"),
+        "cleanup.*",
+    )
 )
 
 

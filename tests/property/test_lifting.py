@@ -421,6 +421,16 @@ def test_what_a_schema_upgrade_enables_is_silenced_by_the_record_and_lifted_with
     }
 
 
+def test_what_is_waived_for_an_upgrade_goes_into_the_record() -> None:
+    database = clone_of([("Machine", {"Id": "Machines-1", "IsDisabled": False, "JSON": "{}"})])
+    silence(database, Request("Clone", name="copy", waivers=("unlisted:A",)))
+    for asked, kept in ((("unlisted:B", "unlisted:A"), ["unlisted:A", "unlisted:B"]), ((), ["unlisted:A", "unlisted:B"])):
+        outcome = renewal.renew(database, "Clone", record.UPGRADE, waivers=asked)  # type: ignore[arg-type]
+        assert outcome is not None and outcome.record["options"]["waivers"] == kept
+        found = record.read(database)  # type: ignore[arg-type]
+        assert found is not None and found["options"]["waivers"] == kept
+
+
 def test_where_there_is_no_quarantine_nothing_is_applied_again() -> None:
     database = clone_of([("Machine", {"Id": "Machines-1", "IsDisabled": False, "JSON": "{}"})])
     before = database.rows()

@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
-from . import documents, newer, places, record, refusals, rows
+from . import documents, identity, newer, record, refusals, row_edits, rows
 from .checks.look import Check
 from .checks.record import differences
 from .checks.tables import refuse_unknown
@@ -71,6 +71,8 @@ def run(connection: SqlConnection, request: Request, connect: refusals.Connect, 
     refusals.refuse_source(connection, request.source, connect)
     before = record.read(connection)
     _refuse_other_clone(request, before)
+    if before is None:
+        identity.refuse_users(connection, request)
     refusals.refuse_live(connection, request.database, request.stale_after)
     return look(connection, request, before, version) if check_mode else silence(connection, request, before, version)
 
@@ -154,7 +156,11 @@ class _Work:
             record.prepare(self.connection)
         if not self.check_mode and self.before and self.before.get("lifting"):
             record.unmark(self.connection)  # what was lifted already is silenced again, and so is to be lifted again
-        listed = [*rules(self.request, self.tables, own, self._own_nodes()), *newer.rules(self.request, self.version)]
+        listed = [
+            *rules(self.request, self.tables, own, self._own_nodes()),
+            *newer.rules(self.request, self.version),
+            *identity.rules(self.request, self.tables),
+        ]
         self.items = {rule.what: {"changed": 0, "were_so_already": 0} for rule in listed}
         for name, table in self._ordered(listed):
             self._table(table, [rule for rule in listed if rule.takes(name)])
@@ -214,7 +220,7 @@ class _Work:
         stamp = None
         counts: dict[str, bool] = {}  # a row counts once for an item, however many rules that has
         for rule in mine:
-            known, edits = _apply(rule, row)
+            known, edits = row_edits.apply(rule, row)
             if known:
                 counts[rule.what] = counts.get(rule.what, False) or bool(edits)
             if edits:
@@ -224,7 +230,7 @@ class _Work:
             self._count(what, changed)
         if changes and not self.check_mode:
             for change in changes:
-                self._keep(replace(change, after=_after(row, change.column or "")))
+                self._keep(replace(change, after=row_edits.after(row, change.column or "")))
             rows.update(self.connection, row, stamp)
 
     def _keep(self, change: Change) -> None:
@@ -315,59 +321,3 @@ def _ended(rule: Rule, row: Row) -> bool:
         return False
     column, values = rule.unless
     return str(row.get(column)).lower() in {one.lower() for one in values}
-
-
-def _apply(rule: Rule, row: Row) -> tuple[bool, list[documents.Edit]]:
-    """Change a row in memory. Return whether it has anything that the rule is about, and what was changed."""
-    known, edits = False, []
-    for setting in rule.settings:
-        name = setting.path[0]
-        in_column = len(setting.path) == 1 and row.table.has(name)
-        if in_column:
-            known = True
-            edits += _column(row, name, setting)
-        for document in row.documents:
-            # A copy of the column is set too where there is one.
-            mine = replace(setting, add=False) if in_column else setting
-            known = known or mine.add or _there(document.value, mine.path)
-            edits += _marked(document, documents.edit(document.value, mine))
-        if not in_column and setting.add and not row.documents:
-            raise OctopusError(
-                f"Expected a column {name} or JSON in the row {row.key} of the table {row.table.name}, to set it to {setting.to}, but found neither "
-                "such a column nor JSON. Nothing was changed: this version of Octopus Server stores it in a form unknown to this module."
-            )
-    if rule.edits is not None:
-        for document in row.documents:
-            found = rule.edits(document.value)
-            if found is not None:
-                known = True
-                edits += _marked(document, found)
-    return known, edits
-
-
-def _after(row: Row, column: str) -> str | None:
-    """The JSON of a property that was changed just now; None where the text that is recorded of it could mean another one too."""
-    found = places.find(row, column)
-    return documents.write(found[0].value) if len(found) == 1 else None
-
-
-def _marked(document: rows.Document, edits: list[documents.Edit]) -> list[documents.Edit]:
-    document.edited = document.edited or bool(edits)
-    return [documents.Edit(f"{document.column.upper()}.{one.path}", one.before) for one in edits]
-
-
-def _there(value: Any, path: tuple[str, ...]) -> bool:
-    if not path:
-        return True
-    if path[0] == documents.ANY:
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return any(_there(one, path[1:]) for one in inner)
-    return any(_there(value[key], path[1:]) for key in documents.keys_of(value, path[0]))
-
-
-def _column(row: Row, name: str, setting: documents.Setting) -> list[documents.Edit]:
-    found = row.columns[name.lower()]
-    if any(documents.same(found, one) for one in (setting.to, *setting.accept)):
-        return []
-    row.changed[name] = row.columns[name.lower()] = setting.to
-    return [documents.Edit(row.table.columns[name.lower()][0], documents.write(found))]

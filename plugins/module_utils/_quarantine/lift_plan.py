@@ -27,7 +27,10 @@ LIFT, DONE, CHANGED, GONE, UNFIT, STAYS = "lift", "done", "changed", "gone", "un
 # (https://octopus.com/docs/projects/project-triggers/deployment-target-triggers); a policy deletes machines that are not healthy yet; a
 # queue starts what is in it. What starts work by itself is last, and so is what this does not know.
 STAGES: tuple[tuple[str, ...], ...] = (
-    ("extensions", "mail", "audit_stream", "telemetry", "upgrade_check", "lets_encrypt", "git", "external_feeds", "api_keys", "server_uri"),
+    (
+        *("extensions", "mail", "audit_stream", "telemetry", "upgrade_check", "lets_encrypt", "git", "external_feeds", "api_keys"),
+        *("server_uri", "sign_in"),
+    ),
     ("targets", "workers"),
     ("machine_policies", "retention"),
     ("execution",),
@@ -35,9 +38,11 @@ STAGES: tuple[tuple[str, ...], ...] = (
 LAST = len(STAGES)
 # What is never lifted, and why.
 NEVER = {
+    "deployment_queue": "a release that waited to be deployed by itself when the copy was made is out of date: deploy it where it is still wanted",
     "tasks": "a canceled task does not come back: plan it again where it is still wanted",
     "server_nodes": "the nodes of the source are not those of the clone",
     "installation_id": "an instance keeps an Installation ID of its own",
+    "accounts": "the secrets of accounts were removed, and not kept: enter them again where they are wanted",
     "maintenance": "maintenance mode was on when the copy was made; octopus_maintenance sets it",
 }
 

@@ -33,6 +33,19 @@ _VALUE_ERRORS = (220, 232, 241, 242, 244, 245, 248, 271, 273, 295, 515, 544, 547
 # Until where a subscription has sent [client: EventNotificationSubscription]. Left as it is, it would send all events since the copy.
 _SENT_UNTIL = "lastprocessedeventautoid"
 
+# What the program itself has changed in the clone, so that it is in no record (octopus_instance).
+_BY_PROGRAM = {
+    "certificate": (
+        "The clone has a certificate of its own, which the Tentacles of its source do not trust, and that is not lifted. To take over the Tentacles, "
+        "make the clone with the certificate of its source (octopus_clone_certificate: keep), or export that from the source and import it here "
+        "(Octopus.Server.exe export-certificate and import-certificate)."
+    ),
+    "switches": (
+        "What the program's own switches have turned off beyond the record (octopus_instance, silent: upgrade checks, telemetry, in-app messages, "
+        "dynamic extensions, issue trackers) is not lifted. Look through these settings in the web portal."
+    ),
+}
+
 
 @dataclass
 class Outcome:
@@ -270,6 +283,7 @@ class _Work:
             )
         if "execution" in lifted:
             self.notes.append("A task queue that is no longer stopped runs what was queued in the clone meanwhile. Look through it first.")
+        self.notes += [_BY_PROGRAM[one] for one in self.found["options"].get("by_program", ()) if one in _BY_PROGRAM]
         left = [step for step in mine if step.verdict not in (LIFT, DONE, STAYS)]
         if left:
             named = ", ".join(f"{step.unit.item} {step.unit.row} ({step.verdict})" for step in left[:5])

@@ -44,7 +44,8 @@ TABLES = {
     "github_app": re.compile(r"github(?:app|connection).*", re.IGNORECASE),
     "monitors": re.compile(r"kubernetes.?monitor.*", re.IGNORECASE),  # KubernetesMonitorResource
     "gateways": re.compile(r"argo.?cd.*gateway.*", re.IGNORECASE),
-    "automatic_deployments": re.compile(r"autodeployqueueitem", re.IGNORECASE),  # OctopusDeploy/Issues 8872
+    # What waits in it goes; that a project says which release waits, automatic_deployments, is a setting.
+    "deployment_queue": re.compile(r"autodeployqueueitem", re.IGNORECASE),  # OctopusDeploy/Issues 8872
 }
 OIDC_IDENTITIES = re.compile(r".*oidc.?identit.*", re.IGNORECASE)
 ENVIRONMENTS = re.compile(r"(?:deployment|parent|ephemeral|static)environments?", re.IGNORECASE)

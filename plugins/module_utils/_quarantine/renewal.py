@@ -9,6 +9,8 @@ Whoever upgrades or restores a database need not know whether it is a clone's: t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
@@ -19,7 +21,9 @@ from . import apply, record, refusals, rows
 from .request import Request
 
 
-def renew(connection: SqlConnection, database: str, reason: str = record.OWN, check_mode: bool = False) -> apply.Outcome | None:
+def renew(
+    connection: SqlConnection, database: str, reason: str = record.OWN, check_mode: bool = False, waivers: Sequence[str] = ()
+) -> apply.Outcome | None:
     """Silence again, and verify, what is not silent any more. Its nodes have to be stopped.
 
     Args:
@@ -27,6 +31,7 @@ def renew(connection: SqlConnection, database: str, reason: str = record.OWN, ch
         database: Its name.
         reason: Why something would not be silent: :data:`record.UPGRADE` after a schema upgrade.
         check_mode: Whether nothing is changed.
+        waivers: Names of findings that are accepted, besides those of the record. They go into it, since what they accept is in the database.
 
     Returns:
         What was done; None where the database is under no quarantine.
@@ -41,6 +46,7 @@ def renew(connection: SqlConnection, database: str, reason: str = record.OWN, ch
     refuse_lifting(found, database)
     refusals.refuse_connected(connection, database)
     request, version = _request(connection, database, found), schema.read(connection).version
+    request = replace(request, waivers=tuple(dict.fromkeys((*request.waivers, *waivers))))
     if check_mode:
         return apply.look(connection, request, found, version)
     return apply.silence(connection, request, found, version, reason)

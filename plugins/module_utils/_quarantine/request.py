@@ -36,6 +36,9 @@ OPTIONS: dict[str, Any] = {
     "external_feeds": {"type": "bool", "default": False},
     "api_keys": {"type": "bool", "default": False},
     "keep_api_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "accounts": {"type": "str", "choices": ["keep", "scrub"], "default": "keep"},
+    "sign_in": {"type": "list", "elements": "str"},
+    "by_program": {"type": "list", "elements": "str", "choices": ["certificate", "switches"], "default": []},
     "waivers": {"type": "list", "elements": "str", "default": []},
 }
 APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}, "source_retired": {"type": "bool", "default": False}}
@@ -87,6 +90,9 @@ class Request:
     external_feeds: bool = False
     api_keys: bool = False
     keep_api_keys: tuple[str, ...] = ()
+    accounts: str = "keep"
+    sign_in: tuple[str, ...] | None = None
+    by_program: tuple[str, ...] = ()
     waivers: tuple[str, ...] = ()
     folders: tuple[str, ...] | None = None
     home: str | None = None
@@ -117,6 +123,10 @@ class Request:
             raise OctopusError(f"Expected stale_after to be a positive number of seconds, but it is {params['stale_after']:g}.")
         if params["keep_api_keys"] and not params["api_keys"]:
             raise OctopusError("Expected keep_api_keys together with api_keys: true, but no API key is to be removed anyway.")
+        if params["sign_in"] is not None and not params["sign_in"]:
+            raise OctopusError(
+                "Expected sign_in to name at least one user, but it is empty, so that nobody could sign in. Leave it out for all."
+            )
         if not params["database"].strip():
             raise OctopusError("Expected database to name the clone's database, but it is empty.")
         for folder in params["folders"] or []:
@@ -130,6 +140,8 @@ class Request:
             nodes=tuple(params["nodes"]),
             keep_api_keys=tuple(params["keep_api_keys"]),
             waivers=tuple(params["waivers"]),
+            sign_in=None if params["sign_in"] is None else tuple(params["sign_in"]),
+            by_program=tuple(params["by_program"]),
             folders=None if params["folders"] is None else tuple(params["folders"]),
             **{
                 name: params[name]
@@ -144,6 +156,7 @@ class Request:
                     "retention",
                     "external_feeds",
                     "api_keys",
+                    "accounts",
                     "home",
                 )
             },

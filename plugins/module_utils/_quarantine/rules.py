@@ -64,6 +64,7 @@ class Rule:
         unless: A column, and the values with which a row is not even read. For large tables.
         remove: Whether the rows are deleted.
         stamp: A column that gets the present time where it is empty.
+        blank: Which values are emptied, of the columns that are read and of the JSON, by their names. They are recorded nowhere.
     """
 
     what: str
@@ -75,6 +76,7 @@ class Rule:
     unless: tuple[str, tuple[str, ...]] | None = None
     remove: bool = False
     stamp: str | None = None
+    blank: Callable[[str, Any], bool] | None = None
 
     def takes(self, name: str) -> bool:
         """Whether it applies to the table of that name."""

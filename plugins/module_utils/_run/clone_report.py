@@ -12,6 +12,8 @@ from typing import Any
 
 from . import clone_outcome, ending
 
+_NAMED = 5  # accounts in the final words; the result has them all
+
 
 def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """End the run of a clone, and return the final words.
@@ -29,6 +31,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             "verdict": status,
             "clone": _clone(params, status),
             "quarantine": params["quarantine"],
+            "by_program": params["by_program"],
             "facts": {"left_over": params["left_over"]},
         }
         written, unrecorded = ending.write_end(params, event, data, check_mode)
@@ -54,7 +57,18 @@ def summary(result: dict[str, Any]) -> list[str]:
     names = ", ".join(result["inherited_environment"]) if result["status"] in ("refreshed", "unchanged") else ""
     inherited = f"inherited from the environment of its hosts: {names}. Check that none of it leads to what the source uses."
     lines = [f"{result['instance']}: {result['status']}{point}"]
-    return lines + [line for line, told in ((left, result["not_removed"]), (inherited, names)) if told]
+    lines += [line for line, told in ((left, result["not_removed"]), (inherited, names)) if told]
+    if result["accounts"]:
+        lines.append(f"accounts that have their credentials: {_some(result['accounts'])}")
+    certificate = result["by_program"].get("certificate") or {}
+    if certificate and certificate["own"] == certificate["source"]:
+        lines.append(f"it has the certificate of {result['clone_of']}, so Tentacles of {result['clone_of']} trust it")
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def message(params: dict[str, Any], status: str, unrecorded: str = "", unwritten: str = "") -> str:
@@ -117,6 +131,8 @@ def _result(params: dict[str, Any], status: str, run_record: str) -> dict[str, A
         "quarantine": params["quarantine"],
         "outbound": params["outbound"],
         "inherited_environment": params["inherited"],
+        "accounts": params["accounts"],
+        "by_program": params["by_program"],
         "run_record": run_record,
     }
 

@@ -19,6 +19,7 @@ from . import bindings, connection_string, crypto, folders, licence, machine_pol
 from .cli import HANDLER, octopus_server
 from .cli.service_command import create_watchdog
 from .database import Connection
+from .documents import select
 from .folders import Files
 from .installation import CONNECTION, FORCE_SSL, HOME, PORT, PREFIXES, Installation, node_name_key
 from .seed import Seeded
@@ -197,10 +198,19 @@ def install_instance(
             only_documented=first.network.only_documented,
             **seeding,
         )
+        _trust(connection, first)
     finally:
         connection.close()
     urls = {host.name: f"{scheme}://{host.address}:{web_port}" for host in hosts}
     return InstanceHandle(instance_name, list(hosts), sql, database, version, seeded, home, users[0], key, urls)
+
+
+def _trust(connection: Connection, host: WindowsHost) -> None:
+    """The targets and workers out there trust the server that they are registered with."""
+    thumbprint = next(row["Thumbprint"] for row in select(connection, "Configuration", 'WHERE "Id" = ?', ("certificate",)))
+    for one in (*select(connection, "Machine"), *select(connection, "Worker")):
+        if one.get("Uri"):
+            machine_policy.trusts(host.network, one["Uri"], thumbprint)
 
 
 def _windows_login(host: WindowsHost, account: str) -> str:

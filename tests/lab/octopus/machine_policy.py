@@ -6,7 +6,8 @@
 
 octopus.com/docs/infrastructure/deployment-targets/machine-policies; Octopus.Client: ``MachinePolicyResource``.
 A polling target answers the servers that it polls only (octopus.com/docs/infrastructure/deployment-targets/tentacle/tentacle-communication):
-to a clone it is unavailable.
+to a clone it is unavailable. A Tentacle, and a worker's, talks only to a server whose certificate has a thumbprint that it trusts
+(octopus.com/docs/security/octopus-tentacle-communication).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from . import moments
 from .documents import Document
 
 if TYPE_CHECKING:
+    from .node import Node
     from .server_tasks import Execution
     from .store import Store
 
 HOURLY = 3600.0
 DEFAULT = "MachinePolicies-1"
 _POLLING: WeakKeyDictionary[Network, dict[str, set[str]]] = WeakKeyDictionary()
+_TRUSTED: WeakKeyDictionary[Network, dict[str, set[str]]] = WeakKeyDictionary()
 
 
 def polls(network: Network, uri: str, machines: set[str]) -> None:
@@ -33,10 +36,18 @@ def polls(network: Network, uri: str, machines: set[str]) -> None:
     _POLLING.setdefault(network, {})[uri.lower()] = {name.lower() for name in machines}
 
 
-def answers(network: Network, uri: str | None, machine: str) -> bool:
-    """Whether a target answers a server on that machine."""
-    known = _POLLING.get(network, {}).get(str(uri).lower())
-    return known is None or machine.lower() in known
+def trusts(network: Network, uri: str, thumbprint: str) -> None:
+    """A target out there that trusts a server whose certificate has that thumbprint."""
+    _TRUSTED.setdefault(network, {}).setdefault(uri.lower(), set()).add(thumbprint)
+
+
+def answers(node: Node, uri: str | None) -> bool:
+    """Whether a target answers the server of a node: it polls that machine, where it polls, and trusts that server, where it trusts any."""
+    network, place = node.host.network, str(uri).lower()
+    polled, trusted = _POLLING.get(network, {}).get(place), _TRUSTED.get(network, {}).get(place)
+    if polled is not None and node.host.name.lower() not in polled:
+        return False
+    return trusted is None or (node.store.configuration("certificate") or {}).get("Thumbprint") in trusted
 
 
 def span(text: str | None, default: float) -> float:
@@ -62,8 +73,8 @@ def health(execution: Execution) -> None:
         for one in node.store.documents(table):
             if one["IsDisabled"]:
                 continue
-            polled = answers(node.host.network, one.get("Uri"), node.host.name)
-            if polled and execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health"):
+            answered = answers(node, one.get("Uri"))
+            if answered and execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health"):
                 execution.say(f"{one['Name']}: healthy")
                 if one.get("HealthStatus") == "Unavailable":
                     node.store.save(table, {**one, "HealthStatus": "Healthy", "UnavailableSince": None})

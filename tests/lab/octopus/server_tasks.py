@@ -162,7 +162,7 @@ def _deploy(execution: Execution) -> None:
         execution.say("There are no enabled targets in this environment; skipping the step", "Warning")
     node = execution.node
     for machine in targets:
-        answers = machine_policy.answers(node.host.network, machine.get("Uri"), node.host.name)
+        answers = machine_policy.answers(node, machine.get("Uri"))
         if not answers or not execution.contact("target", target=machine["Name"], uri=machine.get("Uri")):
             execution.say(f"{machine['Name']}: is not available; skipping it", "Warning")
             continue

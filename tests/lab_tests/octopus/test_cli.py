@@ -52,6 +52,10 @@ def test_reading_commands(world: Any) -> None:
     assert here.octopus("show-configuration", "--format=json", "--file=C:\\Windows\\Temp\\c.json").code == 0
     assert json.loads(here.host.fs.read("C:\\Windows\\Temp\\c.json", here.host.system)) == flat
     assert len(here.octopus("show-thumbprint", *QUIET).out.strip()) == 40
+    assert here.octopus("new-certificate", *QUIET).code == 1, "neither in the place of the old one nor to a file"
+    before = here.octopus("show-thumbprint", *QUIET).out
+    assert before.strip() in here.octopus("new-certificate", "--replace").out
+    assert here.octopus("show-thumbprint", *QUIET).out not in ("", before)
     assert here.octopus("version", *QUIET, program="Octopus.Migrator.exe").out == "2021.1.8045\r\n"
 
 

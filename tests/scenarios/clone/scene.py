@@ -17,6 +17,7 @@ from lab.estate import CloneSpec, InstanceSpec, Lab
 from lab.octopus import register
 from lab.octopus.folders import ROW
 from lab.windows import services
+from patience import patient
 from scenarios.chaos.controller import Controller
 from scenarios.chaos.journal import Entry, read
 from scenarios.operator import DEADLINE, Operator, Run
@@ -55,6 +56,22 @@ class CloneScene(Scene):
                 store.save("ProjectTrigger", {**trigger, "IsDisabled": True})
             for task in store.where("ServerTask", State="Queued"):
                 store.save("ServerTask", {**task, "State": "Canceled"})
+
+    def ask_for_health(self, database: str) -> str:
+        """Enable the clone's targets and workers by hand, let it check their health, and return the log of that task."""
+        mark = self.lab.ledger.mark()
+        with self.clone.store(database) as store:
+            for table in ("Machine", "Worker"):
+                for one in store.documents(table):
+                    store.save(table, {**one, "IsDisabled": False})
+            asked = {"Name": "Health", "Description": "By hand", "State": "Queued", "QueueTime": self.lab.clock.now(), "Arguments": {}}
+            task = store.add("ServerTask", {**asked, "HasWarningsOrErrors": False, "HasPendingInterruptions": False})
+            self.lab.ledger.wait_for(
+                lambda event: event.kind == "octopus" and event.get("task") == task["Id"] and event.get("state") == "Success",
+                patient(60),
+                mark,
+            )
+            return (store.task_log(task) or b"").decode()
 
     # -- looking
 

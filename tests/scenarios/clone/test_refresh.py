@@ -32,6 +32,8 @@ ALL = [
 ]
 # The oldest and a cluster of the newest; ``OCTOPUS_CLONE_WORLDS=all`` takes those in between too.
 WORLDS = ALL if os.environ.get("OCTOPUS_CLONE_WORLDS") == "all" else [ALL[0], ALL[-1]]
+# A clone that has nobody's credentials, and lets one user in; the others have the defaults.
+STRANGER: dict[str, Any] = {"octopus_clone_accounts": "scrub", "octopus_clone_sign_in": ["admin"]}
 # What a clone of the newest generation would do.
 DANGERS = {
     *("target", "worker", "server", "cloud", "mail", "integration", "machine policy", "telemetry", "upgrade check", "acme", "retention"),
@@ -48,7 +50,7 @@ def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
     before, start = scene.look(), scene.lab.ledger.mark()
     # One of them behind a firewall, beside the quarantine.
     walled = clone == ALL[-1][1]
-    run = scene.refresh(octopus_clone_outbound="block") if walled else scene.refresh()
+    run = scene.refresh(**(STRANGER if clone.sql else {}), **({"octopus_clone_outbound": "block"} if walled else {}))
     assert run.code == 0, run.output[-6000:]
     result = scene.result()
     if walled:
@@ -73,11 +75,23 @@ def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
         assert {row["Version"] for row in copy.documents("Release")} >= {"99.0.0"}
         assert copy.installation_id() != live.installation_id()
         assert result["quarantine"]["installation_id"] == copy.installation_id()
+        own, theirs = ((store.configuration("certificate") or {})["Thumbprint"] for store in (copy, live))
+        assert own != theirs
+        assert result["by_program"]["certificate"] == {"source": theirs, "own": own}
+        assert "upgradeCheck" in result["by_program"]["switches"]
+        assert result["accounts"] == ([] if clone.sql else sorted(account["Name"] for account in copy.documents("Account")))
+        active = {user["Username"] for user in copy.documents("User") if user["IsActive"]}
+        assert active == {"admin"} if clone.sql else len(active) > 1
     mark = scene.lab.ledger.mark()
     scene.lab.clock.sleep(MINUTES * 60)
     assert scene.contacts(start) == []
     there = {event["what"] for event in scene.lab.ledger.events("contact", since=mark) if event.machine in source.nodes}
     assert {"target", "mail"} <= there, "what the clone does not do, its source did meanwhile"
+
+    # Nobody listens to the clone, even where somebody enables what trusts its source.
+    log = scene.ask_for_health(result["database"])
+    assert ": unavailable" in log and ": healthy" not in log, log
+    assert scene.contacts(start) == []
 
 
 def _walled(scene: CloneScene, result: dict[str, Any], start: int) -> None:

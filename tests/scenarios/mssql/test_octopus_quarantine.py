@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 from lab.octopus import folders, moments, versions
-from scenarios.mssql.clone import GIT, LONG, NAME, POLICY, SECRET, SOURCE, SQL_2014, SQL_2017, Clone
+from scenarios.mssql.clone import GIT, LONG, NAME, POLICY, SECRET, SOURCE, SQL_2014, SQL_2017, WAIVED, Clone
 from scenarios.mssql.conftest import World
 
+_AWS = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 one_driver = pytest.mark.parametrize("driver", ["microsoft"], indirect=True)
 
 
@@ -332,6 +333,49 @@ def test_what_is_asked_for_beyond_that(make_clone: Callable[..., Clone]) -> None
 
 
 @one_driver
+def test_accounts_without_credentials_and_who_may_sign_in(make_clone: Callable[..., Clone]) -> None:
+    clone = make_clone()
+    clone.add(
+        "Account", Id="Accounts-aws", Name="AWS", AccountType="AmazonWebServicesAccount", AccessKey="AKIAIOSFODNN7EXAMPLE", SecretKey=_AWS
+    )
+    clone.add("ExtensionConfiguration", Id="authentication-aad", Name="Azure AD", ExtensionAuthor="x", IsEnabled=True, ClientId="a")
+    clone.add("ExtensionConfiguration", Id="authentication-ldap", Name="LDAP", ExtensionAuthor="x", IsEnabled=False)
+    key = next(key for key, row in clone.rows("ApiKey").items() if row["UserId"] == "Users-1")
+    kept = {row["Password"] for row in clone.rows("Account").values() if row.get("Password")} | {_AWS}
+    names_of = sorted(row["Name"] for row in clone.rows("Account").values())
+    identity: dict[str, Any] = {"accounts": "scrub", "sign_in": ["Admin"], "by_program": ["certificate", "switches"]}
+    refused(clone, "sign_in to name users of Octopus [clone], but it has none of the name nobody", sign_in=["admin", "nobody"])
+    refused(clone, "the user of each API key in keep_api_keys", sign_in=["dora"], api_keys=True, keep_api_keys=[key])
+    assert "at least one user" in clone.apply(sign_in=[])["msg"]
+
+    before = clone.rows("User")
+    result = clone.apply(**identity)
+    assert result.get("failed") is None, result["msg"]
+    assert result["silenced"]["sign_in"] == {"changed": len(before), "were_so_already": 0}, "all users but one, and one provider"
+    assert {row["Username"] for row in clone.rows("User").values() if row["IsActive"]} == {"admin"}
+    assert clone.rows("ExtensionConfiguration")["authentication-aad"]["AllowAutoUserCreation"] is False
+    assert "AllowAutoUserCreation" not in clone.rows("ExtensionConfiguration")["authentication-ldap"]
+    everything = clone.everything()
+    assert kept and not [secret for secret in kept if secret in everything], "not in the record either"
+    assert clone.rows("Account")["Accounts-aws"]["AccessKey"] == "AKIAIOSFODNN7EXAMPLE", "that is a name"
+    assert [one["before"] for one in clone.info()["changes"] if one["item"] == "accounts"] == [None] * len(names_of)
+    verified = clone.verify(**identity)
+    assert (verified.get("failed"), verified["accounts"]) == (None, [])
+    assert clone.apply(**identity)["changed"] is False
+
+    # Somebody enters what he needs in the clone, and lets another one in.
+    clone.change("Account", "Accounts-aws", SecretKey=_AWS)
+    clone.change("User", "Users-2", IsActive=True)
+    clone.change("ExtensionConfiguration", "authentication-aad", AllowAutoUserCreation=None)
+    found = clone.verify(**identity)
+    assert (names(found), found["accounts"]) == ({"accounts", "sign_in"}, ["AWS"])
+    assert "dora, whoever authentication-aad lets in" in found["msg"] and _AWS not in json.dumps(found)
+    assert clone.verify()["accounts"] == ["AWS"], "they are named where they are kept too"
+    assert clone.apply(renew=True, waivers=[WAIVED])["changed"] is True
+    assert clone.verify(**identity).get("failed") is None
+
+
+@one_driver
 def test_after_its_first_start(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     clone.apply()
@@ -422,7 +466,7 @@ def test_the_record_goes_where_the_database_goes(make_clone: Callable[..., Clone
 
 _RESTORED = (
     *("Machine", "Worker", "ProjectTrigger", "Subscription", "Project", "Space", "Lifecycle", "MachinePolicy", "Feed", "Runbook", "ApiKey"),
-    *("ExtensionConfiguration", "Configuration"),
+    *("ExtensionConfiguration", "Configuration", "User"),
 )
 
 
@@ -448,7 +492,8 @@ def restored(clone: Clone) -> dict[str, dict[str, Any]]:
 def test_lifting_restores_what_was_recorded(make_clone: Callable[..., Clone], version: str, sql: str) -> None:
     clone = make_clone(version, sql)
     before = restored(clone)
-    assert not clone.apply(external_feeds=True, api_keys=True).get("failed")
+    identity: dict[str, Any] = {"accounts": "scrub", "sign_in": ["admin"], "by_program": ["certificate", "switches"]}
+    assert not clone.apply(external_feeds=True, api_keys=True, **identity).get("failed")
     assert restored(clone) != before
     silent = clone.everything()
     told = clone.apply(check_mode=True, state="absent", source_retired=True)
@@ -466,7 +511,8 @@ def test_lifting_restores_what_was_recorded(make_clone: Callable[..., Clone], ve
     assert clone.rows("Configuration")["server"]["ServerUri"] == "https://octopus.lab.example"
     scheduled = next(one for one in result["left"] if one["row"] == "ServerTasks-d")
     assert scheduled["about"].startswith(str((clone.world.network.clock.now() + timedelta(days=1)).year))  # when it was due
-    assert {one["item"] for one in result["left"]} <= {"tasks", "server_nodes", "installation_id", "maintenance"}
+    assert {one["item"] for one in result["left"]} - {"maintenance"} == {"tasks", "server_nodes", "installation_id", "accounts"}
+    assert [note for note in result["notes"] if "export-certificate" in note or "program's own switches" in note] == result["notes"][-2:]
     assert clone.apply(state="absent", source_retired=True)["changed"] is False
     refused(clone, "its quarantine was lifted at", "A live database is never put under quarantine")
     assert clone.apply(renew=True)["changed"] is False

@@ -37,8 +37,13 @@ def plant(clone: Clone, danger: Danger) -> None:
 @one_driver
 def test_twelve_dangers_that_no_list_knows(make_clone: Callable[..., Clone], seed: int, version: str, sql: str) -> None:
     clone = make_clone(version, sql)
-    applied = clone.apply()
+    held = {row["Password"] for row in clone.rows("Account").values()}
+    assert clone.verify()["accounts"] == sorted(row["Name"] for row in clone.rows("Account").values())
+    applied = clone.apply(accounts="scrub")
     assert applied.get("failed") is None, applied["msg"]
+    everything = clone.everything()
+    assert held and not [secret for secret in held if secret in everything]
+    assert clone.verify(accounts="scrub")["accounts"] == []
     dangers = invented(random.Random(seed))
     assert len(dangers) == 12
     for danger in dangers:

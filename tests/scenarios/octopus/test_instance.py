@@ -230,6 +230,25 @@ def test_a_second_run_changes_nothing(world: World) -> None:
     assert world.commands(f"--masterKey={KEY}", mark) == []
 
 
+def test_a_certificate_of_its_own_is_made_once(world: World) -> None:
+    source = world.node(world.join(other_thumbprints=[]))["thumbprint"]
+    with world.copy.store() as store:
+        assert store.configuration("certificate") == {"Thumbprint": source}
+    mark = world.ledger.mark()
+    told = world.run(check_mode=True, other_thumbprints=[source.lower()])
+    assert (told["changed"], world.node(told)["thumbprint"], world.commands("--replace", mark)) == (True, source, [])
+    result = world.run(other_thumbprints=[source])
+    own = world.node(result)["thumbprint"]
+    assert own != source
+    assert result["nodes"]["clone01"]["changes"] == [{"what": "certificate", "before": source, "after": own}]
+    with world.copy.store() as store:
+        assert store.configuration("certificate") == {"Thumbprint": own}
+    again = world.run(other_thumbprints=[source])
+    assert (again["changed"], world.node(again)["thumbprint"]) == (False, own)
+    assert len(world.commands("--replace", mark)) == 1
+    assert world.stands_still()
+
+
 def test_check_mode_touches_nothing_and_tells_all(world: World) -> None:
     mark = world.ledger.mark()
     result = world.join(check_mode=True, diff=True)

@@ -61,6 +61,11 @@ PROBES = (
     _command("database", "masterKey", since="4.0.0", needed_by=(CLONE,), step=_JOIN, source="[docs] [dsc]"),
     _command("create-instance", "instance", "config", needed_by=(CLONE,), step=_JOIN, source=_DOCS),
     _command("create-instance", "home", since="3.16.4", step=_KEEPS, source="[dsc]"),
+    # The oldest page of the command has it; regenerate-certificate, which it replaces, went with 4.0.
+    _command(
+        "new-certificate", "instance", "replace", since="4.0.0", step="other way: octopus_clone_certificate: keep", source="[docs] [#3832]"
+    ),
+    _command("show-thumbprint", "instance", needed_by=(CLONE,), step=_JOIN, source=_DOCS),
     _command("delete-instance", "instance", needed_by=(CLONE,), step="clone: octopus_instance, state absent", source=_DOCS),
     _command(
         "configure",

@@ -32,9 +32,10 @@ from .config_edit import with_setting
 from .connection_string_edit import same_place, satisfies
 from .found import FoundInstance
 from .new_database import Look, Mark
-from .new_request import NewInstanceRequest, thumbprint_in
+from .new_request import NewInstanceRequest
 from .results import InstanceResult
 from .same_database import Forbidden
+from .thumbprints import thumbprint_in
 
 # From this version on, configure writes to the database, so that comes first (OctopusDSC).
 DATABASE_FIRST = Version.parse("4.0")

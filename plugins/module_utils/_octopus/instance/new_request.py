@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 
 from .request import InstanceRequest, connection_string_of, decrypted, name_and_places
 from .same_database import Forbidden
-
-_THUMBPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+from .thumbprints import thumbprint
 
 
 @dataclass(frozen=True)
@@ -82,27 +80,3 @@ class NewInstanceRequest(InstanceRequest):
             other_thumbprints=frozenset(thumbprint(one) for one in params["other_thumbprints"]),
             timeout=params["timeout"],
         )
-
-
-def thumbprint(text: str) -> str:
-    """Return a thumbprint without spaces and colons, in capital letters.
-
-    Raises:
-        OctopusError: It is none.
-    """
-    found = re.sub(r"[\s:\u200e]", "", text).upper()
-    if not _THUMBPRINT.fullmatch(found):
-        raise OctopusError(f"Expected a thumbprint of 40 or 64 hexadecimal digits, but found {text!r}.")
-    return found
-
-
-def thumbprint_in(printed: str) -> str:
-    """Return the thumbprint in the output of ``show-thumbprint``, whatever else is in it.
-
-    Raises:
-        OctopusError: There is none, or there are several.
-    """
-    found = {one.upper() for one in re.findall(r"\b(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40})\b", printed)}
-    if len(found) != 1:
-        raise OctopusError(f"Expected one thumbprint in the output of show-thumbprint, but found {len(found)}.")
-    return found.pop()

@@ -19,7 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.inst
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
-from . import registration, silence
+from . import certificate, registration, silence
 from .connection_string_edit import same_place
 from .found import FoundInstance
 from .join import Joining
@@ -71,6 +71,8 @@ class Present:
             silence.apply(self.found)
         self._set_folders(settings, asked=joined)
         self.service.run()
+        if self.request.other_thumbprints is not None and joined:
+            certificate.ensure(self.found)
         if not (self.request.check_mode and self.result.changes):
             self._verify(settings)
 

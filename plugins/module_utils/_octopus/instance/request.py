@@ -25,6 +25,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._windows.jobs impo
 
 from .connection_string_edit import build, changed, check_options
 from .same_database import Forbidden
+from .thumbprints import thumbprint
 
 _NOT_IN_A_FILE_NAME = '\\/:*?"<>|%'
 
@@ -52,7 +53,11 @@ class ServiceWanted:
 
 @dataclass(frozen=True)
 class InstanceRequest:
-    """The wanted instance. None where something stays as it is."""
+    """The wanted instance. None where something stays as it is.
+
+    Attributes:
+        other_thumbprints: Of the certificates that the server must not have; None: its certificate is not even read.
+    """
 
     name: str
     state: str
@@ -72,6 +77,7 @@ class InstanceRequest:
     check_mode: bool = False
     tell: Progress = field(default_factory=Progress)
     silent: bool = False
+    other_thumbprints: frozenset[str] | None = None
 
     @classmethod
     def from_params(cls, params: dict[str, Any], check_mode: bool) -> InstanceRequest:
@@ -105,6 +111,7 @@ class InstanceRequest:
             check_mode,
             Progress(),
             bool(params["silent"]),
+            None if params["other_thumbprints"] is None else frozenset(thumbprint(one) for one in params["other_thumbprints"]),
         )
 
     def check_nodes(self, names: Sequence[str]) -> None:

@@ -39,6 +39,8 @@ class InstanceResult:
     skipped_folders: list[str] = field(default_factory=list)
     unverified_folders: list[str] = field(default_factory=list)
     service: dict[str, Any] | None = None
+    thumbprint: str | None = None
+    silenced: list[str] = field(default_factory=list)
     verified: bool = False
     removed: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list, repr=False)

@@ -41,5 +41,6 @@ def apply(found: FoundInstance) -> None:
     found.check_may_change()
     found.request.tell(f"{found.host.name}: switching off what reaches outside")
     found.program.run("configure", *(f"--{name}=False" for name in switches), database=True)
+    found.result.silenced = switches
     if found.result.changes:  # on its own, a repetition changes nothing
         found.result.change("silent", None, switches)

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the clone has an identity of its own: nodes, Installation ID, address, API keys, maintenance mode."""
+"""Whether the clone has an identity of its own: nodes, Installation ID, address, maintenance mode, API keys, accounts, users."""
 
 from __future__ import annotations
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import identity as credentials
 
 from .look import Check, Look, check, is_true
 
@@ -74,3 +75,43 @@ def api_keys(look: Look) -> Check:
         "API keys of the source",
         "no API key of the source is left",
     )
+
+
+def accounts(look: Look) -> Check:
+    """No account has a secret."""
+    return check("accounts", credentials.holders(look.connection), "credentials are in", "no account has credentials")
+
+
+def sign_in(look: Look) -> Check:
+    """Nobody may sign in but those who were named, and no provider makes a user of anybody else."""
+    if not look.has("User"):
+        return Check("sign_in", False, 1, "there is no table User")
+    keep = {name.lower() for name in look.request.sign_in or ()}
+    named = _of_rows(look, "User", "Username")
+    active = _of_rows(look, "User", "IsActive")
+    wrong = [
+        str(named.get(key) or key)
+        for key in look.ids("User")
+        if str(named.get(key)).lower() not in keep and (key not in active or is_true(active[key]))
+    ]
+    if look.has("ExtensionConfiguration"):
+        enabled = _of_rows(look, "ExtensionConfiguration", "IsEnabled")
+        creates = _of_rows(look, "ExtensionConfiguration", "AllowAutoUserCreation")
+        # Where it does not say so, it does.
+        off = {key for key, value in creates.items() if value is not None and not is_true(value)}
+        wrong += [
+            f"whoever {key} lets in"
+            for key in look.ids("ExtensionConfiguration")
+            if key.lower() in _MAKE_USERS and is_true(enabled.get(key)) and key not in off
+        ]
+    return check("sign_in", wrong, "may sign in and should not", f"nobody may sign in but {', '.join(look.request.sign_in or ())}")
+
+
+_MAKE_USERS = tuple(f"authentication-{name}" for name in ("aad", "googleapps", "od", "ldap", "directoryservices", "generic-oidc"))
+
+
+def _of_rows(look: Look, table: str, name: str) -> dict[str, object]:
+    """What each row says of a property: in its column, or, where there is no such column, in its JSON."""
+    if look.has(table, name):
+        return look.values(table, look.columns[table.lower()][name.lower()])
+    return {key: value for key, path, value in look.properties(table, name) if "." not in path}

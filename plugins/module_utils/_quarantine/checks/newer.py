@@ -40,7 +40,7 @@ def checks(look: Look) -> list[Check]:
         _feature(look, "webhook_triggers", "no webhook starts anything"),
     ]
     found += [_by_words(look, name, good, words) for name, good, words in _BY_WORDS]
-    found += [automatic_phases(look), automatic_deployments(look), ephemeral_environments(look)]
+    found += [automatic_phases(look), automatic_deployments(look), deployment_queue(look), ephemeral_environments(look)]
     if look.request.retention:
         found.append(event_retention(look))
     if look.request.git:
@@ -83,12 +83,16 @@ def automatic_phases(look: Look) -> Check:
 
 
 def automatic_deployments(look: Look) -> Check:
-    """No release waits to be deployed to a machine that comes back."""
+    """No project says which release is deployed to a machine that comes back."""
     wrong = [key for key, _path, value in look.properties("Project", "AutoDeployReleaseOverrides") if value]
-    wrong += _filled(look, ("autodeployqueueitem",))
     return check(
         "automatic_deployments", wrong, "releases wait to be deployed by themselves in", "no release waits to be deployed by itself"
     )
+
+
+def deployment_queue(look: Look) -> Check:
+    """The queue of what is deployed by itself is empty."""
+    return _tables(look, "deployment_queue", ("autodeployqueueitem",), "nothing is queued to be deployed by itself")
 
 
 def ephemeral_environments(look: Look) -> Check:

@@ -50,6 +50,8 @@ def _optional(request: Request) -> list[Callable[[Look], Check]]:
         (request.retention, retention.retention),
         (request.external_feeds, outbound.external_feeds),
         (request.api_keys, identity.api_keys),
+        (request.accounts == "scrub", identity.accounts),
+        (request.sign_in is not None, identity.sign_in),
     ]
     return [check for chosen, check in options if chosen]
 

@@ -18,7 +18,7 @@ from ...tds.engine_api import SqlError
 from .. import service, versions
 from ..installation import ConfigurationError
 from ..media import HANDLER
-from . import database_command, instance_commands, node_command, reading, service_command
+from . import certificate_command, database_command, instance_commands, node_command, reading, service_command
 from .parser import COMMON, NOT_ELEVATED, UNEXPECTED, UNKNOWN_COMMAND, Call, Command, Failure, parse, switches
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
         *service_command.COMMANDS,
         *node_command.COMMANDS,
         *instance_commands.COMMANDS,
+        *certificate_command.COMMANDS,
         Command("run", "Starts the Octopus Server in debug mode", _run, switches("noninteractive")),
     )
 }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database 
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_database_info, octopus_database_upgrade, octopus_database_wait
 from ansible_collections.octopus.upgrade.tests.unit.plugins.modules.sql_server import SqlServer
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
+from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 pytest.importorskip("pyodbc")
 pytest.importorskip("winrm")
@@ -169,6 +171,26 @@ def test_no_database_of_octopus(server: SqlServer) -> None:
 def test_an_upgrade_needs_a_windows_host(server: SqlServer) -> None:
     assert "not reached by WinRM" in database("upgrade")["msg"]
     assert not server.logins
+
+
+def test_waivers_count_before_and_after_the_upgrade_of_a_clone(server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    class Upgrade:
+        def __init__(self, _request: Any, _host: Any, _connect: Any, before_start: Any) -> None:
+            self.before_start = before_start
+
+        def run(self) -> dict[str, Any]:
+            self.before_start(None)
+            return {"changed": True, "job": "started"}
+
+    monkeypatch.setattr(octopus_database_upgrade, "SchemaUpgrade", Upgrade)
+    monkeypatch.setattr(octopus_database_upgrade.renewal, "renew", lambda _connection, *more, **named: asked.append((more, named)))
+    monkeypatch.setattr(octopus_database_upgrade, "WindowsHost", lambda _options: nullcontext(FakeHost({"reg query": (1, "")})))
+    result = database("upgrade", connection={"name": "octo-a", "host": "octo-a", "username": "me", "password": "x"}, waivers=["unlisted:A"])
+    assert not result.get("failed"), result
+    waived = {"waivers": ["unlisted:A"]}
+    assert asked == [(("Octopus",), waived), (("Octopus", "upgrade"), waived)]
 
 
 # -- waiting

@@ -266,7 +266,7 @@ def test_a_refresh_and_the_rehearsal_on_it_are_two_runs() -> None:
     play = Play(begun=False)
     cloned = Task("Restore the database", "octopus.upgrade.mssql_restore", "clone", "clone.database")
     play.run(BEGUN, 0, {"record": {"run_id": "1", "operation": "clone"}})
-    assert "step  1 of 8" in play.run(cloned, 1)[-1]
+    assert "step  1 of 9" in play.run(cloned, 1)[-1]
     play.run(Task("Write the result", "octopus.upgrade.octopus_clone_report", "clone"), 0, {"summary": ["copy: refreshed"], "message": ""})
     play.run(BEGUN, 0, {"record": {"run_id": "2", "operation": "upgrade", "ladder": PATH}})
     assert "step  1 of 16" in play.run(BACKUP, 1)[-1]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, newer, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import newer, row_edits, rules
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import newer as newer_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.look import Look
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import Request
@@ -56,7 +56,7 @@ def silenced(tables: dict[str, list[dict[str, Any]]], version: str | None) -> di
             row = Row(table, one["Id"], {}, [Document("json", json.loads(json.dumps(one["JSON"])))])
             mine = [rule for rule in newer.rules(REQUEST, version) if rule.takes(name) and rule.of(row)]
             for rule in mine:
-                apply._apply(rule, row)
+                row_edits.apply(rule, row)
             after[name] += [] if any(rule.remove for rule in mine) else [{"Id": one["Id"], "JSON": row.documents[0].value}]
     return after
 
@@ -80,7 +80,7 @@ DANGERS: list[tuple[str, dict[str, list[dict[str, Any]]]]] = [
     ("dynamic_extensions", {"Configuration": rows({"IsEnabled": True}, key="dynamic-extensions")}),
     ("monitors", {"KubernetesMonitor": rows({"MachineId": "Machines-1"})}),
     ("gateways", {"ArgoCDGateway": rows({"Name": "gateway"})}),
-    ("automatic_deployments", {"AutoDeployQueueItem": rows({"ReleaseId": "Releases-1"})}),
+    ("deployment_queue", {"AutoDeployQueueItem": rows({"ReleaseId": "Releases-1"})}),
     ("automatic_deployments", {"Project": rows({"AutoDeployReleaseOverrides": [{"ReleaseId": "Releases-1"}]})}),
     ("automatic_phases", {"Lifecycle": rows({"Phases": [{}, {"AutomaticDeploymentTargets": ["Environments-1"]}]})}),
     ("ephemeral_environments", {"DeploymentEnvironment": rows({"AutomaticDeprovisioningRule": {"ExpiryDays": 1}})}),

@@ -16,7 +16,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting impo
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import apply, documents, refusals, rules
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import documents, refusals, row_edits, rules
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import outbound, retention, targets, tasks
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks import tables as table_checks
 from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.checks.look import Check, Look
@@ -285,7 +285,7 @@ def silence(one: Row, what: str, **options: Any) -> list[tuple[str, str | None]]
     found = []
     for rule in rules.rules(Request("Clone", **options), tables, "new-id", set()):
         if rule.what == what and rule.takes(one.table.name) and rule.of(one) and not rule.remove:
-            found += [(edit.path, edit.before) for edit in apply._apply(rule, one)[1]]
+            found += [(edit.path, edit.before) for edit in row_edits.apply(rule, one)[1]]
     return found
 
 

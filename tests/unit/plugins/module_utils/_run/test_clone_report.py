@@ -18,7 +18,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.clone_outcome
 
 STEPS = [
     f"clone.{step}"
-    for step in ("stage", "database", "quarantine", "folders", "stop", "programs", "instance", "harmless", "start", "verify")
+    for step in ("stage", "database", "quarantine", "folders", "stop", "programs", "instance", "certificate", "harmless", "start", "verify")
 ]
 BEFORE_STOP = STEPS[:4]
 
@@ -86,6 +86,8 @@ def params(folder: Path, **more: Any) -> dict[str, Any]:
         "quarantine": {"restore_point": "new-point"},
         "outbound": {},
         "inherited": [],
+        "accounts": [],
+        "by_program": {},
         "left_over": [{"database": "older"}],
         "journal": {"path": "C:\\j.jsonl", "copy": str(folder / "run.jsonl")},
     }
@@ -124,6 +126,8 @@ def test_a_refreshed_clone(tmp_path: Path, written: list[Any]) -> None:
         "quarantine": {"restore_point": "new-point"},
         "outbound": {},
         "inherited_environment": [],
+        "accounts": [],
+        "by_program": {},
         "run_record": "runs/now.json",
     }
     path = Path(found["path"])
@@ -141,6 +145,22 @@ def test_what_the_clone_inherits_and_what_it_may_reach_is_told(tmp_path: Path, w
     )
     assert found["summary"][1].startswith("inherited from the environment of its hosts: HTTPS_PROXY, OCTOPUS__A. Check ")
     assert (found["result"]["outbound"], found["result"]["inherited_environment"]) == (rule, ["HTTPS_PROXY", "OCTOPUS__A"])
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({"accounts": ["AWS", "Azure"]}, ["accounts that have their credentials: AWS, Azure"]),
+        ({"accounts": list("abcdefg")}, ["accounts that have their credentials: a, b, c, d, e and 2 more"]),
+        ({"by_program": {"certificate": {"source": "A1", "own": "B2"}, "switches": []}}, []),
+        ({"by_program": {"certificate": {"source": "A1", "own": "A1"}}}, ["it has the certificate of prod, so Tentacles of prod trust it"]),
+    ],
+)
+def test_what_a_clone_still_has_of_its_source(tmp_path: Path, written: list[Any], more: dict[str, Any], lines: list[str]) -> None:
+    found = clone_report.end(params(tmp_path, status="refreshed", begun=True, **more), False)
+    assert found["summary"] == ["prod-clone: refreshed (new-point)", *lines]
+    assert {name: found["result"][name] for name in more} == more
+    assert written[0][1]["by_program"] == found["result"]["by_program"]
 
 
 def test_an_unchanged_clone_keeps_its_database(tmp_path: Path, written: list[Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.new_database import Look, Mark, is_ours
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.new_request import thumbprint, thumbprint_in
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.instance.thumbprints import thumbprint, thumbprint_in
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 
 FREE = "2026-12-01 00:30:00"
