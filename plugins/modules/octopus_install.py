@@ -269,7 +269,8 @@ reboot_required:
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.install import InstallRequest, as_result, install
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.install import as_result, install
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.request import InstallRequest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.package.source import DEFAULT_SOURCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import JOB_SPEC, NODES_SPEC, ConnectionOptions
 

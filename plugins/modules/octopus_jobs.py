@@ -18,7 +18,8 @@ description:
     started is working on the instance, so that it can be rolled back or upgraded again.
   - Jobs named in O(cancel) are cancelled instead of waited for. A job is ended with every process that it has started, and these are looked
     for until they are gone.
-  - The output of a job that failed or was cancelled is retained in the folder C(logs) of O(work_root).
+  - The output of a job that failed or was cancelled is retained in the folder C(logs) of O(work_root). A package that was fetched, or partly so, and
+    not verified yet is deleted from its folder C(packages).
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.step

@@ -19,7 +19,7 @@ from .compatibility.probe import CONTRADICTION, DATABASE, NO_ROW, OK, PROGRAM, R
 _MANY = 4
 
 
-_Make = Callable[[bool | None, str, str], Check]
+_Make = Callable[["bool | None", str, str], Check]
 
 
 def _check(name: str, expected: str) -> _Make:

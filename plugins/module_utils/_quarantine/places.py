@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from . import rows
 from .rows import Document, Row
 
 # A part of the way to a value: the name of a property, or the place in a list.
-Key = str | int
+Key = Union[str, int]  # noqa: UP007 - pylint mistakes "|" for an operation here
 _COLUMNS = {f"{name.upper()}.": name for name in (rows.JSON, rows.BLOB)}
 
 

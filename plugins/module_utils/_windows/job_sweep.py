@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Removal of the jobs that an interrupted run has left on hosts: they are waited for or cancelled, and their output is retained."""
+"""Removal of the jobs that an interrupted run has left on hosts: they are waited for or cancelled, and their output is retained.
+
+A package that such a job has fetched, and nobody has verified, goes too.
+"""
 
 from __future__ import annotations
 
@@ -249,6 +252,8 @@ class NodeSweep:
                 pause = min(pause * GROWTH, LONGEST_PAUSE)
         if self._failed:
             raise HostError(" ".join(self._failed.values()), self.host.name)
+        # A job that fetches a package ends beside what it has fetched, and whoever had started it renames that.
+        files.remove(self.host, f"{self.request.work_root}\\packages\\*.part")
 
     def _look_again(self) -> list[FoundJob]:
         """Look, and record jobs that are gone although no answer said so: it was lost, or somebody else removed them."""

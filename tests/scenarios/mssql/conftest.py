@@ -24,6 +24,7 @@ from lab.core.network import Machine, Network
 from lab.sql.database import Database
 from lab.sql.server import SqlServer
 from lab.tds.server import TdsServer
+from scenarios.mssql.clone import SQL_2017, Clone, new_clone
 
 GIGABYTE = 1024**3
 PASSWORD = "Sq1!p}w'd{é"  # with what connection strings and T-SQL quote
@@ -152,3 +153,14 @@ def make_world(tmp_path: Path, driver: str) -> Iterator[Callable[..., World]]:
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
+    """Make a copy of an instance's database: ``make_clone(version, SQL Server's version, database=..., age=seconds since the last heartbeat)``."""
+
+    def make(version: str = "2025.3.14357", sql: str = SQL_2017, **options: Any) -> Clone:
+        world = make_world(version=sql)
+        return new_clone(world, version, **options)
+
+    return make

@@ -12,170 +12,15 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from lab.core.filesystem import Logon
-from lab.octopus import folders, licence, moments, versions
-from lab.octopus.documents import insert, select
-from lab.octopus.documents import update as save
-from lab.octopus.folders import Files
-from lab.octopus.seed import seed
+from lab.octopus import folders, moments, versions
+from scenarios.mssql.clone import GIT, LONG, NAME, POLICY, SECRET, SOURCE, SQL_2014, SQL_2017, Clone
 from scenarios.mssql.conftest import World
 
-NAME = "Octopus [clone]"
-SOURCE = {"host": "sql-prod.lab.example", "database": "Octopus", "server_name": "SQL-PROD"}
-HOME = "D:\\Octopus"
-WAIVED = "unlisted:Configuration/nobody-knows"
-SECRET = "c2VjcmV0LW9mLWdpdA=="
-LONG = "ö" * 5000 + "\U0001f419"
-SQL_2014, SQL_2017 = "12.0.6449.1", "14.0.3456.2"
 one_driver = pytest.mark.parametrize("driver", ["microsoft"], indirect=True)
-_POLICY = {
-    "Name": "Ours",
-    "MachineCleanupPolicy": {"DeleteMachinesBehavior": "DeleteUnavailableMachines", "DeleteMachinesElapsedTimeSpan": "00:10:00"},
-    "MachineUpdatePolicy": {"CalamariUpdateBehavior": "UpdateAlways", "TentacleUpdateBehavior": "Update"},
-}
-_GIT = {
-    "Type": "VersionControlled",
-    "Url": "https://bot:token@git.lab.example/web.git",
-    "Credentials": {"Type": "UsernamePassword", "Username": "bot", "Password": SECRET},
-    "ProtectedDefaultBranch": False,
-}
-_SETTINGS = {
-    "telemetry": {"Enabled": True, "ShowAsNewUntil": None},
-    "letsencrypt": {"Enabled": True, "DnsName": "octopus.lab.example"},
-    "audit-stream": {"Active": True, "Splunk": {"EndpointUrl": "https://splunk.lab.example:8088", "Token": SECRET}},
-    "nobody-knows": {"IsEnabled": True, "Text": LONG, "Ratio": 0.10, "Big": 12345678901234567890},
-}
-
-_SINCE = {"audit-stream": "2022.4", "telemetry": "2021.1"}
-
-
-@dataclass
-class Clone:
-    """A copy of an instance's database on a SQL Server, and the module run against it."""
-
-    world: World
-    version: str
-    database: str = NAME
-
-    def module(self, kind: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        known = {"database": self.database} | ({} if kind == "_info" else {"waivers": [WAIVED]})
-        result = self.world.module(f"octopus_quarantine{kind}", check_mode, **(known | params))
-        assert SECRET not in json.dumps(result)
-        return result
-
-    def apply(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        return self.module("", check_mode, **({"name": "rehearsal", "source": SOURCE, "stale_after": 60} | params))
-
-    def verify(self, **params: Any) -> dict[str, Any]:
-        return self.module("_verify", **params)
-
-    def info(self, **params: Any) -> dict[str, Any]:
-        return self.module("_info", **params)
-
-    def rows(self, table: str) -> dict[str, dict[str, Any]]:
-        connection = self.world.sql.open(self.database, login="backup")
-        try:
-            return {row["Id"]: row for row in select(connection, table)}
-        finally:
-            connection.close()
-
-    def write(self, sql: str, *params: Any) -> None:
-        connection = self.world.sql.open(self.database, login="backup")
-        try:
-            connection.execute(sql, params)
-        finally:
-            connection.close()
-
-    def add(self, table: str, **document: Any) -> None:
-        connection = self.world.sql.open(self.database, login="backup")
-        try:
-            insert(connection, table, document)
-        finally:
-            connection.close()
-
-    def change(self, table: str, key: str, **values: Any) -> None:
-        connection = self.world.sql.open(self.database, login="backup")
-        try:
-            row = select(connection, table, 'WHERE "Id" = ?', (key,))[0]
-            save(connection, table, {**row, **values})
-        finally:
-            connection.close()
-
-    def everything(self) -> str:
-        """Each row of each table, those of the quarantine too."""
-        connection = self.world.sql.open(self.database, login="backup")
-        try:
-            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()]
-            return "\n".join(f"{name}: {connection.execute(f'SELECT * FROM [{name}]').fetchall()}" for name in names)
-        finally:
-            connection.close()
-
-    @property
-    def spaces(self) -> bool:
-        return versions.has(self.version, "spaces")
-
-
-@pytest.fixture
-def make_clone(make_world: Callable[..., World]) -> Callable[..., Clone]:
-    def make(version: str = "2025.3.14357", sql: str = SQL_2017, database: str = NAME, age: float = 3600) -> Clone:
-        """``age``: seconds since the last heartbeat."""
-        world = make_world(version=sql)
-        world.sql.create_database(database)
-        clone = Clone(world, version, database)
-        connection = world.sql.open(database, login="backup")
-        values: dict[str, str | None] = {name: f"{HOME}\\{name}" for name in folders.names(version)}
-        seed(
-            connection,
-            Files(world.machine.fs, Logon.service("SYSTEM"), HOME),
-            version=version,
-            nodes=["OCTO-A", "OCTO-B"],
-            now=world.network.clock.now(),
-            master_key="bGFiLW1hc3Rlci1rZXkhIQ==",
-            number=3,
-            roots={name: str(path) for name, path in values.items()},
-            folder_values=values,
-            license_xml=licence.text(),
-            server_uri="https://octopus.lab.example",
-            size=0.2,
-        )
-        insert(connection, "MachinePolicy", {"Id": "MachinePolicies-9", **_POLICY})
-        for key, value in _SETTINGS.items():
-            if not versions.at_least(version, _SINCE.get(key, "3.0")):
-                continue
-            connection.execute(
-                'INSERT OR REPLACE INTO "Configuration" ("Id", "JSON") VALUES (?, ?)', (key, json.dumps(value, ensure_ascii=False))
-            )
-        now = world.network.clock.now()
-        for task, state, due in (("a", "Executing", -60), ("b", "Queued", -60), ("c", "Cancelling", -60), ("d", "Paused", 86400)):
-            insert(
-                connection,
-                "ServerTask",
-                {
-                    "Id": f"ServerTasks-{task}",
-                    "Name": "Deploy",
-                    "State": state,
-                    "QueueTime": now + timedelta(seconds=due),
-                    "ServerNodeId": None,
-                },
-            )
-        seen = moments.text(now - timedelta(seconds=age))
-        for table in ("OctopusServerNode", "OctopusServerNodeStatus"):
-            with suppress(Exception):  # the column moves with the version
-                connection.execute(f'UPDATE "{table}" SET "LastSeen" = ?', (seen,))
-        connection.close()
-        git = {"PersistenceSettings": _GIT} if versions.at_least(version, "2021.1") else {}
-        clone.change("Project", "Projects-1", ReleaseNotesTemplate=LONG, **git)
-        clone.change("Feed", "feeds-builtin", DeleteUnreleasedPackagesAfterDays=30)
-        clone.change("Lifecycle", "Lifecycles-1", ReleaseRetentionPolicy={"Unit": "Days", "QuantityToKeep": 3, "ShouldKeepForever": False})
-        clone.change("Machine", "Machines-1", IsDisabled=False)
-        return clone
-
-    return make
 
 
 @pytest.mark.parametrize(
@@ -221,7 +66,7 @@ def test_silenced_and_verified(make_clone: Callable[..., Clone], version: str, s
     assert not any(row["AutoCreateRelease"] for row in projects.values())
     if versions.at_least(version, "2021.1"):
         assert projects["Projects-1"]["PersistenceSettings"] == {
-            **_GIT,
+            **GIT,
             "Url": "https://git.lab.example/web.git",
             "Credentials": {"Type": "Anonymous"},
             "ProtectedDefaultBranch": True,
@@ -436,7 +281,7 @@ def test_what_was_enabled_since_is_silenced_again(make_clone: Callable[..., Clon
 def test_json_that_is_compressed_and_json_that_repeats_a_column(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     clone.write('ALTER TABLE "MachinePolicy" ADD COLUMN "JSONBlob" [varbinary(max)]')
-    packed = gzip.compress(json.dumps({**_POLICY, "Description": LONG}).encode("utf-16-le"))
+    packed = gzip.compress(json.dumps({**POLICY, "Description": LONG}).encode("utf-16-le"))
     clone.write('UPDATE "MachinePolicy" SET "JSON" = NULL, "JSONBlob" = ? WHERE "Id" = ?', packed, "MachinePolicies-9")
     clone.write('UPDATE "Machine" SET "JSON" = ? WHERE "Id" = ?', '{"isDisabled":false,"Weight":1.50}', "Machines-8")
     assert clone.apply()["changed"] is True
@@ -459,7 +304,7 @@ def test_what_is_asked_for_beyond_that(make_clone: Callable[..., Clone]) -> None
     lax: dict[str, Any] = {"execution": "allowed", "git": False, "retention": False}
     assert clone.apply(**lax)["changed"] is True
     assert not any(space["TaskQueueStopped"] for space in clone.rows("Space").values())
-    assert clone.rows("Project")["Projects-1"]["PersistenceSettings"] == _GIT
+    assert clone.rows("Project")["Projects-1"]["PersistenceSettings"] == GIT
     assert clone.rows("Feed")["feeds-builtin"]["DeleteUnreleasedPackagesAfterDays"] == 30
     assert clone.verify(**lax).get("failed") is None
     strict: dict[str, Any] = {"external_feeds": True, "api_keys": True, "keep_api_keys": [keys[0].upper()]}

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from ansible_collections.octopus.upgrade.tests.unit.unlisted_dangers import Danger, invented
 from lab.octopus.relational import TABLES, make_relational
-from scenarios.mssql.test_octopus_quarantine import SQL_2014, SQL_2017, WAIVED, Clone, make_clone, names, one_driver  # noqa: F401 - a fixture
+from scenarios.mssql.clone import SQL_2014, SQL_2017, WAIVED, Clone
+from scenarios.mssql.test_octopus_quarantine import names, one_driver
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def plant(clone: Clone, danger: Danger) -> None:
     [("3.17.14", SQL_2014), ("2018.4.1", SQL_2014), ("2019.13.7", SQL_2017), ("2022.2.8552", SQL_2017), ("2025.3.14357", SQL_2014)],
 )
 @one_driver
-def test_twelve_dangers_that_no_list_knows(make_clone: Callable[..., Clone], seed: int, version: str, sql: str) -> None:  # noqa: F811
+def test_twelve_dangers_that_no_list_knows(make_clone: Callable[..., Clone], seed: int, version: str, sql: str) -> None:
     clone = make_clone(version, sql)
     applied = clone.apply()
     assert applied.get("failed") is None, applied["msg"]
@@ -55,7 +56,7 @@ def test_twelve_dangers_that_no_list_knows(make_clone: Callable[..., Clone], see
 
 
 @one_driver
-def test_a_danger_that_no_list_knows_stops_the_quarantine(make_clone: Callable[..., Clone]) -> None:  # noqa: F811
+def test_a_danger_that_no_list_knows_stops_the_quarantine(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     clone.write('CREATE TABLE "ChatRelay" ("Id" nvarchar(50) NOT NULL PRIMARY KEY, "Endpoint" nvarchar(400), "IsOn" bit NOT NULL)')
     clone.write('INSERT INTO "ChatRelay" VALUES (?, ?, 1)', "ChatRelays-1", "https://chat.lab.example/hook")
@@ -70,7 +71,7 @@ def test_a_danger_that_no_list_knows_stops_the_quarantine(make_clone: Callable[.
 
 
 @one_driver
-def test_a_server_that_is_newer_than_the_list(make_clone: Callable[..., Clone]) -> None:  # noqa: F811
+def test_a_server_that_is_newer_than_the_list(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     clone.add(
         "OctopusServerInstallationHistory", Id="history-new", Node="OCTO-A", Version="2031.2.5", Installed=clone.world.network.clock.now()
@@ -90,7 +91,7 @@ RELATIONAL = {
 
 
 @one_driver
-def test_a_table_without_json_is_refused_and_not_taken_for_silent(make_clone: Callable[..., Clone]) -> None:  # noqa: F811
+def test_a_table_without_json_is_refused_and_not_taken_for_silent(make_clone: Callable[..., Clone]) -> None:
     """What is in columns of the same names is silenced; what is in places that nobody knows is never passed over."""
     clone = make_clone()
     connection = clone.world.sql.open(clone.database, login="backup")
@@ -114,7 +115,7 @@ def test_a_table_without_json_is_refused_and_not_taken_for_silent(make_clone: Ca
 
 
 @one_driver
-def test_a_property_that_has_moved_out_of_the_json(make_clone: Callable[..., Clone]) -> None:  # noqa: F811
+def test_a_property_that_has_moved_out_of_the_json(make_clone: Callable[..., Clone]) -> None:
     clone = make_clone()
     assert clone.apply()["changed"] is True
     clone.write('UPDATE "MachinePolicy" SET "JSON" = json_remove("JSON", \'$.MachineCleanupPolicy\') WHERE "Id" = ?', "MachinePolicies-9")

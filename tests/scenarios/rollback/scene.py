@@ -74,7 +74,9 @@ class Scene:
             base = f"{self.instance.url}/api"
         project = session.get(f"{base}/projects/all", timeout=patient(30)).json()[0]
         template = session.get(f"{base}/deploymentprocesses/{project['DeploymentProcessId']}/template", timeout=patient(30)).json()
-        packages = [{"ActionName": one["ActionName"], "Version": one["VersionSelectedLastRelease"]} for one in template["Packages"]]
+        packages = [
+            {"ActionName": one["ActionName"], "Version": one["VersionSelectedLastRelease"] or "1.0.0"} for one in template["Packages"]
+        ]
         release = {"ProjectId": project["Id"], "Version": version, "SelectedPackages": packages}
         answer = session.post(f"{base}/releases", json=release, timeout=patient(30))
         answer.raise_for_status()

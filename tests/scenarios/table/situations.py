@@ -155,9 +155,10 @@ VARIABLES: dict[str, dict[str, Any]] = {
     place: {"octopus_node_url": "https://192.0.2.1:8443", "octopus_clock_tolerance": making.CLOCK_TOLERANCE} for place in ("host", "estate")
 }
 # Checks of the plan whose situations are elsewhere: bad input and the instance as a whole (upgrade/test_bad_input.py, and units of the plan), those
-# that only warn (the estate, and units of their own), and an availability group that a rollback may leave (rollback/test_availability_group.py, and
-# units of its checks).
+# that only warn (the estate, and units of their own), an availability group that a rollback may leave (rollback/test_availability_group.py, and
+# units of its checks), and what the quarantine of a clone finds (mssql/test_quarantine_unlisted.py).
 ELSEWHERE = {
+    "unlisted",
     *("instance_found", "only_instance_on_host", "versions_agree", "target_not_older", "node_in_inventory", "service_running"),
     *("license_compliant", "nothing_else_running", "nothing_else_on_database", "rehearsed", "folders_known", "heartbeats_readable"),
     *("space_on_sql_server", "space_for_backup", "space_for_folders", "installed_package_verified", "master_key_settable"),

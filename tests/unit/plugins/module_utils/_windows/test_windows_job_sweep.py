@@ -25,6 +25,7 @@ class Node:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *surveys: Any) -> None:
         self.surveys = list(surveys)
         self.did: list[str] = []
+        self.removed: list[str] = []  # files
         self.now = 0.0
         self.fails: dict[str, Exception] = {}
         self.jobs = NodeJobs()
@@ -44,6 +45,7 @@ class Node:
         monkeypatch.setattr(job_sweep, "Job", Job)
         monkeypatch.setattr(job_sweep, "survey", lambda _host, _root: self.look())
         monkeypatch.setattr(job_sweep.files, "make_folder", lambda _host, _path: True)
+        monkeypatch.setattr(job_sweep.files, "remove", lambda _host, path: self.removed.append(path))
         monkeypatch.setattr(job_sweep.files, "move", lambda _host, source, _target: self.do(f"keep {source.split(chr(92))[-2]}"))
 
     def look(self) -> list[FoundJob]:
@@ -91,6 +93,7 @@ def test_what_does_not_run_is_removed_while_another_is_waited_for(monkeypatch):
     assert node.did == ["keep a-1", "remove a-1", "sleep", "sleep", "remove fetch-1"]
     assert node.jobs.first == {"fetch-1": "running", "a-1": "lost"}
     assert (node.jobs.remaining, node.jobs.changed) == (0, True)
+    assert node.removed == [f"{ROOT}\\packages\\*.part"], "when no job is left that may write one"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_an_installation_that_does_not_end_in_time(monkeypatch):
     node = Node(monkeypatch, [job("uninstall-1", "running", since=None)])
     with pytest.raises(HostError, match=r"since an unknown time.*It must not be cancelled: wait for it with a longer timeout"):
         node.sweep(timeout=0)
-    assert node.did == []
+    assert (node.did, node.removed) == ([], [])
 
 
 def test_an_orphan_that_cannot_be_told_is_named(monkeypatch):

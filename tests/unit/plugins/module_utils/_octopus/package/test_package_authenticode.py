@@ -165,7 +165,7 @@ def test_the_program_in_the_path_has_to_be_a_safe_one(shop: Shop, tmp_path: Path
     trust = Trust((VENDOR,), str(shop.root.pem))
     monkeypatch.setenv("PATH", f"{Path(old).parent}:/usr/bin:/bin")
     found = verify(package, trust)
-    assert (found.verdict, found.reason.split(" can be")[0]) == (UNVERIFIED, f"{old} 2.11")
+    assert (found.verdict, found.reason.partition(" can be")[0]) == (UNVERIFIED, f"{old} 2.11")
     assert found.blocks  # a publisher is expected
     assert verify(package, shop.trust(VENDOR, program=old)).verdict == VERIFIED  # named, as its distribution has corrected it
     monkeypatch.setenv("PATH", f"{Path(new).parent}:/usr/bin:/bin")
