@@ -131,6 +131,19 @@ def test_an_instance_that_is_none_is_not_touched(scene: CloneScene) -> None:
     assert scene.serves()
 
 
+def test_it_is_made_anew_on_request(scene: CloneScene) -> None:
+    """With an older program, another database and another certificate, and with what is asked for now."""
+    with scene.clone.store(DATABASE, SINGLE.target) as store:
+        old = dict(store.configuration("certificate") or {})["Thumbprint"]
+    run = play(scene, octopus_test_force=True, octopus_test_projects=["Intranet"], octopus_version=SINGLE.version)
+    assert run.code == 0, run.output[-5000:]
+    assert scene.databases() == [DATABASE] and scene.serves() and scene.left_over() == [] and result(scene)["status"] == "created"
+    with scene.clone.store(DATABASE) as store:
+        assert [one["Name"] for one in store.documents("Project")] == ["Intranet"]
+        assert dict(store.configuration("certificate") or {})["Thumbprint"] != old
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.version
+
+
 def test_it_is_removed_without_a_trace(scene: CloneScene, tmp_path: Path) -> None:
     """The control node dies when the instance is gone and its database is not."""
     mark = scene.lab.ledger.mark()
