@@ -56,6 +56,7 @@ LONG |= {
     "clone/interrupted": 250.0,
     "rollback/isolated": 240.0,
     "clone/rehearsal": 210.0,
+    "test_instance": 250.0,
 }
 # What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
 LAB_SOURCES = re.compile(r"tests/lab(_tests)?/|requirements")

@@ -42,7 +42,7 @@ options:
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
     type: list
     elements: str
-    choices: [server, hosts, answers, services, readiness]
+    choices: [server, hosts, answers, services, readiness, certificate]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -142,6 +142,7 @@ server:
       artifacts: \\nas\octopus\Artifacts
       packages: \\nas\octopus\Packages
     user: upgrade
+    thumbprint: 3D9E1C0B5A7F48E2D6C1B0A99887766554433221
     readiness:
       tasks_queued: []
       integrity_check: {task: ServerTasks-1007, state: Success, warnings: false, completed: "2026-11-23"}
@@ -219,6 +220,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import certificate
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
@@ -235,7 +237,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services", "readiness"],
+            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -256,6 +258,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     if "server" in params["gather"] and options:
         with open_api(options, [] if answers else connections, params["instance_name"], warnings) as api:
             result["server"] = server_info(api, ready)
+            if "certificate" in params["gather"]:
+                result["server"]["thumbprint"] = certificate.thumbprint(api)
     if "hosts" in params["gather"] and connections:
         result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"], ready)
         if answers:

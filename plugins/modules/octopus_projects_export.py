@@ -28,20 +28,25 @@ attributes:
   diff_mode:
     support: none
 options:
+  state:
+    description:
+      - V(present) exports the projects.
+      - V(absent) removes the file, and what an interrupted run has left on the server.
+    type: str
+    choices: [present, absent]
+    default: present
   projects:
-    description: Names of the projects.
+    description: Names of the projects. Needed with O(state=present).
     type: list
     elements: str
-    required: true
   space:
     description: Id or name of their space; by default the default space.
     type: str
   password:
     description:
       - Protects the secrets in the file. The rest of the file is not encrypted, so it is written for its owner only.
-      - M(octopus.upgrade.octopus_projects_import) needs it again.
+      - M(octopus.upgrade.octopus_projects_import) needs it again. Needed with O(state=present).
     type: str
-    required: true
   dest:
     description: File on the control node. One that exists is replaced. Missing folders are created, for their owner only.
     type: path
@@ -80,29 +85,29 @@ EXAMPLES = r"""
 RETURN = r"""
 version:
   description: The version of the server.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 2025.3.14357
 space:
   description: The space, with C(id) and C(name).
-  returned: success
+  returned: with O(state=present)
   type: dict
   sample: {id: Spaces-1, name: Default}
 projects:
   description: The exported projects.
-  returned: success
+  returned: with O(state=present)
   type: list
   elements: str
   sample: [Web Shop, Billing]
 git_projects:
   description: Those of them that are version-controlled.
-  returned: success
+  returned: with O(state=present)
   type: list
   elements: str
   sample: []
 not_carried:
   description: What the file does not have.
-  returned: success
+  returned: with O(state=present)
   type: list
   elements: str
   sample: [packages]
@@ -113,17 +118,17 @@ dest:
   sample: /var/lib/octopus/test/projects.zip
 task:
   description: Id of the server's task; null in check mode.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: ServerTasks-4711
 size:
   description: Size of the file in bytes; null in check mode.
-  returned: success
+  returned: with O(state=present)
   type: int
   sample: 182734
 sha256:
   description: SHA-256 of the file; null in check mode.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 """
@@ -133,23 +138,28 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.projects.export import ExportRequest, export
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.projects.export import ExportRequest, discard, export
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
         **api_spec(),
-        "projects": {"type": "list", "elements": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "projects": {"type": "list", "elements": "str"},
         "space": {"type": "str"},
-        "password": {"type": "str", "no_log": True, "required": True},
+        "password": {"type": "str", "no_log": True},
         "dest": {"type": "path", "required": True},
         "allow_git": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 1800},
-    }
+    },
+    "required_if": [("state", "present", ["projects", "password"])],
 }
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
-    """Export the projects; the module's result."""
+    """Export the projects, or remove an export; the module's result."""
+    if params["state"] == "absent":
+        with OctopusApi(ApiOptions.for_url(params, params["url"], params["api_key"])) as api:
+            return {"changed": discard(api, params["dest"], check_mode), "dest": params["dest"]}
     request = ExportRequest(
         tuple(params["projects"]),
         params["password"],

@@ -22,7 +22,7 @@ from ansible_collections.octopus.upgrade.plugins.plugin_utils._console_text impo
 OK, SKIPPED, FAILED, IGNORED, UNREACHABLE = "ok", "skipped", "failed", "ignored", "unreachable"
 
 _COLLECTION = "octopus.upgrade."
-_REPORTS = (f"{_COLLECTION}octopus_run_report", f"{_COLLECTION}octopus_clone_report")
+_REPORTS = tuple(f"{_COLLECTION}octopus_{name}_report" for name in ("run", "clone", "test_instance"))
 _DEBUG = ("debug", "ansible.builtin.debug")
 # They change what Ansible knows, not the world.
 _SILENT = ("set_fact", "set_stats", "group_by", "add_host", "include_vars", "assert")

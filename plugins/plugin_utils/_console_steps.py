@@ -28,6 +28,7 @@ PHASES = {
     "restore_service": "Restore service",
     "rollback": "Roll back to the restore point",
     "clone": "Clone",
+    "test": "Test instance",
 }
 
 _STAGE = ("stage.package.*", "stage.master_key", "stage.license", "stage.restore_point", "stage.baseline", "stage.folders")
@@ -54,7 +55,7 @@ _OPTIONAL = (
         "rollback.others",
         "rollback.open",
     ),
-    *("rollback.join_group", "clone.unregister"),
+    *("rollback.join_group", "clone.unregister", "test.stop", "test.unregister", "test.drop"),
 )
 _VERSION = ("install", "schema", "start", "stop")
 _VERIFY = ("verify.info", "verify.database", "verify.reads")
@@ -88,13 +89,21 @@ _CLONE = tuple(
         "cleanup.*",
     )
 )
+_TEST_INSTANCE = tuple(
+    f"test.{name}"
+    for name in (
+        *("stop", "unregister", "drop"),
+        *("stage", "license", "programs", "create", "configure", "start", "key"),
+        *("manage", "export", "import", "queue", "contents", "discard", "start_type"),
+    )
+)
 
 
 def of_operation(operation: str, path: Sequence[str]) -> list[str]:
     """Return the names of the steps of a run, in their order; those that depend on what is found are among them.
 
     Args:
-        operation: ``upgrade``, ``backup``, ``rollback`` or ``clone``.
+        operation: ``upgrade``, ``backup``, ``rollback``, ``clone`` or ``test_instance``.
         path: The versions of an upgrade.
     """
     if operation == "upgrade":
@@ -102,7 +111,8 @@ def of_operation(operation: str, path: Sequence[str]) -> list[str]:
         return [*_STAGE, *_QUIESCE, *_BACKUP, "backup.unguard", *apply, "apply.others", *_VERIFY, *_PUBLISH, "prune"]
     if operation == "backup":
         return [*_STAGE, *_QUIESCE, "freeze.maintenance", *_BACKUP, "publish.start", *_PUBLISH, "freeze.end", "prune"]
-    return list({"rollback": _ROLLBACK, "restore_service": _RESTORE_SERVICE, "clone": _CLONE}.get(operation, ()))
+    others = {"rollback": _ROLLBACK, "restore_service": _RESTORE_SERVICE, "clone": _CLONE, "test_instance": _TEST_INSTANCE}
+    return list(others.get(operation, ()))
 
 
 def pattern_of(step: str) -> str:

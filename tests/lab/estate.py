@@ -66,6 +66,8 @@ class CloneSpec:
         sql: Its SQL Server: None: the source's; the name of one that another instance or clone has; else a new one of that name.
         on_source_folders: Whether its service accounts may write to the share that the source's folders are on. It is so where
             source and clone run under one account, and that is when a clone can do harm there.
+        projects: The projects of the source that a test instance is to have; empty where a clone is to be made. Its login ``octopus`` may create
+            databases then.
     """
 
     name: str
@@ -78,6 +80,7 @@ class CloneSpec:
     has_curl: bool = True
     sql_driver: str = "auto"
     on_source_folders: bool = True
+    projects: tuple[str, ...] = ()
 
 
 DEMO = InstanceSpec("demo", "2018.10.7", ("octo01",), "sql01", ladder=("2021.1.8045", "2025.3.14357", "2026.2.9853"))
@@ -308,6 +311,8 @@ class Lab:
             str(spec.sql), spec.sql_version or source.spec.sql_version, own
         )
         own.sql_password = server.password
+        if spec.projects and (login := server.sql.find_login("octopus")):
+            login.roles.add("dbcreator")
         hosts = [WindowsHost(name, self.network, has_curl=spec.has_curl) for name in spec.nodes]
         balancer = self._balancer(spec.name, hosts)
         folders = self._folders(spec.name, hosts)

@@ -26,11 +26,14 @@ def write_inventory(lab: Lab, folder: Path) -> Path:
         _seal(lab, folder / "group_vars" / f"octopus_{name}" / "secrets.yml", _secrets(instance))
     groups = {"octopus": {"children": instances}}
     clones: dict[str, Any] = {}
+    tests: dict[str, Any] = {}
     for name, clone in lab.clones.items():
-        clones[f"octopus_{name}"] = _clone(lab, clone, password)
+        (tests if clone.spec.projects else clones)[f"octopus_{name}"] = _clone(lab, clone, password)
         _seal(lab, folder / "group_vars" / f"octopus_{name}" / "secrets.yml", _secrets(clone) | _login_of_octopus(clone))
     if clones:
         groups["octopus_clones"] = {"children": clones}  # not in "octopus": what is done to every instance is not done to a clone
+    if tests:
+        groups["octopus_test_instances"] = {"children": tests}
     hosts = folder / "hosts.yml"
     hosts.write_text("---\n" + yaml.safe_dump(groups, sort_keys=False, default_flow_style=False), encoding="utf-8")
     return folder
@@ -53,13 +56,23 @@ def _instance(lab: Lab, instance: LabInstance, password: Path) -> dict[str, Any]
 def _clone(lab: Lab, clone: LabClone, password: Path) -> dict[str, Any]:
     """Its SQL Server is named: there is no Octopus to find it out from."""
     source = clone.source.spec
-    own = {
-        "octopus_clone_of": source.name,
+    own: dict[str, Any] = {
+        **(_projects(clone) if clone.spec.projects else {"octopus_clone_of": source.name}),
         "octopus_version": source.target,
         "octopus_ladder": list(source.ladder),
         "octopus_sql_host": clone.sql.machine.address,
     }
     return _group(lab, clone, password, own)
+
+
+def _projects(clone: LabClone) -> dict[str, Any]:
+    """What a test instance gets, and how it logs in to its database."""
+    password, options = "{{ vault_octopus_sql_password }}", {"Encrypt": "True", "TrustServerCertificate": "True"}
+    return {
+        "octopus_test_of": clone.source.spec.name,
+        "octopus_test_projects": list(clone.spec.projects),
+        "octopus_test_database": {"user": "octopus", "password": password, "options": options},
+    }
 
 
 def _group(lab: Lab, place: LabInstance | LabClone, password: Path, own: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from . import clone_outcome, ending
+from . import clone_outcome, ending, result_file
 
 _NAMED = 5  # accounts in the final words; the result has them all
 
@@ -36,7 +35,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         }
         written, unrecorded = ending.write_end(params, event, data, check_mode)
     result = _result(params, status, written.get("path", ""))
-    unwritten = "" if check_mode else _write(Path(params["path"]), result)
+    unwritten = "" if check_mode else result_file.write(Path(params["path"]), result)
     return {
         "changed": False,
         **{name: written[name] for name in ("unrecorded", "lock_lost") if name in written},
@@ -135,16 +134,3 @@ def _result(params: dict[str, Any], status: str, run_record: str) -> dict[str, A
         "by_program": params["by_program"],
         "run_record": run_record,
     }
-
-
-def _write(path: Path, result: dict[str, Any]) -> str:
-    """Write the result; return why that is not possible, or an empty text."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        path.write_text(
-            json.dumps(result, indent=4, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
-        )
-        path.chmod(0o644)
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""

@@ -35,7 +35,7 @@ STATUS = {
 }
 
 _COLLECTION = "octopus.upgrade."
-_REPORTS = ("octopus_run_report", "octopus_clone_report")
+_REPORTS = ("octopus_run_report", "octopus_clone_report", "octopus_test_instance_report")
 # What only reads, or only keeps the lock and the journal.
 _HARMLESS_ENDS = ("_info", "_plan", "_status", "_verify", "_wait")
 _HARMLESS_BEGINNINGS = ("octopus_run_",)
@@ -114,7 +114,8 @@ class ExitStatus:
         name = action.removeprefix(_COLLECTION) if action.startswith(_COLLECTION) else ""
         known = self._of(host)
         if name in _REPORTS and isinstance(result.get("exit_status"), int):
-            # One playbook can have two runs of an instance: the refresh of a clone, and the rehearsal on it.
+            # One playbook can have two runs of an instance: the refresh of a clone and the rehearsal on it, or the
+            # creation of a test instance and its upgrade.
             known.reported = max(known.reported or DONE, result["exit_status"])
             known.nothing_to_do = result.get("status") == "unchanged"
         if name == "octopus_run_info" and isinstance(result.get("unfinished"), Mapping):

@@ -101,6 +101,17 @@ def test_how_the_inventory_names_them(tmp_path: Path) -> None:
     lab.stop()
 
 
+def test_the_place_of_a_test_instance_is_in_a_group_of_its_own(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab", SINGLE, CloneSpec("trial", SINGLE.name, ("octo-trial",), projects=("Web Shop",)))
+    groups = yaml.safe_load((lab.write_inventory(tmp_path / "inventory") / "hosts.yml").read_text())
+    assert list(groups) == ["octopus", "octopus_test_instances"]
+    found = groups["octopus_test_instances"]["children"]["octopus_trial"]["vars"]
+    assert (found["octopus_test_of"], found["octopus_test_projects"], "octopus_clone_of" in found) == ("single", ["Web Shop"], False)
+    login = lab.instances["single"].sql.find_login("octopus")
+    assert login and "dbcreator" in login.roles
+    lab.stop()
+
+
 def test_what_is_not_there_or_twice(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no instance prod"):
         Lab(tmp_path / "a", SINGLE, CloneSpec("x", "prod", ("octo-x",)))

@@ -43,6 +43,14 @@ def test_health_is_a_teapot_when_something_is_wrong(server):
         assert answer.json()[wrong] is (wrong != "IsCompliantWithLicense")
 
 
+def test_the_thumbprint_of_the_server_is_for_administrators(server):
+    address = "/api/configuration/certificates/certificate-global"
+    assert server.get(address).status_code == 404
+    server.store.save_configuration("certificate", {"Thumbprint": "AB12"})
+    assert server.json(address)["Thumbprint"] == "AB12"
+    assert server.get(address, key=DEPLOYER).status_code == 403
+
+
 def test_counts_and_system_info(serve):
     server = serve("2023.4.8432")
     counts = server.json("/api/serverstatus/counts")

@@ -50,7 +50,8 @@ def test_a_clone_is_harmless_and_complete_and_its_source_as_it_was(
     before, start = scene.look(), scene.lab.ledger.mark()
     # One of them behind a firewall, beside the quarantine.
     walled = clone == ALL[-1][1]
-    run = scene.refresh(**(STRANGER if clone.sql else {}), **({"octopus_clone_outbound": "block"} if walled else {}))
+    variables = (STRANGER if clone.sql else {}) | ({"octopus_clone_outbound": "block"} if walled else {})
+    run = scene.refresh(**variables)
     assert run.code == 0, run.output[-6000:]
     result = scene.result()
     if walled:

@@ -13,6 +13,7 @@ PACKAGES = "installs packages of the distribution, as root; tools/setup.sh insta
 KERBEROS = "the same packages, for Kerberos"
 CHECKOUT = "for those who work on the collection"
 VERIFY = "tests/scenarios/upgrade/test_cost.py runs it"
+TEST_INSTANCE = "tests/scenarios/test_instance/test_life.py runs it"
 SITUATION = "needs a situation that another test makes"
 
 NOT_HERE = {
@@ -28,6 +29,10 @@ NOT_HERE = {
     "ansible-playbook octopus.upgrade.upgrade_inplace --limit octopus_prod -e octopus_break_lock=20261130T101500Z": (
         f"{SITUATION}: tests/scenarios/rollback/test_taken_over.py"
     ),
+    "ansible-playbook octopus.upgrade.test_instance --check": TEST_INSTANCE,
+    "ansible-playbook octopus.upgrade.test_instance": TEST_INSTANCE,
+    "ansible-playbook octopus.upgrade.remove_test_instance --check": TEST_INSTANCE,
+    "ansible-playbook octopus.upgrade.remove_test_instance": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.verify --limit octopus_prod": VERIFY,
     "ansible-playbook octopus.upgrade.verify -e octopus_baseline_file=before.json": VERIFY,
 }

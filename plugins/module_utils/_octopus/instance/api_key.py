@@ -76,7 +76,7 @@ def make(request: ApiKeyRequest, connection: ConnectionOptions) -> dict[str, Any
         SecretError: The file cannot be decrypted or written.
     """
     place = LocalFile(request.dest)
-    has = _stored(place, request.vault_key)
+    has = stored(place, request.vault_key)
     user = _user_of(request, has) if has else None
     told = {"dest": request.dest, "encrypted": request.vault_key is not None}
     if user is not None:
@@ -112,7 +112,7 @@ def make(request: ApiKeyRequest, connection: ConnectionOptions) -> dict[str, Any
     }
 
 
-def _stored(place: LocalFile, vault_key: VaultKey | None) -> str | None:
+def stored(place: LocalFile, vault_key: VaultKey | None) -> str | None:
     """Return the key in the file; None where there is no file.
 
     Raises:

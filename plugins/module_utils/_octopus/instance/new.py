@@ -15,9 +15,9 @@ from collections.abc import Callable
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import normal
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import MADE_WHEN_NEEDED, normal
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import config_file, connection_string
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING, DEFAULT_INSTANCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, computer_name
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
@@ -91,8 +91,8 @@ class NewInstance:
             raise OctopusError(f"{self.host.where}: the program does not report its version, on which the order of the commands depends.")
         self.found.look_at_service()
         path, before = self._check()
-        mark_path = f"{path}.new-database"
-        mark, looked = self._mark(mark_path), self._look()
+        mark_path = new_database.mark_path(path)
+        mark, looked = new_database.mark_of(self.host, self.request.name, path), self._look()
         ours = new_database.is_ours(mark, looked, self.request.database.server, self.request.database.database)
         if not (ours and mark and mark.complete and self.result.registered):
             self._make(path, before, mark_path, mark if ours else None, looked)
@@ -128,6 +128,7 @@ class NewInstance:
             self._configure(database=True)
         self._license()
         self._verify()
+        self._make_folders()
         # The mark goes last: a run that is interrupted in between has the program create the database once more, which does nothing.
         self._job().remove()
         files.write_text(self.host, mark_path, mark.done().text())
@@ -143,7 +144,7 @@ class NewInstance:
         request, place = self.request, self.request.database
         entry = self.found.entry()
         self.result.registered = entry is not None
-        default = "C:\\Octopus" if request.name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{request.name}"
+        default = new_database.default_home(request.name)
         path = (entry.config_path if entry else None) or request.config_path or f"{request.home or default}\\OctopusServer.config"
         if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
             raise OctopusError(
@@ -174,10 +175,6 @@ class NewInstance:
                 "one. Whether the database exists can then not be told. Nothing was changed. Use one name for both."
             )
         return path, before
-
-    def _mark(self, path: str) -> Mark | None:
-        text = files.read_text(self.host, path) if files.exists(self.host, path) else None
-        return Mark.read(text, f"{self.host.where}: {path}")
 
     def _look(self) -> Look:
         with self._open("master") as connection:
@@ -263,6 +260,12 @@ class NewInstance:
         finally:
             for left in (file, f"{file}.b64"):
                 files.remove(self.host, left)
+
+    def _make_folders(self) -> None:
+        """Make the server folders, which the server makes with their first file: a backup of them takes a missing one for a wrong path."""
+        for name, path in self.result.folders.items():
+            if name not in MADE_WHEN_NEEDED and path:
+                files.make_folder(self.host, path)
 
     # -- after
 

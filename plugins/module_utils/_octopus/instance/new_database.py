@@ -19,6 +19,9 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import DEFAULT_INSTANCE
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
+from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
 
 # Tables that are empty in the database of a new server.
 _EMPTY = ("Project", "Machine", "Worker", "ProjectTrigger", "Release", "Deployment")
@@ -61,6 +64,32 @@ class Mark:
             return cls(str(found["server"]), str(found["database"]), str(found["free_at"]), found["complete"] is True)
         except (ValueError, KeyError, TypeError) as error:
             raise OctopusError(f"{where} is not a file that octopus_instance_create has written. Nothing was changed.") from error
+
+
+def mark_path(config_path: str) -> str:
+    """Return where the mark of an instance is: beside its configuration file."""
+    return f"{config_path}.new-database"
+
+
+def default_home(name: str) -> str:
+    """Return the home of a new instance that is given none."""
+    return "C:\\Octopus" if name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{name}"
+
+
+def mark_of(host: WindowsHost, name: str, config_path: str | None) -> Mark | None:
+    """Read the mark of an instance; None where there is none.
+
+    Args:
+        host: Its host.
+        name: Its name.
+        config_path: Its configuration file; None where it is not registered.
+
+    Raises:
+        OctopusError: The file is none of ours.
+        HostError: The host cannot be asked.
+    """
+    path = mark_path(config_path or f"{default_home(name)}\\OctopusServer.config")
+    return Mark.read(files.read_text(host, path) if files.exists(host, path) else None, f"{host.where}: {path}")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
@@ -80,6 +81,42 @@ def export(api: OctopusApi, request: ExportRequest) -> dict[str, Any]:
     noted |= {"artifact": artifact["Id"], "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     pending.write(noted)
     return {**result, **_cleared(api, space["Id"], request.dest, pending, noted)}
+
+
+def discard(api: OctopusApi, dest: str, check_mode: bool) -> bool:
+    """Remove an export: the file, and what an interrupted run has left on the server. Return whether there was anything.
+
+    Raises:
+        OctopusError: The task of the interrupted run has not ended, or the server does not remove what is left.
+    """
+    pending = Pending(dest, "export", {})
+    note = pending.found()
+    there = LocalFile(dest).read() is not None
+    if check_mode or (note is None and not there):
+        return note is not None or there
+    if note is not None:
+        _clear_away(api, note)
+        pending.clear()
+    Path(dest).unlink(missing_ok=True)
+    Pending(dest, "import", {}).clear()
+    return True
+
+
+def _clear_away(api: OctopusApi, note: dict[str, Any]) -> None:
+    """Remove the artifact of the task that a note names."""
+    what, task = note["what"], note["noted"]["task"]
+    if what.get("url") != api.url:
+        raise OctopusError(f"The task {task} was begun on {what.get('url')}, and not on {api.url}. Nothing was removed.")
+    path = f"/api/{what['space']}"
+    row = api.find(f"{path}/tasks/{task}")
+    if row is None:
+        return
+    if not row.get("IsCompleted"):
+        raise OctopusError(
+            f"{api.url}: the task {task} ({row.get('Description')}) has not ended. Run this again when it has. Nothing was removed."
+        )
+    for artifact in list(api.items(f"{path}/artifacts", regarding=task)):
+        api.delete(f"{path}/artifacts/{artifact['Id']}", needs="ArtifactDelete")
 
 
 def _cleared(api: OctopusApi, space: str, dest: str, pending: Pending, noted: dict[str, Any]) -> dict[str, Any]:

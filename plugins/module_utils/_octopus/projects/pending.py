@@ -40,15 +40,23 @@ class Pending:
         Raises:
             OctopusError: The note is not one of ours.
         """
+        found = self.found()
+        return found["noted"] if found and found["what"] == self.what else None
+
+    def found(self) -> dict[str, Any] | None:
+        """Return the note, whatever it is about, with ``what`` and ``noted``; None where there is none.
+
+        Raises:
+            OctopusError: It is not one of ours.
+        """
         content = LocalFile(str(self.path_of_note)).read()
         if content is None:
             return None
         try:
             found: dict[str, Any] = json.loads(content)
-            noted = found["noted"] if found["what"] == self.what else None
+            return {"what": dict(found["what"]), "noted": dict(found["noted"])}
         except (ValueError, KeyError, TypeError) as error:
             raise OctopusError(f"{self.path_of_note} is not a note about a task. Remove it if nothing runs.") from error
-        return noted
 
     def write(self, noted: dict[str, Any]) -> None:
         """Note it.

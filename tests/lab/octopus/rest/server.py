@@ -197,6 +197,26 @@ def change_values(section_id: str) -> Document:
     return value
 
 
+# -- the server's own certificate
+
+
+@api.get("/configuration/certificates/<certificate_id>")
+def certificate(certificate_id: str) -> Document:
+    """What Tentacles know the server by: CertificateConfigurationResource of OctopusDeploy/OctopusClients. Its permission is *assumed*."""
+    need("AdministerSystem")
+    own = store().configuration("certificate")
+    if certificate_id != "certificate-global" or own is None:
+        raise not_found(certificate_id)
+    links = {"Self": f"/api/configuration/certificates/{certificate_id}"}
+    return {
+        "Id": certificate_id,
+        "Name": "Octopus Server",
+        "Thumbprint": own["Thumbprint"],
+        "SignatureAlgorithm": "sha256RSA",
+        "Links": links,
+    }
+
+
 # -- documents of their own address: address -> (row of Configuration, first version, secret properties)
 
 DOCUMENTS: dict[str, tuple[str, tuple[int, ...], tuple[str, ...]]] = {

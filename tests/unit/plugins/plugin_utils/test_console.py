@@ -73,7 +73,10 @@ def _steps(tasks: Any) -> list[str]:
     return own + [name for value in tasks.values() for name in _steps(value)]
 
 
-@pytest.mark.parametrize(("operation", "roles"), [("upgrade", {"upgrade"}), ("rollback", {"rollback"}), ("clone", {"clone"})])
+@pytest.mark.parametrize(
+    ("operation", "roles"),
+    [("upgrade", {"upgrade"}), ("rollback", {"rollback"}), ("clone", {"clone"}), ("test_instance", {"test_instance"})],
+)
 def test_the_steps_are_those_of_the_roles(operation: str, roles: set[str]) -> None:
     named = {
         _console_steps.pattern_of(name)
@@ -99,7 +102,7 @@ def test_the_steps_stand_in_the_order_of_the_files() -> None:
 
 
 def test_each_step_has_a_phase() -> None:
-    for operation in ("upgrade", "backup", "rollback", "clone", "restore_service"):
+    for operation in ("upgrade", "backup", "rollback", "clone", "restore_service", "test_instance"):
         assert all(_console_steps.phase_of(name) for name in _console_steps.of_operation(operation, PATH))
 
 

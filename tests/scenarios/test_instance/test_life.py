@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One test instance, from the plan to its removal. The tests run in this order, each with what the ones before it have left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.core.ledger import Event
+from lab.estate import SINGLE, CloneSpec, Lab
+from lab.octopus import register
+from scenarios.clone.scene import CloneScene
+from scenarios.operator import Run
+from scenarios.rollback.scene import PATIENCE, failed_with, said
+
+pytestmark = pytest.mark.timeout(1500)
+
+PROJECTS = ("Web Shop", "Billing")
+PLACE = CloneSpec("trial", SINGLE.name, ("octo-trial",), projects=PROJECTS)
+DATABASE = "Octopus trial"
+NONE = dict.fromkeys(("Machine", "Worker", "ProjectTrigger", "Subscription"), 0)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloneScene]:
+    folder: Path = tmp_path_factory.mktemp("test-instance")
+    with Lab(folder / "lab", SINGLE, PLACE, scale=40.0) as lab:
+        yield CloneScene(lab, SINGLE, PLACE, folder)
+
+
+def play(scene: CloneScene, *arguments: str, playbook: str = "test_instance", **variables: Any) -> Run:
+    return scene.operator.play(playbook, *arguments, deadline=2 * PATIENCE, callbacks="octopus.upgrade.exit_status", **variables)
+
+
+def result(scene: CloneScene) -> dict[str, Any]:
+    return dict(json.loads((scene.operator.folder / "octopus-runs" / "trial.test.json").read_text()))
+
+
+def folder(scene: CloneScene) -> Path:
+    """What the control node has of it."""
+    return scene.operator.folder / "octopus-runs" / "trial" / "test-instance"
+
+
+def writes(scene: CloneScene, since: int) -> list[str]:
+    """What was changed on the source: over its API, by a command, in a file of its own or by a statement."""
+
+    def told(event: Event) -> str:
+        path = str(event.get("path"))
+        return (
+            f"{event['method']} {path.partition('/import-export/')[2] or path}" if event.kind == "rest" else f"{event.kind} {event.fields}"
+        )
+
+    def touches(event: Event) -> bool:
+        if event.machine not in SINGLE.nodes:
+            return False
+        return event.kind in ("winrm.command", "msi") or (event.kind == "rest" and event["method"] != "GET")
+
+    return [told(event) for event in scene.lab.ledger.events(since=since) if touches(event)]
+
+
+def test_check_mode_shows_what_would_be_done(scene: CloneScene) -> None:
+    mark = scene.lab.ledger.mark()
+    run = play(scene, "--check")
+    assert run.code == 0, run.output[-5000:]
+    assert f"trial, a test instance of single: to be created at {SINGLE.version}" in said(run), said(run)
+    assert scene.databases() == [] and scene.remains() == [] and writes(scene, mark) == []
+
+
+def test_only_the_chosen_projects_arrive_and_are_upgraded(scene: CloneScene, tmp_path: Path) -> None:
+    """The control node dies while it imports them, and the next run goes on there."""
+    mark, before = scene.lab.ledger.mark(), scene.look()
+    scene.kill_at("test.import", tmp_path / "killed.txt", playbook="test_instance")
+    run = play(scene)
+    assert run.code == 0, run.output[-5000:]
+    # The source: one export, of which nothing is left, and nothing else.
+    assert writes(scene, mark)[0] == "POST export" and len(writes(scene, mark)) == 2, writes(scene, mark)
+    assert writes(scene, mark)[1].startswith("DELETE /api/Spaces-1/artifacts/"), writes(scene, mark)
+    assert [line.split()[0] for line in sorted(scene.unlike(before))] == ["ServerTask", "folder"], (
+        "the task, and the empty folder of its artifact"
+    )
+    steps = scene.steps()
+    assert [steps.count(name) for name in ("test.create", "test.export", "test.import", "test.contents")] == [1, 1, 2, 1], steps
+    with scene.clone.store(DATABASE, SINGLE.target) as store, scene.instance.handle.store() as source:
+        assert sorted(one["Name"] for one in store.documents("Project")) == sorted(PROJECTS)
+        assert {name: store.count(name) for name in NONE} == NONE
+        assert store.documents("Space")[0]["TaskQueueStopped"] is True
+        own, other = (dict(one.configuration("certificate") or {})["Thumbprint"] for one in (store, source))
+        assert own != other
+    # Upgraded by the same steps, and what could not be carried over is told.
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
+    assert scene.serves() and scene.databases() == [DATABASE] and scene.left_over() == [] and scene.open_runs() == []
+    found = result(scene)
+    assert (found["status"], found["version"], found["projects"]) == ("created", SINGLE.version, list(PROJECTS)), found
+    made, upgraded = run.records("trial")
+    assert made["evidence"]["not_carried"] == found["not_carried"] != [] and upgraded["verdict"] == "upgraded"
+    assert made["evidence"]["machines"] == 0 and made["evidence"]["live_triggers"] == []
+    assert list(scene.told_secrets(run)) == []
+    kept = sorted(path.name for path in folder(scene).iterdir())
+    assert kept == ["api-key.vault", "license.vault"], "the exported file is gone"
+
+
+def test_a_second_run_has_nothing_to_do(scene: CloneScene) -> None:
+    mark, known = scene.lab.ledger.mark(), len(scene.journals())
+    run = play(scene)
+    assert run.code == 0 and "changed=0 " in run.output, run.output[-5000:]
+    assert result(scene)["status"] == "unchanged" and len(scene.journals()) == known
+    assert writes(scene, mark) == [] and scene.lab.ledger.events("service.state", since=mark) == []
+
+
+def test_an_instance_that_is_none_is_not_touched(scene: CloneScene) -> None:
+    """Somebody has the address of the source's host there, as when two are mixed up; or wants other projects of what people test in."""
+    mark, before = scene.lab.ledger.mark(), scene.look()
+    live = scene.instance
+    there: dict[str, Any] = {
+        "ansible_host": live.hosts[0].address,
+        "ansible_user": f"LAB\\{SINGLE.name}-admin",
+        "ansible_password": live.secrets.winrm_password,
+        "octopus_instance_name": "OctopusServer",
+    }
+    run = play(scene, playbook="remove_test_instance", **there)
+    assert run.code == 20 and f"it uses the database {SINGLE.database}" in failed_with(run), run.output[-3000:]
+    assert scene.touched(mark) == [] and scene.unlike(before) == []
+    run = play(scene, octopus_test_projects=["Web Shop", "Intranet"])
+    assert run.code == 20 and "it does not have Intranet" in failed_with(run), run.output[-3000:]
+    assert scene.serves()
+
+
+def test_it_is_made_anew_on_request(scene: CloneScene) -> None:
+    """With an older program, another database and another certificate, and with what is asked for now."""
+    with scene.clone.store(DATABASE, SINGLE.target) as store:
+        old = dict(store.configuration("certificate") or {})["Thumbprint"]
+    run = play(scene, octopus_test_force=True, octopus_test_projects=["Intranet"], octopus_version=SINGLE.version)
+    assert run.code == 0, run.output[-5000:]
+    assert scene.databases() == [DATABASE] and scene.serves() and scene.left_over() == [] and result(scene)["status"] == "created"
+    with scene.clone.store(DATABASE) as store:
+        assert [one["Name"] for one in store.documents("Project")] == ["Intranet"]
+        assert dict(store.configuration("certificate") or {})["Thumbprint"] != old
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.version
+
+
+def test_it_is_removed_without_a_trace(scene: CloneScene, tmp_path: Path) -> None:
+    """The control node dies when the instance is gone and its database is not."""
+    mark = scene.lab.ledger.mark()
+    scene.kill_at("test.drop", tmp_path / "killed.txt", playbook="remove_test_instance")
+    run = play(scene, playbook="remove_test_instance")
+    assert run.code == 0, run.output[-5000:]
+    assert scene.remains() == [] and scene.open_runs() == [] and result(scene)["status"] == "removed"
+    assert not folder(scene).exists() and writes(scene, mark) == []
+    run = play(scene, playbook="remove_test_instance")
+    assert run.code == 0 and "trial: nothing to remove" in said(run) and "changed=0 " in run.output, run.output[-3000:]
