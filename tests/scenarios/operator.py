@@ -20,6 +20,7 @@ from patience import patient
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = patient(280)  # seconds of real time that one playbook may take
+PROGRAM = (sys.executable, str(Path(__file__).parent / "bin" / "ansible_playbook.py"))
 # With Ansible's own millisecond its main process is busy for as long as a worker runs; the plays here are mostly waiting for workers.
 SETTINGS = "[defaults]\ninternal_poll_interval = 0.02\n"
 
@@ -60,12 +61,13 @@ class Operator:
     """Somebody at a control node, in a folder of their own, with the lab's inventory.
 
     Args:
-        settings: The content of their ansible.cfg. Empty: none, so that Ansible's own settings hold.
+        settings: The content of their ansible.cfg. Empty: none, so that Ansible's own settings hold, and its own ansible-playbook.
         more: Further environment variables.
     """
 
     def __init__(self, lab: Lab, folder: Path, settings: str = SETTINGS, more: dict[str, str] | None = None) -> None:
         self.lab = lab
+        self.program = PROGRAM if settings else (str(Path(sys.executable).parent / "ansible-playbook"),)
         self.more = more or {}
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ class Operator:
     def play(self, playbook: str, *arguments: str, deadline: float = DEADLINE, callbacks: str = "", **variables: Any) -> Run:
         """Run a playbook of the collection by file name or by its collection name; ``variables`` are extra vars."""
         target = playbook if "." in playbook else str(ROOT / "playbooks" / f"{playbook}.yml")
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), target, "-i", str(self.inventory), *arguments]
+        command = [*self.program, target, "-i", str(self.inventory), *arguments]
         if variables:
             command += ["--extra-vars", json.dumps(variables)]
         process = subprocess.run(

@@ -4,7 +4,7 @@
 
 """Which cases are run: OCTOPUS_CHAOS=all, full, gate, rivals, off, or names of cases separated by commas (matrix.chosen).
 
-Two cases of ``gate`` are others with each commit, or with OCTOPUS_CHAOS_SEED where that is set.
+The cases of ``gate`` are others with each commit, or with OCTOPUS_CHAOS_SEED where that is set.
 Collecting them costs a survey of about two minutes where build/ has none for this state of the sources.
 """
 

@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from patience import patient
-from scenarios.operator import ROOT
+from scenarios.operator import PROGRAM, ROOT
 
 MARK = "OCTOPUS_UPGRADE_CHAOS"
 KILL_PATIENCE = patient(10.0)
@@ -61,7 +60,7 @@ class Controller:
         self.log = log
         command = [
             *(elsewhere() if another else ()),
-            str(Path(sys.executable).parent / "ansible-playbook"),
+            *PROGRAM,
             str(ROOT / "playbooks" / f"{playbook}.yml"),
             "-i",
             str(operator.inventory),

@@ -24,7 +24,6 @@ KILLS = (KILL, WITHIN, UNRECORDED, AFTER)
 # And it is killed, as it begins or within it, and nobody starts it again: what the guard does then (guarded.py).
 ALONE, ALONE_WITHIN = GUARDED = "never again", "never again within"
 KILLED_WHEN_DONE = {UNRECORDED: "SIGKILL before it is recorded", AFTER: "SIGKILL once it is recorded"}
-PHASES, ROTATING = 5, 2  # how many of the gate's cases
 SAME, SECOND = "same", "second"
 # So many seconds are generous in the lab, and short enough that a service that hangs (effects.HANG) is given up first.
 VARIABLES: dict[str, Any] = {
@@ -125,41 +124,31 @@ def full(matrix: Sequence[Case]) -> list[Case]:
 
 
 def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
-    """What a commit has to pass: a case of each of :data:`PHASES` phases, :data:`ROTATING` more, and one with the guard.
+    """What a commit has to pass: a case of each kind, and one with the guard.
 
-    Which phases and which cases more depends on the seed, so that everybody's turn comes; `make chaos` runs all of them, as does each night.
+    Which one depends on the seed, so that everybody's turn comes; `make chaos` runs all of them, as does each night.
 
-    Nothing here knows a phase or a step by its name. The kinds and the controllers take turns over the phases, and within a phase comes first
-    what the fewest cases meet: a schema upgrade that fails rather than one more connection that breaks.
+    Nothing here knows a phase or a step by its name. No two cases are of one phase where that can be, and the kind that the fewest steps
+    allow chooses first.
 
     Args:
         matrix: All cases, in the order of the steps.
         seed: What all of them depend on, such as the commit.
     """
-    guarded = [case for case in matrix if case.kind in GUARDED]
-    matrix = [case for case in matrix if case.kind not in GUARDED]
-    common = Counter(_what(case) for case in matrix)
-    kinds: Counter[str] = Counter()
-    controllers: Counter[str] = Counter()
+    common = Counter(case.kind for case in matrix)
+    phases: Counter[str] = Counter()
     found: list[Case] = []
-    for phase in dict.fromkeys(case.phase for case in matrix):
-        own = [case for case in matrix if case.phase == phase]
-        case = min(own, key=lambda one: (kinds[one.kind], KINDS.index(one.kind), common[_what(one)], controllers[one.controller]))
-        kinds[case.kind] += 1
-        controllers[case.controller] += 1
+    for kind in sorted((kind for kind in KINDS if kind in common), key=lambda one: (common[one], KINDS.index(one))):
+        own = _shuffled([case for case in matrix if case.kind == kind], seed)
+        case = min(own, key=lambda one: phases[one.phase])  # the first of them, so that the seed decides
+        phases[case.phase] += 1
         found.append(case)
-    rest = _shuffled([case for case in matrix if case not in found], seed)
-    now = _shuffled(found, seed)[:PHASES]
-    return [case for case in found if case in now] + rest[:ROTATING] + _shuffled(guarded, seed)[:1]
+    guarded = [case for case in matrix if case.kind in GUARDED]
+    return [case for case in matrix if case in found] + _shuffled(guarded, seed)[:1]
 
 
 def _shuffled(matrix: Sequence[Case], seed: str) -> list[Case]:
     return sorted(matrix, key=lambda case: hashlib.sha256(f"{seed} {case.name}".encode()).digest())
-
-
-def _what(case: Case) -> str:
-    """What is done in a case, whatever it is done to."""
-    return f"{case.kind} {case.strike.fault if case.strike else case.moment.kind if case.moment else ''}"
 
 
 def chosen(matrix: Sequence[Case], which: str, seed: str = "") -> list[Case]:
@@ -167,7 +156,7 @@ def chosen(matrix: Sequence[Case], which: str, seed: str = "") -> list[Case]:
 
     Args:
         matrix: All cases.
-        which: ``all``; ``full``, two of each step; ``gate``, about one of each phase; or cases by their names, or by what their names begin
+        which: ``all``; ``full``, two of each step; ``gate``, one of each kind; or cases by their names, or by what their names begin
             with, separated by commas.
         seed: For ``gate``.
 

@@ -4,7 +4,7 @@
 
 """The chaos matrix: an upgrade broken at every step of its journal, in every way that the step allows, and how that ends.
 
-``make chaos`` runs all of them, ``make test`` eight that change with the commit. The cases come from runs that nobody disturbs (survey.py).
+``make chaos`` runs all of them, ``make test`` seven that change with the commit. The cases come from runs that nobody disturbs (survey.py).
 """
 
 from __future__ import annotations

@@ -272,7 +272,7 @@ BORNE = [
         msi=Cell(AS_BEFORE, but=(_OWNER,)),
         published=Cell(AS_BEFORE, but=(_OWNER,)),
     ),
-    _in_the_middle("SQL Server rebuilt", making.rebuilt, published=Cell(AS_BEFORE, but=(_OWNER,))),
+    _in_the_middle("SQL Server rebuilt", making.rebuilt, schema=Cell(AS_BEFORE, but=(_OWNER,)), published=Cell(AS_BEFORE, but=(_OWNER,))),
     _in_the_middle("a transaction that is undone", making.undone),
 ]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates that are right and wrong for the address at which a node is asked: no healthy instance is rolled back for one."""
+"""A certificate that the control node does not trust: no healthy instance is rolled back for it. For the public name only: test_faults.py."""
 
 from __future__ import annotations
 
@@ -13,30 +13,9 @@ from pathlib import Path
 from lab.core.pki import Authority
 from lab.estate import SINGLE, WEB_PORT, Lab
 from lab.octopus import bindings
-from lab.windows import services
 from patience import patient
 from scenarios.operator import Operator
-from scenarios.portal import Proxy
 from scenarios.world import look
-
-
-def test_a_certificate_for_the_public_name_only(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
-    """As bought certificates are (https://github.com/OctopusDeploy/Issues/issues/2913). The node is asked at its address, for that name."""
-    lab = make_lab(SINGLE, scale=40)
-    handle = lab.instances["single"].handle
-    host = handle.hosts[0]
-    proxy = Proxy("portal", lab.network, [(host.name, host.address, WEB_PORT)], port=WEB_PORT).start()
-    try:
-        bindings.bind_only(host, WEB_PORT, proxy.address)
-        host.services.stop(handle.service)
-        assert host.services.wait(handle.service, services.STOPPED, patient(30))
-        restarted = lab.ledger.mark()
-        handle.start().wait_until_healthy(since=restarted)
-        run = operator_of(lab).play("upgrade_inplace", octopus_url=proxy.url)
-    finally:
-        proxy.stop()
-    assert run.code == 0, run.output[-5000:]
-    assert run.record("single")["verdict"] == "upgraded"
 
 
 def test_a_certificate_that_the_control_node_distrusts_after_the_start(

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An estate in which only what is documented exists: upgrades, rollbacks and clones need nothing else, or refuse and name what they miss.
+"""An estate in which only what is documented exists: upgrades and rollbacks need nothing else, or refuse and name what they miss.
 
 What does not exist there: see ``only_documented`` in tests/lab and schema.py. The modules that meet it alone: tests/scenarios/octopus and mssql.
+A rehearsal there: clone/test_rehearsal.py; a clone that could do harm: octopus/test_quarantine.py.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.estate import DANGEROUS, SINGLE, CloneSpec, Lab
+from lab.estate import SINGLE, CloneSpec, Lab
 from lab.octopus import interruptions
 from scenarios.clone.scene import CloneScene
-from scenarios.rollback.scene import PATIENCE, Scene, failed_with, said
+from scenarios.rollback.scene import Scene, failed_with, said
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -52,17 +53,6 @@ def test_an_upgrade_that_fails_and_one_that_does_not_while_somebody_is_asked(sce
         assert store.history()[-1]["Version"] == SINGLE.target
     assert after is not None
     assert (after["State"], bool(after["HasPendingInterruptions"])) == ("Executing", True)
-
-
-def test_a_rehearsal_on_a_clone_that_does_nothing_outside(tmp_path: Path) -> None:
-    clone = CloneSpec("copy", DANGEROUS.name, ("octo-clone",))
-    with Lab(tmp_path / "lab", DANGEROUS, clone, scale=40, only_documented=True) as lab:
-        scene = CloneScene(lab, DANGEROUS, clone, tmp_path)
-        mark = lab.ledger.mark()
-        run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE)
-        assert run.code == 0, run.output[-6000:]
-        assert scene.contacts(mark) == []
-        assert scene.left_over() == []
 
 
 def test_before_4_1_nothing_names_the_server_folders_so_nothing_is_begun_without_their_paths(tmp_path: Path) -> None:

@@ -16,10 +16,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._run.exit_status import STATUS
-from lab.estate import SINGLE, Lab
+from lab.estate import SINGLE, WEB_PORT, Lab
+from lab.octopus import bindings
+from lab.windows import services
+from patience import patient
 from scenarios import exact
 from scenarios.leftovers import leftovers, shells
 from scenarios.operator import Operator, Run
+from scenarios.portal import Proxy
 from scenarios.world import World, look, lost_files, lost_rows
 
 RUNNING, AUTOMATIC = 4, 2
@@ -142,13 +146,28 @@ def _as_told(verdict: str, before: World, after: World) -> None:
 
 
 def test_what_passes_by_itself_is_borne(make_lab: Callable[..., Lab], operator_of: Callable[[Lab], Operator]) -> None:
+    """And a certificate for the public name only, as bought ones are: the node is asked at its address, for that name.
+
+    Source: https://github.com/OctopusDeploy/Issues/issues/2913
+    """
     lab = make_lab(SINGLE, scale=40)
-    before = look(lab.instances["single"])
-    lab.faults.arm("msi.busy", "octo01", times=2)  # then the installation runs, and asks for a reboot
-    lab.faults.arm("msi.reboot", "octo01")
-    lab.faults.arm("api.slow_start", "octo01", seconds=60)
-    run = operator_of(lab).play("upgrade_inplace")
-    after = look(lab.instances["single"])
+    handle = lab.instances["single"].handle
+    host = handle.hosts[0]
+    proxy = Proxy("portal", lab.network, [(host.name, host.address, WEB_PORT)], port=WEB_PORT).start()
+    try:
+        bindings.bind_only(host, WEB_PORT, proxy.address)
+        host.services.stop(handle.service)
+        assert host.services.wait(handle.service, services.STOPPED, patient(30))
+        restarted = lab.ledger.mark()
+        handle.start().wait_until_healthy(since=restarted)
+        before = look(lab.instances["single"])
+        lab.faults.arm("msi.busy", "octo01", times=2)  # then the installation runs, and asks for a reboot
+        lab.faults.arm("msi.reboot", "octo01")
+        lab.faults.arm("api.slow_start", "octo01", seconds=60)
+        run = operator_of(lab).play("upgrade_inplace", octopus_url=proxy.url)
+        after = look(lab.instances["single"])
+    finally:
+        proxy.stop()
     assert run.code == 0, run.output[-5000:]
     assert {event["name"] for event in lab.ledger.events("fault", action="met")} == {"msi.busy", "msi.reboot", "api.slow_start"}
     assert run.record("single")["verdict"] == "upgraded"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import yaml
 from patience import patient
+from scenarios.operator import PROGRAM
 from scenarios.windows.setting import ACCOUNT, PASSWORD, World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -46,7 +46,7 @@ class Controller:
         (self._folder / f"{name}.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("ANSIBLE_")}
         return subprocess.Popen(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", f"{name}.yml", *arguments],
+            [*PROGRAM, "-i", "inventory.yml", f"{name}.yml", *arguments],
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
