@@ -42,6 +42,7 @@ QUIET = 0.3  # real seconds without an event of a control node, after which noth
 RESTORES = tuple(f"RESTORE {what}ONLY" for what in ("LABEL", "HEADER", "FILELIST", "VERIFY"))
 READS = ("SELECT", "SET", "IF", "WITH", "USE", "DECLARE", "EXEC", "PRINT", "[SYS].SP_", *RESTORES)
 CHANGES = ("sc.exe start", "sc.exe stop", "sc.exe config", "msiexec", "schtasks.exe /change", "ren ", "taskkill")
+LOOK = "/api/octopusservernodes/ping"
 OWN_LOCK = "lock-left-"  # a lock is made under this name, and released to it
 
 
@@ -233,7 +234,9 @@ def settle(lab: Lab) -> None:
 
 
 def _by_control_node(event: Event) -> bool:
-    return event.kind in ("rest", "winrm.command") or (event.kind == "sql" and str(event["login"]).lower() == LOGIN)
+    if event.kind == "rest":
+        return event["path"] != LOOK  # of the load balancer
+    return event.kind == "winrm.command" or (event.kind == "sql" and str(event["login"]).lower() == LOGIN)
 
 
 def changes(lab: Lab, since: int, shells: set[str]) -> list[str]:
