@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import sys
 import time
 import uuid
 import zlib
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scenarios.chaos import controller as chaos_controller
 from scenarios.chaos import journal
 from scenarios.chaos.case import Broken, how, lock_owner
 from scenarios.chaos.controller import MARK, Controller, marked
@@ -178,7 +178,7 @@ def test_a_killed_controller_takes_everything_with_it(another: bool, tmp_path: P
     program = tmp_path / "ansible-playbook"
     program.write_text("#!/bin/sh\nsetsid sleep 300 &\nsleep 300\n")
     program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(chaos_controller, "PROGRAM", (str(program),))
     with Controller(_Parent(tmp_path), "x", tmp_path / "log.txt", another) as controller:
         deadline = time.monotonic() + 20
         while len(marked(controller.mark)) < 3:
