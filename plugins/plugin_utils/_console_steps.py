@@ -55,7 +55,7 @@ _OPTIONAL = (
         "rollback.others",
         "rollback.open",
     ),
-    *("rollback.join_group", "clone.unregister", "test.stop", "test.unregister", "test.drop"),
+    *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop"),
 )
 _VERSION = ("install", "schema", "start", "stop")
 _VERIFY = ("verify.info", "verify.database", "verify.reads")
@@ -85,7 +85,7 @@ _ROLLBACK = tuple(
 _CLONE = tuple(
     f"clone.{name}"
     for name in (
-        *("stage", "database", "quarantine", "folders", "stop", "unregister", "programs", "certificate", "start", "verify"),
+        *("outbound", "stage", "database", "quarantine", "folders", "stop", "unregister", "programs", "certificate", "start", "verify"),
         "cleanup.*",
     )
 )
