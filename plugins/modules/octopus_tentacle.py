@@ -20,7 +20,7 @@ description:
   - An instance that does not trust O(thumbprint) belongs to another server. It is left as it is too, unless O(instances) names it.
   - Afterwards the configuration has to be the former one with the new entries and nothing else, and the restarted process has to run, and to poll them by
     its own log. Otherwise configuration and service are set back to what they were, and the task fails and names the instance. Where the log says nothing
-    at all, RV(instances.confirmed) is false, and RV(left_to_do) says so.
+    at all, RV(instances[].confirmed) is false, and RV(left_to_do) says so.
   - What could lose a registration, or the way back, is refused before anything on the host is changed. That is so for Tentacles before 4.0, whose
     C(server-comms) makes up a new subscription, for entries without a subscription or with several, for web sockets and Kubernetes agents. Trust is
     never removed and nothing is ever deregistered.
