@@ -63,8 +63,11 @@ def _work(instance: LabInstance, ca: str) -> None:
     session = requests.Session()
     session.headers["X-Octopus-ApiKey"] = instance.secrets.api_key
     project = session.get(f"{instance.url}/api/Spaces-1/projects/all", timeout=30, verify=ca).json()[0]
-    body = {"ProjectId": project["Id"], "Version": "99.0.0"}
-    answer = session.post(f"{instance.url}/api/Spaces-1/releases", json=body, timeout=30, verify=ca)
+    base = f"{instance.url}/api/Spaces-1"
+    template = session.get(f"{base}/deploymentprocesses/{project['DeploymentProcessId']}/template", timeout=30, verify=ca).json()
+    packages = [{"ActionName": one["ActionName"], "Version": one["VersionSelectedLastRelease"]} for one in template["Packages"]]
+    body = {"ProjectId": project["Id"], "Version": "99.0.0", "SelectedPackages": packages}
+    answer = session.post(f"{base}/releases", json=body, timeout=30, verify=ca)
     answer.raise_for_status()
     print(f"\nA user creates release 99.0.0 of {project['Name']}.")
 
