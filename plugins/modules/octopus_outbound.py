@@ -88,7 +88,7 @@ EXAMPLES = r"""
     allowed: [monitoring.example.com, 10.20.0.0/16]
     outside: [https://octopus.example.com]
 
-- name: Let it reach everything again
+- name: Remove the rule
   octopus.upgrade.octopus_outbound:
     instance: prod-clone
     state: absent

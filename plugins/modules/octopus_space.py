@@ -45,7 +45,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Let no task begin
+- name: Stop the task queue
   octopus.upgrade.octopus_space:
     url: https://octopus-test.example.com
     api_key: "{{ octopus_api_key }}"

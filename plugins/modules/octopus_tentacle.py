@@ -21,7 +21,7 @@ description:
   - Afterwards the configuration has to be the former one with the new entries and nothing else, and the restarted process has to run, and to poll them by
     its own log. Otherwise configuration and service are set back to what they were, and the task fails and names the instance. Where the log says nothing
     at all, RV(instances[].confirmed) is false, and RV(left_to_do) says so.
-  - What could lose a registration, or the way back, is refused before anything on the host is changed. That is so for Tentacles before 4.0, whose
+  - What could lose a registration, or make a return impossible, is refused before anything on the host is changed. That is so for Tentacles before 4.0, whose
     C(server-comms) makes up a new subscription, for entries without a subscription or with several, for web sockets and Kubernetes agents. Trust is
     never removed and nothing is ever deregistered.
   - A copy of the configuration is in O(work_root) from before the first change until the last one is verified. By it, a second run finishes what an
@@ -80,7 +80,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Let the polling Tentacles poll the new server too, first on one host, then on ten, then on a quarter of all at once
+- name: Point the polling Tentacles to the new server as well, first on one host, then on ten, then on a quarter of all at once
   hosts: tentacles
   gather_facts: false
   serial: [1, 10, 25%]

@@ -157,12 +157,12 @@ REQUEST = Request("Clone", name="copy", external_feeds=True, api_keys=True, sour
 
 
 def silence(database: Database, request: Request = REQUEST, reason: str = record.OWN) -> None:
-    before = record.read(database)  # type: ignore[arg-type]
-    apply.silence(database, request, before, "2025.3.1", reason)  # type: ignore[arg-type]
+    before = record.read(database)  # type: ignore[arg-type]  # a stand-in
+    apply.silence(database, request, before, "2025.3.1", reason)  # type: ignore[arg-type]  # a stand-in
 
 
 def lift(database: Database, items: list[str] | None = None, check_mode: bool = False) -> lifting.Outcome:
-    return lifting.run(database, REQUEST, lambda *_args: pytest.fail("no source is asked"), items, check_mode)  # type: ignore[arg-type]
+    return lifting.run(database, REQUEST, lambda *_args: pytest.fail("no source is asked"), items, check_mode)  # type: ignore[arg-type]  # a stand-in
 
 
 # -- what a clone can have
@@ -255,7 +255,7 @@ def test_everything_comes_back_and_nothing_else(content: list[tuple[str, dict[st
     assert outcome.left == []
     assert outcome.counts == told.counts
     assert database.rows() == before
-    assert outcome.lifted and not record.holds(record.read(database))  # type: ignore[arg-type]
+    assert outcome.lifted and not record.holds(record.read(database))  # type: ignore[arg-type]  # a stand-in
     assert lift(database).changed is False
 
 
@@ -291,9 +291,9 @@ def test_what_was_silenced_again_comes_back_as_the_source_had_it(content: list[t
     changed = [(table, values) for table, values in content if table in BITS and data.draw(st.booleans())]
     for table, values in changed:
         database.raw.execute(f"UPDATE dbo.[{table}] SET [{BITS[table]}] = ? WHERE Id = ?", (BITS[table] != "IsDisabled", values["Id"]))
-    silent = record.recorded(database)  # type: ignore[arg-type]
+    silent = record.recorded(database)  # type: ignore[arg-type]  # a stand-in
     silence(database)
-    again = record.recorded(database)[len(silent) :]  # type: ignore[arg-type]
+    again = record.recorded(database)[len(silent) :]  # type: ignore[arg-type]  # a stand-in
     assert all(one.reason == record.OWN for one in again)
     outcome = lift(database)
     assert all(one["verdict"] == "stays" for one in outcome.left)
@@ -331,7 +331,7 @@ def test_what_was_changed_since_is_named_and_left(content: list[tuple[str, dict[
     database = clone_of(content)
     before = database.rows()
     silence(database)
-    touched = [change for change in record.recorded(database) if change.table == "Configuration" and change.column]  # type: ignore[arg-type]
+    touched = [change for change in record.recorded(database) if change.table == "Configuration" and change.column]  # type: ignore[arg-type]  # a stand-in
     assume(touched)
     mine = data.draw(st.sampled_from(touched))
     document = json.dumps({"somebody": "else"})
@@ -348,8 +348,8 @@ def test_the_source_is_asked_whether_it_still_runs() -> None:
     database = clone_of([("Machine", {"Id": "Machines-1", "IsDisabled": False, "JSON": "{}"})])
     silence(database)
     with pytest.raises(Exception, match="or source_retired: true"):
-        lifting.run(database, Request("Clone"), lambda *_args: pytest.fail("it is not named"))  # type: ignore[arg-type]
-    assert record.holds(record.read(database))  # type: ignore[arg-type]
+        lifting.run(database, Request("Clone"), lambda *_args: pytest.fail("it is not named"))  # type: ignore[arg-type]  # a stand-in
+    assert record.holds(record.read(database))  # type: ignore[arg-type]  # a stand-in
 
 
 def test_a_stage_waits_for_the_one_before_it() -> None:
@@ -368,7 +368,7 @@ def test_a_stage_waits_for_the_one_before_it() -> None:
         lift(database, ["tragets"])
     first = lift(database, ["targets"])
     assert (first.changed, first.lifted) == (True, False)
-    found = record.read(database)  # type: ignore[arg-type]
+    found = record.read(database)  # type: ignore[arg-type]  # a stand-in
     assert record.holds(found) and found is not None and found["lifting"]["at"]
     assert database.rows()["Machine Machines-1"]["IsDisabled"] is False
     assert database.rows()["ProjectTrigger Triggers-1"]["IsDisabled"] is True
@@ -388,7 +388,7 @@ def test_a_quarantine_that_is_lifted_in_part_can_be_applied_again() -> None:
     lift(database, ["targets"])
     silence(database)
     assert database.rows() == silent
-    found = record.read(database)  # type: ignore[arg-type]
+    found = record.read(database)  # type: ignore[arg-type]  # a stand-in
     assert found is not None and "lifting" not in found
     assert lift(database).left == [] and database.rows() == before
 
@@ -407,7 +407,7 @@ def test_what_a_schema_upgrade_enables_is_silenced_by_the_record_and_lifted_with
     database.insert("ApiKey", Id="apikeys-7", JSON="{}")
     database.insert("Lifecycle", Id="Lifecycles-1", JSON='{"ReleaseRetentionPolicy":{"QuantityToKeep":3}}')
     brought = database.rows()
-    outcome = renewal.renew(database, "Clone", record.UPGRADE)  # type: ignore[arg-type]
+    outcome = renewal.renew(database, "Clone", record.UPGRADE)  # type: ignore[arg-type]  # a stand-in
     assert outcome is not None and outcome.record["server_uri"] == "https://clone.lab"
     told = renewal.as_dict(outcome)
     assert told is not None and (told["name"], told["silenced"]) == ("copy", {"workers": 1, "execution": 1})
@@ -425,19 +425,19 @@ def test_what_is_waived_for_an_upgrade_goes_into_the_record() -> None:
     database = clone_of([("Machine", {"Id": "Machines-1", "IsDisabled": False, "JSON": "{}"})])
     silence(database, Request("Clone", name="copy", waivers=("unlisted:A",)))
     for asked, kept in ((("unlisted:B", "unlisted:A"), ["unlisted:A", "unlisted:B"]), ((), ["unlisted:A", "unlisted:B"])):
-        outcome = renewal.renew(database, "Clone", record.UPGRADE, waivers=asked)  # type: ignore[arg-type]
+        outcome = renewal.renew(database, "Clone", record.UPGRADE, waivers=asked)  # type: ignore[arg-type]  # a stand-in
         assert outcome is not None and outcome.record["options"]["waivers"] == kept
-        found = record.read(database)  # type: ignore[arg-type]
+        found = record.read(database)  # type: ignore[arg-type]  # a stand-in
         assert found is not None and found["options"]["waivers"] == kept
 
 
 def test_where_there_is_no_quarantine_nothing_is_applied_again() -> None:
     database = clone_of([("Machine", {"Id": "Machines-1", "IsDisabled": False, "JSON": "{}"})])
     before = database.rows()
-    assert renewal.renew(database, "Octopus") is None and renewal.as_dict(None) is None  # type: ignore[arg-type]
+    assert renewal.renew(database, "Octopus") is None and renewal.as_dict(None) is None  # type: ignore[arg-type]  # a stand-in
     silence(database)
     lift(database)
-    assert renewal.renew(database, "Octopus", record.UPGRADE) is None  # type: ignore[arg-type]
+    assert renewal.renew(database, "Octopus", record.UPGRADE) is None  # type: ignore[arg-type]  # a stand-in
     assert database.rows() == before
 
 
@@ -446,7 +446,7 @@ def test_a_quarantine_that_is_lifted_in_part_is_not_applied_by_itself() -> None:
     silence(database)
     lift(database, ["targets"])
     with pytest.raises(Exception, match=r"it is lifted in part\. Nothing was changed\. Lift the rest"):
-        renewal.renew(database, "Clone", record.UPGRADE)  # type: ignore[arg-type]
+        renewal.renew(database, "Clone", record.UPGRADE)  # type: ignore[arg-type]  # a stand-in
 
 
 def test_a_subscription_sends_nothing_old() -> None:

@@ -29,7 +29,7 @@ def scene(make_scene: MakeScene) -> Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """A fault, the first error, and what the way back has to do.
+    """A fault, the first error, and what the rollback has to do.
 
     Attributes:
         restored: How the database comes back: from "backup", from "snapshot", or not at all.

@@ -187,7 +187,7 @@ def test_a_downgrade_is_refused_unless_asked_for(install: Callable[..., Any], wo
     assert (node(result)["was_version"], node(result)["installed_version"]) == (NEW, OLD)
 
 
-# -- the way back: the package that a restore point kept, on a share
+# -- rollback: the package that a restore point kept, on a share
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import normal
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, config_file, connection_string, watchdog
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import (
     Configuration,
     InstanceEntry,
@@ -22,6 +24,11 @@ from . import same_database
 from .program import InstanceProgram
 from .request import InstanceRequest
 from .results import InstanceResult
+
+
+def default_home(name: str) -> str:
+    """Return the home of a new instance that is given none."""
+    return "C:\\Octopus" if name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{name}"
 
 
 class FoundInstance:
@@ -49,6 +56,30 @@ class FoundInstance:
         """Return the registered instance; None where it is not registered."""
         wanted = self.request.name.lower()
         return next((entry for entry in self.octopus.instances() if entry.name.lower() == wanted), None)
+
+    def locate(self) -> tuple[str, Configuration | None]:
+        """Find the configuration file of the instance, or the one that it will have; with the present settings in it, None where it is not there.
+
+        Raises:
+            OctopusError: The instance is registered with another file than the wanted one, or its file does not exist.
+        """
+        entry, request = self.entry(), self.request
+        self.result.registered = entry is not None
+        home = request.home or default_home(request.name)
+        path = (entry.config_path if entry else None) or request.config_path or f"{home}\\OctopusServer.config"
+        if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
+            raise OctopusError(
+                f"{self.host.where}: expected the instance {entry.name} to be registered with the configuration file {request.config_path} but "
+                f"found {entry.config_path}. Nothing was changed. Omit config_path, or remove the instance first."
+            )
+        self.result.config_path = path
+        before = self.file_settings(path)
+        if entry and before is None:
+            raise OctopusError(
+                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which does not exist. Nothing "
+                "was changed. Remove its registration with octopus_instance and state: absent first."
+            )
+        return path, before
 
     def file_settings(self, path: str) -> Configuration | None:
         """Return the settings in a configuration file; None where the file does not exist."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import MADE_WHEN_NEEDED, normal
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import MADE_WHEN_NEEDED
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import config_file, connection_string
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import CONNECTION_STRING
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, computer_name
@@ -142,22 +142,7 @@ class NewInstance:
             OctopusError: It may not; nothing was changed.
         """
         request, place = self.request, self.request.database
-        entry = self.found.entry()
-        self.result.registered = entry is not None
-        default = new_database.default_home(request.name)
-        path = (entry.config_path if entry else None) or request.config_path or f"{request.home or default}\\OctopusServer.config"
-        if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
-            raise OctopusError(
-                f"{self.host.where}: expected the instance {entry.name} to be registered with the configuration file {request.config_path} but "
-                f"found {entry.config_path}. Nothing was changed."
-            )
-        self.result.config_path = path
-        before = self.found.file_settings(path)
-        if entry and before is None:
-            raise OctopusError(
-                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which does not exist. Nothing "
-                "was changed. Remove its registration with octopus_instance and state: absent first."
-            )
+        path, before = self.found.locate()
         has = before.connection_string if before else None
         if has and not same_place(has, request.connection_string):
             raise OctopusError(

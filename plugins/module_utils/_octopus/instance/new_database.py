@@ -19,9 +19,10 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows import files
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
+
+from .found import default_home
 
 # Tables that are empty in the database of a new server.
 _EMPTY = ("Project", "Machine", "Worker", "ProjectTrigger", "Release", "Deployment")
@@ -69,11 +70,6 @@ class Mark:
 def mark_path(config_path: str) -> str:
     """Return where the mark of an instance is: beside its configuration file."""
     return f"{config_path}.new-database"
-
-
-def default_home(name: str) -> str:
-    """Return the home of a new instance that is given none."""
-    return "C:\\Octopus" if name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{name}"
 
 
 def mark_of(host: WindowsHost, name: str, config_path: str | None) -> Mark | None:

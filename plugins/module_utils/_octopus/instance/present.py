@@ -14,7 +14,6 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folde
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import normal
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import cli_output, connection_string
-from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.cli import DEFAULT_INSTANCE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host.instances import Configuration, computer_name
 from ansible_collections.octopus.upgrade.plugins.module_utils._secrets.stored_secret import fingerprint
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import WindowsHost
@@ -82,25 +81,10 @@ class Present:
         Raises:
             OctopusError: It cannot; nothing was changed.
         """
-        entry, request = self.found.entry(), self.request
-        self.result.registered = entry is not None
-        default = "C:\\Octopus" if request.name.lower() == DEFAULT_INSTANCE.lower() else f"C:\\Octopus\\{request.name}"
-        path = (entry.config_path if entry else None) or request.config_path or f"{request.home or default}\\OctopusServer.config"
-        if entry and request.config_path and normal(entry.config_path).lower() != request.config_path.lower():
+        path, before = self.found.locate()
+        if not self.result.registered and self.request.join is None:
             raise OctopusError(
-                f"{self.host.where}: expected the instance {entry.name} to be registered with the configuration file {request.config_path} but "
-                f"found {entry.config_path}. Nothing was changed. Omit config_path, or remove the instance first."
-            )
-        self.result.config_path = path
-        before = self.found.file_settings(path)
-        if entry and before is None:
-            raise OctopusError(
-                f"{self.host.where}: the instance {entry.name} is registered with the configuration file {path}, which does not exist. Nothing "
-                "was changed. Remove its registration with state: absent first."
-            )
-        if not entry and request.join is None:
-            raise OctopusError(
-                f"{self.host.where}: there is no instance {request.name} yet. Set connection and master_key_file to create it. Nothing was changed."
+                f"{self.host.where}: there is no instance {self.request.name} yet. Set connection and master_key_file to create it. Nothing was changed."
             )
         self._refuse_forbidden(before)
         return path, before

@@ -30,7 +30,7 @@ EXE = "Tentacle.exe"
 DEFAULT_INSTANCE = "Tentacle"
 SERVICE = "OctopusDeploy Tentacle"
 # All that is ever run. What removes trust or a registration (configure --remove-trust and --reset-trust, clear-trusted-servers, deregister-from,
-# deregister-worker, delete-instance, new-certificate) would end the way back to the old server, so it is refused here whoever asks for it.
+# deregister-worker, delete-instance, new-certificate) would make a return to the old server impossible, so it is refused here whoever asks for it.
 _ALLOWED = {
     "version": ("--format",),
     "list-instances": ("--format",),
@@ -114,7 +114,9 @@ class TentacleCli:
     def _run(self, command: str, *switches: str, timeout: float = _TIMEOUT, idempotent: bool = True) -> CommandResult:
         unknown = [switch for switch in switches if switch.partition("=")[0] not in _ALLOWED.get(command, ())]
         if command not in _ALLOWED or unknown:
-            raise OctopusError(f"{EXE} {' '.join((command, *unknown))} is never run: it can end the way back to the old server.")
+            raise OctopusError(
+                f"{EXE} {' '.join((command, *unknown))} is never run: after it, a return to the old server may be impossible."
+            )
         return self._host.run([self.program, command, *switches], timeout=timeout, idempotent=idempotent)
 
 

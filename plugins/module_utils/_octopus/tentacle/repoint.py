@@ -144,7 +144,7 @@ def _first_result(one: _Work, request: Request) -> InstanceResult:
 
 
 def _former(polled: Sequence[str], wanted: Sequence[Address]) -> list[str]:
-    """Return the addresses that are polled and not of the new server: those that the way back takes."""
+    """Return the addresses that are polled and not of the new server: those that a return needs."""
     new = {address.url for address in wanted}
     return [address for address in polled if same_place(address) not in new]
 

@@ -265,7 +265,7 @@ def test_every_table_is_read_but_those_that_cannot_act() -> None:
         {"[other].[Relay]": [{"Url": "https://example.com"}]},
     )
     found = scan.Scan(scan.List("2025.3.1"), OWN)
-    read.read(database, found)  # type: ignore[arg-type]
+    read.read(database, found)  # type: ignore[arg-type]  # a stand-in
     assert database.asked == [
         "SELECT [Id], CAST([At] AS nvarchar(max)) AS [At] FROM [dbo].[Odd]]Name]",
         "SELECT [Url] FROM [other].[Relay]",

@@ -135,7 +135,7 @@ def database() -> dict[str, Any]:
 
 def look_at(host: FakeHost, server: FakeServer | None, facts: dict[str, Any]) -> Look:
     look = Look()
-    look_at_host(OctopusHost(host), None, look)  # type: ignore[arg-type]
+    look_at_host(OctopusHost(host), None, look)  # type: ignore[arg-type]  # a stand-in
     if server:
         with OctopusApi(ApiOptions(server.url, SECRET, allow_http=True), retries=0) as api:
             look_at_api(api, look)
@@ -231,7 +231,7 @@ def test_what_is_known_of_a_host_is_not_asked_again(host: FakeHost) -> None:
     asked = [command for command in of_program.HELPED if command in ("show-master-key", "database")]
     listed = "Commands:\n\n  database          does things\n  show-master-key   does things\n"
     host.answers[f'"{EXE}" "help"'] = f"{MARK}\n".join([listed, *map(help_of, asked)])
-    look_at_host(OctopusHost(host), "zorblax", look)  # type: ignore[arg-type]
+    look_at_host(OctopusHost(host), "zorblax", look)  # type: ignore[arg-type]  # a stand-in
     assert look.problems == []
     # The list has neither version nor list-instances, and both have answered.
     findings = judge_all(look.only or (), look.seen)
@@ -243,7 +243,7 @@ def test_what_is_known_of_a_host_is_not_asked_again(host: FakeHost) -> None:
 def test_a_host_that_nobody_has_read_is_asked_itself(host: FakeHost) -> None:
     look = Look(only=of_operation(of_program.PROBES, UPGRADE))
     add_host({}, None, look)
-    look_at_host(OctopusHost(host), None, look)  # type: ignore[arg-type]
+    look_at_host(OctopusHost(host), None, look)  # type: ignore[arg-type]  # a stand-in
     assert look.seen.versions[PROGRAM] == "2025.3.14357-zorblax"
     assert "Octopus.Home" in look.seen.names[PROGRAM][of_program.KEYS] and look.seen.names[WINDOWS][of_program.SERVICE]
 

@@ -41,13 +41,13 @@ def node(name: str, drained: bool) -> dict[str, Any]:
 
 def test_the_node_alone_is_drained() -> None:
     database = Database(node("OCTO01", False), node("OCTO02", False))
-    assert drain(database, "octo01") == {"was_drained": False, "drained": True, "problem": ""}  # type: ignore[arg-type]
+    assert drain(database, "octo01") == {"was_drained": False, "drained": True, "problem": ""}  # type: ignore[arg-type]  # a stand-in
     assert database.changed == ["OctopusServerNodes-OCTO01"]
 
 
 def test_one_that_is_drained_is_not_written() -> None:
     database = Database(node("OCTO01", True))
-    assert drain(database, "OCTO01") == {"was_drained": True, "drained": True, "problem": ""}  # type: ignore[arg-type]
+    assert drain(database, "OCTO01") == {"was_drained": True, "drained": True, "problem": ""}  # type: ignore[arg-type]  # a stand-in
     assert database.changed == []
 
 
@@ -60,7 +60,7 @@ def test_one_that_is_drained_is_not_written() -> None:
     ],
 )
 def test_what_cannot_be_told_is_said_and_nothing_is_written(database: Database, problem: str) -> None:
-    found = drain(database, "OCTO01")  # type: ignore[arg-type]
+    found = drain(database, "OCTO01")  # type: ignore[arg-type]  # a stand-in
     assert (found["was_drained"], found["drained"]) == (None, None) and problem in found["problem"]
     assert database.changed == []
 
@@ -68,8 +68,8 @@ def test_what_cannot_be_told_is_said_and_nothing_is_written(database: Database, 
 def test_a_login_that_may_not_write_is_said_and_one_that_writes_in_vain_too() -> None:
     database = Database(node("OCTO01", False))
     database.refuses = True
-    found = drain(database, "OCTO01")  # type: ignore[arg-type]
+    found = drain(database, "OCTO01")  # type: ignore[arg-type]  # a stand-in
     assert found["drained"] is False and "permission was denied" in found["problem"]
     database.refuses, database.forgets = False, True
-    found = drain(database, "OCTO01")  # type: ignore[arg-type]
+    found = drain(database, "OCTO01")  # type: ignore[arg-type]  # a stand-in
     assert found["drained"] is False and "was set" in found["problem"]

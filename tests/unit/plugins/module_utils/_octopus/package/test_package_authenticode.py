@@ -94,7 +94,7 @@ def _by(name: str, **how: object) -> object:
     """Signed by somebody else whom the trusted root has certified, or by nobody."""
 
     def make(shop: Shop) -> Path:
-        by = signer(shop.folder, name, shop.root, **how)  # type: ignore[arg-type]
+        by = signer(shop.folder, name, shop.root, **how)  # type: ignore[arg-type]  # each keyword has its own type
         return shop.package(name, by, "-ac", str(shop.vendor.pem))  # with the publisher's own certificate beside
 
     return make
