@@ -203,7 +203,7 @@ def ordered(chosen: Iterable[Check], last: Mapping[str, float]) -> list[Check]:
 
 
 class Runner:
-    """Runs checks from a queue, four at a time, and remembers how each ended."""
+    """Runs checks from a queue, five at a time, and remembers how each ended."""
 
     def __init__(self, queue: list[Check], keep_going: bool = False, second_looks: int = 0) -> None:
         self.total = len(queue)
