@@ -40,9 +40,11 @@ options:
         asked from itself, with its C(curl.exe).
       - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
+      - V(certificate) adds to V(server) the thumbprint of the certificate by which Tentacles know it.
+      - V(api_keys) adds to V(server) the ids of the API keys of the user whose key O(api_key) is. Which of them it is, no server tells.
     type: list
     elements: str
-    choices: [server, hosts, answers, services, readiness, certificate]
+    choices: [server, hosts, answers, services, readiness, certificate, api_keys]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -143,6 +145,7 @@ server:
       packages: \\nas\octopus\Packages
     user: upgrade
     thumbprint: 3D9E1C0B5A7F48E2D6C1B0A99887766554433221
+    api_keys: [apikeys-7]
     readiness:
       tasks_queued: []
       integrity_check: {task: ServerTasks-1007, state: Success, warnings: false, completed: "2026-11-23"}
@@ -221,6 +224,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import certificate
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.api_keys import own_keys
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
@@ -237,7 +241,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate"],
+            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "api_keys"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -260,6 +264,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             result["server"] = server_info(api, ready)
             if "certificate" in params["gather"]:
                 result["server"]["thumbprint"] = certificate.thumbprint(api)
+            if "api_keys" in params["gather"]:
+                result["server"]["api_keys"] = own_keys(api)
     if "hosts" in params["gather"] and connections:
         result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"], ready)
         if answers:
