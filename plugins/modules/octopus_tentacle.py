@@ -71,7 +71,7 @@ notes:
   - Not reached are Tentacles on Linux, Kubernetes agents, and targets without a Tentacle.
 seealso:
   - module: octopus.upgrade.octopus_tentacle_info
-  - module: octopus.upgrade.octopus_task
+  - module: octopus.upgrade.octopus_tentacle_verify
   - name: Tentacle command line
     description: The vendor's pages about its commands.
     link: https://octopus.com/docs/octopus-rest-api/tentacle.exe-command-line
@@ -114,6 +114,10 @@ instances:
       description: Its name.
       type: str
       sample: Tentacle
+    thumbprint:
+      description: The thumbprint of its own certificate, by which servers know it; null where its configuration cannot be read.
+      type: str
+      sample: 0C1F3F5E0B0C3D2A4B5968778695A4B3C2D1E0F0
     action:
       description:
         - V(add), addresses were missing. V(restart), the configuration had them, and the service was only restarted. V(nothing), it polls all of them.
