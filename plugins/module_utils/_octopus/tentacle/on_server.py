@@ -50,7 +50,14 @@ class Machine:
     connection: str | None
 
     def facts(self) -> dict[str, Any]:
-        return {"id": self.id, "name": self.name, "kind": self.kind, "space": self.space, "thumbprint": self.thumbprint, "style": self.style}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "kind": self.kind,
+            "space": self.space,
+            "thumbprint": self.thumbprint,
+            "style": self.style,
+        }
 
 
 def machines(api: OctopusApi) -> Iterator[Machine]:
