@@ -66,7 +66,8 @@ notes:
   - While both servers are in service, both can deploy to a target. Keep the copy in quarantine until the old server is stopped.
   - A service that is stopped is not started, and polls the new addresses after its next start.
   - The watchdog of Tentacle may stay enabled, because all it does is to start a service that is stopped.
-  - C(tentacles.yml) does hosts in waves, and has the new server check their health. In a play of your own, waves are its C(serial). A host that fails is left as it was, and does not keep the others of its wave from being done.
+  - C(tentacles.yml) does hosts in waves, and has the new server check their health. In a play of your own, waves are its C(serial). A host that fails
+    is left as it was, and does not keep the others of its wave from being done.
   - Two runs must not act on one host at once, since the program itself does not lock its configuration. Where it happens, the verification fails.
   - Not reached are Tentacles on Linux, Kubernetes agents, and targets without a Tentacle.
 seealso:
