@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +24,7 @@ from scenarios.tentacle.setting import BEFORE, PASSWORD, Target
 
 HOSTS = ("target01", "target02", "target03", "target04")
 NEW = "https://octo01:10943"
-FIRST_WAVES = {"octopus_tentacle_waves": [1, 2, 1]}
+FIRST_WAVES: dict[str, Any] = {"octopus_tentacle_waves": [1, 2, 1]}
 
 
 class World:
@@ -132,6 +133,6 @@ def test_waves_of_which_one_has_a_host_that_fails(world: World) -> None:
     assert "Not among these hosts" in quiet.output and PASSWORD not in json.dumps(quiet.output)
 
 
-def _tasks(world: World) -> list[dict[str, object]]:
+def _tasks(world: World) -> list[dict[str, Any]]:
     with world.lab.instances[SINGLE.name].handle.store() as store:
         return list(store.documents("ServerTask"))
