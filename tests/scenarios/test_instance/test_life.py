@@ -94,6 +94,13 @@ def released(scene: CloneScene) -> dict[str, str]:
         return {one: there[one]["Hash"] for one in ids}
 
 
+def left_on_source(scene: CloneScene) -> list[str]:
+    """Exports, and files that were uploaded."""
+    with scene.instance.handle.store() as source:
+        found = [str(one["Filename"]) for one in source.documents("Artifact") if str(one["Filename"]).startswith("Octopus-Export-")]
+        return found + list((source.configuration("project-import-files") or {}).get("Files") or {})
+
+
 def test_check_mode_shows_what_would_be_done(scene: CloneScene) -> None:
     mark = scene.lab.ledger.mark()
     run = play(scene, "--check", octopus_test_packages=True)
@@ -140,9 +147,14 @@ def test_only_the_chosen_projects_arrive_and_are_upgraded(scene: CloneScene, tmp
     made, upgraded = run.records("trial")
     assert made["evidence"]["not_carried"] == found["not_carried"] != [] and upgraded["verdict"] == "upgraded"
     assert made["evidence"]["machines"] == 0 and made["evidence"]["live_triggers"] == []
+    [kept] = (scene.operator.folder / "octopus-runs" / SINGLE.name / "rehearsals").iterdir()
+    tested = json.loads(kept.read_text())
+    assert (tested["kind"], tested["from_version"], tested["to_version"], tested["verdict"]) == (
+        *("test_instance", SINGLE.version, SINGLE.target),
+        "upgraded",
+    ), "the source's plan tells of it"
     assert list(scene.told_secrets(run)) == []
-    kept = sorted(path.name for path in folder(scene).iterdir())
-    assert kept == ["api-key.vault", "license.vault"], "the exported file is gone"
+    assert sorted(path.name for path in folder(scene).iterdir()) == ["api-key.vault", "license.vault"], "the exported file is gone"
 
 
 def test_a_second_run_has_nothing_to_do(scene: CloneScene) -> None:
@@ -178,6 +190,7 @@ def test_it_is_made_anew_on_request(scene: CloneScene) -> None:
     run = play(scene, octopus_test_force=True, octopus_test_projects=["Intranet"], octopus_version=SINGLE.version)
     assert run.code == 0, run.output[-5000:]
     assert scene.databases() == [DATABASE] and scene.serves() and scene.left_over() == [] and result(scene)["status"] == "created"
+    assert left_on_source(scene) == []
     with scene.clone.store(DATABASE) as store:
         assert [one["Name"] for one in store.documents("Project")] == ["Intranet"]
         assert dict(store.configuration("certificate") or {})["Thumbprint"] != old
@@ -191,6 +204,6 @@ def test_it_is_removed_without_a_trace(scene: CloneScene, tmp_path: Path) -> Non
     run = play(scene, playbook="remove_test_instance")
     assert run.code == 0, run.output[-5000:]
     assert scene.remains() == [] and scene.open_runs() == [] and result(scene)["status"] == "removed"
-    assert not folder(scene).exists() and writes(scene, mark) == []
+    assert not folder(scene).exists() and writes(scene, mark) == [] and left_on_source(scene) == []
     run = play(scene, playbook="remove_test_instance")
     assert run.code == 0 and "trial: nothing to remove" in said(run) and "changed=0 " in run.output, run.output[-3000:]
