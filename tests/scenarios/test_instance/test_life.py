@@ -28,8 +28,8 @@ from scenarios.rollback.scene import PATIENCE, failed_with, said
 
 pytestmark = pytest.mark.timeout(1500)
 
-# The inventory names the version wanted for one that has no direct way to the newest.
-OLDER = replace(NEWER, version="2021.1.8045", target="2025.3.14357", wanted="", ladder=("2025.3.14357",))
+# The inventory names its version, and leaves the path to the plan.
+OLDER = replace(NEWER, version="2021.1.8045", target="2025.3.14357", wanted="")
 SINGLE = {one.version: one for one in (NEWER, OLDER)}[os.environ.get("OCTOPUS_TEST_SOURCE", NEWER.version)]
 PROJECTS = ("Web Shop", "Billing")
 PLACE = CloneSpec("trial", SINGLE.name, ("octo-trial",), projects=PROJECTS)
