@@ -55,7 +55,7 @@ _OPTIONAL = (
         "rollback.others",
         "rollback.open",
     ),
-    *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop"),
+    *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop", "test.packages"),
 )
 _VERSION = ("install", "schema", "start", "stop")
 _VERIFY = ("verify.info", "verify.database", "verify.reads")
@@ -94,7 +94,7 @@ _TEST_INSTANCE = tuple(
     for name in (
         *("stop", "unregister", "drop"),
         *("stage", "license", "programs", "create", "configure", "start", "key"),
-        *("manage", "export", "import", "queue", "contents", "discard", "start_type"),
+        *("manage", "packages", "export", "import", "queue", "contents", "discard", "start_type"),
     )
 )
 
