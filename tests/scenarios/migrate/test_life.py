@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the octopus.upgrade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One instance is cut over to its clone on another server, everything else refuses it from then on, and it goes back. The tests run in this order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lab.estate import SINGLE, CloneSpec
+from lab.windows import services
+from scenarios.clone.scene import CloneScene, MakeCloneScene
+from scenarios.operator import Run
+from scenarios.rollback.scene import PATIENCE, said
+
+pytestmark = pytest.mark.timeout(1500)
+
+CLONE = CloneSpec("copy", "single", ("octo-clone",))
+WANTED: dict[str, Any] = {"octopus_migrate": True, "octopus_clone_certificate": "keep"}
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: MakeCloneScene) -> CloneScene:
+    scene = make_scene(SINGLE, CLONE)
+    scene.be_quiet()
+    run = scene.refresh(octopus_clone_certificate="keep")
+    assert run.code == 0, run.output[-5000:]
+    return scene
+
+
+def migrate(scene: CloneScene, *arguments: str, playbook: str = "migrate", **variables: Any) -> Run:
+    return scene.operator.play(playbook, *arguments, deadline=PATIENCE, callbacks="octopus.upgrade.exit_status", **WANTED, **variables)
+
+
+def outcome(scene: CloneScene) -> dict[str, Any]:
+    path = scene.operator.folder / "octopus-runs" / f"{scene.spec.name}.migrate.json"
+    return dict(json.loads(path.read_text()))
+
+
+def source_runs(scene: CloneScene) -> bool:
+    return scene.instance.hosts[0].services.query(scene.instance.handle.service).state == services.RUNNING
+
+
+def test_check_mode_shows_what_it_would_mean(scene: CloneScene) -> None:
+    mark = scene.lab.ledger.mark()
+    run = migrate(scene, "--check")
+    assert run.code == 0, run.output[-5000:]
+    assert "lifted: " in said(run) and "0 releases, 0 deployments, 0 events" in said(run), said(run)[-3000:]
+    assert scene.touched(mark) == [] and scene.serves()
+
+
+def test_it_is_cut_over(scene: CloneScene) -> None:
+    run = migrate(scene)
+    assert run.code == 0, run.output[-8000:]
+    assert outcome(scene)["status"] == "migrated"
+    assert scene.serves() and not source_runs(scene)
