@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import ending, migration_outcome, result_file
+from . import ending, exit_status, migration_outcome, result_file
 from .migration_outcome import AFTER_PUBLISH, FAILED_RETURNED, LOCK_LOST, MIGRATED, RETURNED, STOPPED
 
 
@@ -31,7 +31,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "instance": params["old"],
         "new_instance": params["new"],
         "status": status,
-        "exit_status": migration_outcome.EXIT_STATUS[status],
+        "exit_status": migration_outcome.EXIT_STATUS[status] or (exit_status.UNFINISHED if params["error"] else exit_status.DONE),
         "error": params["error"],
         "second_error": params["second_error"],
         "left": params["left"],
@@ -90,7 +90,7 @@ def message(params: dict[str, Any], status: str, unrecorded: str = "", unwritten
 def _state(old: str, new: str, status: str) -> str:
     return {
         "not_started": f"Nothing was changed. {old} and {new} are as they were.",
-        FAILED_RETURNED: f"{old} is in service as before. {new} is stopped. Make it anew with refresh_clone.yml before the next attempt.",
+        FAILED_RETURNED: f"{old} is in service as before. {new} is a clone as before, or a stopped one: then make it anew with refresh_clone.yml.",
         AFTER_PUBLISH: (
             f"{new} is in service, but something is left to do there. Run migrate.yml again: it finishes that. {old} is stopped; "
             "migrate_return.yml goes back to it, and loses what was done since."

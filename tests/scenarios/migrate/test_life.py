@@ -57,3 +57,32 @@ def test_it_is_cut_over(scene: CloneScene) -> None:
     assert run.code == 0, run.output[-8000:]
     assert outcome(scene)["status"] == "migrated"
     assert scene.serves() and not source_runs(scene)
+
+
+def test_nothing_is_done_twice(scene: CloneScene) -> None:
+    mark = scene.lab.ledger.mark()
+    run = migrate(scene)
+    assert run.code == 0 and outcome(scene)["status"] == "unchanged", run.output[-5000:]
+    assert scene.lab.ledger.events("service.state", since=mark) == []
+
+
+@pytest.mark.parametrize("playbook", ["plan", "backup", "upgrade_inplace", "rollback", "refresh_clone"])
+def test_everything_else_refuses_both_sides(scene: CloneScene, playbook: str) -> None:
+    mark = scene.lab.ledger.mark()
+    run = scene.play(playbook, octopus_clone_force=True)
+    assert run.code != 0 and "migrate_return.yml" in said(run), run.output[-3000:]
+    assert scene.lab.ledger.events("service.state", since=mark) == []
+    assert scene.serves() and not source_runs(scene)
+
+
+def test_status_says_it(scene: CloneScene) -> None:
+    run = scene.play("status")
+    assert "single: migrated" in said(run) and "copy has taken its place" in said(run), run.output[-3000:]
+
+
+def test_the_way_back_asks_for_consent_and_returns(scene: CloneScene) -> None:
+    run = migrate(scene, "--check", playbook="migrate_return")
+    assert run.code == 0, run.output[-5000:]
+    run = migrate(scene, playbook="migrate_return")
+    assert run.code == 0 and outcome(scene)["status"] == "returned", run.output[-8000:]
+    assert source_runs(scene) and not scene.serves()
