@@ -83,7 +83,9 @@ def plan_return(facts: Facts) -> Plan:
     if not under_way and not done and _operation(new) not in (MIGRATE, MIGRATE_RETURN):
         return Plan(UNCHANGED, [], [], [f"{facts.old_name} is not cut over; nothing to return from"])
     if _target(old, facts) not in ("", facts.new_name):
-        return _decided(facts, REFUSE, [("other_clone", f"{facts.old_name} was cut over to {_target(old, facts)}, not to {facts.new_name}")], head)
+        return _decided(
+            facts, REFUSE, [("other_clone", f"{facts.old_name} was cut over to {_target(old, facts)}, not to {facts.new_name}")], head
+        )
     steps = list((new.get("unfinished") or {}).get("steps") or ())
     published = done or (under_way and (_verdict(new) == "migrated" or "migrate.publish" in steps))
     returning = any(step.startswith("return.") for step in steps)
@@ -155,7 +157,12 @@ def _misfits(facts: Facts) -> list[tuple[str, str]]:
             )
         )
     if options.get("accounts") == "scrub":
-        out.append(("accounts", f"the secrets of the accounts were removed from {facts.new_name} (octopus_clone_accounts), and nothing brings them back"))
+        out.append(
+            (
+                "accounts",
+                f"the secrets of the accounts were removed from {facts.new_name} (octopus_clone_accounts), and nothing brings them back",
+            )
+        )
     if old.get("version") and new.get("version") and Version.parse(new["version"]) < Version.parse(old["version"]) and not facts.fresh:
         out.append(("older_version", f"{facts.new_name} is at {new['version']}, older than {old['version']} of {facts.old_name}"))
     return out
@@ -174,7 +181,12 @@ def _drift(facts: Facts) -> list[tuple[str, str]]:
         return [("drift_unknown", "what was done since the copy was made is unknown. Set octopus_confirm_loss: true where nothing was")]
     if any(counts.values()):
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-        return [("drift", f"{told} since {facts.since} would be lost. Set octopus_confirm_loss: true to accept that, or octopus_migrate_fresh: true")]
+        return [
+            (
+                "drift",
+                f"{told} since {facts.since} would be lost. Set octopus_confirm_loss: true to accept that, or octopus_migrate_fresh: true",
+            )
+        ]
     return []
 
 

@@ -41,7 +41,11 @@ OPTIONS: dict[str, Any] = {
     "by_program": {"type": "list", "elements": "str", "choices": ["certificate", "switches"], "default": []},
     "waivers": {"type": "list", "elements": "str", "default": []},
 }
-APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}, "source_retired": {"type": "bool", "default": False}, "after_lift": {"type": "bool", "default": False}}
+APPLY_OPTIONS: dict[str, Any] = {
+    "stale_after": {"type": "float", "default": 120},
+    "source_retired": {"type": "bool", "default": False},
+    "after_lift": {"type": "bool", "default": False},
+}
 # What the record of the quarantine has by itself, or what is asked of one run only. All else is kept, so that it can be applied again.
 _NOT_KEPT = (
     *("database", "source", "source_retired", "after_lift", "stale_after", "name", "restore_point"),

@@ -81,7 +81,8 @@ def message(params: dict[str, Any], status: str, unrecorded: str = "", unwritten
         params["error"],
         _state(params["old"], params["new"], status),
         params["second_error"] and f"What followed has failed too: {params['second_error']}",
-        params["path"] and (f"The result could not be written to {params['path']}: {unwritten}" if unwritten else f"Result: {params['path']}"),
+        params["path"]
+        and (f"The result could not be written to {params['path']}: {unwritten}" if unwritten else f"Result: {params['path']}"),
         unrecorded and f"The run record could not be finished: {unrecorded}",
     )
     return "\n".join(line for line in lines if line)

@@ -14,6 +14,7 @@ KERBEROS = "the same packages, for Kerberos"
 CHECKOUT = "for those who work on the collection"
 VERIFY = "tests/scenarios/upgrade/test_cost.py runs it"
 TEST_INSTANCE = "tests/scenarios/test_instance/test_life.py runs it"
+MIGRATE = "tests/scenarios/migrate/test_life.py runs it"
 SITUATION = "needs a situation that another test makes"
 
 NOT_HERE = {
@@ -33,6 +34,10 @@ NOT_HERE = {
     "ansible-playbook octopus.upgrade.test_instance": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.remove_test_instance --check": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.remove_test_instance": TEST_INSTANCE,
+    "ansible-playbook octopus.upgrade.migrate --check": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate_return --check": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate_return": MIGRATE,
     "ansible-playbook octopus.upgrade.verify --limit octopus_prod": VERIFY,
     "ansible-playbook octopus.upgrade.verify -e octopus_baseline_file=before.json": VERIFY,
 }

@@ -6,20 +6,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 from lab.estate import SINGLE, CloneSpec
-from lab.windows import services
 from scenarios.clone.scene import CloneScene, MakeCloneScene
-from scenarios.operator import Run
-from scenarios.rollback.scene import PATIENCE, said
+from scenarios.migrate.scene import both_alive, in_service, migrate, outcome, source_runs
+from scenarios.rollback.scene import failed_with, said
 
 pytestmark = pytest.mark.timeout(1500)
 
 CLONE = CloneSpec("copy", "single", ("octo-clone",))
-WANTED: dict[str, Any] = {"octopus_migrate": True, "octopus_clone_certificate": "keep"}
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +24,6 @@ def scene(make_scene: MakeCloneScene) -> CloneScene:
     run = scene.refresh(octopus_clone_certificate="keep")
     assert run.code == 0, run.output[-5000:]
     return scene
-
-
-def migrate(scene: CloneScene, *arguments: str, playbook: str = "migrate", **variables: Any) -> Run:
-    return scene.operator.play(playbook, *arguments, deadline=PATIENCE, callbacks="octopus.upgrade.exit_status", **WANTED, **variables)
-
-
-def outcome(scene: CloneScene) -> dict[str, Any]:
-    path = scene.operator.folder / "octopus-runs" / f"{scene.spec.name}.migrate.json"
-    return dict(json.loads(path.read_text()))
-
-
-def source_runs(scene: CloneScene) -> bool:
-    return scene.instance.hosts[0].services.query(scene.instance.handle.service).state == services.RUNNING
 
 
 def test_check_mode_shows_what_it_would_mean(scene: CloneScene) -> None:

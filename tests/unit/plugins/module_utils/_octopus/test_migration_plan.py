@@ -16,7 +16,15 @@ NOTHING = {"releases": {"count": 0}, "deployments": {"count": 0}, "events": {"co
 SOMETHING = {**NOTHING, "releases": {"count": 2}}
 OLD: dict[str, Any] = {"error": "", "unfinished": {}, "last": {}, "last_facts": {}, "version": "2020.5.7", "thumbprint": "AB"}
 RECORD: dict[str, Any] = {"options": {"by_program": ["switches"]}, "silenced": {"targets": {"changed": 7}, "mail": {"changed": 0}}}
-NEW: dict[str, Any] = {"unfinished": {}, "last": {}, "version": "2020.5.7", "thumbprint": "ab", "running": True, "record": RECORD, "left": []}
+NEW: dict[str, Any] = {
+    "unfinished": {},
+    "last": {},
+    "version": "2020.5.7",
+    "thumbprint": "ab",
+    "running": True,
+    "record": RECORD,
+    "left": [],
+}
 UNDER_WAY = {"run_id": "R1", "operation": "migrate", "playbook": "migrate.yml", "steps": ["quiesce.stop"], "facts": {"migrate_to": "new"}}
 LEFT = {"last": {"verdict": "migrated"}, "last_facts": {"migrate_to": "new"}}
 

@@ -47,7 +47,15 @@ def test_the_old_side_starts_only_where_the_new_one_is_down(down: bool, publishe
         ["quiesce.watchdog", "quiesce.stop"], side="old", lock_lost=lost, new_down=down, new_published=published, new_lock_lost=lost_there
     )
     assert found.action == ("return" if down and not (published or lost or lost_there) else "none")
-    expected = "failed_lock_lost" if lost or lost_there else "failed_after_publish" if published else "failed_returned" if down else "failed_stopped"
+    expected = (
+        "failed_lock_lost"
+        if lost or lost_there
+        else "failed_after_publish"
+        if published
+        else "failed_returned"
+        if down
+        else "failed_stopped"
+    )
     assert found.if_done == expected
     assert found.if_failed in (found.if_done, "failed_stopped")
 
@@ -78,7 +86,9 @@ def test_each_end_is_told(status: str, tmp_path: Path) -> None:
 
 
 def test_what_ended_well_but_has_failed_is_no_success(tmp_path: Path) -> None:
-    found = told(tmp_path / "result.json", status="returned", error="the quarantine", second_error="more", left=["mail"], unhealthy=["web-01"])
+    found = told(
+        tmp_path / "result.json", status="returned", error="the quarantine", second_error="more", left=["mail"], unhealthy=["web-01"]
+    )
     assert found["exit_status"] == 23
     assert "more" in found["message"] and "mail" in found["summary"][1] and "web-01" in found["summary"][2]
 

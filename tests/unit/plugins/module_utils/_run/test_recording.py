@@ -78,7 +78,8 @@ def params(tmp_path: Path) -> dict[str, Any]:
         "on_failure": "rollback",
         "rollback_possible": True,
         "known_steps": [],
-        "clone": None, "migration": None,
+        "clone": None,
+        "migration": None,
     }
 
 
