@@ -59,8 +59,8 @@ class Plan:
 
 def plan(facts: Facts) -> Plan:
     """Plan the cut-over."""
-    old, new = facts.old, facts.new
-    if _operation(old) == MIGRATE and _target(old, facts) == facts.new_name:
+    old = facts.old
+    if _operation(old) == MIGRATE and _resumes(old) and _target(old, facts) == facts.new_name:
         return Plan(RESUME, [], [], [*_head(facts), f"the run {old['unfinished']['run_id']} has not ended, and is resumed"])
     if not old.get("unfinished") and _verdict(old) == "migrated" and _target(old, facts) == facts.new_name:
         return Plan(UNCHANGED, [], [], [f"{facts.old_name} was cut over to {facts.new_name} already; nothing to do"])
@@ -104,6 +104,11 @@ def _operation(side: Mapping[str, Any]) -> str:
     return str((side.get("unfinished") or {}).get("operation") or "")
 
 
+def _resumes(old: Mapping[str, Any]) -> bool:
+    """Whether the unfinished run has changed something: else everything is read and decided anew."""
+    return bool((old.get("unfinished") or {}).get("resumes"))
+
+
 def _verdict(side: Mapping[str, Any]) -> str:
     return str((side.get("last") or {}).get("verdict") or "")
 
@@ -121,7 +126,7 @@ def _blocked(facts: Facts) -> list[tuple[str, str]]:
         out.append(("source", f"{facts.old_name} is not ready: {facts.old['error']}"))
     for name, side in ((facts.old_name, facts.old), (facts.new_name, facts.new)):
         run = side.get("unfinished")
-        if run:
+        if run and not (side is facts.old and run["operation"] == MIGRATE and not _resumes(side)):
             playbook = "migrate_return.yml" if run["operation"] in (MIGRATE, MIGRATE_RETURN) else run["playbook"]
             out.append(("unfinished_run", f"the {run['operation']} {run['run_id']} of {name} has not ended. Run {playbook} first"))
     if not facts.old.get("unfinished") and _verdict(facts.old) == "migrated":

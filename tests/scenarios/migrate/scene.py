@@ -55,9 +55,9 @@ def rows(store: Any) -> dict[str, Any]:
 def both_alive(scene: CloneScene, since: int) -> list[str]:
     """Each moment at which the clone ran without a quarantine while its source ran."""
     source, clone = scene.instance.hosts[0].name.lower(), scene.host.name.lower()
-    alive = {source: True, clone: True}
+    alive = {source: False, clone: False}
     lifted, wrong = False, []
-    for event in scene.lab.ledger.events(since=since):
+    for event in scene.lab.ledger.events():  # all, to know how they were by then
         machine = event.machine.lower()
         if event.kind == "service.state" and machine in alive and "octopus" in str(event["name"]).lower():
             alive[machine] = event["state"] in ("running", "start_pending")
@@ -65,7 +65,7 @@ def both_alive(scene: CloneScene, since: int) -> list[str]:
             lifted = True
         elif event.kind == "sql" and _SILENCES in str(event.get("sql", "")):
             lifted = False
-        if lifted and all(alive.values()):
+        if lifted and all(alive.values()) and event.seq >= since:
             wrong.append(f"{event.seq}: {event.kind} {machine} {event.fields}")
     return wrong
 
@@ -80,3 +80,11 @@ def journals(scene: CloneScene) -> list[Entry]:
 
 def steps(scene: CloneScene) -> list[str]:
     return [str(one["step"]) for one in journals(scene) if one["event"] == "step"]
+
+
+def seen_alive(scene: CloneScene, since: int) -> bool:
+    """Whether the ledger shows what :func:`both_alive` looks for at all: a lift, and both services that changed."""
+    events = scene.lab.ledger.events(since=since)
+    changed = {event.machine.lower() for event in events if event.kind == "service.state" and event["state"] == "running"}
+    lifted = any(_LIFTS in str(event.get("sql", "")) for event in events if event.kind == "sql")
+    return lifted and scene.host.name.lower() in changed

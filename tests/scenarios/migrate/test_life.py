@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 from lab.estate import SINGLE, CloneSpec
 from scenarios.clone.scene import CloneScene, MakeCloneScene
-from scenarios.migrate.scene import both_alive, in_service, migrate, outcome, source_runs
-from scenarios.rollback.scene import failed_with, said
+from scenarios.migrate.scene import both_alive, in_service, is_lifted, migrate, outcome, rows, seen_alive, source_runs
+from scenarios.rollback.scene import said
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -34,11 +34,29 @@ def test_check_mode_shows_what_it_would_mean(scene: CloneScene) -> None:
     assert scene.touched(mark) == [] and scene.serves()
 
 
+def test_a_failure_goes_back_by_itself(scene: CloneScene) -> None:
+    before, mark = scene.look(), scene.lab.ledger.mark()
+    scene.lab.faults.arm("service.fail_start", "octo-clone")
+    run = migrate(scene)
+    scene.lab.faults.disarm()
+    assert (run.code, outcome(scene)["status"]) == (21, "failed_returned"), run.output[-5000:]
+    assert in_service(scene) == [scene.spec.name] and both_alive(scene, mark) == []
+    after = scene.look()
+    assert (after.maintenance, after.drained) == (before.maintenance, before.drained)
+    run = scene.refresh(octopus_clone_certificate="keep")
+    assert run.code == 0 and scene.serves() and not is_lifted(scene), run.output[-5000:]
+
+
 def test_it_is_cut_over(scene: CloneScene) -> None:
+    mark = scene.lab.ledger.mark()
+    with scene.instance.handle.store() as store:
+        before = rows(store)
     run = migrate(scene)
     assert run.code == 0, run.output[-8000:]
     assert outcome(scene)["status"] == "migrated"
-    assert scene.serves() and not source_runs(scene)
+    assert in_service(scene) == [CLONE.name] and both_alive(scene, mark) == [] and seen_alive(scene, mark)
+    with scene.clone.store(scene.databases()[0]) as store:
+        assert rows(store) == before
 
 
 def test_nothing_is_done_twice(scene: CloneScene) -> None:
@@ -65,6 +83,8 @@ def test_status_says_it(scene: CloneScene) -> None:
 def test_the_way_back_asks_for_consent_and_returns(scene: CloneScene) -> None:
     run = migrate(scene, "--check", playbook="migrate_return")
     assert run.code == 0, run.output[-5000:]
+    mark = scene.lab.ledger.mark()
     run = migrate(scene, playbook="migrate_return")
     assert run.code == 0 and outcome(scene)["status"] == "returned", run.output[-8000:]
-    assert source_runs(scene) and not scene.serves()
+    assert in_service(scene) == [scene.spec.name] and not scene.serves() and not is_lifted(scene)
+    assert both_alive(scene, mark)[:1] == []

@@ -25,7 +25,14 @@ NEW: dict[str, Any] = {
     "record": RECORD,
     "left": [],
 }
-UNDER_WAY = {"run_id": "R1", "operation": "migrate", "playbook": "migrate.yml", "steps": ["quiesce.stop"], "facts": {"migrate_to": "new"}}
+UNDER_WAY = {
+    "run_id": "R1",
+    "operation": "migrate",
+    "playbook": "migrate.yml",
+    "steps": ["quiesce.stop"],
+    "resumes": True,
+    "facts": {"migrate_to": "new"},
+}
 LEFT = {"last": {"verdict": "migrated"}, "last_facts": {"migrate_to": "new"}}
 
 
@@ -90,6 +97,12 @@ def test_what_is_accepted(new: dict[str, Any], more: dict[str, Any]) -> None:
 
 def test_drift_itself_cannot_be_waived() -> None:
     assert names(migration_plan.plan(facts(newer=SOMETHING, waivers=["drift", "no_clone"]))) == ["drift"]
+
+
+def test_what_has_changed_nothing_yet_is_decided_anew() -> None:
+    begun = {"unfinished": {**UNDER_WAY, "steps": ["stage.baseline"], "resumes": False}}
+    assert migration_plan.plan(facts(begun)).action == "cut_over"
+    assert names(migration_plan.plan(facts(begun, newer=SOMETHING))) == ["drift"]
 
 
 def test_what_is_under_way_is_resumed_and_what_is_done_is_not_done_again() -> None:
