@@ -89,7 +89,7 @@ def plan_return(facts: Facts) -> Plan:
     steps = list((new.get("unfinished") or {}).get("steps") or ())
     published = done or (under_way and (_verdict(new) == "migrated" or "migrate.publish" in steps))
     returning = any(step.startswith("return.") for step in steps)
-    found = _drift(facts) if published and not returning and _operation(old) != MIGRATE_RETURN else []
+    found = _drift(facts, back=True) if published and not returning and _operation(old) != MIGRATE_RETURN else []
     return _decided(facts, RETURN, found, [*head, *_said_of(facts)] if published else head)
 
 
@@ -177,21 +177,18 @@ def _counts(facts: Facts) -> dict[str, int]:
     return {kind: int(facts.newer[kind]["count"]) for kind in _KINDS if facts.newer.get(kind)}
 
 
-def _drift(facts: Facts) -> list[tuple[str, str]]:
+def _drift(facts: Facts, back: bool = False) -> list[tuple[str, str]]:
     """What would be lost."""
-    if facts.fresh or facts.confirm_loss:
+    if facts.confirm_loss or (facts.fresh and not back):
         return []
     counts = _counts(facts)
     if not counts:
-        return [("drift_unknown", "what was done since the copy was made is unknown. Set octopus_confirm_loss: true where nothing was")]
+        since = "users were let in" if back else "the copy was made"
+        return [("drift_unknown", f"what was done since {since} is unknown. Set octopus_confirm_loss: true where nothing was")]
     if any(counts.values()):
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-        return [
-            (
-                "drift",
-                f"{told} since {facts.since} would be lost. Set octopus_confirm_loss: true to accept that, or octopus_migrate_fresh: true",
-            )
-        ]
+        other = "" if back else ", or octopus_migrate_fresh: true"
+        return [("drift", f"{told} since {facts.since} would be lost. Set octopus_confirm_loss: true to accept that{other}")]
     return []
 
 
@@ -203,7 +200,7 @@ def _head(facts: Facts) -> list[str]:
 def _said_of(facts: Facts) -> list[str]:
     counts = _counts(facts)
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "unknown"
-    return [f"done since {facts.since or 'the copy was made'}: {told}{', all lost' if any(counts.values()) and not facts.fresh else ''}"]
+    return [f"done since {facts.since or 'then'}: {told}{', all lost' if any(counts.values()) else ''}"]
 
 
 def _means(facts: Facts) -> list[str]:

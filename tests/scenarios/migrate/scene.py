@@ -60,7 +60,7 @@ def both_alive(scene: CloneScene, since: int) -> list[str]:
     for event in scene.lab.ledger.events():  # all, to know how they were by then
         machine = event.machine.lower()
         if event.kind == "service.state" and machine in alive and "octopus" in str(event["name"]).lower():
-            alive[machine] = event["state"] in ("running", "start_pending")
+            alive[machine] = event["state"] != "STOPPED"
         elif event.kind == "sql" and _LIFTS in str(event.get("sql", "")):
             lifted = True
         elif event.kind == "sql" and _SILENCES in str(event.get("sql", "")):
@@ -85,6 +85,6 @@ def steps(scene: CloneScene) -> list[str]:
 def seen_alive(scene: CloneScene, since: int) -> bool:
     """Whether the ledger shows what :func:`both_alive` looks for at all: a lift, and both services that changed."""
     events = scene.lab.ledger.events(since=since)
-    changed = {event.machine.lower() for event in events if event.kind == "service.state" and event["state"] == "running"}
+    changed = {event.machine.lower() for event in events if event.kind == "service.state" and event["state"] == "RUNNING"}
     lifted = any(_LIFTS in str(event.get("sql", "")) for event in events if event.kind == "sql")
     return lifted and scene.host.name.lower() in changed
