@@ -108,7 +108,9 @@ def scenarios(root: Path = ROOT) -> list[Check]:
     for folder in sorted({path.parent for path in top.glob("*/test_*.py")} - {top / "chaos"}):
         own = sorted(folder.glob("test_*.py"))
         parts = (
-            {path.stem.removeprefix("test_"): [path] for path in own} if folder.name in ("upgrade", "rollback", "clone", "migrate") else {"": [folder]}
+            {path.stem.removeprefix("test_"): [path] for path in own}
+            if folder.name in ("upgrade", "rollback", "clone", "migrate")
+            else {"": [folder]}
         )
         if folder.name in PARTED:
             parts = {}
