@@ -6,11 +6,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lab.estate import SINGLE, CloneSpec
+from lab.octopus import register
 from scenarios.clone.scene import CloneScene, MakeCloneScene
 from scenarios.migrate.scene import both_alive, in_service, is_lifted, migrate, outcome, rows, seen_alive, source_runs
 from scenarios.rollback.scene import said
+
+SWITCH = """---
+- name: Lead users to the other side
+  ansible.builtin.lineinfile:
+    path: {log}
+    line: "{{{{ migrate_direction }}}}"
+    create: true
+    mode: "0600"
+  delegate_to: localhost
+  vars:
+    ansible_connection: local
+"""
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -88,3 +103,24 @@ def test_the_way_back_asks_for_consent_and_returns(scene: CloneScene) -> None:
     assert run.code == 0 and outcome(scene)["status"] == "returned", run.output[-8000:]
     assert in_service(scene) == [scene.spec.name] and not scene.serves() and not is_lifted(scene)
     assert both_alive(scene, mark)[:1] == []
+
+
+def test_a_fresh_copy_loses_nothing_and_is_upgraded(scene: CloneScene, tmp_path: Path) -> None:
+    """The source has gone on, and the clone is a stopped one since the way back."""
+    scene.release("77.0.0")
+    run = migrate(scene, "--check")
+    assert run.code == 20 and "1 releases" in said(run), run.output[-3000:]
+    switch = tmp_path / "switch.yml"
+    switch.write_text(SWITCH.format(log=tmp_path / "switched"))
+    mark = scene.lab.ledger.mark()
+    run = migrate(scene, octopus_migrate_fresh=True, octopus_migrate_switch=str(switch))
+    assert run.code == 0 and outcome(scene)["status"] == "migrated", run.output[-8000:]
+    assert in_service(scene) == [CLONE.name] and both_alive(scene, mark) == []
+    assert (tmp_path / "switched").read_text().split() == ["to_new"]
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
+    with scene.clone.store(scene.databases()[0]) as store:
+        assert "77.0.0" in {row["Version"] for row in store.documents("Release")}
+    run = migrate(scene, playbook="migrate_return", octopus_migrate_switch=str(switch), octopus_confirm_loss=True)
+    assert run.code == 0 and in_service(scene) == [scene.spec.name], run.output[-8000:]
+    assert (tmp_path / "switched").read_text().split() == ["to_new", "to_old"]
+    assert both_alive(scene, mark) == []
