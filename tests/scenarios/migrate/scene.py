@@ -41,9 +41,14 @@ def in_service(scene: CloneScene) -> list[str]:
 
 def is_lifted(scene: CloneScene) -> bool:
     """Whether a target of the clone is enabled, which its quarantine had disabled."""
-    [database] = scene.databases()
-    with scene.clone.store(database) as store:
+    with scene.clone.store(own_database(scene)) as store:
         return any(not one["IsDisabled"] for one in store.documents("Machine"))
+
+
+def own_database(scene: CloneScene) -> str:
+    """The clone's database; an unfinished run has one more on its SQL Server, its claim."""
+    [database] = [name for name in scene.databases() if name.startswith(f"{scene.spec.database} {scene.clone_spec.name} ")]
+    return database
 
 
 def rows(store: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from lab.estate import SINGLE, CloneSpec
 from patience import patient
 from scenarios.chaos.controller import Controller
 from scenarios.clone.scene import CloneScene, MakeCloneScene
-from scenarios.migrate.scene import WANTED, both_alive, in_service, migrate, outcome, rows, steps
+from scenarios.migrate.scene import WANTED, both_alive, in_service, migrate, outcome, own_database, rows, steps
 
 pytestmark = pytest.mark.timeout(6000)
 
@@ -74,7 +74,7 @@ def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
         run = migrate(scene, playbook="migrate_return" if goes_back else "migrate", octopus_confirm_loss=True)
         wrong += [f"{', '.join(group)}: {one}" for one in _wrong(scene, mark, run.code, run.output, goes_back)]
         if not goes_back and not wrong:
-            with scene.clone.store(scene.databases()[0]) as store:
+            with scene.clone.store(own_database(scene)) as store:
                 wrong += _unlike(before, rows(store), ", ".join(group))
             for one in back if ASKED else back[::EVERY]:
                 die_at(scene, one, tmp_path / f"{one}.txt", "migrate_return")

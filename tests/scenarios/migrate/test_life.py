@@ -12,7 +12,7 @@ import pytest
 from lab.estate import SINGLE, CloneSpec
 from lab.octopus import register
 from scenarios.clone.scene import CloneScene, MakeCloneScene
-from scenarios.migrate.scene import both_alive, in_service, is_lifted, migrate, outcome, rows, seen_alive, source_runs
+from scenarios.migrate.scene import both_alive, in_service, is_lifted, migrate, outcome, own_database, rows, seen_alive, source_runs
 from scenarios.rollback.scene import said
 
 SWITCH = """---
@@ -70,7 +70,7 @@ def test_it_is_cut_over(scene: CloneScene) -> None:
     assert run.code == 0, run.output[-8000:]
     assert outcome(scene)["status"] == "migrated"
     assert in_service(scene) == [CLONE.name] and both_alive(scene, mark) == [] and seen_alive(scene, mark)
-    with scene.clone.store(scene.databases()[0]) as store:
+    with scene.clone.store(own_database(scene)) as store:
         assert rows(store) == before
 
 
@@ -118,7 +118,7 @@ def test_a_fresh_copy_loses_nothing_and_is_upgraded(scene: CloneScene, tmp_path:
     assert in_service(scene) == [CLONE.name] and both_alive(scene, mark) == []
     assert (tmp_path / "switched").read_text().split() == ["to_new"]
     assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
-    with scene.clone.store(scene.databases()[0]) as store:
+    with scene.clone.store(own_database(scene)) as store:
         assert "77.0.0" in {row["Version"] for row in store.documents("Release")}
     run = migrate(scene, playbook="migrate_return", octopus_migrate_switch=str(switch), octopus_confirm_loss=True)
     assert run.code == 0 and in_service(scene) == [scene.spec.name], run.output[-8000:]

@@ -75,7 +75,7 @@ def test_who_removes_the_api_keys_of_a_clone_keeps_ours() -> None:
                 if "api_keys" in asked:
                     found.append(path.name)
                     assert "octopus_clone_keep_api_keys" in str(asked.get("keep_api_keys")), f"{path.name}: {task['name']}"
-    assert found == ["make.yml", "verify_quarantine.yml", "before.yml"]
+    assert found == ["make.yml", "verify_quarantine.yml", "give_back.yml", "before.yml"]
 
 
 def _tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
