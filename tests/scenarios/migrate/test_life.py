@@ -81,7 +81,7 @@ def test_nothing_is_done_twice(scene: CloneScene) -> None:
     assert scene.lab.ledger.events("service.state", since=mark) == []
 
 
-@pytest.mark.parametrize("playbook", ["plan", "backup", "upgrade_inplace", "rollback", "refresh_clone"])
+@pytest.mark.parametrize("playbook", ["upgrade_inplace", "rollback", "refresh_clone"])
 def test_everything_else_refuses_both_sides(scene: CloneScene, playbook: str) -> None:
     mark = scene.lab.ledger.mark()
     run = scene.play(playbook, octopus_clone_force=True)
