@@ -44,8 +44,8 @@ options:
     required: true
   new:
     description:
-      - The same of the clone, with C(record), that of its quarantine, C(running), whether its service runs, and C(left), the names of the items that
-        lifting the quarantine would not restore.
+      - The same of the clone, with C(record), that of its quarantine, C(running), whether its service runs, C(lifts), what lifting the
+        quarantine would restore (RV(octopus.upgrade.octopus_quarantine#module:lifted)), and C(left), the names of the items that it would not.
     type: dict
     required: true
   newer:

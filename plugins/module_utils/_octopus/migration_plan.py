@@ -27,7 +27,8 @@ class Facts:
         new_name: The clone that takes its place.
         old: ``error`` where it could not be read; ``unfinished`` and ``last``, as octopus_run_info returns them, ``last_facts``, ``version``,
             ``thumbprint`` and ``url``.
-        new: The same of the clone, with ``record``, that of its quarantine, ``running`` and ``left``, what lifting that would not restore.
+        new: The same of the clone, with ``record``, that of its quarantine, ``running`` ``lifts``, for each item how many rows lifting that would
+            restore, as octopus_quarantine returns it, and ``left``, what it would not.
         newer: What was done since, on the side that is left, as octopus_database_info returns it; empty where it is not known.
         since: Since when.
     """
@@ -204,8 +205,8 @@ def _said_of(facts: Facts) -> list[str]:
 
 
 def _means(facts: Facts) -> list[str]:
-    silenced = (facts.new.get("record") or {}).get("silenced") or {}
-    lifted = ", ".join(f"{name} {counts['changed']}" for name, counts in silenced.items() if counts.get("changed"))
+    lifts = facts.new.get("lifts") or {}
+    lifted = ", ".join(f"{name} {counts['lift']}" for name, counts in lifts.items() if counts.get("lift"))
     left = facts.new.get("left") or []
     return [
         *(["a fresh copy is made of the stopped instance"] if facts.fresh else _said_of(facts)),

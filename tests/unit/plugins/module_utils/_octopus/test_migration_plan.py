@@ -15,7 +15,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.migration
 NOTHING = {"releases": {"count": 0}, "deployments": {"count": 0}, "events": {"count": 0}}
 SOMETHING = {**NOTHING, "releases": {"count": 2}}
 OLD: dict[str, Any] = {"error": "", "unfinished": {}, "last": {}, "last_facts": {}, "version": "2020.5.7", "thumbprint": "AB"}
-RECORD: dict[str, Any] = {"options": {"by_program": ["switches"]}, "silenced": {"targets": {"changed": 7}, "mail": {"changed": 0}}}
+RECORD: dict[str, Any] = {"options": {"by_program": ["switches"]}}
 NEW: dict[str, Any] = {
     "unfinished": {},
     "last": {},
