@@ -27,7 +27,7 @@ class Facts:
         new_name: The clone that takes its place.
         old: ``error`` where it could not be read; ``unfinished`` and ``last``, as octopus_run_info returns them, ``last_facts``, ``version``,
             ``thumbprint`` and ``url``.
-        new: The same of the clone, with ``record``, that of its quarantine, ``running`` ``lifts``, for each item how many rows lifting that would
+        new: The same of the clone, with ``record``, that of its quarantine, ``running``, ``lifts``, for each item how many rows lifting that would
             restore, as octopus_quarantine returns it, and ``left``, what it would not.
         newer: What was done since, on the side that is left, as octopus_database_info returns it; empty where it is not known.
         since: Since when.

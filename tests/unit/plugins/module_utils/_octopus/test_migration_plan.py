@@ -23,6 +23,7 @@ NEW: dict[str, Any] = {
     "thumbprint": "ab",
     "running": True,
     "record": RECORD,
+    "lifts": {"targets": {"lift": 7}, "mail": {"done": 1}},
     "left": [],
 }
 UNDER_WAY = {
