@@ -5,7 +5,8 @@
 """A cut-over whose control node is killed at a step, on either side: never are both sides alive, and in the end exactly one is in service.
 
 The steps come from the journals of an undisturbed cut-over and of the way back. ``OCTOPUS_MIGRATE_STEPS=all`` takes every step, a number n every n-th.
-Without it, a few are taken, others each day, and one cut-over is killed at all of them in turn. What was killed is resumed; every other one is given up, and goes back.
+Without it, a few are taken, others each day, and one cut-over is killed at all of them in turn. What was killed is resumed; every other one is given
+up, and goes back.
 """
 
 from __future__ import annotations
