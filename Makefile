@@ -73,7 +73,7 @@ table:
 # Clones of every generation, ten scheduled refreshes with something going wrong in every second one, a refresh killed at every step
 clone-rounds:
 	@tools/setup.sh test
-	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone
+	@OCTOPUS_TEST_PATIENCE=$${OCTOPUS_TEST_PATIENCE:-3} OCTOPUS_CLONE_ROUNDS=10 OCTOPUS_CLONE_WORLDS=all OCTOPUS_CLONE_STEPS=all OCTOPUS_MIGRATE_STEPS=all build/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadscope tests/scenarios/clone tests/scenarios/migrate
 
 # How long a rollback takes, against what SQL Server and the file copies need; on a computer that has nothing else to do
 bench:

@@ -57,6 +57,8 @@ LONG |= {
     "rollback/isolated": 240.0,
     "clone/rehearsal": 210.0,
     "test_instance": 250.0,
+    "migrate/life": 300.0,
+    "migrate/interrupted": 400.0,
 }
 # What the lab's own tests can depend on, and a few of them for whoever has changed nothing of that: each protocol, Windows, the server.
 LAB_SOURCES = re.compile(r"tests/lab(_tests)?/|requirements")
@@ -106,7 +108,9 @@ def scenarios(root: Path = ROOT) -> list[Check]:
     for folder in sorted({path.parent for path in top.glob("*/test_*.py")} - {top / "chaos"}):
         own = sorted(folder.glob("test_*.py"))
         parts = (
-            {path.stem.removeprefix("test_"): [path] for path in own} if folder.name in ("upgrade", "rollback", "clone") else {"": [folder]}
+            {path.stem.removeprefix("test_"): [path] for path in own}
+            if folder.name in ("upgrade", "rollback", "clone", "migrate")
+            else {"": [folder]}
         )
         if folder.name in PARTED:
             parts = {}

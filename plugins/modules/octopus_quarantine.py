@@ -37,7 +37,7 @@ options:
         together with its mark in the record, so that an interrupted run is resumed by the next. What was changed in one row for one item is
         lifted together or not at all. What somebody or a schema upgrade has changed since, or what does not fit into a newer schema, is left
         as it is and named in RV(left).
-      - Nothing is lifted while a node of the clone runs, or one of its source.
+      - Nothing is lifted while a node of the clone runs, or one of its source. Check mode tells what would be restored while they run.
     type: str
     choices: [present, absent]
     default: present
@@ -59,6 +59,12 @@ options:
     elements: str
   source_retired:
     description: With O(state=absent), whether the source is known to be stopped for good, and is not asked whether it runs.
+    type: bool
+    default: false
+  after_lift:
+    description:
+      - With O(state=present), whether a clone whose quarantine was lifted is put under it again, because its source is to be in service again.
+      - A running one is refused all the same. What was switched on in it since counts as its own, and is not lifted a second time.
     type: bool
     default: false
   stale_after:
@@ -325,9 +331,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
 
 def _refuse(params: dict[str, Any]) -> None:
     absent = params["state"] == "absent"
-    wrong = [name for name in ("items", "source_retired") if params[name] and not absent] + (
-        ["renew"] if absent and params["renew"] else []
-    )
+    wrong = [name for name in ("items", "source_retired") if params[name] and not absent]
+    wrong += [name for name in ("renew", "after_lift") if params[name] and absent]
     if wrong:
         raise OctopusError(
             f"Expected {', '.join(wrong)} only with state: {'present' if absent else 'absent'}, but state is {params['state']}."

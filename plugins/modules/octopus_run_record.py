@@ -96,6 +96,29 @@ options:
         description: Whether the instance may have been set up on the new database.
         type: bool
         required: true
+  migration:
+    description:
+      - With O(event=failed), which side of a cut-over to a clone has failed, and what is known of the other one. Makes the module return
+        RV(migration_outcome).
+    type: dict
+    suboptions:
+      side:
+        description: V(old) is the instance that is left, V(new) the clone that takes its place.
+        type: str
+        choices: [old, new]
+        required: true
+      new_down:
+        description: For V(old), whether the new side was verified to be out of service.
+        type: bool
+        default: false
+      new_published:
+        description: For V(old), whether users may have been let in to the new side.
+        type: bool
+        default: false
+      new_lock_lost:
+        description: For V(old), whether another control node has taken the new side over.
+        type: bool
+        default: false
 seealso:
   - module: octopus.upgrade.octopus_run_lock
   - module: octopus.upgrade.octopus_run_report
@@ -248,6 +271,21 @@ clone_outcome:
     remove_new: true
     if_done: failed_old_clone_up
     if_failed: failed_clone_down
+migration_outcome:
+  description:
+    - What follows the failure of a cut-over to a clone, on the side that it was asked for.
+    - C(action) is V(none), or V(return) where the new side is taken out of service, or the old one put back into it. C(if_done) and C(if_failed) are
+      the status after that.
+  returned: with O(event=failed) and O(migration), always
+  type: dict
+  sample:
+    lock_lost: false
+    action: return
+    published: false
+    lifted: true
+    switched: false
+    if_done: failed_returned
+    if_failed: failed_stopped
 """
 
 from typing import Any
@@ -269,6 +307,13 @@ SPEC = {
         "clone": {
             "type": "dict",
             "options": {name: {"type": "bool", "required": True} for name in ("old_exists", "old_running", "joined")},
+        },
+        "migration": {
+            "type": "dict",
+            "options": {
+                "side": {"type": "str", "choices": ["old", "new"], "required": True},
+                **{name: {"type": "bool", "default": False} for name in ("new_down", "new_published", "new_lock_lost")},
+            },
         },
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },

@@ -79,7 +79,8 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - How the instance is. V(in service), V(degraded) where a part of it is down or closed to its users, V(out of service), V(unknown).
+    - How the instance is. V(in service), V(degraded) where a part of it is down or closed to its users, V(out of service), V(migrated)
+      where it was migrated to a clone and is stopped, V(unknown).
     - V(run in progress) where a process that may be alive holds the lock, V(run unfinished) where none does.
   returned: success
   type: str

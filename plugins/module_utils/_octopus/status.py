@@ -19,7 +19,8 @@ from .database.schema import moment_of
 
 RUN_IN_PROGRESS, RUN_UNFINISHED = "run in progress", "run unfinished"
 IN_SERVICE, DEGRADED, OUT_OF_SERVICE, UNKNOWN = "in service", "degraded", "out of service", "unknown"
-STATES = (IN_SERVICE, DEGRADED, OUT_OF_SERVICE, RUN_IN_PROGRESS, RUN_UNFINISHED, UNKNOWN)
+MIGRATED = "migrated"  # to a clone, and stopped for good
+STATES = (IN_SERVICE, DEGRADED, OUT_OF_SERVICE, MIGRATED, RUN_IN_PROGRESS, RUN_UNFINISHED, UNKNOWN)
 _ROLLS_BACK = ("upgrade", "rollback")
 
 
@@ -113,7 +114,7 @@ def state(read: Read) -> str:
     if not found:
         return IN_SERVICE if read.server else UNKNOWN
     if not running:
-        return OUT_OF_SERVICE
+        return MIGRATED if read.last.get("verdict") == MIGRATED else OUT_OF_SERVICE
     whole = len(running) == len(read.nodes) and bool(read.server)
     closed = bool((read.server.get("maintenance") or {}).get("enabled")) or bool(read.drained())
     return IN_SERVICE if whole and not closed and "unfinished" in read.run else DEGRADED
@@ -132,7 +133,17 @@ def next_steps(read: Read) -> list[str]:
         return first + _of_service(read)
     if read.unfinished:
         return [_resume(read.unfinished)]
+    if read.last.get("verdict") == MIGRATED:
+        return [_migrated(read)]
     return _of_service(read) + _of_points(read) + _of_retained(read)
+
+
+def _migrated(read: Read) -> str:
+    target = (read.run.get("last_facts") or {}).get("migrate_to") or "its clone"
+    running = [node for node, one in read.services().items() if one == "running"]
+    if running:
+        return f"Stop the service on {', '.join(running)} now: {target} has taken the place of {read.instance}, and both deploy to the same targets."
+    return f"Nothing: {target} has taken its place. migrate_return.yml goes back; else take it out of the inventory."
 
 
 def _resume(run: Mapping[str, Any]) -> str:
@@ -143,10 +154,12 @@ def _resume(run: Mapping[str, Any]) -> str:
         return f"The guard has acted, since the control node was gone. Run {playbook} again: it restores service or rolls back first."
     if run.get("schema_failed"):
         return "Run rollback.yml: the database may be changed in part, so the upgrade is not tried again."
-    if run.get("roll_back_first"):
+    if run.get("roll_back_first") and run.get("operation") != "migrate":
         return f"Run {playbook} again: it restores service or rolls back first, where it was interrupted."
     if not run.get("resumes"):
         return f"Nothing was changed. Run {playbook} again whenever you like."
+    if run.get("operation") == "migrate":
+        return f"Run {playbook} again to resume it, or migrate_return.yml to go back."
     if run.get("operation") not in _ROLLS_BACK:
         return f"Run {playbook} again to resume it."
     back = "to restore service" if run.get("only_stopped") else "to roll back"

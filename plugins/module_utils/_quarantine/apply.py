@@ -28,6 +28,7 @@ from .rules import NEEDED_SETTINGS, Rule, rules
 from .transaction import transaction
 
 _CONFIGURATION = "configuration"
+_LIFTED = ("lifting", "lifted")
 
 
 @dataclass
@@ -112,10 +113,10 @@ def silence(
 def _refuse_other_clone(request: Request, before: dict[str, Any] | None) -> None:
     if before is None:
         return
-    if not record.holds(before):
+    if not record.holds(before) and not request.after_lift:
         raise OctopusError(
             f"Expected {request.database} to be a clone, but its quarantine was lifted at {before['lifted']['at']}, so it is an instance of its "
-            "own. Nothing was changed. A live database is never put under quarantine."
+            "own. Nothing was changed. A live database is never put under quarantine. Where its source takes its place again, set after_lift: true."
         )
     wrong = differences(request, before)
     if wrong:
@@ -155,7 +156,7 @@ class _Work:
         own = self._own_installation_id(found)
         if not self.check_mode and self.before is None:
             record.prepare(self.connection)
-        if not self.check_mode and self.before and self.before.get("lifting"):
+        if not self.check_mode and self.before and any(self.before.get(name) for name in _LIFTED):
             record.unmark(self.connection)  # what was lifted already is silenced again, and so is to be lifted again
         listed = [
             *rules(self.request, self.tables, own, self._own_nodes()),
@@ -283,7 +284,7 @@ class _Work:
                     "changed": counts["changed"] + items[name]["changed"],
                     "were_so_already": counts["were_so_already"],
                 }
-            kept = {name: value for name, value in self.before.items() if name != "lifting"}
+            kept = {name: value for name, value in self.before.items() if name not in _LIFTED}
             return {**kept, "server_uri": self.request.server_uri, "options": self.request.options, "silenced": items}
         source = self.request.source
         return {

@@ -108,6 +108,8 @@ def run(
         raise OctopusError(
             f"Expected {request.database} to be the clone that was asked for, but its record says: {'; '.join(wrong)}. Nothing was changed."
         )
+    if check_mode:
+        return _Work(connection, request, found, items).run(check_mode)  # what it would restore is wanted while both are in service
     if not request.source_retired:
         if request.source is None:
             raise OctopusError("Expected source, the live instance that this is a clone of, or source_retired: true, but found neither.")

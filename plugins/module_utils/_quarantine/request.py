@@ -41,10 +41,14 @@ OPTIONS: dict[str, Any] = {
     "by_program": {"type": "list", "elements": "str", "choices": ["certificate", "switches"], "default": []},
     "waivers": {"type": "list", "elements": "str", "default": []},
 }
-APPLY_OPTIONS: dict[str, Any] = {"stale_after": {"type": "float", "default": 120}, "source_retired": {"type": "bool", "default": False}}
+APPLY_OPTIONS: dict[str, Any] = {
+    "stale_after": {"type": "float", "default": 120},
+    "source_retired": {"type": "bool", "default": False},
+    "after_lift": {"type": "bool", "default": False},
+}
 # What the record of the quarantine has by itself, or what is asked of one run only. All else is kept, so that it can be applied again.
 _NOT_KEPT = (
-    *("database", "source", "source_retired", "stale_after", "name", "restore_point"),
+    *("database", "source", "source_retired", "after_lift", "stale_after", "name", "restore_point"),
     *("server_uri", "nodes", "folders", "home", "again"),
 )
 VERIFY_OPTIONS: dict[str, Any] = {"folders": {"type": "list", "elements": "str"}, "home": {"type": "path"}}
@@ -80,6 +84,7 @@ class Request:
     source: Source | None = None
     stale_after: float = 120
     source_retired: bool = False
+    after_lift: bool = False
     name: str | None = None
     restore_point: str | None = None
     server_uri: str | None = None
@@ -148,6 +153,7 @@ class Request:
                 for name in (
                     "stale_after",
                     "source_retired",
+                    "after_lift",
                     "name",
                     "restore_point",
                     "server_uri",

@@ -35,7 +35,7 @@ STATUS = {
 }
 
 _COLLECTION = "octopus.upgrade."
-_REPORTS = ("octopus_run_report", "octopus_clone_report", "octopus_test_instance_report")
+_REPORTS = ("octopus_run_report", "octopus_clone_report", "octopus_test_instance_report", "octopus_migration_report")
 # What only reads, or only keeps the lock and the journal.
 _HARMLESS_ENDS = ("_info", "_plan", "_status", "_verify", "_wait")
 _HARMLESS_BEGINNINGS = ("octopus_run_",)

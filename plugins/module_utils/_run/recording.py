@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue, TaskFailed, UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import ConnectionOptions
 
-from . import clone_outcome, outcome, record, steps
+from . import clone_outcome, migration_outcome, outcome, record, steps
 from .errors import LockLost
 from .holder import Holder
 from .journal import Journal, open_journal
@@ -97,6 +97,8 @@ def _decisions(params: dict[str, Any], begun: list[str], *, check_mode: bool = F
     found: dict[str, Any] = {"outcome": decided.to_dict()}
     if params["clone"]:
         found["clone_outcome"] = clone_outcome.decide(begun, lock_lost=lock_lost, **params["clone"]).to_dict()
+    if params["migration"]:
+        found["migration_outcome"] = migration_outcome.decide(begun, lock_lost=lock_lost, **params["migration"]).to_dict()
     return found
 
 

@@ -15,6 +15,7 @@ CHECKOUT = "for those who work on the collection"
 TENTACLES = "tests/scenarios/tentacle/test_waves.py runs it"
 VERIFY = "tests/scenarios/upgrade/test_cost.py runs it"
 TEST_INSTANCE = "tests/scenarios/test_instance/test_life.py runs it"
+MIGRATE = "tests/scenarios/migrate/test_life.py runs it"
 SITUATION = "needs a situation that another test makes"
 
 NOT_HERE = {
@@ -36,6 +37,10 @@ NOT_HERE = {
     "ansible-playbook octopus.upgrade.test_instance": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.remove_test_instance --check": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.remove_test_instance": TEST_INSTANCE,
+    "ansible-playbook octopus.upgrade.migrate --check": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate_return --check": MIGRATE,
+    "ansible-playbook octopus.upgrade.migrate_return": MIGRATE,
     "ansible-playbook octopus.upgrade.verify --limit octopus_prod": VERIFY,
     "ansible-playbook octopus.upgrade.verify -e octopus_baseline_file=before.json": VERIFY,
 }

@@ -565,3 +565,10 @@ def test_nothing_is_lifted_beside_a_running_source(make_clone: Callable[..., Clo
         own.close()
     assert clone.everything() == silent
     assert clone.apply(**lift)["quarantined"] is False
+    # Its source takes its place again, and it is a clone again, which can take that place once more.
+    loud = clone.rows("Machine"), clone.rows("ProjectTrigger")
+    assert "its quarantine was lifted" in clone.apply()["msg"]
+    assert clone.apply(after_lift=True)["quarantined"] is True
+    assert all(row["IsDisabled"] for row in clone.rows("Machine").values())
+    assert clone.apply(**lift)["quarantined"] is False
+    assert (clone.rows("Machine"), clone.rows("ProjectTrigger")) == loud

@@ -79,6 +79,7 @@ def params(tmp_path: Path) -> dict[str, Any]:
         "rollback_possible": True,
         "known_steps": [],
         "clone": None,
+        "migration": None,
     }
 
 
