@@ -40,9 +40,10 @@ options:
         asked from itself, with its C(curl.exe).
       - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
+      - V(project_export) adds to V(server) whether it exports and imports projects over its API, RV(server.project_export).
     type: list
     elements: str
-    choices: [server, hosts, answers, services, readiness, certificate]
+    choices: [server, hosts, answers, services, readiness, certificate, project_export]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -228,6 +229,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.answ
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.services_info import services_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.projects.transfer import is_offered
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
 SPEC: dict[str, Any] = {
@@ -237,7 +239,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate"],
+            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "project_export"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -260,6 +262,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             result["server"] = server_info(api, ready)
             if "certificate" in params["gather"]:
                 result["server"]["thumbprint"] = certificate.thumbprint(api)
+            if "project_export" in params["gather"]:
+                result["server"]["project_export"] = is_offered(api)
     if "hosts" in params["gather"] and connections:
         result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"], ready)
         if answers:

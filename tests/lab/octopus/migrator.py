@@ -45,7 +45,7 @@ SHARED = {
     "Machine": "Machines",
     "Worker": "Workers",
 }
-PROJECT, OWNED = "Projects", {
+OWNED = {
     "VariableSet": "VariableSets",
     "DeploymentProcess": "DeploymentProcesses",
     "Channel": "Channels",
@@ -54,7 +54,7 @@ PROJECT, OWNED = "Projects", {
     "Release": "Releases",
     "Deployment": "Deployments",
 }
-FOLDERS = {**SHARED, "Project": PROJECT, **OWNED}
+FOLDERS = {**SHARED, "Project": "Projects", **OWNED}
 _UNSAFE = re.compile(r'[<>:"/\\|?*]')
 
 
@@ -156,7 +156,9 @@ def check(metadata: bytes | None, password: str, version: str, ignore_version: b
         raise MigratorError(f"The data was exported from version {found['DatabaseVersion']}, but this server has version {version}")
 
 
-def load(store: Store, texts: dict[str, bytes], password: str, overwrite: bool, say: Callable[[str], None], dry_run: bool = False) -> None:
+def load(
+    store: Store, texts: dict[str, bytes], password: str, overwrite: bool, say: Callable[[str], None], *, dry_run: bool = False
+) -> None:
     """Make the documents of an export. Ids only serve to find out what refers to what.
 
     Raises:

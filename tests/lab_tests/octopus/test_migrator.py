@@ -83,7 +83,12 @@ def test_import_matches_by_name(world: Any) -> None:
     assert migrate(here, "partial-export", *QUIET, "--project=Web Shop", "--ignore-history", "--ignore-machines").code == 0
     with here.instance.store() as store:
         old = store.where("Project", Name="Web Shop")[0]
-        for table, name in (("ProjectTrigger", "ProjectId"), ("Channel", "ProjectId"), ("VariableSet", "OwnerId"), ("DeploymentProcess", "OwnerId")):
+        for table, name in (
+            ("ProjectTrigger", "ProjectId"),
+            ("Channel", "ProjectId"),
+            ("VariableSet", "OwnerId"),
+            ("DeploymentProcess", "OwnerId"),
+        ):
             for one in store.where(table, **{name: old["Id"]}):
                 store.remove(table, one["Id"])
         store.remove("Project", old["Id"])

@@ -56,7 +56,7 @@ def import_(call: Call) -> int:
     call.process.sleep(SECONDS)
     try:
         migrator.check(texts.get(migrator.METADATA), password, call.version, call.has("ignore-version-check"))
-        migrator.load(store, texts, password, call.has("overwrite"), call.log, call.has("dry-run"))
+        migrator.load(store, texts, password, call.has("overwrite"), call.log, dry_run=call.has("dry-run"))
     except migrator.MigratorError as error:
         raise Failure(str(error)) from error
     call.log("Nothing was changed: this was a dry run" if call.has("dry-run") else "Import complete")
