@@ -40,7 +40,7 @@ options:
         asked from itself, with its C(curl.exe).
       - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
-      - V(project_export) adds to V(server) whether it exports and imports projects over its API, RV(server.project_export).
+      - V(project_export) adds to V(server) as C(project_export) whether it exports and imports projects over its API.
     type: list
     elements: str
     choices: [server, hosts, answers, services, readiness, certificate, project_export]
