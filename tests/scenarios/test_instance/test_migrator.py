@@ -58,7 +58,7 @@ def left_at_source(scene: CloneScene) -> list[str]:
     host = scene.instance.hosts[0]
     found = [f"the scheduled task {task.name}" for task in host.tasks.all() if task.name.lower().startswith("\\octopus.upgrade\\")]
     found += [str(path) for path in host.root.joinpath("C", "ProgramData", "octopus.upgrade").glob("jobs/*")]
-    share = scene.lab.backup_share.root
+    share = scene.lab.backup_share.volume.root
     return found + [str(path) for path in share.rglob("*") if "projects" in path.name or path.name == "octopus-migrator-export"]
 
 
@@ -99,7 +99,7 @@ def test_only_the_chosen_projects_arrive_and_nothing_acts(scene: CloneScene, tmp
         else:
             assert all(one["IsDisabled"] for one in projects)
     # Between the import and the start nothing ran on it, and on the source maintenance mode was on and is off again.
-    asked = [event for event in scene.lab.ledger.events("rest", since=mark) if event["method"] == "PUT" and event.machine == "octo-old"]
+    asked = [event["path"] for event in scene.lab.ledger.events("rest", since=mark) if event["method"] == "PUT" and event.machine == "octo-old"]
     assert len(asked) == 2 and not in_maintenance(scene), asked
     assert left_at_source(scene) == [] and scene.left_over() == [] and scene.open_runs() == []
     # Upgraded, verified, and told what could not come along.
