@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible.utils.display import Display
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_maintenance
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
@@ -12,3 +15,12 @@ class ActionModule(OnController):
     module = octopus_maintenance
     windows = "host"
     windows_required = False
+
+    def _before_step(self, params: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        if params["outage"] == "begins":
+            name = self._host_name(task_vars)
+            self._room(task_vars).enter(
+                lambda: Display().display(
+                    f"[{name}] waits with its outage: those of other instances keep the control node's processors busy"
+                )
+            )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_run_lock
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._in_process import Arguments
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
 
 
@@ -17,3 +18,8 @@ class ActionModule(OnController):
 
     def _more(self) -> dict[str, Any]:
         return {"holder": holder().to_dict()}
+
+    def _call(self, arguments: Arguments, task_vars: dict[str, Any]) -> dict[str, Any]:
+        if arguments.params["state"] == "absent":
+            self._room(task_vars).leave()  # whatever has become of its outage
+        return super()._call(arguments, task_vars)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -26,6 +27,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._run.journal impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import CONNECTION_SPEC, NODES_SPEC, ConnectionOptions
 from ansible_collections.octopus.upgrade.plugins.plugin_utils import _in_process
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._holder import holder
+from ansible_collections.octopus.upgrade.plugins.plugin_utils._room import Room
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._winrm_options import ConnectionRefused, options_of, options_of_node
 
 # Once, before the first worker is forked: a worker whose garbage collector visits what all workers share gets a copy of all those pages,
@@ -124,14 +126,20 @@ class OnController(ActionBase):
                 found = step.replayed()
                 if found is not None:
                     return {**found, "replayed": True}
+                self._before_step(params, task_vars)
                 step.begin()
                 with journal.kept_alive(self._guarded(journal, task_vars)):
                     result = self._call(arguments, task_vars)
                 if not result.get("failed"):
                     step.end(result)
+                    if params["outage"] == "ends":
+                        self._room(task_vars).leave()
                 return {**result, "warnings": [*result.get("warnings", []), *step.warnings]} if step.warnings else result
         except UpgradeError as error:
             return arguments.masked(_in_process.failure(error))
+
+    def _before_step(self, params: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        """What a plugin waits for before its step begins."""
 
     def _guarded(self, journal: Journal, task_vars: dict[str, Any]) -> list[ConnectionOptions]:
         """The connections to the nodes beside this host whose guards have to be told that the run is alive."""
@@ -149,6 +157,9 @@ class OnController(ActionBase):
         if checked.error_messages:
             raise AnsibleActionFail(f"{self._task.action}: the journal cannot be reached: {checked.error_messages[0]}")
         return open_journal(journal, ConnectionOptions.from_params(checked.validated_parameters["connection"]), holder())
+
+    def _room(self, task_vars: dict[str, Any]) -> Room:
+        return Room(Path(C.DEFAULT_LOCAL_TMP), task_vars.get("inventory_hostname") or "localhost")
 
     def _check_async(self, args: dict[str, Any]) -> None:
         if self._task.poll:

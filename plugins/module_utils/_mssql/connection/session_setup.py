@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.errors import MssqlError
@@ -27,6 +28,7 @@ from .options import SqlOptions
 
 APPLICATION = "octopus.upgrade"
 _SECTION = "octopus_upgrade"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def check(options: SqlOptions, driver: Driver) -> None:
@@ -83,8 +85,8 @@ def connection_string(options: SqlOptions, driver: Driver, database: str) -> str
 
 @contextlib.contextmanager
 def surroundings(options: SqlOptions, driver: Driver) -> Iterator[None]:
-    """The environment in which the driver connects, restored afterwards."""
-    with contextlib.ExitStack() as stack:
+    """The environment in which the driver connects, restored afterwards. It is the process's, so that one thread at a time connects."""
+    with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
         if driver.family == "freetds":
             conf = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8"))
             conf.write(freetds_conf(options))
