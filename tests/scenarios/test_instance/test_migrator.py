@@ -99,7 +99,9 @@ def test_only_the_chosen_projects_arrive_and_nothing_acts(scene: CloneScene, tmp
         else:
             assert all(one["IsDisabled"] for one in projects)
     # Between the import and the start nothing ran on it, and on the source maintenance mode was on and is off again.
-    asked = [event["path"] for event in scene.lab.ledger.events("rest", since=mark) if event["method"] == "PUT" and event.machine == "octo-old"]
+    asked = [
+        event["path"] for event in scene.lab.ledger.events("rest", since=mark) if event["method"] == "PUT" and event.machine == "octo-old"
+    ]
     assert len(asked) == 2 and not in_maintenance(scene), asked
     assert left_at_source(scene) == [] and scene.left_over() == [] and scene.open_runs() == []
     # Upgraded, verified, and told what could not come along.
