@@ -107,7 +107,7 @@ def export(api: OctopusApi, host: WindowsHost, request: MigratorExport) -> dict[
         migrator.mirror_line(local, target),
     ]
     request.tell(f"{host.name}: exporting {', '.join(result['projects'])}")
-    job.start(lines, request.run_as, restart_lost=True, inputs={migrator.INPUT: request.password + "\n"})
+    job.start(lines, request.run_as, restart_lost=True, inputs={migrator.INPUT: request.password + "\r\n"})
     try:
         state = job.wait(request.timeout)
     except HostTimeout as error:

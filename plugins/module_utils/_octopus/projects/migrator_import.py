@@ -123,7 +123,7 @@ class ProjectsImport:
             *(migrator.import_line(program, self.instance, f"{local}\\{number}") for number in missing),
         ]
         request.tell(f"{self.host.name}: importing {', '.join(request.projects)}")
-        job.start(lines, request.run_as, restart_lost=True, inputs={migrator.INPUT: request.password + "\n"})
+        job.start(lines, request.run_as, restart_lost=True, inputs={migrator.INPUT: request.password + "\r\n"})
         try:
             state = job.wait(request.timeout)
         except HostTimeout as error:
