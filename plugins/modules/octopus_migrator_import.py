@@ -193,11 +193,11 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         work = ProjectsImport(host, request)
         program = work.check()
         with connect(options, params["database"]) as connection:
-            there = imported.projects(connection)
+            there = imported.projects(connection, wanted)
         new = [one for one in wanted if one not in there]
         done = imported.Silenced()
         if not check_mode:
-            if new:
+            if new or work.is_pending():
                 work.run(program, there)
             # Whatever an earlier run has left: it may have ended between the import and this.
             work.check_stopped()

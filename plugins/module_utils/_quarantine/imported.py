@@ -35,14 +35,40 @@ class Silenced:
         return bool(self.triggers or self.removed or self.automatic_releases or self.stopped)
 
 
-def projects(connection: SqlConnection) -> list[str]:
-    """Return the names of all projects in the database.
+def projects(connection: SqlConnection, wanted: Sequence[str]) -> list[str]:
+    """Return the names of all projects in the database, before an import.
 
     Raises:
-        OctopusError: It has no such table, or in another form.
+        OctopusError: It has others than the wanted ones, or targets or workers: it is not that of a new instance. Or its form is unknown.
         MssqlError: SQL Server refused.
     """
-    return sorted(str(row.get(NAME)) for row in rows.select(connection, _needed(rows.tables(connection), "Project", NAME), (NAME,)))
+    tables = rows.tables(connection)
+    there = _names(connection, _needed(tables, "Project", NAME))
+    others = [one for one in there if one.lower() not in {name.lower() for name in wanted}]
+    if others:
+        raise OctopusError(f"Expected a new instance, but its database has the projects {', '.join(others[:10])}. Nothing was imported.")
+    _needed(tables, "Machine")
+    _refuse_machines(connection, tables)
+    return there
+
+
+def _names(connection: SqlConnection, table: Table) -> list[str]:
+    return sorted(str(row.get(NAME)) for row in rows.select(connection, table, (NAME,)))
+
+
+def _refuse_machines(connection: SqlConnection, tables: dict[str, Table]) -> None:
+    """Refuse targets and workers.
+
+    Raises:
+        OctopusError: There are some.
+    """
+    for name in _MACHINES:
+        found = _names(connection, tables[name]) if name in tables else []
+        if found:
+            raise OctopusError(
+                f"Expected no rows in the table {tables[name].name} of the instance for the imported projects, but found {', '.join(found[:10])}. Nothing "
+                "was changed. Do not start its service: remove the instance."
+            )
 
 
 def silence(connection: SqlConnection, wanted: Sequence[str], stop: bool) -> Silenced:
@@ -66,13 +92,8 @@ def silence(connection: SqlConnection, wanted: Sequence[str], stop: bool) -> Sil
     _needed(tables, "Machine")
     done = Silenced()
     with transaction(connection):
-        for name in _MACHINES:
-            if name in tables and (found := [str(row.get(NAME)) for row in rows.select(connection, tables[name], (NAME,))]):
-                raise OctopusError(
-                    f"Expected no rows in the table {tables[name].name} of the instance that the projects were imported into, but found "
-                    f"{', '.join(sorted(found)[:10])}. Nothing was changed. Do not start its service: remove the instance."
-                )
-        there = [str(row.get(NAME)) for row in rows.select(connection, project, (NAME,))]
+        _refuse_machines(connection, tables)
+        there = _names(connection, project)
         _compare(there, wanted)
         done.automatic_releases = _apply(connection, automatic_releases(), project)
         if trigger is not None:

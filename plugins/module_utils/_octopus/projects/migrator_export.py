@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.progress import Progress
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -119,8 +120,12 @@ def export(api: OctopusApi, host: WindowsHost, request: MigratorExport) -> dict[
     job.remove()
     copied = [one for one in robocopy.summaries(output) if one.files.failed == 0]
     if state.exit_code or not copied:
-        discard(host, request)
-        raise _failed(host, request, state)
+        failed = _failed(host, request, state)
+        try:
+            discard(host, request)
+        except UpgradeError as error:
+            raise OctopusError(f"{failed} What was exported could not be removed: {error}") from error
+        raise failed
     return {**result, "files": copied[-1].files.total}
 
 
@@ -132,8 +137,7 @@ def _failed(host: WindowsHost, request: MigratorExport, state: JobState) -> Octo
     said = migrator.wrong_output(state.output_tail, lambda line: migrator.masked(line, request.password))
     return OctopusError(
         f"Expected {host.where} to export {', '.join(request.projects)} to {request.dest} by a job as {request.run_as.account}, but it ended with "
-        f"{state.exit_code}: {said}. That account needs rights in the database, and to write there; SYSTEM reaches a share as the computer account. "
-        "What was exported was removed."
+        f"{state.exit_code}: {said}. That account needs rights in the database, and to write there; SYSTEM reaches a share as the computer account."
     )
 
 

@@ -102,6 +102,10 @@ class ProjectsImport:
                 f"but it is {state.state}. Stop it with octopus_node. Nothing was imported."
             )
 
+    def is_pending(self) -> bool:
+        """Whether the program of an earlier run is still at work, or nobody has read how it ended."""
+        return self.job.poll().status in ("running", "finished")
+
     def run(self, program: migrator.Program, there: Collection[str]) -> None:
         """Import what is not there yet, or wait for the job of an earlier run. The job stays until :meth:`end`.
 

@@ -81,7 +81,7 @@ def silence(database: Database, *wanted: str, stop: bool = True) -> imported.Sil
 
 def test_triggers_automatic_releases_and_queues_are_off() -> None:
     database = new()
-    assert imported.projects(database) == ["Web Shop"]  # type: ignore[arg-type]  # a stand-in
+    assert imported.projects(database, ["web shop", "Billing"]) == ["Web Shop"]  # type: ignore[arg-type]  # a stand-in
     done = silence(database)
     assert done == imported.Silenced(["Nightly"], [], ["Web Shop"], ["Default"])
     assert [row["IsDisabled"] for row in database.tables["ProjectTrigger"]] == [True, True]
@@ -112,6 +112,9 @@ def test_what_must_not_be_there_is_refused_and_nothing_changed(tables: dict[str,
     before = json.dumps(database.tables)
     with pytest.raises(OctopusError, match=said):
         silence(database, *wanted)
+    if not wanted:
+        with pytest.raises(OctopusError, match="Nothing was"):
+            imported.projects(database, ["Web Shop"])  # type: ignore[arg-type]  # a stand-in
     assert json.dumps(database.tables) == before
 
 
