@@ -72,7 +72,7 @@ def left_at_source(scene: CloneScene) -> list[str]:
 
 def password_of(scene: CloneScene, since: int) -> set[str]:
     """The passwords in the arguments of the program."""
-    told = [str(event.fields) for event in scene.lab.ledger.events("process.start", since=since)]
+    told = [line for event in scene.lab.ledger.events("process.start", since=since) if "Migrator.exe" in (line := str(event.fields))]
     return {found for line in told for found in re.findall(r"--password=([A-Za-z0-9_-]+)", line)}
 
 
