@@ -14,8 +14,9 @@ version_added: 1.0.0
 description:
   - Runs C(Octopus.Migrator.exe partial-export) on a node, and copies what it has written to a folder that another host can reach. From 2021.1 on,
     M(octopus.upgrade.octopus_projects_export) does it over the API, and with less risk.
-  - Deployment targets, workers and releases are always left out, and scripts stay in their documents where the version can do that. B(Triggers come
-    along, enabled as they are); M(octopus.upgrade.octopus_migrator_import) disables them.
+  - Deployment targets, workers and deployments are always left out, releases where the version can do that (C(--ignore-history), from 2018.9 on at the
+    latest), and scripts stay in their documents where it can. B(Triggers come along, enabled as they are);
+    M(octopus.upgrade.octopus_migrator_import) disables them.
   - The program finds projects by name in all spaces. A name that exists in several spaces is refused, and so are projects outside of the default space.
   - The program's own help decides which switches it gets. Where it cannot repeat C(--project), before December 2018, each project is exported by itself;
     restrictions of what they share may then be lost.

@@ -212,7 +212,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         "removed_triggers": done.removed,
         "automatic_releases": done.automatic_releases,
         "stopped": done.stopped,
-        "not_carried": migrator.not_carried(migrator.groups(program, wanted)),
+        "not_carried": migrator.not_carried(program, migrator.groups(program, wanted)),
     }
 
 

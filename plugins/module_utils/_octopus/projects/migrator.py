@@ -31,11 +31,11 @@ _VARIABLE = "octopus_migrator_password"
 _HERE = "<password>"  # neither character can be in an argument's place by chance
 _PASSWORD = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _SWITCH = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)")
+_IGNORE_HISTORY = "ignore-history"
 _HELP_SECONDS = 120.0
 # What an export by this program with these switches does not have.
 NOT_CARRIED = (
     "deployment targets and workers",
-    "releases, deployments and their logs",
     "packages",
     "artifacts, audit events and runbook runs",
     "users, API keys and teams",
@@ -94,7 +94,7 @@ def refuse(program: Program, where: str) -> None:
         OctopusError: Something is missing.
     """
     missing = [f"--{one}" for one in ("directory", "password", "project", "ignore-machines") if one not in program.export]
-    if not program.export & {"ignore-history", "ignore-deployments"}:
+    if not program.export & {_IGNORE_HISTORY, "ignore-deployments"}:
         missing.append("--ignore-history or --ignore-deployments")
     missing += [f"--{one} of import" for one in ("directory", "password", "dry-run") if one not in program.imports]
     if missing:
@@ -124,7 +124,7 @@ def groups(program: Program, projects: Sequence[str]) -> list[list[str]]:
 
 def export_line(program: Program, instance: str, directory: str, projects: Sequence[str]) -> str:
     """Return the line of a command file that exports projects, without targets and workers."""
-    history = "--ignore-history" if "ignore-history" in program.export else "--ignore-deployments"
+    history = "--ignore-history" if _IGNORE_HISTORY in program.export else "--ignore-deployments"
     inline = ["--inline-scripts=LeaveInline"] if "inline-scripts" in program.export else []
     names = [f"--project={one}" for one in projects]
     words = ["partial-export", f"--instance={instance}", f"--directory={directory}", *names, "--ignore-machines", history, *inline]
@@ -157,10 +157,11 @@ def masked(text: str, password: str) -> str:
     return text.replace(password, "********")
 
 
-def not_carried(runs: Sequence[Sequence[str]]) -> list[str]:
+def not_carried(program: Program, runs: Sequence[Sequence[str]]) -> list[str]:
     """Return what does not arrive. What several projects share is whole only where one run has exported all of them (OctopusDeploy/Issues 5129)."""
+    history = ["releases, deployments and their logs" if _IGNORE_HISTORY in program.export else "deployments and their logs"]
     alone = ["restrictions and scopes of what several of the projects share, since each was exported by itself"] if len(runs) > 1 else []
-    return [*NOT_CARRIED, *alone]
+    return [*history, *NOT_CARRIED, *alone]
 
 
 # -- which projects

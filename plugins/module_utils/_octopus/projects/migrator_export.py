@@ -89,7 +89,7 @@ def export(api: OctopusApi, host: WindowsHost, request: MigratorExport) -> dict[
         "version": str(api.version),
         "projects": [one for those in runs for one in those],
         "runs": len(runs),
-        "not_carried": migrator.not_carried(runs),
+        "not_carried": migrator.not_carried(program, runs),
         "dest": request.dest,
     }
     if request.check_mode:
