@@ -1,5 +1,5 @@
 # Everything is done in build/; `make clean` forgets it.
-.PHONY: demo demo-rollback demo-clone lab test check coverage changelog docs services guides chaos table clone-rounds bench clean
+.PHONY: demo demo-rollback demo-clone demo-test-instance lab test check coverage changelog docs services guides chaos table clone-rounds bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -15,6 +15,10 @@ demo-rollback:
 demo-clone:
 	@tools/setup.sh demo
 	@build/venv/bin/python tools/demo_clone.py
+
+demo-test-instance:
+	@tools/setup.sh demo
+	@build/venv/bin/python tools/demo_test_instance.py
 
 # A lab that stays until Ctrl-C, and the commands to run on it
 lab:

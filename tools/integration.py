@@ -9,10 +9,12 @@ Usage: ``python tools/integration.py [target ...]``
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lab.estate import CLUSTER, DEMO, Lab, LabInstance  # noqa: E402  the lab's folder has to be on the path first
+from lab.tentacle.build import install_tentacle  # noqa: E402
+from lab.tentacle.configuration import ACTIVE, server  # noqa: E402
+from lab.windows.host import WindowsHost  # noqa: E402
+from lab.winrm.server import WinRMServer  # noqa: E402
+
+TRUSTED = "AB" * 20  # the thumbprint of the server that the Tentacle polls
 
 
 def configuration(lab: Lab) -> dict[str, Any]:
@@ -64,11 +72,32 @@ def _instance(instance: LabInstance) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def tentacle(lab: Lab) -> Iterator[dict[str, str]]:
+    """A host with a Tentacle that polls a server, which the operator of the demo's node may log on to."""
+    host = WindowsHost("tentacle01", lab.network)
+    winrm = WinRMServer(host, lab.network)
+    install_tentacle(host, "6.3.605", [server(TRUSTED, ACTIVE, "https://octopus-old:10943/", "poll://known/")])
+    host.boot()
+    winrm.start()
+    try:
+        yield {"address": host.address, "trusted": TRUSTED}
+    finally:
+        winrm.stop()
+        host.shutdown()
+
+
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder, Lab(Path(folder), DEMO, CLUSTER) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="octopus-lab-") as folder,
+        Lab(Path(folder), DEMO, CLUSTER) as lab,
+        tentacle(lab) as polling,
+    ):
         config = Path(folder) / "integration_config.yml"
         config.touch(mode=0o600)
-        config.write_text(yaml.safe_dump(configuration(lab)), encoding="utf-8")
+        known = configuration(lab)
+        known["lab"]["tentacle"] = polling
+        config.write_text(yaml.safe_dump(known), encoding="utf-8")
         command = [str(ROOT / "tools" / "ansible_test.sh"), "integration", *sys.argv[1:]]
         environment = dict(os.environ, INTEGRATION_CONFIG=str(config))
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

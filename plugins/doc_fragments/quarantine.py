@@ -83,7 +83,7 @@ options:
     type: bool
     default: false
   keep_api_keys:
-    description: Ids of API keys that stay, such as V(apikeys-7).
+    description: Ids of API keys that stay, such as V(apikeys-7). To verify, those in the record are known.
     type: list
     elements: str
     default: []

@@ -41,9 +41,11 @@ options:
       - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
       - V(project_export) adds to V(server) as C(project_export) whether it exports and imports projects over its API.
+      - V(certificate) adds to V(server) the thumbprint of the certificate by which Tentacles know it.
+      - V(api_keys) adds to V(server) the ids of the API keys of the user whose key O(api_key) is. Which of them it is, no server tells.
     type: list
     elements: str
-    choices: [server, hosts, answers, services, readiness, certificate, project_export]
+    choices: [server, hosts, answers, services, readiness, certificate, project_export, api_keys]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -144,6 +146,7 @@ server:
       packages: \\nas\octopus\Packages
     user: upgrade
     thumbprint: 3D9E1C0B5A7F48E2D6C1B0A99887766554433221
+    api_keys: [apikeys-7]
     readiness:
       tasks_queued: []
       integrity_check: {task: ServerTasks-1007, state: Success, warnings: false, completed: "2026-11-23"}
@@ -222,6 +225,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import InvalidValue
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.module import run_module
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import certificate
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.api_keys import own_keys
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.options import ApiOptions, api_spec
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.server_info import resolve_folders, server_info
@@ -239,7 +243,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "project_export"],
+            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "project_export", "api_keys"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -264,6 +268,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
                 result["server"]["thumbprint"] = certificate.thumbprint(api)
             if "project_export" in params["gather"]:
                 result["server"]["project_export"] = is_offered(api)
+            if "api_keys" in params["gather"]:
+                result["server"]["api_keys"] = own_keys(api)
     if "hosts" in params["gather"] and connections:
         result["hosts"] = hosts_info(connections, params["instance_name"], params["portal_url"], ready)
         if answers:

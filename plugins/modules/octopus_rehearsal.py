@@ -14,6 +14,8 @@ version_added: 1.0.0
 description:
   - A rehearsal is the same upgrade, run on a clone and timed. Its record is written to the folder C(rehearsals) beside the restore points of the
     instance that was cloned, where that instance's own upgrade reads it.
+  - The upgrade of a test instance is recorded there too, with O(kind=test_instance). It does not count as a rehearsal, and has no durations, since its
+    database has a part of the data.
 extends_documentation_fragment:
   - octopus.upgrade.attributes
   - octopus.upgrade.attributes.windows_jobs
@@ -33,6 +35,11 @@ options:
     type: str
     choices: [present]
     default: present
+  kind:
+    description: What was upgraded, a clone or a test instance.
+    type: str
+    choices: [rehearsal, test_instance]
+    default: rehearsal
   root:
     description: Folder of the restore points of the instance that was rehearsed, as the host sees it.
     type: str
@@ -45,17 +52,16 @@ options:
     type: dict
     required: true
   clone:
-    description: Name of the instance on which it was rehearsed.
+    description: Name of the instance on which it was rehearsed; that of the test instance.
     type: str
     required: true
   clone_of:
-    description: Name of the instance that it is a clone of.
+    description: Name of the instance that it is a clone of, or whose projects it has.
     type: str
     required: true
   restore_point:
-    description: Id of the restore point from which the clone was made.
+    description: Id of the restore point from which the clone was made. Needed with O(kind=rehearsal).
     type: str
-    required: true
   before:
     description: What M(octopus.upgrade.octopus_database_info) returned for the clone's database before the upgrade.
     type: dict
@@ -136,19 +142,25 @@ SPEC: dict[str, Any] = {
         "record": {"type": "dict", "required": True},
         "clone": {"type": "str", "required": True},
         "clone_of": {"type": "str", "required": True},
-        "restore_point": {"type": "str", "required": True},
+        "restore_point": {"type": "str"},
+        "kind": {"type": "str", "choices": [rehearsals.REHEARSAL, rehearsals.TEST_INSTANCE], "default": rehearsals.REHEARSAL},
         "before": {"type": "dict", "default": {}},
         "after": {"type": "dict", "default": {}},
         "copies": {"type": "path"},
-    }
+    },
+    "required_if": [("kind", rehearsals.REHEARSAL, ["restore_point"])],
 }
 
 
 def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     """Write the record; the module's result."""
     root = root_of(params["root"])
-    whose = {name: params[name] for name in ("clone", "clone_of", "restore_point")}
-    record = rehearsal.document(params["record"], **whose, before=params["before"], after=params["after"])
+    whose = {name: params[name] for name in ("clone", "clone_of")}
+    if params["kind"] == rehearsals.TEST_INSTANCE:
+        record = rehearsal.of_test_instance(params["record"], **whose)
+    else:
+        sizes = {name: params[name] for name in ("before", "after")}
+        record = rehearsal.document(params["record"], **whose, restore_point=params["restore_point"], **sizes)
     with WindowsHost(ConnectionOptions.from_params(params["connection"])) as host:
         written = rehearsals.write(Share.from_params(params, host), root, record, check_mode=check_mode)
     if params["copies"] and not check_mode:

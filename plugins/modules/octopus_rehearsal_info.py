@@ -81,6 +81,22 @@ free_bytes:
   returned: success
   type: int
   sample: 5368709120
+tested:
+  description:
+    - How the newest upgrade of a test instance ended, C(same_path) saying whether it was this very upgrade path; null where there was none, or
+      O(from_version) and O(ladder) are not given. It is no rehearsal.
+  returned: success
+  type: dict
+  sample:
+    run_id: 20261120T010000Z
+    test_instance: prod-test
+    from_version: 2020.5.7
+    to_version: 2026.2.9853
+    finished: "2026-11-20T01:31:12.004+00:00"
+    age_days: 5.4
+    verdict: upgraded
+    succeeded: true
+    same_path: true
 outlook:
   description: What the newest rehearsal of this very upgrade path says; null where there is none, or O(from_version) and O(ladder) are not given.
   returned: success
@@ -168,6 +184,7 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         "rehearsals": found,
         "free_bytes": free,
         "outlook": rehearsals.outlook(found, jump) if jump else None,
+        "tested": rehearsals.last_test(found, jump) if jump else None,
     }
 
 

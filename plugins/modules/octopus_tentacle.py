@@ -66,12 +66,13 @@ notes:
   - While both servers are in service, both can deploy to a target. Keep the copy in quarantine until the old server is stopped.
   - A service that is stopped is not started, and polls the new addresses after its next start.
   - The watchdog of Tentacle may stay enabled, because all it does is to start a service that is stopped.
-  - Hosts in waves are the play's C(serial). A host that fails is left as it was, and does not keep the others of its wave from being done.
+  - C(tentacles.yml) does hosts in waves, and has the new server check their health. In a play of your own, waves are its C(serial). A host that fails
+    is left as it was, and does not keep the others of its wave from being done.
   - Two runs must not act on one host at once, since the program itself does not lock its configuration. Where it happens, the verification fails.
   - Not reached are Tentacles on Linux, Kubernetes agents, and targets without a Tentacle.
 seealso:
   - module: octopus.upgrade.octopus_tentacle_info
-  - module: octopus.upgrade.octopus_task
+  - module: octopus.upgrade.octopus_tentacle_verify
   - name: Tentacle command line
     description: The vendor's pages about its commands.
     link: https://octopus.com/docs/octopus-rest-api/tentacle.exe-command-line
@@ -114,6 +115,10 @@ instances:
       description: Its name.
       type: str
       sample: Tentacle
+    thumbprint:
+      description: The thumbprint of its own certificate, by which servers know it; null where its configuration cannot be read.
+      type: str
+      sample: 0C1F3F5E0B0C3D2A4B5968778695A4B3C2D1E0F0
     action:
       description:
         - V(add), addresses were missing. V(restart), the configuration had them, and the service was only restarted. V(nothing), it polls all of them.

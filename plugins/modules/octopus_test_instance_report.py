@@ -80,6 +80,10 @@ options:
     type: list
     elements: str
     default: []
+  packages:
+    description: What M(octopus.upgrade.octopus_packages_copy) has copied; empty where packages were not wanted.
+    type: dict
+    default: {}
 seealso:
   - module: octopus.upgrade.octopus_run_record
 author:
@@ -127,6 +131,7 @@ result:
     projects: [Web Shop]
     git_projects: []
     not_carried: [packages]
+    packages: {}
     run_record: octopus-runs/prod-test/20261123T210000Z.json
 path:
   description: The file that the result was written to.
@@ -183,6 +188,7 @@ SPEC: dict[str, Any] = {
         "contents": {"type": "dict", "default": {}},
         "git_projects": {"type": "list", "elements": "str", "default": []},
         "not_carried": {"type": "list", "elements": "str", "default": []},
+        "packages": {"type": "dict", "default": {}},
         "holder": {"type": "dict", "required": True, "options": HOLDER_SPEC},
     },
     "required_if": [("begun", True, ("journal",))],

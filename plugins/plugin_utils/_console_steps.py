@@ -55,7 +55,7 @@ _OPTIONAL = (
         "rollback.others",
         "rollback.open",
     ),
-    *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop"),
+    *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop", "test.packages"),
     *("test.discard_export", "test.thaw_source"),
     *("test.freeze", "test.partial_export", "test.thaw", "test.partial_import", "test.partial_discard"),
 )
@@ -98,7 +98,7 @@ _TEST_INSTANCE = tuple(
         *("stop", "unregister", "drop"),
         *("stage", "license", "programs", "create", "configure"),
         *("freeze", "partial_export", "thaw", "partial_import", "partial_discard"),
-        *("start", "key", "manage", "export", "import", "queue", "discard", "contents", "start_type"),
+        *("start", "key", "manage", "packages", "export", "import", "queue", "discard", "contents", "start_type"),
     )
 )
 

@@ -260,6 +260,8 @@ def test_everything_comes_back_and_nothing_else(content: list[tuple[str, dict[st
 
 
 @slowly
+@example([("Configuration", {"Id": "audit-stream", "JSON": '{"IncludeStatistics": "https://me:pw@git.lab/x.git"}'})], [0])
+@example([("Configuration", {"Id": "audit-stream", "JSON": '{"IncludeStatistics": {"IsDisabled": "https://me:pw@git.lab/x.git"}}'})], [0])
 @given(clones(), st.lists(st.integers(0, 60), min_size=1, max_size=5))
 def test_wherever_it_is_interrupted_the_next_goes_on(content: list[tuple[str, dict[str, Any]]], fuses: list[int]) -> None:
     database = clone_of(content)

@@ -82,10 +82,19 @@ def document(facts: Facts, target: str, way: Path, found: list[Check], setting: 
         "staged": _staged(facts, path),
         "sizes": _sizes(facts, setting),
         "outage": outage.estimate(path, facts.database.get("used_bytes"), facts.rehearsal) if path else None,
+        "test_instance": _tested((facts.rehearsal or {}).get("tested")),
         "afterwards": _afterwards(facts, target, setting) if path else [],
         "notes": list(setting.notes),
         "command": (setting.commands or {}).get("again" if blocked else "upgrade"),
     }
+
+
+def _tested(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How the last upgrade of a test instance ended."""
+    if not found:
+        return None
+    names = {"name": "test_instance", "from": "from_version", "to": "to_version"}
+    return {**{name: found[own] for name, own in names.items()}, **{name: found[name] for name in ("verdict", "finished", "same_path")}}
 
 
 def _jump(jump: Any) -> dict[str, Any]:

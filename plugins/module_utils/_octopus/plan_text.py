@@ -130,6 +130,18 @@ def _effort(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["outage"]:
         yield ""
         yield from _wrapped("Estimated outage: ", _outage(plan["outage"]), 0)
+    if plan.get("test_instance"):
+        yield ""
+        yield from _wrapped("Test instance: ", _tested(plan["test_instance"]), 0)
+
+
+def _tested(found: Mapping[str, Any]) -> str:
+    """How the last upgrade of a test instance ended."""
+    path = "" if found["same_path"] else ", along another upgrade path than this one"
+    return (
+        f"the upgrade of {found['name']} {found['from']} -> {found['to']} ended {found['finished'][:16]}{path}: {found['verdict']}. "
+        "It has some of the projects, so it is no rehearsal, and tells nothing about durations."
+    )
 
 
 def _outage(found: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -218,6 +219,7 @@ class _Work:
             return
         changes: list[Change] = []
         stamp = None
+        untouched = copy.deepcopy(row) if len({rule.what for rule in mine}) > 1 else row
         counts: dict[str, bool] = {}  # a row counts once for an item, however many rules that has
         for rule in mine:
             known, edits = row_edits.apply(rule, row)
@@ -225,7 +227,8 @@ class _Work:
                 counts[rule.what] = counts.get(rule.what, False) or bool(edits)
             if edits:
                 stamp = stamp or rule.stamp
-                changes += [Change(rule.what, row.table.name, row.key, one.path, one.before) for one in edits]
+                found = [Change(rule.what, row.table.name, row.key, one.path, one.before) for one in edits]
+                changes = row_edits.joined(changes, found, untouched)
         for what, changed in counts.items():
             self._count(what, changed)
         if changes and not self.check_mode:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 
 from . import documents, places, rows
+from .record import Change
 from .rows import Row
 from .rules import Rule
 
@@ -69,6 +70,32 @@ def after(row: Row, column: str) -> str | None:
     """The JSON of a property that was changed just now; None where the text that is recorded of it could mean another one too."""
     found = places.find(row, column)
     return documents.write(found[0].value) if len(found) == 1 else None
+
+
+def joined(earlier: list[Change], later: list[Change], untouched: Row) -> list[Change]:
+    """Add the changes of another rule to those of a row, so that each place is recorded once, for the item that has changed it first.
+
+    What a later item finds where an earlier one has been, or around that, is not what the source had.
+
+    Args:
+        earlier: The changes so far.
+        later: Those of the next rule.
+        untouched: The row before all of them.
+    """
+    for one_more in later:
+        change = one_more
+        mine = f"{change.column}."
+        others = [one for one in earlier if one.item != change.item]
+        if any(mine.startswith(f"{one.column}.") for one in others):
+            continue
+        within = [one for one in others if str(one.column).startswith(mine)]
+        if within:
+            places_then = places.find(untouched, change.column or "")
+            if len(places_then) == 1:
+                change = replace(change, item=within[0].item, before=documents.write(places_then[0].value))
+                earlier = [one for one in earlier if one not in within]
+        earlier = [*earlier, change]
+    return earlier
 
 
 def _marked(document: rows.Document, edits: list[documents.Edit]) -> list[documents.Edit]:

@@ -5,6 +5,7 @@
 """Records of rehearsals, beside the restore points of the rehearsed instance. The instance's own upgrade reads them before it begins.
 
 There is one JSON file per rehearsal, ``rehearsals\\<run id>.json``. The outage to expect is the clone's: the same steps over the same data.
+The upgrade of a test instance has one too, ``test-<run id>.json``. It is no rehearsal: another database, with a part of the data.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from .share import ABSENT, Share, reach
 FOLDER = "rehearsals"
 FORMAT = 1
 UPGRADED = "upgraded"
+REHEARSAL, TEST_INSTANCE = "rehearsal", "test_instance"  # kinds of a record
+_TEST = "test-"  # begins the name of a file that is of a test instance
 _INPUT = "rehearsal.json"
 _NEWEST = 20  # records that are read one by one; their names begin with the time of the run
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
-_TEXTS = ("clone", "clone_of", "run_id", "restore_point", "from_version", "to_version", "finished", "verdict")
+_TEXTS = ("clone", "clone_of", "run_id", "from_version", "to_version", "finished", "verdict")
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,23 @@ class Jump:
     ladder: Sequence[str]
 
 
+def is_rehearsal(record: dict[str, Any]) -> bool:
+    """Whether a record is that of a rehearsal, and not of a test instance's upgrade."""
+    return record.get("kind", REHEARSAL) != TEST_INSTANCE
+
+
+def _file_of(record: dict[str, Any]) -> str:
+    return f"{'' if is_rehearsal(record) else _TEST}{record['run_id']}.json"
+
+
 def checked(record: dict[str, Any]) -> dict[str, Any]:
     """The record, in the form that is written.
 
     Raises:
         OctopusError: Something is missing or has the wrong type.
     """
-    wrong = [name for name in _TEXTS if not isinstance(record.get(name), str) or not record[name]]
+    texts = (*_TEXTS, "restore_point") if is_rehearsal(record) else _TEXTS
+    wrong = [name for name in texts if not isinstance(record.get(name), str) or not record[name]]
     if not wrong and not _RUN_ID.fullmatch(record["run_id"]):
         wrong.append("run_id")
     if not wrong and moment_of(record["finished"]) is None:
@@ -59,7 +72,7 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
         wrong.append("ladder")
     if not isinstance(record.get("steps"), list):
         wrong.append("steps")
-    if not isinstance(record.get("outage_seconds"), (int, float)) and record.get("verdict") == UPGRADED:
+    if not isinstance(record.get("outage_seconds"), (int, float)) and record.get("verdict") == UPGRADED and is_rehearsal(record):
         wrong.append("outage_seconds")
     if wrong:
         raise OctopusError(
@@ -80,8 +93,8 @@ def write(share: Share, root: str, record: dict[str, Any], *, check_mode: bool =
     """
     record = checked(record)
     folder = f"{root}\\{FOLDER}"
-    path = f"{folder}\\{record['run_id']}.json"
-    there = next((one for one in read(share, root) if one["run_id"] == record["run_id"]), None)
+    path = f"{folder}\\{_file_of(record)}"
+    there = next((one for one in read(share, root) if _file_of(one) == _file_of(record)), None)
     if there is not None and there != record:
         raise OctopusError(f"{share.host.where}: {path} already holds another rehearsal. Nothing was written.")
     if there is None and not check_mode:
@@ -139,9 +152,11 @@ def look(host: WindowsHost, root: str) -> tuple[list[dict[str, Any]], int | None
         return None
     folder = f"{root}\\{FOLDER}"
     try:
-        there = sorted((name for name in files.names(host, folder) or [] if name.lower().endswith(".json")), reverse=True)
+        names = sorted((name for name in files.names(host, folder) or [] if name.lower().endswith(".json")), reverse=True)
+        # Many tests must not hide a rehearsal.
+        there = [name for kind in (False, True) for name in [one for one in names if one.startswith(_TEST) is kind][:_NEWEST]]
         mark = f"--{secrets.token_hex(12)}--"
-        found = _parse("".join(f"{mark}{files.read_text(host, folder + chr(92) + name)}" for name in there[:_NEWEST]), mark)
+        found = _parse("".join(f"{mark}{files.read_text(host, folder + chr(92) + name)}" for name in there), mark)
         return sorted(found, key=lambda record: str(record["finished"]), reverse=True), disks.free_bytes(host, root)
     except HostError:
         return None  # what the account of the connection may not read, the account of the jobs may
@@ -153,7 +168,7 @@ def keep(folder: str, record: dict[str, Any]) -> None:
     Raises:
         OctopusError: It cannot be written.
     """
-    path = Path(folder) / f"{record['run_id']}.json"
+    path = Path(folder) / _file_of(record)
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,16 +208,14 @@ def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None 
         jump: The upgrade.
         now: The time that the age is counted from.
     """
-    for record in records:
+    for record in filter(is_rehearsal, records):
         if record["from_version"] == jump.from_version and list(record["ladder"]) == list(jump.ladder):
-            finished = moment_of(record["finished"]) or datetime.min.replace(tzinfo=timezone.utc)  # valid: checked when it was read
-            age = ((now or datetime.now(timezone.utc)) - finished).total_seconds()
             return {
                 "run_id": record["run_id"],
                 "clone": record["clone"],
                 "restore_point": record["restore_point"],
                 "finished": record["finished"],
-                "age_days": round(age / 86400, 2),
+                "age_days": _age(record, now),
                 "verdict": record["verdict"],
                 "succeeded": record["verdict"] == UPGRADED,
                 "outage_seconds": record.get("outage_seconds"),
@@ -214,3 +227,29 @@ def outlook(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None 
                 ],
             }
     return None
+
+
+def last_test(records: Sequence[dict[str, Any]], jump: Jump, now: datetime | None = None) -> dict[str, Any] | None:
+    """How the newest upgrade of a test instance ended; None where there was none. It tells nothing of durations.
+
+    Args:
+        records: The newest first.
+        jump: The upgrade that is planned, which may be another one.
+        now: The time that the age is counted from.
+    """
+    newest = next((record for record in records if not is_rehearsal(record)), None)
+    if newest is None:
+        return None
+    return {
+        **{name: newest[name] for name in ("run_id", "from_version", "to_version", "finished", "verdict")},
+        "test_instance": newest["clone"],
+        "age_days": _age(newest, now),
+        "succeeded": newest["verdict"] == UPGRADED,
+        "same_path": newest["from_version"] == jump.from_version and list(newest["ladder"]) == list(jump.ladder),
+    }
+
+
+def _age(record: dict[str, Any], now: datetime | None) -> float:
+    """How many days ago it ended."""
+    finished = moment_of(record["finished"]) or datetime.min.replace(tzinfo=timezone.utc)  # valid: checked when it was read
+    return round(((now or datetime.now(timezone.utc)) - finished).total_seconds() / 86400, 2)

@@ -48,6 +48,20 @@ def document(
     }
 
 
+def of_test_instance(record: Mapping[str, Any], *, clone: str, clone_of: str, now: datetime | None = None) -> dict[str, Any]:
+    """Return the record of a test instance's upgrade, without what would be a measure: its database has a part of the data.
+
+    Args:
+        record: The record of the upgrade.
+        clone: The test instance.
+        clone_of: The instance that its projects are from.
+        now: When it ended, where the run has not finished.
+    """
+    whole = document(record, clone=clone, clone_of=clone_of, restore_point="", before={}, after=None, now=now)
+    left = {name: value for name, value in whole.items() if name not in ("restore_point", "growth", "outage_seconds")}
+    return {**left, "kind": "test_instance", "steps": []}
+
+
 def growth(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> dict[str, int]:
     """Return by how many bytes data and log have grown; empty where that is not known.
 

@@ -35,7 +35,8 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     status = params["status"] or ("not_started" if params["error"] else "unchanged" if params["unchanged"] else "planned")
     written: dict[str, Any] = {}
     unrecorded = ""
-    told = {name: params[name] for name in ("git_projects", "not_carried")} if status == "created" else {}
+    told = {"git_projects": params["git_projects"], "not_carried": not_carried(params["not_carried"], params["packages"])}
+    told = told if status == "created" else {}
     if params["begun"] and not params["lock_lost"]:
         found = {name: params["contents"][name] for name in _FOUND if name in params["contents"]}
         # The run record keeps the evidence.
@@ -52,6 +53,7 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "projects": params["made"].get("projects") or [],
         "git_projects": params["git_projects"],
         "not_carried": told.get("not_carried", []),
+        "packages": {name: params["packages"][name] for name in ("copied", "existing", "bytes") if name in params["packages"]},
         "run_record": written.get("path", ""),
     }
     unwritten = "" if check_mode else result_file.write(Path(params["path"]), result)
@@ -68,14 +70,37 @@ def end(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     }
 
 
+def not_carried(names: list[str], packages: dict[str, Any]) -> list[str]:
+    """Return what has not arrived: with packages copied, those that were not.
+
+    Args:
+        names: What an import never carries.
+        packages: As octopus_packages_copy returned it; empty where none were wanted.
+    """
+    if not packages:
+        return names
+    left = [name for name in names if name != "packages"]
+    found = {
+        "which are missing on the source": packages["missing"],
+        "which were there with another content": packages["different"],
+        "which a release has selected for a step that cannot be told any more": packages["unknown"],
+    }
+    return [
+        *left,
+        "packages of runbooks only",
+        *(f"packages {why}: {', '.join(some)}" for why, some in found.items() if some),
+    ]
+
+
 def summary(result: dict[str, Any]) -> list[str]:
     """Return the lines with which the run ends."""
     head = f"{result['instance']}: {result['status']}"
     if result["status"] != "created":
         return [head]
-    git = result["git_projects"]
+    git, packages = result["git_projects"], result["packages"]
     return [
         f"{head} at {result['version']} with {', '.join(result['projects'])}",
+        *([f"packages: {packages['copied']} copied, {packages['existing']} there before"] if packages else []),
         *([f"version-controlled, and so in the repository of the original: {', '.join(git)}"] if git else []),
         f"not carried over: {'; '.join(result['not_carried']) or 'nothing is known'}",
     ]

@@ -7,7 +7,8 @@
 octopus.com/docs/infrastructure/deployment-targets/machine-policies; Octopus.Client: ``MachinePolicyResource``.
 A polling target answers the servers that it polls only (octopus.com/docs/infrastructure/deployment-targets/tentacle/tentacle-communication):
 to a clone it is unavailable. A Tentacle, and a worker's, talks only to a server whose certificate has a thumbprint that it trusts
-(octopus.com/docs/security/octopus-tentacle-communication).
+(octopus.com/docs/security/octopus-tentacle-communication). With ``MachineIds`` it checks those alone (TaskRepository.cs of
+https://github.com/OctopusDeploy/OctopusClients). Disabled ones are left out (https://github.com/OctopusDeploy/Issues/issues/1658).
 """
 
 from __future__ import annotations
@@ -69,14 +70,15 @@ def interval(store: Store) -> float:
 
 def health(execution: Execution) -> None:
     node = execution.node
+    chosen = (execution.task.get("Arguments") or {}).get("MachineIds")
     for table, what in (("Machine", "target"), ("Worker", "worker")):
         for one in node.store.documents(table):
-            if one["IsDisabled"]:
+            if one["IsDisabled"] or (chosen and one["Id"] not in chosen):
                 continue
             answered = answers(node, one.get("Uri"))
             if answered and execution.contact(what, target=one["Name"], uri=one.get("Uri"), why="health"):
                 execution.say(f"{one['Name']}: healthy")
-                if one.get("HealthStatus") == "Unavailable":
+                if one.get("HealthStatus") != "Healthy":
                     node.store.save(table, {**one, "HealthStatus": "Healthy", "UnavailableSince": None})
             else:
                 execution.say(f"{one['Name']}: unavailable", "Warning")

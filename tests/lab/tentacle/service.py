@@ -5,13 +5,16 @@
 """The process that the Windows service starts (RunAgentCommand.cs, HalibutInitializer.cs).
 
 WindowsServiceAdapter.cs tells Windows that the service has started before the configuration is read. What it polls goes to its log
-(Tentacle.exe.nlog: time, process, thread, level, message). There is no server in it: what it would poll is in the ledger.
+(Tentacle.exe.nlog: time, process, thread, level, message). It speaks to no server: what it polls is in the ledger, and servers of the lab at these names
+reach it (octopus.com/docs/infrastructure/deployment-targets/tentacle/tentacle-communication).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from ..octopus import machine_policy
 from ..octopus.cli.parser import Failure
 from . import register
 from .configuration import ACTIVE, NONE, PASSIVE, SQUID, Configuration
@@ -51,6 +54,7 @@ def _fix_styles(configuration: Configuration) -> None:
 
 def _say(process: Process, configuration: Configuration) -> list[str]:
     lines, polled = [], []
+    machines: dict[str, set[str]] = {}
     for row in configuration.servers:
         lines.append(f"Agent will trust Octopus Servers with the thumbprint: {row['Thumbprint']}")
     for row in configuration.servers:
@@ -61,6 +65,10 @@ def _say(process: Process, configuration: Configuration) -> list[str]:
                 f"Agent will poll Octopus Server at {address} for subscription {subscription} expecting thumbprint {row['Thumbprint']}"
             )
             polled.append(address)
+            machines.setdefault(subscription, set()).add(str(urlsplit(address).hostname))
+            machine_policy.trusts(process.host.network, subscription, row["Thumbprint"])
+    for subscription, names in machines.items():
+        machine_policy.polls(process.host.network, subscription, names)
     lines.append("Agent listening on: [::]:10933/" if configuration.listens else "Agent will not listen on any TCP ports")
     log(process, configuration.home, lines)
     return polled

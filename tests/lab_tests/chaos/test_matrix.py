@@ -85,14 +85,18 @@ def test_about_half_of_the_cases_go_on_from_a_second_control_node() -> None:
         assert abs(own.count("same") - own.count("second")) <= 1
 
 
-def test_each_gate_has_each_kind_once_and_one_with_the_guard() -> None:
-    matrix = cases(STORIES)
+def test_each_gate_has_two_deaths_each_other_kind_once_and_one_with_the_guard() -> None:
+    matrix, deaths = cases(STORIES), set()
     for number in range(50):
         own = gate(matrix, f"commit {number}")
-        assert sorted(case.kind for case in own[:-1]) == sorted(KINDS)
+        kinds = [case.kind for case in own[:-1]]
+        died = [kind for kind in kinds if kind in KILLS]
+        assert len(died) == 2 and sorted(kinds) == sorted({*died, *(kind for kind in KINDS if kind not in KILLS)})
+        deaths |= {*died}
         assert own[-1].kind in GUARDED
         assert own[:-1] == [case for case in matrix if case in own[:-1]], "in the order of the steps"
-        assert len({case.phase for case in own[:-1]}) == len(KINDS), "where there are as many phases, each kind meets another one"
+        assert len({case.phase for case in own[:-1]}) == len(kinds), "where there are as many phases, each kind meets another one"
+    assert deaths == {*KILLS}, "everybody's turn comes"
 
 
 def test_the_gate_depends_on_no_name() -> None:

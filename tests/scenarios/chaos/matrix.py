@@ -124,9 +124,9 @@ def full(matrix: Sequence[Case]) -> list[Case]:
 
 
 def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
-    """What a commit has to pass: a case of each kind, and one with the guard.
+    """What a commit has to pass: two of the moments at which a control node dies, a case of each other kind, and one with the guard.
 
-    Which one depends on the seed, so that everybody's turn comes; `make chaos` runs all of them, as does each night.
+    Which ones depend on the seed, so that everybody's turn comes; `make chaos` runs all of them, as does each night.
 
     Nothing here knows a phase or a step by its name. No two cases are of one phase where that can be, and the kind that the fewest steps
     allow chooses first.
@@ -138,7 +138,8 @@ def gate(matrix: Sequence[Case], seed: str) -> list[Case]:
     common = Counter(case.kind for case in matrix)
     phases: Counter[str] = Counter()
     found: list[Case] = []
-    for kind in sorted((kind for kind in KINDS if kind in common), key=lambda one: (common[one], KINDS.index(one))):
+    dead = sorted(KILLS, key=lambda kind: hashlib.sha256(f"{seed} {kind}".encode()).digest())[2:]
+    for kind in sorted((kind for kind in KINDS if kind in common and kind not in dead), key=lambda one: (common[one], KINDS.index(one))):
         own = _shuffled([case for case in matrix if case.kind == kind], seed)
         case = min(own, key=lambda one: phases[one.phase])  # the first of them, so that the seed decides
         phases[case.phase] += 1

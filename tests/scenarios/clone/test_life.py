@@ -24,6 +24,7 @@ from lab.windows.firewall import Rule, ranges
 from scenarios.chaos.case import lock_owner
 from scenarios.chaos.controller import Controller, elsewhere
 from scenarios.clone.scene import CloneScene, MakeCloneScene
+from scenarios.clone.test_rounds import ROUNDS
 from scenarios.operator import DEADLINE, Run
 from scenarios.rollback.scene import PATIENCE, failed_with, said
 
@@ -148,8 +149,8 @@ def test_what_two_interruptions_leave_is_removed_but_not_what_somebody_uses(scen
         assert run.code == 0 and f"nobody to be using {old} " in scene.result()["not_removed"], run.output[-5000:]
 
 
-def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneScene) -> None:
-    """In the end, a refresh that finds the clone unchanged removes what is left, as soon as nobody uses it."""
+def test_a_refresh_that_fails_hands_on_what_is_left(scene: CloneScene) -> None:
+    """In the end, a refresh that finds the clone unchanged removes what is left, as soon as nobody uses it. In `make clone-rounds`, an upgrade too."""
     maintenance = scene.look().maintenance
     [old] = [name for name in scene.databases() if name != scene.result()["database"]]
     with somebody_in(scene, old):
@@ -160,17 +161,8 @@ def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneSc
         assert len(scene.databases()) == 2, "it has removed what it had made itself"
         assert scene.serves(), "the clone that it was to replace is in service"
         assert scene.look().maintenance == maintenance, "the source is as it was"
-        known = set(scene.journals())
-        run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, octopus_clone_from="newest", octopus_clone_force=True)
-        assert run.code == 0, run.output[-5000:]
-        left(scene, old)
-    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
-    assert len(set(scene.journals()) - known) == 2, "the refresh before it is a run of its own"
-    upgraded = scene.result()["database"]
-    with somebody_in(scene, upgraded):
-        run = scene.refresh()
-        assert run.code == 0, run.output[-5000:]
-        left(scene, upgraded)  # and the one before it is removed
+        if ROUNDS:
+            _rehearse(scene, old)
     mark, new = scene.lab.ledger.mark(), scene.result()["database"]
     run = scene.refresh()
     assert run.code == 0, run.output[-5000:]
@@ -178,6 +170,21 @@ def test_a_refresh_that_fails_and_an_upgrade_hand_on_what_is_left(scene: CloneSc
     assert scene.unhealthy() == [] and scene.open_runs() == [] and scene.databases() == [new]
     for kind in ("sql.backup", "sql.restore", "msi", "service.state"):
         assert scene.lab.ledger.events(kind, since=mark) == []
+
+
+def _rehearse(scene: CloneScene, old: str) -> None:
+    """An upgrade of the clone hands on what is left; the rest of it is in test_rehearsal.py."""
+    known = set(scene.journals())
+    run = scene.operator.play("upgrade_clone", deadline=2 * PATIENCE, octopus_clone_from="newest", octopus_clone_force=True)
+    assert run.code == 0, run.output[-5000:]
+    left(scene, old)
+    assert scene.host.program_info(f"{register.PROGRAM_FOLDER}\\{register.EXE}")["version"] == SINGLE.target
+    assert len(set(scene.journals()) - known) == 2, "the refresh before it is a run of its own"
+    upgraded = scene.result()["database"]
+    with somebody_in(scene, upgraded):
+        run = scene.refresh()
+        assert run.code == 0, run.output[-5000:]
+        left(scene, upgraded)  # and the one before it is removed
 
 
 # -- removed with what refreshes have left, and nothing else with it

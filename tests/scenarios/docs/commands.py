@@ -12,6 +12,7 @@ STORY = ("guide_clones", "guide_rehearsal", "guide_upgrade", "guide_restore_poin
 PACKAGES = "installs packages of the distribution, as root; tools/setup.sh installs the same for the tests"
 KERBEROS = "the same packages, for Kerberos"
 CHECKOUT = "for those who work on the collection"
+TENTACLES = "tests/scenarios/tentacle/test_waves.py runs it"
 VERIFY = "tests/scenarios/upgrade/test_cost.py runs it"
 TEST_INSTANCE = "tests/scenarios/test_instance/test_life.py runs it"
 SITUATION = "needs a situation that another test makes"
@@ -29,6 +30,8 @@ NOT_HERE = {
     "ansible-playbook octopus.upgrade.upgrade_inplace --limit octopus_prod -e octopus_break_lock=20261130T101500Z": (
         f"{SITUATION}: tests/scenarios/rollback/test_taken_over.py"
     ),
+    "ansible-playbook octopus.upgrade.tentacles --check": TENTACLES,
+    "ansible-playbook octopus.upgrade.tentacles": TENTACLES,
     "ansible-playbook octopus.upgrade.test_instance --check": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.test_instance": TEST_INSTANCE,
     "ansible-playbook octopus.upgrade.remove_test_instance --check": TEST_INSTANCE,

@@ -26,9 +26,12 @@ VALUED = ("-i", "--limit", "-e", "--vault-password-file", "--forks", "--tags")
 
 
 def variables() -> set[str]:
-    """Every variable that the role of the variables documents."""
-    spec = yaml.safe_load((ROOT / "roles/instance/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    return set(spec["argument_specs"]["main"]["options"])
+    """Every variable that the roles of variables document."""
+    found: set[str] = set()
+    for role in ("instance", "tentacles"):
+        spec = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text(encoding="utf-8"))
+        found |= set(spec["argument_specs"]["main"]["options"])
+    return found
 
 
 def commands() -> Iterator[tuple[Block, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 from lab.estate import CLUSTER, DEMO, CloneSpec, InstanceSpec, Lab, LabClone
-from lab.octopus import versions
+from lab.octopus import outside, versions
 from lab_tests.estate import naive
 
 pytest.importorskip("pyodbc")
@@ -108,3 +108,34 @@ def test_it_touches_nobody(tmp_path: Path, spec: InstanceSpec, clone_spec: Clone
         assert "server_nodes: " in quarantine(lab, clone, **verification)["msg"]
         result = quarantine(lab, clone, **verification, nodes=["octo-copy"])
         assert result.get("failed") is None, result["msg"]
+        behind_the_firewall(lab, clone)
+
+
+def behind_the_firewall(lab: Lab, clone: LabClone) -> None:
+    """What the quarantine has missed reaches nobody either: here all of it, as it is lifted while the source runs."""
+    host = clone.hosts[0]
+    stopped = naive.octopus(host, "service", f"--instance={naive.NAME}", "--stop")
+    assert stopped.code == 0, stopped.err
+    found = outbound(lab, clone)
+    assert found.get("failed") is None, found["msg"]
+    assert found["changed"] and outbound(lab, clone)["changed"] is False
+    lifted = quarantine(lab, clone, name="copy", state="absent", source_retired=True, stale_after=0.1)
+    assert lifted.get("failed") is None and lifted["lifted"]["targets"]["lift"], lifted
+    mark = lab.ledger.mark()
+    naive.start(lab, host)
+    lab.clock.sleep(MINUTES * 60)
+    reached = [event for event in lab.ledger.events("contact", since=mark) if event.machine == host.name]
+    assert [event for event in reached if event["what"] not in outside.AT_HOME] == []
+    kept = {event["what"] for event in lab.ledger.events("refused", since=mark) if event.machine == host.name}
+    assert "target" in kept, "it tried"
+
+
+def outbound(lab: Lab, clone: LabClone) -> dict[str, Any]:
+    host = clone.hosts[0]
+    connection = {
+        **{"name": host.name, "host": host.address, "username": f"LAB\\{clone.spec.name}-admin", "password": clone.secrets.winrm_password},
+        **{"scheme": "https", "port": 5986, "transport": ["basic"], "ca_trust_path": str(lab.ca_path)},
+    }
+    portal = next(iter(clone.source.handle.urls.values()))
+    params: dict[str, Any] = {"instance": "copy", "sql_server": clone.sql.machine.name, "outside": [portal], "state": "present"}
+    return run_module("octopus_outbound", connections=[connection], **params)

@@ -84,6 +84,14 @@ def test_recorded_once_and_found_again(cluster: Setting, rehearsal: Callable[...
     )
     assert rehearsal("octopus_rehearsal_info", from_version="2020.5.7", ladder=[LADDER[-1]])["outlook"] is None, "another way up"
     assert rehearsal("octopus_rehearsal_info", from_version="2020.5.8", ladder=LADDER)["outlook"] is None
+    # A test instance's upgrade is told, and counts as none.
+    trial = rehearsal(
+        "octopus_rehearsal", record=run_record("20261125T010000Z", 0.5), kind="test_instance", clone="pair test", restore_point=None
+    )
+    assert trial["path"] == f"{cluster.root}\\rehearsals\\test-20261125T010000Z.json", trial
+    found = rehearsal("octopus_rehearsal_info", **jump)
+    assert found["outlook"]["run_id"] == "20261124T010000Z" and len(found["rehearsals"]) == 3
+    assert (found["tested"]["test_instance"], found["tested"]["verdict"], found["tested"]["same_path"]) == ("pair test", "upgraded", True)
     # They are no restore points, nor in the way of those.
     assert all("rehearsals" not in one["id"] for one in cluster.info()["restore_points"])
 

@@ -73,6 +73,9 @@ class Target:
     def config(self, path: str = "C:\\Octopus\\Tentacle.config") -> bytes:
         return self.host.fs.read(path, self.host.system)
 
+    def configuration(self, path: str = "C:\\Octopus\\Tentacle.config") -> Configuration:
+        return Configuration.load(self.host, path, self.host.system)
+
     def servers(self, path: str = "C:\\Octopus\\Tentacle.config") -> list[Server]:
         return Configuration.load(self.host, path, self.host.system).servers
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
@@ -101,8 +101,8 @@ class OctopusApi:
         """Have one document removed."""
         return self._document("DELETE", path, None, needs)
 
-    def upload(self, path: str, name: str, content: bytes, needs: str = "", field: str = "file") -> Any:
-        """Post one file in a field of a form; return the document that the server made of it."""
+    def upload(self, path: str, name: str, content: bytes | BinaryIO, needs: str = "", field: str = "file") -> Any:
+        """Post one file in a field of a form; return the document that the server made of it. An open file is sent as it is read."""
         url = absolute(self.url, path)
         with self._http.upload(url, name, content, field) as answer:
             if not answer.ok:
@@ -161,12 +161,27 @@ class OctopusApi:
             if most is not None and told.isdigit() and int(told) > most:
                 raise OctopusError(f"GET {self.url}{path} was not downloaded: it has {told} bytes, more than {most}.")
             sha256, size = hashlib.sha256(), 0
-            for chunk in answer.iter_content(_CHUNK):
+            for chunk in self._chunks(path, answer):
                 sha256.update(chunk)
                 size += len(chunk)
-            if told.isdigit() and size < int(told) and "Content-Encoding" not in answer.headers:
-                raise OctopusError(f"GET {self.url}{path} broke off: {size} of {told} bytes came.")
             return sha256.hexdigest(), size, answer.headers.get("Content-Type", "").partition(";")[0]
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Download piece by piece.
+
+        Raises:
+            OctopusError: There is no such thing, or it broke off.
+        """
+        with self._answer("GET", path, stream=True) as answer, self._http.reading("GET", path):
+            yield from self._chunks(path, answer)
+
+    def _chunks(self, path: str, answer) -> Iterator[bytes]:
+        told, size = answer.headers.get("Content-Length", ""), 0
+        for chunk in answer.iter_content(_CHUNK):
+            size += len(chunk)
+            yield chunk
+        if told.isdigit() and size < int(told) and "Content-Encoding" not in answer.headers:
+            raise OctopusError(f"GET {self.url}{path} broke off: {size} of {told} bytes came.")
 
     def size(self, path: str) -> int | None:
         """Return the size in bytes of what a download would bring, by the head of its answer; None where that does not say it."""

@@ -10,6 +10,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 from urllib.parse import urljoin
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core import stopping
@@ -18,6 +19,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors im
 
 from .adapter import REQUESTS_IMPORT_ERROR, NamedAdapter
 from .links import same_origin
+from .multipart import FileForm
 from .no_answer import may_have_another_name, why
 from .options import ApiOptions
 
@@ -134,18 +136,19 @@ class Http:
         except (requests.RequestException, OSError) as error:
             raise OctopusError(f"{method} {self.options.url}{path} broke off: {error}") from error
 
-    def upload(self, url: str, name: str, content: bytes, field: str = "file") -> requests.Response:
-        """Post one file in a form, as Octopus.Client does. It is not repeated, nor asked another way.
+    def upload(self, url: str, name: str, content: bytes | BinaryIO, field: str = "file") -> requests.Response:
+        """Post one file in a form, as Octopus.Client does; an open one is sent as it is read. It is not repeated, nor asked another way.
 
         Raises:
             NotAsked: The control node could not ask.
             OctopusError: There was no answer.
         """
         stopping.check()
-        files = {field: (name, content, "application/octet-stream")}
+        form = FileForm(field, name, io.BytesIO(content) if isinstance(content, bytes) else content)
+        headers = {"Content-Type": form.content_type}
         verify = (self.options.ca_path or True) if self.options.validate_certs else False
         try:
-            return self._session.post(url, files=files, timeout=self.options.timeout, allow_redirects=False, verify=verify)
+            return self._session.post(url, data=form, headers=headers, timeout=self.options.timeout, allow_redirects=False, verify=verify)
         except (requests.RequestException, OSError) as error:
             raise why("POST", url, self.options, error) from error
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
+
 from .client import OctopusApi
 
 DEFAULT_SPACE = "Spaces-1"
@@ -28,3 +30,19 @@ def space_paths(api: OctopusApi) -> dict[str, str]:
     if not api.has_spaces:
         return {DEFAULT_SPACE: "/api"}
     return {space["id"]: f"/api/{space['id']}" for space in list_spaces(api)}
+
+
+def space_path(api: OctopusApi, wanted: str | None) -> str:
+    """Return the path below which the collections of one space are, by its id or name; without one, of the default space.
+
+    Raises:
+        OctopusError: There is no such space.
+    """
+    if not api.has_spaces and wanted in (None, DEFAULT_SPACE):
+        return "/api"
+    spaces = list(api.items("/api/spaces")) if api.has_spaces else []
+    for space in spaces:
+        if (wanted is None and space.get("IsDefault")) or wanted in (space["Id"], space["Name"]):
+            return f"/api/{space['Id']}"
+    names = ", ".join(f"{space['Name']} ({space['Id']})" for space in spaces) or "none that the user of the API key may see"
+    raise OctopusError(f"{api.url}: expected the space {wanted or 'that is the default'}, but found {names}.")

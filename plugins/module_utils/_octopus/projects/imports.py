@@ -47,7 +47,6 @@ def import_projects(api: OctopusApi, request: ImportRequest) -> dict[str, Any]:
     """
     space = transfer.find_space(api, request.space)
     check_version(api.version, request.source_version)
-    known = set(transfer.projects_of(api, space["Id"]))
     result: dict[str, Any] = {
         "changed": False,
         "version": str(api.version),
@@ -66,6 +65,10 @@ def import_projects(api: OctopusApi, request: ImportRequest) -> dict[str, Any]:
     noted = pending.read()
     if noted is not None and api.find(f"/api/{space['Id']}/tasks/{noted['task']}") is None:
         noted = None
+    if noted is None and not request.check_mode:
+        # Another control node may have begun one: its note is there.
+        transfer.wait_for_others(api, space["Id"], request.timeout)
+    known = set(transfer.projects_of(api, space["Id"]))
     if noted is None:
         if request.projects and set(request.projects) <= known:
             return {**result, "existing": list(request.projects)}

@@ -40,6 +40,21 @@ NOT_CARRIED = (
     "machine policies, proxies and tenants' and projects' logos",
     "environments that only the default lifecycle leads to",
 )
+# Tasks that are no import, by name: BuiltInTasks of https://github.com/OctopusDeploy/OctopusClients, without those of the Migrator.
+_OTHER_TASKS = (
+    "AdHocScript",
+    "Backup",
+    "Deploy",
+    "Health",
+    "Retention",
+    "RunbookRun",
+    "SyncCommunityActionTemplates",
+    "SystemIntegrityCheck",
+    "TestAzureAccount",
+    "TestEmail",
+    "UpdateCalamari",
+    "Upgrade",
+)
 _FATAL = "fatal"
 _LINES = 20
 
@@ -172,6 +187,28 @@ def wait(api: OctopusApi, space: str, task_id: str, timeout: float) -> dict[str,
         said = " | ".join(telling(log)) or row.get("ErrorMessage") or "no message"
         raise TransferFailed(f"{api.url}: the task {task_id} ({row.get('Description')}) is {row.get('State')}: {said}")
     return row
+
+
+def wait_for_others(api: OctopusApi, space: str, timeout: float) -> None:
+    """Wait until no task of the space is queued or runs that may be an import. No public source has the name of that task.
+
+    Raises:
+        OctopusError: One has not ended in time.
+    """
+    deadline = Deadline(timeout, first=0.5, most=5.0)
+    while busy := [row for row in api.items(f"/api/{space}/tasks", active=True) if may_be_transfer(row)]:
+        if not deadline.pause():
+            told = ", ".join(f"{row['Id']} ({row.get('Description') or row.get('Name')}, {row.get('State')})" for row in busy[:5])
+            raise OctopusError(
+                f"{api.url}: expected no other task in the space that may be an import, begun from another control node, but after {timeout:g} "
+                f"seconds there is still {told}. Nothing was imported. Wait for its end or cancel it, and run this again. A stopped task queue of "
+                "the space keeps it from beginning."
+            )
+
+
+def may_be_transfer(row: Mapping[str, Any]) -> bool:
+    """Whether a task of the server has not ended and may be an export or an import."""
+    return not row.get("IsCompleted") and str(row.get("Name")) not in _OTHER_TASKS
 
 
 class TransferFailed(OctopusError):

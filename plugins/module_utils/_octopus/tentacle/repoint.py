@@ -135,6 +135,7 @@ def _plan(host: WindowsHost, cli: TentacleCli, request: Request, name: str, path
 def _first_result(one: _Work, request: Request) -> InstanceResult:
     polled = one.base.polled if one.base else []
     result = InstanceResult(one.found.name, one.decision.action, one.decision.reason, polled, list(polled), one.found.service_state)
+    result.thumbprint = one.base.thumbprint if one.base else None
     if one.decision.action in (ADD, RESTART, NOTHING):
         result.former = _former(polled, request.addresses)
     if request.check_mode and (one.broken or one.decision.action in (ADD, RESTART)):

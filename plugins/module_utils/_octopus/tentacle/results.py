@@ -25,6 +25,7 @@ class InstanceResult:
     before: list[str]
     after: list[str]
     service_state: str | None
+    thumbprint: str | None = None
     former: list[str] = field(default_factory=list)
     changed: bool = False
     restarted: bool = False
@@ -51,6 +52,7 @@ class InstanceResult:
     def as_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            "thumbprint": self.thumbprint,
             "action": self.action,
             "reason": self.reason,
             "changed": self.changed,

@@ -68,7 +68,8 @@ def api_keys(look: Look) -> Check:
     """No API key of the source is left, except those that were meant to stay."""
     if not look.has("ApiKey"):
         return Check("api_keys", True, 0, "this version has no table ApiKey")
-    keep = {one.lower() for one in look.request.keep_api_keys}
+    recorded = ((look.record or {}).get("options") or {}).get("keep_api_keys") or ()
+    keep = {one.lower() for one in (*look.request.keep_api_keys, *recorded)}
     return check(
         "api_keys",
         [key for key in look.ids("ApiKey") if key.lower() not in keep],

@@ -269,6 +269,25 @@ BELOW = {
 }
 
 
+@api.get("/<any(machines, workers):address>/<document_id>/connection")
+def connection(address: str, document_id: str) -> Document:
+    """MachineConnectionStatus of https://github.com/OctopusDeploy/OctopusClients (octopus.com/docs/api/machines).
+
+    *assumed*: its status is what the last health check left in the row, so that a copy has its source's; nothing is checked for the answer.
+    """
+    machine = find(_collection(address), document_id)
+    status = {"Healthy": "Online", "Unavailable": "Offline"}.get(str(machine.get("HealthStatus")), "Unknown")
+    return {
+        "Id": document_id,
+        "MachineId": document_id,
+        "Status": status,
+        "Logs": [],
+        "CurrentTentacleVersion": machine.get("TentacleVersion"),
+        "LastChecked": shown(machine.get("LastChecked")),
+        "Links": {"Self": f"{prefix()}/{address}/{document_id}/connection"},
+    }
+
+
 @api.get("/<address>/<document_id>/<below>")
 def owned(address: str, document_id: str, below: str) -> Document:
     collection = _collection(address)

@@ -33,6 +33,11 @@ from ansible_collections.octopus.upgrade.tests.unit.run_module import run_module
 SCHEMA = json.loads((Path(__file__).resolve().parents[5] / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
 
 
+TESTED = {
+    **{"run_id": "r", "test_instance": "prod-test", "from_version": INSTALLED, "to_version": TARGET, "verdict": "upgraded"},
+    **{"finished": "2026-11-24T12:00:00+00:00", "age_days": 1.0, "succeeded": True, "same_path": False},
+}
+
 # -- the document and its schema
 
 
@@ -42,6 +47,7 @@ def test_a_plan_fits_its_schema_whatever_it_says() -> None:
         made({"server/license/is_compliant": None}),
         made({"database/used_bytes": None}),
         made({"rehearsal/outlook": None}),
+        made({"rehearsal/tested": TESTED}),
     ):
         assert list(json_schema.errors(json.loads(json.dumps(one)), SCHEMA)) == []
 
@@ -106,6 +112,17 @@ def test_the_text_of_a_plan() -> None:
         assert line in text, "\n".join(text)
     assert any(line.startswith("    warning  maintenance_off (prod): expected maintenance mode off") for line in text)
     assert any(line.startswith("    waived   license_compliant (prod): expected a compliant licence") for line in text)
+
+
+def test_a_test_instance_is_told_and_counts_as_no_rehearsal() -> None:
+    one = made({"rehearsal/tested": TESTED, "rehearsal/outlook": None})
+    text = " ".join("\n".join(plan_text.lines(one)).split())
+    assert (
+        f"Test instance: the upgrade of prod-test {INSTALLED} -> {TARGET} ended 2026-11-24T12:00, along another upgrade path than this one: "
+        "upgraded. It has some of the projects, so it is no rehearsal" in text
+    )
+    assert next(check for check in one["checks"] if check["name"] == "rehearsed")["found"] == "none of this upgrade"
+    assert "Test instance" not in "\n".join(plan_text.lines(made()))
 
 
 def test_each_check_is_told_once_under_the_heading_of_its_phase() -> None:

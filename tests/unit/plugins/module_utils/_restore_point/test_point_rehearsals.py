@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
-from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.rehearsals import Jump, checked, keep, kept, look, outlook
+from ansible_collections.octopus.upgrade.plugins.module_utils._restore_point.rehearsals import (
+    Jump,
+    checked,
+    keep,
+    kept,
+    last_test,
+    look,
+    outlook,
+)
 from ansible_collections.octopus.upgrade.tests.unit.windows_host import FakeHost
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
@@ -75,6 +83,28 @@ def test_what_is_none_is_not_written(wrong: dict[str, Any]):
         checked(record(**wrong))
 
 
+def of_test(**more: Any) -> dict[str, Any]:
+    left = {name: value for name, value in record().items() if name not in ("restore_point", "outage_seconds")}
+    return {**left, "kind": "test_instance", "clone": "prod-test", **more}
+
+
+def test_a_test_instance_is_told_and_no_rehearsal(tmp_path: Path):
+    assert outlook([checked(of_test())], JUMP, NOW) is None
+    found = last_test([record(run_id="c"), of_test(verdict="failed_rolled_back"), of_test(run_id="a")], JUMP, NOW)
+    assert found == {
+        **{"run_id": "20261124T120000Z", "from_version": "2020.5.7", "to_version": "2026.2.9853", "finished": "2026-11-24T12:00:00+00:00"},
+        **{"verdict": "failed_rolled_back", "test_instance": "prod-test", "age_days": 1.0, "succeeded": False, "same_path": True},
+    }
+    other = last_test([of_test()], Jump("2025.3.14357", ["2026.2.9853"]), NOW)
+    assert other is not None and other["same_path"] is False
+    assert last_test([record()], JUMP, NOW) is None
+    # One of the same run hides none.
+    for one in (record(), of_test()):
+        keep(str(tmp_path), checked(one))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["20261124T120000Z.json", "test-20261124T120000Z.json"]
+    assert len(kept(str(tmp_path))) == 2
+
+
 def test_one_that_failed_needs_no_outage():
     assert checked(record(verdict="failed_rolled_back", outage_seconds=None))["format"] == 1
 
@@ -87,6 +117,18 @@ LOCAL = "D:\\Backups\\prod"
 def host(root: str = LOCAL, **answers: Any) -> FakeHost:
     listed = f'if exist "{root}\\rehearsals"'
     return FakeHost({listed: "a.json\r\nb.json\r\nnotes.txt\r\n", "dir /-c": "1 Dir(s)  5000 bytes free\r\n", **answers})
+
+
+def test_many_tests_hide_no_rehearsal() -> None:
+    names = [f"test-202611{number:02}T120000Z.json" for number in range(1, 26)]
+    answers = {f'type "{LOCAL}\\rehearsals\\{name}"': json.dumps(of_test(run_id=name[5:-5])) for name in names}
+    listed = f'if exist "{LOCAL}\\rehearsals"'
+    fake = host(
+        **{listed: "\r\n".join(["20261101T120000Z.json", *names, ""]), **answers},
+        **{f'type "{LOCAL}\\rehearsals\\20261101T120000Z.json"': json.dumps(record())},
+    )
+    found = look(fake, LOCAL)  # type: ignore[arg-type]
+    assert found is not None and outlook(found[0], JUMP, NOW) is not None and len(found[0]) == 21
 
 
 def test_a_local_folder_is_read_without_a_job_and_the_newest_is_first() -> None:

@@ -42,6 +42,12 @@ def test_one_that_failed_and_has_not_finished() -> None:
     assert (found["finished"], found["error"], found["growth"]) == ("2026-11-23T22:00:00+00:00", "no", {})
 
 
+def test_what_a_test_instance_took_says_nothing() -> None:
+    found = rehearsal.of_test_instance(RECORD, clone="prod-test", clone_of="prod")
+    assert (found["kind"], found["verdict"], found["steps"], found["clone"]) == ("test_instance", "upgraded", [], "prod-test")
+    assert not {"outage_seconds", "growth", "restore_point"} & set(found)
+
+
 def test_a_size_that_is_not_known_is_no_growth() -> None:
     assert rehearsal.growth(BEFORE, {"data_bytes": 130, "log_bytes": None}) == {}
     assert rehearsal.growth({"data_bytes": None, "log_bytes": 1}, {"data_bytes": 130, "log_bytes": 1}) == {}

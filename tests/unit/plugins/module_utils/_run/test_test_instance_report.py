@@ -20,7 +20,7 @@ def params(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         **{"instance": "prod-test", "test_of": "prod", "path": str(tmp_path / "out" / "prod-test.test.json")},
         **{"status": None, "unchanged": False, "begun": False, "error": "", "lock_lost": False, "made": MADE, "contents": {}},
-        **{"git_projects": ["Infra"], "not_carried": ["packages", "triggers"]},
+        **{"git_projects": ["Infra"], "not_carried": ["packages", "triggers"], "packages": {}},
     }
     return {**given, **changes}
 
@@ -35,6 +35,14 @@ def test_what_did_not_arrive_is_told_to_people_and_programs(tmp_path: Path) -> N
     assert (told["message"], told["exit_status"]) == ("", 0)
     written = json.loads((tmp_path / "out" / "prod-test.test.json").read_text())
     assert (written["not_carried"], written["projects"], written["status"]) == (["packages", "triggers"], MADE["projects"], "created")
+
+
+def test_packages_that_were_copied_are_not_missing(tmp_path: Path) -> None:
+    found = {"packages": 3, "copied": 2, "existing": 1, "bytes": 9, "missing": ["Web 1.0"], "different": [], "unknown": []}
+    told = report.end(params(tmp_path, status="created", packages=found), True)
+    assert "packages: 2 copied, 1 there before" in told["summary"]
+    assert told["result"]["not_carried"] == ["triggers", "packages of runbooks only", "packages which are missing on the source: Web 1.0"]
+    assert told["result"]["packages"] == {"copied": 2, "existing": 1, "bytes": 9}
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class Server(FakeServer):
         self.projects: list[dict[str, Any]] = [{"Id": "Projects-1", "Name": "Web Shop"}, {"Id": "Projects-2", "Name": "Billing"}]
         self.collection("/api/Spaces-1/projects", self.projects)
         self.states = ["Queued", "Success"]
+        self.collection("/api/Spaces-1/tasks", [])
         for kind in ("export", "import"):
             self.answers[f"POST {BASE}/{kind}"] = Answer({"TaskId": "ServerTasks-7"}, 201)
         self.answers["GET /api/Spaces-1/tasks/ServerTasks-7"] = self.task
@@ -202,6 +203,29 @@ def test_an_interrupted_import_waits_for_its_task(server: Server, tmp_path: Path
     assert imported(server, tmp_path)["imported"] == ["Web Shop"]
     assert len(server.sent("POST", f"{BASE}/import")) == 1
     assert len(server.sent("POST", f"{BASE}/import-files")) == 1
+
+
+def test_what_another_control_node_imports_is_not_imported_twice(server: Server, tmp_path: Path) -> None:
+    """Its note is on that control node; the server's tasks tell, whatever theirs is called."""
+    (tmp_path / "projects.zip").write_bytes(zipped())
+    shop = server.projects.pop(0)
+    asked = 0
+
+    def tasks(_request: Request) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            server.projects.append(shop)
+        rows = [{"Id": "ServerTasks-9", "Name": "Health", "State": "Executing"}]
+        rows += [{"Id": "ServerTasks-8", "Name": "X", "State": "Queued"}] if asked < 3 else []
+        return {"Items": rows, "TotalResults": len(rows)}
+
+    server.answers["GET /api/Spaces-1/tasks"] = tasks
+    result = imported(server, tmp_path, projects=["Web Shop"])
+    assert (result["changed"], result["existing"], asked) == (False, ["Web Shop"], 3)
+    assert not server.sent("POST")
+    server.collection("/api/Spaces-1/tasks", [{"Id": "ServerTasks-8", "Name": "X", "State": "Queued"}])
+    assert "there is still ServerTasks-8 (X, Queued). Nothing was imported" in imported(server, tmp_path, timeout=0.1)["msg"]
 
 
 def test_an_older_server_is_refused_before_anything_is_uploaded(server: Server, tmp_path: Path) -> None:
