@@ -40,11 +40,12 @@ options:
         asked from itself, with its C(curl.exe).
       - V(readiness) adds what somebody should know before an upgrade; to V(server) the queue of tasks, the last System Integrity Check and
         the Tentacles of all targets and workers, to V(hosts) restarts of Windows that are due and installations in progress.
+      - V(project_export) adds to V(server) as C(project_export) whether it exports and imports projects over its API.
       - V(certificate) adds to V(server) the thumbprint of the certificate by which Tentacles know it.
       - V(api_keys) adds to V(server) the ids of the API keys of the user whose key O(api_key) is. Which of them it is, no server tells.
     type: list
     elements: str
-    choices: [server, hosts, answers, services, readiness, certificate, api_keys]
+    choices: [server, hosts, answers, services, readiness, certificate, project_export, api_keys]
     default: [server, hosts]
   nodes:
     description: Inventory names of the hosts to read. Without it, the host of the task.
@@ -232,6 +233,7 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.answ
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.from_node import open_api
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.host_info import check_version, hosts_info
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.node.services_info import services_info
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.projects.transfer import is_offered
 from ansible_collections.octopus.upgrade.plugins.module_utils._windows.connection import NODES_SPEC, ConnectionOptions
 
 SPEC: dict[str, Any] = {
@@ -241,7 +243,7 @@ SPEC: dict[str, Any] = {
         "gather": {
             "type": "list",
             "elements": "str",
-            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "api_keys"],
+            "choices": ["server", "hosts", "answers", "services", "readiness", "certificate", "project_export", "api_keys"],
             "default": ["server", "hosts"],
         },
         "nodes": {"type": "list", "elements": "str"},
@@ -264,6 +266,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
             result["server"] = server_info(api, ready)
             if "certificate" in params["gather"]:
                 result["server"]["thumbprint"] = certificate.thumbprint(api)
+            if "project_export" in params["gather"]:
+                result["server"]["project_export"] = is_offered(api)
             if "api_keys" in params["gather"]:
                 result["server"]["api_keys"] = own_keys(api)
     if "hosts" in params["gather"] and connections:

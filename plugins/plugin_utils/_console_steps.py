@@ -56,6 +56,8 @@ _OPTIONAL = (
         "rollback.open",
     ),
     *("rollback.join_group", "clone.outbound", "clone.unregister", "test.stop", "test.unregister", "test.drop", "test.packages"),
+    *("test.discard_export", "test.thaw_source"),
+    *("test.freeze", "test.partial_export", "test.thaw", "test.partial_import", "test.partial_discard"),
 )
 _VERSION = ("install", "schema", "start", "stop")
 _VERIFY = ("verify.info", "verify.database", "verify.reads")
@@ -92,9 +94,11 @@ _CLONE = tuple(
 _TEST_INSTANCE = tuple(
     f"test.{name}"
     for name in (
+        *("discard_export", "thaw_source"),
         *("stop", "unregister", "drop"),
-        *("stage", "license", "programs", "create", "configure", "start", "key"),
-        *("manage", "packages", "export", "import", "queue", "contents", "discard", "start_type"),
+        *("stage", "license", "programs", "create", "configure"),
+        *("freeze", "partial_export", "thaw", "partial_import", "partial_discard"),
+        *("start", "key", "manage", "packages", "export", "import", "queue", "discard", "contents", "start_type"),
     )
 )
 

@@ -100,7 +100,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
     """
     found = [
         *_ALWAYS,
-        _triggers(tables),
+        triggers(tables),
         # [vendor] The heartbeats before the nodes, on which they may depend.
         Rule(
             "server_nodes",
@@ -142,7 +142,7 @@ def rules(request: Request, tables: dict[str, Table], installation_id: str | Non
     return found
 
 
-def _triggers(tables: dict[str, Table]) -> Rule:
+def triggers(tables: dict[str, Table]) -> Rule:
     """Disable triggers [vendor]; scheduled, feed and Git triggers are rows of that table too [client].
 
     Before 2018.4 a trigger has no such column and cannot be disabled (https://github.com/OctopusDeploy/docs/pull/1560), so it is removed.
@@ -151,6 +151,11 @@ def _triggers(tables: dict[str, Table]) -> Rule:
     if table is not None and not table.has("IsDisabled"):
         return Rule("triggers", "projecttrigger", remove=True)
     return _disabled("triggers", "projecttrigger")
+
+
+def automatic_releases() -> Rule:
+    """Switch off the releases that are made when a package is pushed [client]."""
+    return Rule("automatic_releases", "project", (Setting(("AutoCreateRelease",), False),))
 
 
 def execution(tables: dict[str, Table]) -> Rule:
@@ -237,7 +242,7 @@ def _forever(document: dict[str, Any]) -> list[Edit] | None:
 _ALWAYS = (
     _disabled("targets", "machine"),  # [vendor]
     _disabled("workers", "worker"),  # [vendor]
-    Rule("automatic_releases", "project", (Setting(("AutoCreateRelease",), False),)),  # [client]
+    automatic_releases(),
     _disabled("subscriptions", "subscription"),  # [vendor]
     # Tasks that are queued, scheduled, running or waiting for an answer.
     Rule("tasks", "servertask", (Setting(("State",), "Canceled", add=True),), unless=("State", ENDED), stamp="CompletedTime"),

@@ -65,9 +65,9 @@ def export(store: Store, project_ids: list[str], password: str) -> bytes:
         "Project": projects,
         **own,
         "LibraryVariableSet": libraries,
-        "ProjectGroup": _referenced(store, "ProjectGroup", {project.get("ProjectGroupId") for project in projects}),
-        "Lifecycle": _referenced(store, "Lifecycle", lifecycles),
-        "DeploymentEnvironment": _referenced(store, "DeploymentEnvironment", deployed),
+        "ProjectGroup": referenced(store, "ProjectGroup", {project.get("ProjectGroupId") for project in projects}),
+        "Lifecycle": referenced(store, "Lifecycle", lifecycles),
+        "DeploymentEnvironment": referenced(store, "DeploymentEnvironment", deployed),
         "Tenant": [one for one in store.documents("Tenant", space) if set(one.get("ProjectIds") or []) & set(project_ids)],
         # Accounts, certificates and external feeds that are named somewhere in the projects' documents, with their secrets.
         **{table: [one for one in store.documents(table, space) if f'"{one["Id"]}"' in text] for table in ("Account", "Feed")},
@@ -78,18 +78,18 @@ def export(store: Store, project_ids: list[str], password: str) -> bytes:
         ],
     }
     found["VariableSet"] = [*found["VariableSet"], *library_values]
-    sealed = _with_secrets(found, lambda text: crypto.encrypt(key_of(password), store.secret(text)))
+    sealed = with_secrets(found, lambda text: crypto.encrypt(key_of(password), store.secret(text)))
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(FILE, json.dumps(sealed, default=str))
     return out.getvalue()
 
 
-def _referenced(store: Store, table: str, ids: set[Any]) -> list[Document]:
+def referenced(store: Store, table: str, ids: set[Any]) -> list[Document]:
     return [one for one in store.documents(table) if one["Id"] in ids]
 
 
-def _with_secrets(found: Document, change: Any) -> Document:
+def with_secrets(found: Document, change: Any) -> Document:
     """The file's documents with each sensitive value changed."""
     sets = [
         {
@@ -163,7 +163,7 @@ def import_file(store: Store, found: Document, password: str, space: str, say: A
     if versions.parse(found["Version"]) > versions.parse(store.version):
         raise Refused(f"The export is of version {found['Version']}, which is newer than this server ({store.version}).")
     sealed = store.sealed
-    found = _with_secrets(found, lambda text: sealed(crypto.decrypt(key_of(password), text)))
+    found = with_secrets(found, lambda text: sealed(crypto.decrypt(key_of(password), text)))
     taken = {project["Name"] for project in store.documents("Project", space)}
     wanted = [project for project in found["Project"] if project["Name"] not in taken]
     for project in found["Project"]:
@@ -173,7 +173,7 @@ def import_file(store: Store, found: Document, password: str, space: str, say: A
     mapped: dict[str, str] = {}
     for table in ("ProjectGroup", "Lifecycle", "DeploymentEnvironment", "Account", "Feed", "LibraryVariableSet", "Tenant"):
         for one in found[table]:
-            mapped[one["Id"]] = _matched(store, table, one, space)
+            mapped[one["Id"]] = matched(store, table, one, space)
     for project in wanted:
         mapped[project["Id"]] = store.reserve("Project")
         for table, prefix in (("VariableSet", "variableset"), ("DeploymentProcess", "deploymentprocess")):
@@ -190,14 +190,14 @@ def import_file(store: Store, found: Document, password: str, space: str, say: A
         for table, name in {**OWN, "Deployment": "ProjectId"}.items():
             rows += [(table, one) for one in found[table] if one.get(name) == project["Id"]]
     for table, one in rows:
-        new = _renamed(one, mapped)
+        new = renamed(one, mapped)
         store.add(table, {**new, "SpaceId": space} if space else new)
     for project in wanted:
         say(f"Imported the project {project['Name']}", "Info")
     return [project["Name"] for project in wanted]
 
 
-def _matched(store: Store, table: str, one: Document, space: str) -> str:
+def matched(store: Store, table: str, one: Document, space: str) -> str:
     """The document of that name in the space, made where there is none; library sets and tenants are merged."""
     there = next((other for other in store.documents(table, space) if other["Name"] == one["Name"]), None)
     if there is not None:
@@ -215,11 +215,11 @@ def _check(found: Document, wanted: list[Document], mapped: dict[str, str]) -> N
                 raise Refused(f"Found unmapped Ids in document {one['Id']} of the project {project['Name']}: {missing}")
 
 
-def _renamed(value: Any, mapped: dict[str, str]) -> Any:
+def renamed(value: Any, mapped: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _renamed(one, mapped) for name, one in value.items() if name != "SpaceId"}
+        return {name: renamed(one, mapped) for name, one in value.items() if name != "SpaceId"}
     if isinstance(value, list):
-        return [_renamed(one, mapped) for one in value]
+        return [renamed(one, mapped) for one in value]
     return mapped.get(value, value) if isinstance(value, str) else value
 
 

@@ -105,3 +105,17 @@ def test_a_byte_order_mark_spoils_the_first_line(batch) -> None:
 def test_a_batch_file_that_vanishes(batch) -> None:
     result = batch("@echo off", "del C:\\job.cmd", "echo never")
     assert (result.out, result.err) == ("", "The batch file cannot be found.\r\n")
+
+
+def test_set_p_takes_the_first_line_of_a_file(batch) -> None:
+    """Also where the command around it has another standard input, and an empty file leaves the variable as it was."""
+    lines = (
+        "@echo off",
+        "(echo first& echo second)>in.txt",
+        "(set /p NAME=<in.txt) <nul",
+        "echo %NAME%",
+        "type nul >empty.txt",
+        "set /p NAME=<empty.txt",
+        "echo %NAME%",
+    )
+    assert batch(*lines).lines == ["first", "first"]

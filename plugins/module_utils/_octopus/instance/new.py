@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.errors import UpgradeError
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.folders import IN_EVERY_VERSION, resolved
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.folders.copies import MADE_WHEN_NEEDED
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.host import config_file, connection_string
@@ -248,6 +249,8 @@ class NewInstance:
 
     def _make_folders(self) -> None:
         """Make the server folders, which the server makes with their first file: a backup of them takes a missing one for a wrong path."""
+        # Before 4.1 the program names none; nobody has set one of this instance yet.
+        self.result.folders = self.result.folders or resolved(dict.fromkeys(IN_EVERY_VERSION), self.result.home)
         for name, path in self.result.folders.items():
             if name not in MADE_WHEN_NEEDED and path:
                 files.make_folder(self.host, path)

@@ -12,9 +12,11 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api import certificate
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.spaces import space_paths
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
 # Collection -> what it holds, for a message.
 _ACTING = {"machines": "deployment targets", "workers": "workers"}
+_WORKERS_SINCE = Version.parse("2018.7")  # https://octopus.com/blog/octopus-release-2018.7
 
 
 def read(api: OctopusApi) -> dict[str, Any]:
@@ -72,6 +74,8 @@ def wrong(found: Mapping[str, Any], projects: Sequence[str], own: str | None, ot
     if more:
         out.append(f"the projects {', '.join(more)} are there, which nobody has asked for")
     for name, words in _ACTING.items():
+        if found[name] is None and name == "workers" and Version.parse(found["version"]) < _WORKERS_SINCE:
+            continue
         if found[name] is None:
             out.append(f"the server does not tell how many {words} it has")
         elif found[name]:

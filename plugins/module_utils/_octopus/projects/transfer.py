@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._core.waiting import Deadline
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.client import OctopusApi
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.links import plain
+from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.api.spaces import DEFAULT_SPACE
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.errors import OctopusError
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.version import Version
 
@@ -76,7 +77,7 @@ def find_space(api: OctopusApi, wanted: str | None) -> dict[str, Any]:
     if api.version < SINCE:
         raise OctopusError(
             f"{api.url} has version {api.version}. Projects are exported and imported over the API from 2021.1 on. Before, only "
-            "Octopus.Migrator.exe does that, which this module does not run."
+            "Octopus.Migrator.exe does that; use octopus_migrator_export."
         )
     spaces = list(api.items("/api/spaces"))
     for space in spaces:
@@ -84,6 +85,15 @@ def find_space(api: OctopusApi, wanted: str | None) -> dict[str, Any]:
             return space
     names = ", ".join(f"{space['Name']} ({space['Id']})" for space in spaces) or "none that the user of the API key may see"
     raise OctopusError(f"{api.url}: expected the space {wanted or 'that is the default'}, but found {names}.")
+
+
+def is_offered(api: OctopusApi) -> bool:
+    """Whether the server exports and imports projects over its API: by its links, and where it has none, by what the vendor's scripts use."""
+    if not api.has_spaces:
+        return False
+    space = next((str(one["Id"]) for one in api.items("/api/spaces") if one.get("IsDefault")), DEFAULT_SPACE)
+    links = {**(api.root.get("Links") or {}), **((api.find(f"/api/{space}") or {}).get("Links") or {})}
+    return "ExportProjects" in links or api.find(f"/api/{space}/projects/import-export/import-files") is not None
 
 
 def address(api: OctopusApi, space: str, link: str) -> str:

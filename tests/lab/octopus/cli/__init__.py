@@ -18,7 +18,7 @@ from ...tds.engine_api import SqlError
 from .. import service, versions
 from ..installation import ConfigurationError
 from ..media import HANDLER
-from . import certificate_command, database_command, instance_commands, node_command, reading, service_command
+from . import certificate_command, database_command, instance_commands, migrator_commands, node_command, reading, service_command
 from .parser import COMMON, NOT_ELEVATED, UNEXPECTED, UNKNOWN_COMMAND, Call, Command, Failure, parse, switches
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command] = {
         Command("run", "Starts the Octopus Server in debug mode", _run, switches("noninteractive")),
     )
 }
-MIGRATOR = {"version": COMMANDS["version"]}
+MIGRATOR = {command.name: command for command in (COMMANDS["version"], *migrator_commands.COMMANDS)}
 
 
 def octopus_server(process: Process) -> int:

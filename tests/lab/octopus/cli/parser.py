@@ -32,24 +32,25 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Switch:
-    """One switch: ``--name`` or ``--name=value``, from a version on, before another."""
+    """One switch: ``--name`` or ``--name=value``, from a version on, before another. ``many``: each value counts, else the last one (*assumed*)."""
 
     name: str
     value: bool = True
     since: str = "3.0"
     until: str | None = None
+    many: bool = False
 
     def known(self, version: str) -> bool:
         return versions.at_least(version, self.since) and (self.until is None or not versions.at_least(version, self.until))
 
 
 def switches(text: str) -> tuple[Switch, ...]:
-    """``name= flag other=@2019.1<2020.5``: a value is marked by ``=``, versions by ``@`` (first) and ``<`` (first without)."""
+    """``name= flag other=@2019.1<2020.5 more+=``: a value is marked by ``=``, several by ``+=``, versions by ``@`` (first) and ``<`` (first without)."""
     out = []
     for word in text.split():
         rest, dummy, until = word.partition("<")
         name, dummy, since = rest.partition("@")
-        out.append(Switch(name.rstrip("="), name.endswith("="), since or "3.0", until or None))
+        out.append(Switch(name.rstrip("+="), name.endswith("="), since or "3.0", until or None, name.endswith("+=")))
     return tuple(out)
 
 
@@ -84,6 +85,10 @@ class Call:
 
     def get(self, name: str, default: str = "") -> str:
         return self.options.get(name.lower(), default)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a switch that may be repeated."""
+        return self.get(name).splitlines()
 
     def flag(self, name: str) -> bool | None:
         """A switch whose value is true or false; None where it was not given.
@@ -205,7 +210,8 @@ def parse(command: Command, words: list[str], version: str) -> dict[str, str]:
             if not left:
                 raise Failure(f"Missing required value for option '--{switch.name}'.")
             value = left.pop(0)
-        out[switch.name.lower()] = value
+        before = out.get(switch.name.lower())
+        out[switch.name.lower()] = value if before is None or not switch.many else f"{before}\n{value}"
     return out
 
 

@@ -37,8 +37,10 @@ def _echo(shell: Shell, rest: str) -> int | None:
 
 def _set(shell: Shell, rest: str) -> int | None:
     text = rest.strip()
-    if text.lower().startswith(("/a", "/p")):
+    if text.lower().startswith("/a"):
         return shell.unsupported(f"set {text[:2]}")
+    if text.lower().startswith("/p"):
+        return _ask(shell, text[2:].strip())
     text = (text[1:].rpartition('"')[0] or text[1:]) if text.startswith('"') else rest.lstrip()
     name, equals, value = text.partition("=")
     env = shell.proc.env
@@ -55,6 +57,20 @@ def _set(shell: Shell, rest: str) -> int | None:
         shell.error(f"Environment variable {name.strip()} not defined")
         return 1
     return None
+
+
+def _ask(shell: Shell, text: str) -> int:
+    """``set /p NAME=prompt`` takes a line of standard input (learn.microsoft.com/windows-server/administration/windows-commands/set_1)."""
+    name, equals, prompt = text.strip('"').partition("=")
+    if not equals:
+        return shell.unsupported(f"set /p {text}")
+    if prompt or not shell.stdin.closed:
+        return shell.unsupported("set /p with a prompt, or from anything but a file")
+    line = shell.proc.console.decode(shell.stdin.take()).partition("\n")[0].rstrip("\r")
+    if not line:
+        return 1  # an empty line leaves the variable as it is
+    shell.proc.env[name] = line
+    return 0
 
 
 def _cd(shell: Shell, rest: str) -> int | None:
