@@ -72,6 +72,7 @@ notes:
   - An event of somebody who signs in is not counted. What an event is about is told by the documents that it names.
 seealso:
   - module: octopus.upgrade.octopus_database_info
+  - module: octopus.upgrade.octopus_repoint_info
 author:
   - The octopus.upgrade contributors (@octopus-upgrade)
 """

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from lab.octopus import versions
 from scenarios.mssql.clone import NAME, Clone
 from scenarios.mssql.conftest import World
 
@@ -20,7 +19,7 @@ COPY = "Octopus [copy]"
 KEPT = "D:\\Backup\\source.bak"
 
 
-def _event(clone: Clone, number: int, category: str, document: str, user: str = "dora", minutes: float = 0, **more: Any) -> None:
+def _event(clone: Clone, number: int, category: str, document: str, *, user: str = "dora", minutes: float = 0, **more: Any) -> None:
     clone.add(
         "Event",
         Id=f"Events-{number}",
@@ -71,11 +70,11 @@ def test_both_sides_since_the_copy_was_made(make_clone: Callable[..., Clone], ve
 
     # The copy was in use: its events have the same numbers as those of the source.
     for number in range(1, 4):
-        _event(copy, last + number, "Modified", "Machines-1", "vic", minutes=number)
-    _event(source, last + 1, "MachineHealthy", "Machines-1", "system", minutes=5)
+        _event(copy, last + number, "Modified", "Machines-1", user="vic", minutes=number)
+    _event(source, last + 1, "MachineHealthy", "Machines-1", user="system", minutes=5)
     _event(source, last + 2, "Created", "Projects-1", minutes=6, RelatedDocumentIds=["Projects-1", "Releases-900"])
     _event(source, last + 3, "Modified", "variableset-Projects-1", minutes=7)
-    _event(source, last + 4, "Modified", "variableset-Projects-1", "vic", minutes=8)
+    _event(source, last + 4, "Modified", "variableset-Projects-1", user="vic", minutes=8)
     _event(source, last + 5, "Deleted", "Machines-3", minutes=9)
     _event(source, last + 6, "LoginSucceeded", "Users-2", minutes=10)
     when = source.world.network.clock.now() + timedelta(minutes=6)

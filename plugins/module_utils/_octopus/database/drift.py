@@ -146,7 +146,10 @@ def _rows(connection: SqlConnection, mark: Mark, found: Found, copy: SqlConnecti
     now = schema.server_now(connection)
     since = min(mark.at, now) if mark.auto_id is not None else mark.at
     left = {subjects.TASKS: OWN_TASKS}
-    rows = loss.newer_than_copy(connection, copy, since, now, ROWS, left) if copy else loss.newer(connection, since, now, ROWS, left)
+    if copy is not None:
+        rows = loss.newer_than_copy(connection, copy, since, now, kinds=ROWS, leave_out=left)
+    else:
+        rows = loss.newer(connection, since, now, ROWS, left)
     for kind in ROWS:
         if rows[kind] is None:
             found.unknown.append(f"the table of {kind} in {_where(connection)} has not the columns that are known")

@@ -11,7 +11,6 @@ a table without them does not say that there were none.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,15 +19,15 @@ from typing import Any
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import SqlConnection
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.quoting import quote_identifier
 
-from . import schema
+from . import row_document, schema
 
 EVENT = "Event"
 # As events have it that the server itself has written (webhook samples of 2019 and 2022).
 SYSTEM, SYSTEM_ID = "system", "users-system"
 BATCH, BATCHES = 500, 400
 _NEEDED = {"id", "category", "occurred"}
-_READ = ("Id", "Category", "UserId", "Username", "RelatedDocumentIds", "UserAgent", "IsService", "IdentityEstablishedWith")
-_IN_JSON = ("RelatedDocumentIds", "UserAgent", "IsService", "IdentityEstablishedWith")
+_READ = ("Id", "Category", "UserId", "Username", "RelatedDocumentIds", "UserAgent", "IsService", "IdentityEstablishedWith", "IpAddress")
+_IN_JSON = _READ[4:]
 _MESSAGE = 300
 # ruff: noqa: S608 - every name is quoted, every value is a parameter
 
@@ -63,6 +62,7 @@ class Entry:
     agent: str | None = None
     service: bool | None = None
     established: str | None = None
+    address: str | None = None
 
     @property
     def by_system(self) -> bool:
@@ -173,8 +173,8 @@ class Events:
         named.append("CAST(t.[Occurred] AS nvarchar(40)) AS moment")
         if "message" in self.columns:
             named.append(f"LEFT(t.[Message], {_MESSAGE}) AS message")
-        if "json" in self.columns and any(name not in own for name in _IN_JSON):
-            named.append("t.[JSON] AS document")
+        if any(name not in own for name in _IN_JSON):
+            named += [f"t.{quote_identifier(name)}" for name in row_document.COLUMNS if name.lower() in self.columns]
         order = "t.[AutoId]" if "autoid" in self.columns else "t.[Occurred]"
         statement = f"SELECT TOP ({limit + 1}) {', '.join(named)} FROM dbo.[Event] AS t WHERE {where} ORDER BY {order} DESC"
         for row in self.connection.stream(statement, *values):
@@ -183,7 +183,7 @@ class Events:
 
 def entry(row: dict[str, Any]) -> Entry:
     """Read a row: what has no column is looked for in its document."""
-    inner = _document(row.get("document"))
+    inner = {name.lower(): value for name, value in row_document.of(row).items()}
 
     def value(name: str) -> Any:
         return row[name] if name in row else inner.get(name.lower())
@@ -201,6 +201,7 @@ def entry(row: dict[str, Any]) -> Entry:
         None if service is None else bool(service),
         # Empty says that the server itself was it, unlike a version that does not record it.
         None if value("IdentityEstablishedWith") is None else str(value("IdentityEstablishedWith")),
+        _text(value("IpAddress")),
     )
 
 
@@ -208,21 +209,10 @@ def _numbered(rows: list[dict[str, Any]]) -> dict[int, tuple[str, datetime | Non
     return {int(row["number"]): (str(row["id"]), schema.moment_of(row["moment"])) for row in rows}
 
 
-def _document(text: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) and text else {}
-    except ValueError:
-        found = {}
-    return {str(name).lower(): value for name, value in found.items()} if isinstance(found, dict) else {}
-
-
 def _ids(value: Any) -> tuple[str, ...]:
     """Ids as a column has them (``|Projects-1|Releases-2|``), as JSON text, or as a list."""
     if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return ()
+        value = row_document.parsed(value)
     if isinstance(value, str):
         value = value.split("|")
     return tuple(str(one) for one in value if one) if isinstance(value, list) else ()

@@ -113,7 +113,9 @@ def newer(
     columns = schema.columns_of(connection, *{kind.table for kind in KINDS.values()}, PROJECT)
     left = leave_out or {}
     return {
-        name: _Reading(connection, kind, columns, since, now, left.get(name, ())).run() for name, kind in KINDS.items() if name in kinds
+        name: _Reading(connection, kind, columns, since, now, leave_out=left.get(name, ())).run()
+        for name, kind in KINDS.items()
+        if name in kinds
     }
 
 
@@ -122,6 +124,7 @@ def newer_than_copy(
     copy: SqlConnection,
     since: datetime,
     now: datetime,
+    *,
     kinds: Collection[str],
     leave_out: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
@@ -143,8 +146,8 @@ def newer_than_copy(
     out: dict[str, Any] = {}
     for name in kinds:
         left = leave_out.get(name, ())
-        here = _Reading(connection, KINDS[name], mine, since, now, left)
-        there = _Reading(copy, KINDS[name], theirs, since, now, left)
+        here = _Reading(connection, KINDS[name], mine, since, now, leave_out=left)
+        there = _Reading(copy, KINDS[name], theirs, since, now, leave_out=left)
         out[name] = here.run_without(there.moments()) if here.readable and there.readable else None
     return out
 
@@ -153,7 +156,14 @@ class _Reading:
     """The statements for one kind, with the columns that this version has. Every name is quoted, every value is a parameter."""
 
     def __init__(
-        self, connection: SqlConnection, kind: Kind, columns: dict[str, set[str]], since: datetime, now: datetime, leave_out: Sequence[str]
+        self,
+        connection: SqlConnection,
+        kind: Kind,
+        columns: dict[str, set[str]],
+        since: datetime,
+        now: datetime,
+        *,
+        leave_out: Sequence[str] = (),
     ) -> None:
         self.connection = connection
         self.kind = kind
