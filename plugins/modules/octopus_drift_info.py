@@ -69,6 +69,8 @@ notes:
     them here as O(mark) and O(since) later.
   - From 2022.3 on, old events are moved from the database to files. Where the oldest event in the database is newer than the mark, changes are
     unknown, and not none.
+  - An event that was being written at the very moment of the backup may have a lower number than the mark, and is missed. Releases, deployments and
+    tasks are not, where O(other) is given, since their rows are compared.
   - An event of somebody who signs in is not counted. What an event is about is told by the documents that it names.
 seealso:
   - module: octopus.upgrade.octopus_database_info

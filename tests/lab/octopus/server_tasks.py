@@ -140,7 +140,7 @@ class Execution:
                 # A webhook sample of 2022, which names deployment, project, release, environment, task and channel in this order.
                 "RelatedDocumentIds": [*(one["Id"] for one in store.where("Deployment", TaskId=row["Id"])), row["Id"]],
                 "IdentityEstablishedWith": "",
-                **({"IsService": False, "UserAgent": "Server"} if versions.has(self.node.version, "spaces") else {}),
+                **({"IsService": False, "UserAgent": "Server"} if versions.has(store.version, "spaces") else {}),
             },
         )
         for one in store.documents("Subscription"):
