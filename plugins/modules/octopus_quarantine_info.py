@@ -29,6 +29,16 @@ options:
     description: Name of the database.
     type: str
     required: true
+  lifting:
+    description:
+      - Also returns what M(octopus.upgrade.octopus_quarantine) with O(octopus.upgrade.octopus_quarantine#module:state=absent) would restore, and what
+        it could not, as the database is now.
+      - Only reads, so that it is also told while the clone or its source runs.
+    type: bool
+    default: false
+  server_uri:
+    description: With O(lifting), the address that the clone would get. Without it, it stays the clone's.
+    type: str
 seealso:
   - module: octopus.upgrade.octopus_quarantine
   - module: octopus.upgrade.octopus_quarantine_verify
@@ -42,6 +52,14 @@ EXAMPLES = r"""
     login_host: sql-test.example.com
     database: OctopusClone
   register: clone
+
+- name: See what lifting it would restore
+  octopus.upgrade.octopus_quarantine_info:
+    login_host: sql-test.example.com
+    database: OctopusClone
+    lifting: true
+    server_uri: https://octopus.example.com
+  register: outlook
 """
 
 RETURN = r"""
@@ -149,6 +167,29 @@ changes:
       reason: copy
       at: '2026-11-25 14:02:11.3140000 +00:00'
       lifted: null
+plan:
+  description: What would be done about each recorded change, as RV(octopus.upgrade.octopus_quarantine#module:plan). Empty where nothing is to be lifted.
+  returned: with O(lifting)
+  type: list
+  elements: dict
+  sample: [{item: targets, table: Machine, row: Machines-1, columns: [IsDisabled], verdict: lift, why: '', about: ''}]
+lifted:
+  description: For each item, how many rows would get which verdict.
+  returned: with O(lifting)
+  type: dict
+  sample: {targets: {lift: 7}, mail: {changed: 1}}
+left:
+  description: What of RV(plan) would not be lifted.
+  returned: with O(lifting)
+  type: list
+  elements: dict
+  sample: []
+notes:
+  description: What the operator should know before it is lifted.
+  returned: with O(lifting)
+  type: list
+  elements: str
+  sample: ["A task queue that is no longer stopped runs what was queued in the clone meanwhile. Look through it first."]
 """
 
 from typing import Any
@@ -157,10 +198,16 @@ from ansible_collections.octopus.upgrade.plugins.module_utils._core.module impor
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.connection import connect
 from ansible_collections.octopus.upgrade.plugins.module_utils._mssql.connection.options import MSSQL_SPEC, MSSQL_TOGETHER, SqlOptions
 from ansible_collections.octopus.upgrade.plugins.module_utils._octopus.database import schema
-from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import record
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine import lifting, record
+from ansible_collections.octopus.upgrade.plugins.module_utils._quarantine.request import Request
 
 SPEC: dict[str, Any] = {
-    "argument_spec": {**MSSQL_SPEC, "database": {"type": "str", "required": True}},
+    "argument_spec": {
+        **MSSQL_SPEC,
+        "database": {"type": "str", "required": True},
+        "lifting": {"type": "bool", "default": False},
+        "server_uri": {"type": "str"},
+    },
     "required_together": MSSQL_TOGETHER,
 }
 
@@ -171,7 +218,17 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
         # Another product's database without a record must not look like a clone that is not under quarantine.
         schema.read(connection)
         known = record.read(connection)
-        return {"database": params["database"], "quarantined": record.holds(known), "record": known, "changes": record.changes(connection)}
+        found = {"database": params["database"], "quarantined": record.holds(known), "record": known, "changes": record.changes(connection)}
+        if not params["lifting"]:
+            return found
+        ahead = lifting.look_ahead(connection, Request(params["database"], server_uri=params["server_uri"]))
+        return {
+            **found,
+            "plan": [step.as_dict() for step in ahead.plan],
+            "lifted": ahead.counts,
+            "left": ahead.left,
+            "notes": ahead.notes,
+        }
 
 
 def main() -> None:

@@ -119,6 +119,24 @@ def run(
     return _Work(connection, request, found, items).run(check_mode)
 
 
+def look_ahead(connection: SqlConnection, request: Request) -> Outcome:
+    """Return what :func:`run` would do of all items, while both servers may run: it only reads.
+
+    Args:
+        connection: To the clone's database.
+        request: Its database, and the address that it would get.
+
+    Raises:
+        OctopusError: It is not a database of Octopus Server, or this version of the collection cannot read its record.
+        MssqlError: SQL Server refused.
+    """
+    schema.read(connection)
+    found = record.read(connection)
+    if found is None or not record.holds(found):
+        return Outcome(found, [], changed=False, lifted=found is not None)
+    return _Work(connection, request, found, None).run(check_mode=True)
+
+
 class _Work:
     def __init__(self, connection: SqlConnection, request: Request, found: dict[str, Any], items: Sequence[str] | None) -> None:
         self.connection = connection

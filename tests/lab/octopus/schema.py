@@ -169,7 +169,8 @@ TABLES: dict[str, Table] = {
         _table("Feed", "Feeds", "Name FeedUri FeedType"),
         _table("NuGetPackage", "packages", "PackageId Version VersionMajor:int!=0 VersionMinor:int!=0 VersionBuild:int!=0 Title"),
         _table("Artifact", "Artifacts", "Filename Created:datetimeoffset! RelatedDocumentIds:nvarchar(max)"),
-        _table("Event", "Events", "AutoId:int!=0 Category UserId Username Occurred:datetimeoffset! Message:nvarchar(max)"),
+        # ``UserAgent`` is a column of a later public dump, and in OctopusDeploy/OctopusClients since December 2018; the version is *assumed*.
+        _table("Event", "Events", "AutoId:int!=0 Category UserId Username Occurred:datetimeoffset! Message:nvarchar(max) UserAgent@2019.1"),
         _table("EventRelatedDocument", "", "EventId RelatedDocumentId", owned=False, json=False, identity=True),
         _table("User", "Users", "Username DisplayName EmailAddress IsActive:bit!=1 IsService:bit!=0", owned=False),
         _table("ApiKey", "apikeys", "ApiKeyHashed UserId Created:datetimeoffset!", owned=False),

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core.filesystem import WinError
-from . import folders, machine_policy, outside, project_transfer, retention, schema
+from . import folders, machine_policy, outside, project_transfer, retention, schema, versions
 from .documents import Document
 
 if TYPE_CHECKING:
@@ -137,6 +137,10 @@ class Execution:
                 "Occurred": now,
                 "Message": f"{row['Description']}: {state}",
                 "SpaceId": row.get("SpaceId"),
+                # A webhook sample of 2022, which names deployment, project, release, environment, task and channel in this order.
+                "RelatedDocumentIds": [*(one["Id"] for one in store.where("Deployment", TaskId=row["Id"])), row["Id"]],
+                "IdentityEstablishedWith": "",
+                **({"IsService": False, "UserAgent": "Server"} if versions.has(store.version, "spaces") else {}),
             },
         )
         for one in store.documents("Subscription"):

@@ -129,6 +129,9 @@ class Store:
             new = dict(document)
             if not new.get("Id"):
                 new["Id"] = next_id(connection, table)
+            # An identity column in a public dump.
+            if table == "Event" and "AutoId" not in new and "AutoId" in column_names(connection, table):
+                new["AutoId"] = 1 + int(rows(connection, 'SELECT coalesce(max("AutoId"), 0) AS n FROM "Event"')[0]["n"])
             insert(connection, table, new)
             return new
 

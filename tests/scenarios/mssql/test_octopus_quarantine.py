@@ -499,6 +499,9 @@ def test_lifting_restores_what_was_recorded(make_clone: Callable[..., Clone], ve
     told = clone.apply(check_mode=True, state="absent", source_retired=True)
     assert told["changed"] is True and clone.everything() == silent
     assert {one["verdict"] for one in told["plan"]} == {"lift", "stays"}
+    ahead = clone.info(lifting=True)
+    assert (ahead["plan"], ahead["lifted"], ahead["left"], ahead["notes"]) == (told["plan"], told["lifted"], told["left"], told["notes"])
+    assert ahead["changed"] is False and clone.everything() == silent
 
     first = clone.apply(state="absent", source_retired=True, items=["targets", "workers", "machine_policies", "retention", "execution"])
     assert not first.get("failed"), first
@@ -556,6 +559,7 @@ def test_nothing_is_lifted_beside_a_running_source(make_clone: Callable[..., Clo
     session = world.sql.open("Octopus", login="backup", host="OCTO-A", program="Octopus Server")
     try:
         assert "backup from OCTO-A (Octopus Server)" in clone.apply(**lift)["msg"]
+        assert clone.info(lifting=True)["lifted"]["targets"]["lift"] > 0  # what only reads does not mind
     finally:
         session.close()
     own = world.sql.open(NAME, login="backup", host="OCTO-CLONE", program="Octopus Server")

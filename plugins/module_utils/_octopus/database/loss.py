@@ -10,6 +10,7 @@ Tables and columns came and went with the versions, so each is looked up before 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,13 +81,21 @@ def parse_since(text: str) -> datetime:
     return found
 
 
-def newer(connection: SqlConnection, since: datetime, now: datetime) -> dict[str, Any]:
+def newer(
+    connection: SqlConnection,
+    since: datetime,
+    now: datetime,
+    kinds: Collection[str] = tuple(KINDS),
+    leave_out: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
     """Read what is newer than a moment.
 
     Args:
         connection: To the instance's database.
         since: The moment.
         now: SQL Server's own time.
+        kinds: Which kinds are read.
+        leave_out: For a kind, the names that do not count, of those that it is counted by.
 
     Returns:
         For each kind its count, the times of the first and the last, the count of each name and of each user, and a few examples, newest
@@ -102,30 +111,111 @@ def newer(connection: SqlConnection, since: datetime, now: datetime) -> dict[str
             f"{connection.options.where}. Use what this module returned as now: it is SQL Server's own time."
         )
     columns = schema.columns_of(connection, *{kind.table for kind in KINDS.values()}, PROJECT)
-    return {name: _Reading(connection, kind, columns, since, now).run() for name, kind in KINDS.items()}
+    left = leave_out or {}
+    return {
+        name: _Reading(connection, kind, columns, since, now, leave_out=left.get(name, ())).run()
+        for name, kind in KINDS.items()
+        if name in kinds
+    }
+
+
+def newer_than_copy(
+    connection: SqlConnection,
+    copy: SqlConnection,
+    since: datetime,
+    now: datetime,
+    *,
+    kinds: Collection[str],
+    leave_out: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Read what is newer than a moment, and not in another database with the same id and time, as :func:`newer` does.
+
+    Args:
+        connection: To the instance's database.
+        copy: To the other one.
+        since: A moment up to which both are the same, which may be long before the copy was made.
+        now: SQL Server's own time.
+        kinds: Which kinds are read.
+        leave_out: As there.
+
+    Raises:
+        MssqlError: SQL Server refused.
+    """
+    tables = (*{KINDS[name].table for name in kinds}, TASK, PROJECT)
+    mine, theirs = schema.columns_of(connection, *tables), schema.columns_of(copy, *tables)
+    out: dict[str, Any] = {}
+    for name in kinds:
+        left = leave_out.get(name, ())
+        here = _Reading(connection, KINDS[name], mine, since, now, leave_out=left)
+        there = _Reading(copy, KINDS[name], theirs, since, now, leave_out=left)
+        out[name] = here.run_without(there.moments()) if here.readable and there.readable else None
+    return out
 
 
 class _Reading:
     """The statements for one kind, with the columns that this version has. Every name is quoted, every value is a parameter."""
 
-    def __init__(self, connection: SqlConnection, kind: Kind, columns: dict[str, set[str]], since: datetime, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: SqlConnection,
+        kind: Kind,
+        columns: dict[str, set[str]],
+        since: datetime,
+        now: datetime,
+        *,
+        leave_out: Sequence[str] = (),
+    ) -> None:
         self.connection = connection
         self.kind = kind
         self.own = columns[kind.table]
         self.columns = columns
         self.when = _column(kind.moment)
         self.where = f"{self.when} > CAST(? AS datetimeoffset)"
-        self.params = [_text(since)]
+        self.params: list[Any] = [_text(since)]
         if kind.started and kind.started.lower() in self.own:
             started = _column(kind.started)
             self.where = f"({started} > CAST(? AS datetimeoffset) OR ({started} IS NULL AND {self.where} AND {self.when} <= CAST(? AS datetimeoffset)))"
             self.params = [_text(since), _text(since), _text(now + AHEAD)]
             self.when = f"COALESCE({started}, {self.when})"
+        if leave_out and kind.group and kind.group.lower() in self.own:
+            group = _column(kind.group)
+            self.where += f" AND ({group} IS NULL OR {group} NOT IN ({', '.join('?' * len(leave_out))}))"
+            self.params += leave_out
+
+    @property
+    def readable(self) -> bool:
+        return {"id", self.kind.moment.lower()} <= self.own
+
+    @property
+    def table(self) -> str:
+        return f"dbo.{quote_identifier(self.kind.table)} AS t"
+
+    def moments(self) -> dict[str, str | None]:
+        """The time of each row."""
+        rows = self.connection.query(
+            f"SELECT t.[Id] AS id, CAST({self.when} AS nvarchar(40)) AS moment FROM {self.table} WHERE {self.where}",  # noqa: S608 - see above
+            *self.params,
+        )
+        return {str(row["id"]): _iso(row["moment"]) for row in rows}
+
+    def run_without(self, known: Mapping[str, str | None]) -> dict[str, Any]:
+        """What is not known with the same time."""
+        fresh = {key: when or "" for key, when in self.moments().items() if key not in known or known[key] != when}
+        newest = sorted(fresh, key=lambda key: fresh[key], reverse=True)
+        self.where, self.params = f"t.[Id] IN ({', '.join('?' * len(newest[:EXAMPLES]))})", list(newest[:EXAMPLES])
+        return {
+            "count": len(fresh),
+            "first": fresh[newest[-1]] if newest else None,
+            "last": fresh[newest[0]] if newest else None,
+            "names": {},
+            "users": {},
+            "examples": self._examples(self.table) if newest else [],
+        }
 
     def run(self) -> dict[str, Any] | None:
-        if not {"id", self.kind.moment.lower()} <= self.own:
+        if not self.readable:
             return None
-        table = f"dbo.{quote_identifier(self.kind.table)} AS t"
+        table = self.table
         row = self.connection.query(
             f"SELECT COUNT_BIG(*) AS number, CAST(MIN({self.when}) AS nvarchar(40)) AS first_moment, "  # noqa: S608 - see above
             f"CAST(MAX({self.when}) AS nvarchar(40)) AS last_moment FROM {table} WHERE {self.where}",

@@ -113,7 +113,7 @@ def _arrive() -> Response | None:
         user = store().user_for_key(key)
         if user is None or user.get("IsActive") is False:
             raise ApiError(401, BAD_KEY)
-        g.user = user
+        g.user, g.by_key = user, True
         g.user_name = user.get("Username", "")
     elif user := sign_in.by_cookie():
         g.user, g.user_name = user, user.get("Username", "")

@@ -252,6 +252,9 @@ def audit(category: str, document: Document) -> None:
             "Message": f"{document['Id']} {name} was {category.lower()}",
             "RelatedDocumentIds": [document["Id"]],
             "SpaceId": document.get("SpaceId"),
+            # Webhook samples of 2017, 2020 and 2022; the words for a key are *assumed*. From December 2018 on also which program it was.
+            "IdentityEstablishedWith": "API key" if g.get("by_key") else "Session cookie",
+            **({"IsService": bool(user.get("IsService")), "UserAgent": request.user_agent.string} if node().has_spaces else {}),
         },
     )
 
