@@ -70,7 +70,7 @@ def _running(lab: Lab) -> dict[str, bool]:
 
 def _version(lab: Lab) -> str | None:
     place = lab.clones[NEW.name]
-    [database] = [name for name in place.sql.databases if name.startswith(f"{SINGLE.database} {NEW.name} ")]
+    [database] = [one.name for one in place.sql.databases.values() if one.name.startswith(f"{SINGLE.database} {NEW.name} ")]
     with place.store(database, SINGLE.target) as store:
         rows = store.documents("OctopusServerInstallationHistory")
     return str(max(rows, key=lambda row: str(row["Installed"]))["Version"]) if rows else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.octopus.upgrade.plugins.modules import octopus_maintenance
 from ansible_collections.octopus.upgrade.plugins.plugin_utils._on_controller import OnController
@@ -17,7 +18,8 @@ class ActionModule(OnController):
     windows_required = False
 
     def _before_step(self, params: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        if params["outage"] == "begins":
+        # In a move to new servers the users of the old side wait meanwhile.
+        if params["outage"] == "begins" and not boolean(task_vars.get("octopus_migrate"), strict=False):
             name = self._host_name(task_vars)
             self._room(task_vars).enter(
                 lambda: Display().display(
