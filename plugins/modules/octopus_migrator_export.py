@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - octopus.upgrade.step
   - octopus.upgrade.octopus_api
   - octopus.upgrade.octopus_api.server
-  - octopus.upgrade.windows
+  - octopus.upgrade.windows.nodes
   - octopus.upgrade.windows.job
 attributes:
   action_group:
