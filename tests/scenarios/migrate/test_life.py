@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from lab.estate import SINGLE, CloneSpec
 from lab.octopus import register
 from scenarios.clone.scene import CloneScene, MakeCloneScene
+from scenarios.migrate import test_interrupted as interrupted
 from scenarios.migrate.scene import both_alive, in_service, is_lifted, migrate, outcome, own_database, rows, seen_alive, source_runs
 from scenarios.rollback.scene import said
 
@@ -103,6 +105,14 @@ def test_the_way_back_asks_for_consent_and_returns(scene: CloneScene) -> None:
     assert run.code == 0 and outcome(scene)["status"] == "returned", run.output[-8000:]
     assert in_service(scene) == [scene.spec.name] and not scene.serves() and not is_lifted(scene)
     assert both_alive(scene, mark)[:1] == []
+
+
+def test_one_that_is_killed_on_either_side_is_resumed(scene: CloneScene, tmp_path: Path) -> None:
+    """At a few steps, others each day; ``make clone-rounds`` takes all of them."""
+    forward, back = interrupted.found(scene)
+    day = date.today().toordinal()
+    wrong = interrupted.kill_at(scene, tmp_path, [forward[day % 12 :: 12]], [back[day % len(back)]])
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_a_fresh_copy_loses_nothing_and_is_upgraded(scene: CloneScene, tmp_path: Path) -> None:
