@@ -63,7 +63,7 @@ def test_each_step(scene: CloneScene, tmp_path: Path) -> None:
 def found(scene: CloneScene) -> tuple[list[str], list[str]]:
     """The steps of a cut-over and of the way back, by the journals of those that have been."""
     names = list(dict.fromkeys(steps(scene)))
-    forward = [one for one in names if one.startswith(("stage.baseline", "quiesce.", "migrate."))]
+    forward = [one for one in names if one.startswith(("stage.contents", "quiesce.", "migrate."))]
     back = [one for one in names if one.startswith(("return.", "restore_service."))]
     assert {"quiesce.stop", "migrate.lift", "migrate.publish"} <= set(forward)
     assert {"return.quarantine", "restore_service.start"} <= set(back)
