@@ -49,6 +49,12 @@ options:
     type: list
     elements: str
     default: []
+  copied_earlier:
+    description:
+      - Whether the server is a copy of that of the O(baseline), and was made before. It may have fewer tasks and audit events then, because the other
+        one has gone on.
+    type: bool
+    default: false
   max_seconds:
     description: For how many seconds to read at most. What has not been asked for by then is suspicious.
     type: int
@@ -150,6 +156,7 @@ SPEC: dict[str, Any] = {
         **CONNECTION_SPEC,
         "baseline": {"type": "dict", "default": {}},
         "waivers": {"type": "list", "elements": "str", "default": []},
+        "copied_earlier": {"type": "bool", "default": False},
         "max_seconds": {"type": "int", "default": 300},
         "waiting": {"type": "list", "elements": "str", "default": []},
     }
@@ -162,7 +169,8 @@ def run(params: dict[str, Any], check_mode: bool, diff: bool) -> dict[str, Any]:
     waivers = params["waivers"]
     connections = [ConnectionOptions.from_params(params["connection"])] if params["connection"] else []
     with open_api(ApiOptions.for_url(params, params["url"], params["api_key"]), connections, None, warnings) as api:
-        verified = verify(api, unpacked(params["baseline"]), seconds=params["max_seconds"], waiting=params["waiting"])
+        asked = {"seconds": params["max_seconds"], "waiting": params["waiting"], "copied_earlier": params["copied_earlier"]}
+        verified = verify(api, unpacked(params["baseline"]), **asked)
     differences = verified.differences
     told = [one.as_dict(waivers) for one in differences]
     found = {"differences": told, "evidence": {**verified.evidence, "waived": sorted({one["check"] for one in told if one["waived"]})}}

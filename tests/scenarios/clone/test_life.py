@@ -88,8 +88,13 @@ def test_a_refresh_that_is_taken_over_stops_where_it_is(scene: CloneScene, tmp_p
         with Controller(second, "refresh_clone", tmp_path / "refused.txt", another=True) as refused:
             assert refused.wait(DEADLINE) and refused.code, refused.output[-3000:]
             owner = lock_owner(refused.output)
-        with Controller(second, "refresh_clone", tmp_path / "second.txt", another=True, octopus_break_lock=owner) as taking:
-            assert taking.wait(DEADLINE) and taking.code == 0, taking.output[-5000:]
+        for log in ("second.txt", "third.txt"):
+            with Controller(second, "refresh_clone", tmp_path / log, another=True, octopus_break_lock=owner) as taking:
+                assert taking.wait(DEADLINE), taking.output[-5000:]
+            # Where the first was just writing to its job's folder, Windows lets nobody remove that until it has closed its shell.
+            if "A file in it is in use" not in taking.output:
+                break
+        assert taking.code == 0, taking.output[-5000:]
         mark = scene.lab.ledger.mark()
         first.go_on()
         assert first.wait(DEADLINE) and first.code, first.output[-3000:]

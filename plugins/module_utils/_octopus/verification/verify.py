@@ -30,7 +30,9 @@ class Verified:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def verify(api: OctopusApi, before: Mapping[str, Any], *, seconds: float, waiting: Sequence[str] = ()) -> Verified:
+def verify(
+    api: OctopusApi, before: Mapping[str, Any], *, seconds: float, waiting: Sequence[str] = (), copied_earlier: bool = False
+) -> Verified:
     """Compare a server with its baseline. Reads only.
 
     Args:
@@ -38,9 +40,10 @@ def verify(api: OctopusApi, before: Mapping[str, Any], *, seconds: float, waitin
         before: What :func:`.baseline.read` returned; empty where there is none.
         seconds: For how long is read, at most.
         waiting: Ids of the tasks that waited for a person.
+        copied_earlier: Whether the server is a copy that was made before the baseline.
     """
     now, reader = baseline.read_now(api, before, seconds=seconds)
-    differences = compare.compare(before, now)
+    differences = compare.compare(before, now, copied_earlier)
     differences += compare.waiting({identity: find_task(api, identity) for identity in waiting})
     if any(one.verdict == WRONG for one in differences):
         early, late = before.get("contents", {}).get("newest", {}), before.get("newest", {})

@@ -269,6 +269,16 @@ def test_a_log_that_is_shown_differently_is_no_loss(octopus, before):
     assert len(result["differences"]) == 1
 
 
+def test_a_copy_that_was_made_before_has_fewer_events_and_nothing_else_less(octopus, before):
+    octopus.collection("/api/events", [])
+    [lost_events] = [one for one in verify(octopus, before)["differences"] if one["what"] == "events"]
+    [known_events] = [one for one in verify(octopus, before, copied_earlier=True)["differences"] if one["what"] == "events"]
+    assert (lost_events["verdict"], known_events["verdict"]) == ("wrong", "expected")
+    octopus.collection("/api/users", [])
+    users = [one for one in verify(octopus, before, copied_earlier=True)["differences"] if one["what"] == "users"]
+    assert [one["verdict"] for one in users] == ["wrong"]
+
+
 def test_a_space_that_is_gone_is_a_loss(octopus, before):
     octopus.upgrade("2021.1.8045")
     octopus.collection("/api/spaces", [{"Id": "Spaces-2", "Name": "Other"}])
