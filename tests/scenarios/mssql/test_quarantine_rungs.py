@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from ansible_collections.octopus.upgrade.tests.unit.unlisted_dangers import Danger, invented
 from lab.octopus import migrations
-from scenarios.mssql.test_octopus_database import Estate, make_estate, one_driver  # noqa: F401
-from scenarios.mssql.test_quarantine_unlisted import seed  # noqa: F401
+from scenarios.mssql.test_octopus_database import Estate, make_estate, one_driver
+from scenarios.mssql.test_quarantine_unlisted import seed
 
+FIXTURES = (make_estate, seed)  # found by their names in this module
 SOURCE = {"host": "sql-prod.lab.example", "database": "Octopus", "server_name": "SQL-PROD"}
 
 
