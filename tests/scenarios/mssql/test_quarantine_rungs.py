@@ -39,7 +39,7 @@ def bring(monkeypatch: pytest.MonkeyPatch) -> list[Danger]:
 
 
 @one_driver
-def test_each_version_of_the_path_brings_twelve(make_estate: Callable[..., Estate], bring: list[Danger], seed: int) -> None:  # noqa: F811
+def test_each_version_of_the_path_brings_twelve(make_estate: Callable[..., Estate], bring: list[Danger], seed: int) -> None:
     estate, rng = make_estate(), random.Random(seed)
     estate.stop()
     waived: list[str] = []
